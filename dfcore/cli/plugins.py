@@ -1,0 +1,51 @@
+"""``dfcore plugins``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dfcore.cli.text import table
+from dfcore.discovery import discover
+
+
+@click.command("plugins")
+@click.option("--check", is_flag=True, help="Load every plugin and import all that it announces (slow).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(check: bool, as_json: bool) -> None:
+    """List the installed plugins.
+
+    Without --check nothing of a plugin is imported. With it the exit code is 3 when one does not load.
+    """
+    entries = discover()
+    rows = [
+        {"name": entry.name, "distribution": entry.distribution, "version": entry.version, "module": entry.module}
+        for entry in entries
+    ]
+    problems: dict[str, list[str]] = {}
+    if check:
+        from dfcore.plugins import registry
+
+        problems = registry().check()
+        for row in rows:
+            row["state"] = "broken" if problems.get(row["name"]) else "ok"
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"plugins": rows, "problems": problems} if check else {"plugins": rows}, indent=2))
+    else:
+        _show(rows, problems, check)
+    if any(problems.values()):
+        sys.exit(3)
+
+
+def _show(rows: list[dict[str, str]], problems: dict[str, list[str]], check: bool) -> None:
+    if not rows:
+        click.echo("No plugins found. Install one, for example: pip install dfs-cm")
+    else:
+        columns = ["name", "distribution", "version", "module"] + (["state"] if check else [])
+        click.echo(table(columns, [[row[column] for column in columns] for row in rows]))
+    for name, found in problems.items():
+        for problem in found:
+            click.echo(f"\n{name}: {problem}", err=True)

@@ -1,0 +1,64 @@
+"""``dfcore prepare``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dfcore.cli.options import data_options, train_config
+from dfcore.errors import UsageError
+
+
+@click.command("prepare")
+@click.argument("specialists", nargs=-1)
+@data_options
+@click.option("--workers", type=click.IntRange(min=0), default=None, help="Processes.  [default: one a core]")
+@click.option("--retry-failed", is_flag=True, help="Try again the videos listed in failed.jsonl.")
+def command(
+    specialists: tuple[str, ...],
+    data: str | None,
+    dataset: str | None,
+    store: str | None,
+    out: str | None,
+    assignments: tuple[str, ...],
+    workers: int | None,
+    retry_failed: bool,
+) -> None:
+    """Make the clip store of a dataset ahead of training.
+
+    For the SPECIALISTS named, or for all that are installed. What is prepared already is kept; videos that cannot be
+    used are listed with their reason in failed.jsonl.
+
+    \b
+    dfcore prepare cm --data /data/FaceForensics++
+    dfcore prepare --dataset folder --data my_videos --store my_store
+    """
+    from dfcore.plugins import registry
+
+    known = registry()
+    if specialists:
+        specs = [known.specialist(name) for name in specialists]
+    else:
+        broken = known.load_all()
+        specs = [known.specialist(name) for name in known.specialist_names() if name not in broken]
+    specs = [spec for spec in specs if spec.trainable]
+    if not specs:
+        raise UsageError("none of the specialists asked for has a cue module; try `dfcore prepare cm`.")
+    stage = None if dataset else known.stage(1)
+    options = {"data.store": store, "run.out": out}
+    config = train_config(specs[0].name, stage, data, dataset, assignments, options)
+    from dfcore.training.preparation import prepare_data
+
+    result = prepare_data(config, specs, workers=workers, retry_failed=retry_failed)
+    report = result.report
+    click.echo(
+        f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "
+        f"in {report.seconds:.1f} s: {result.store}"
+    )
+    for failure in report.failed[:20]:
+        click.echo(f"  {failure.path}: {failure.reason}", err=True)
+    if len(report.failed) > 20:
+        click.echo(f"  ... and {len(report.failed) - 20} more, in {result.store / 'failed.jsonl'}", err=True)
+    if report.failed and not report.done and not report.reused:
+        sys.exit(4)

@@ -1,0 +1,91 @@
+"""``dfcore train``."""
+
+from __future__ import annotations
+
+import click
+
+from dfcore.cli.options import data_options, train_config
+from dfcore.errors import UsageError
+
+
+@click.command("train")
+@click.argument("specialist")
+@click.option("--stage", type=int, default=None, help="Stage of the curriculum: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC.")
+@data_options
+@click.option("--backbone", default=None, metavar="NAME", help="Any timm model.  [default: efficientnet_b4]")
+@click.option(
+    "--backbone-weights", default=None, metavar="FILE", help="The backbone's weights, where there is no network."
+)
+@click.option(
+    "--pretrained/--no-pretrained", default=None, help="Start from ImageNet weights.  [default: yes; demo: no]"
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Epochs.  [default: the stage's]")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=None, help="Samples a batch and process.  [default: 8]"
+)
+@click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to train.  [default: auto]")
+@click.option("--seed", type=int, default=None, help="Seed of everything that is drawn.  [default: 0]")
+@click.option("--resume", is_flag=True, help="Go on with the run that is there.")
+@click.option("--overwrite", is_flag=True, help="Start again, deleting the run that is there.")
+def command(
+    specialist: str,
+    stage: int | None,
+    data: str | None,
+    dataset: str | None,
+    store: str | None,
+    out: str | None,
+    assignments: tuple[str, ...],
+    backbone: str | None,
+    backbone_weights: str | None,
+    pretrained: bool | None,
+    epochs: int | None,
+    batch_size: int | None,
+    device: str | None,
+    seed: int | None,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Train a SPECIALIST through one stage of the curriculum.
+
+    Clips are prepared on the way where the store lacks them. The run's folder ends with curves.png, metrics.jsonl, the
+    best epochs and {name}_stage{N}_final.pt.
+
+    \b
+    dfcore train cm --stage 1 --data demo
+    dfcore train cm --stage 1 --data /data/FaceForensics++ --set data.compressions=c23
+    torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
+    """
+    from dfcore.plugins import registry
+
+    spec = registry().specialist(specialist)
+    if stage is None:
+        numbers = ", ".join(f"{number} ({s.title})" for number, s in registry().stages().items())
+        raise UsageError(f"say which stage: --stage N. The curriculum has {numbers}.")
+    stage_spec = registry().stage(stage)
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run, --overwrite deletes it: give one of them.")
+    if not spec.trainable:
+        raise UsageError(
+            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
+        )
+    config = train_config(
+        specialist,
+        stage_spec,
+        data,
+        dataset,
+        assignments,
+        {
+            "data.store": store,
+            "run.out": out,
+            "model.backbone": backbone,
+            "model.backbone_weights": backbone_weights,
+            "model.pretrained": pretrained,
+            "stage.epochs": epochs,
+            "stage.batch_size": batch_size,
+            "run.device": device,
+            "run.seed": seed,
+        },
+    )
+    from dfcore.training.trainer import train
+
+    train(config, resume=resume, overwrite=overwrite)

@@ -1,0 +1,1 @@
+"""The data layer: records, adapters, decoding, face tracks, clip store, views, sampling."""

@@ -1,0 +1,1 @@
+"""Dataset adapters: each lists the labelled files of one dataset, in its official layout, as downloaded."""

@@ -1,0 +1,215 @@
+"""FaceForensics++ (Rössler et al. 2019) with DeepFakeDetection (Google 2019), as the download script leaves them.
+
+::
+
+    ROOT/original_sequences/youtube/{raw,c23,c40}/videos/071.mp4
+    ROOT/original_sequences/actors/{raw,c23,c40}/videos/08__talking_against_wall.mp4
+    ROOT/manipulated_sequences/{Deepfakes,Face2Face,FaceSwap,NeuralTextures,FaceShifter}/{raw,c23,c40}/videos/071_054.mp4
+    ROOT/manipulated_sequences/DeepFakeDetection/{raw,c23,c40}/videos/08_28__talking_against_wall__5DCAESDA.mp4
+    ROOT/manipulated_sequences/<method>/masks/videos/071_054.mp4
+
+Any subset is read, in any case of letters, ``.mp4`` or another container; the ``videos`` level may be absent. ROOT may
+also be the folder above. What is not of the dataset is counted in the notes.
+
+Split protocol: :mod:`dfcore.data.adapters.faceforensics_names`. Identities are ``ff:071`` (a video id: target and
+source of a fake) and ``actor:08``. ``original`` of a fake is its *target's* original of the same compression: frames,
+size and background are the target's (the frame rate is the source's). ``mask`` is the fake's mask video where it was
+downloaded; FaceShifter has none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dfcore.data.adapters.faceforensics_names import COMPRESSIONS, PARTS, Name, Part, split_of
+from dfcore.data.adapters.listing import check_root, child, is_video, list_folder, listed, split_name
+from dfcore.data.records import FAKE, Scan, VideoRecord
+from dfcore.errors import DatasetError
+
+__all__ = ["FaceForensics"]
+
+_SIDES = ("original_sequences", "manipulated_sequences")
+_LAYOUT = """The official layout is
+    ROOT/original_sequences/{youtube,actors}/{raw,c23,c40}/videos/*.mp4
+    ROOT/manipulated_sequences/{Deepfakes,Face2Face,FaceSwap,NeuralTextures,FaceShifter,DeepFakeDetection}/{raw,c23,c40}/videos/*.mp4
+Any part of it will do. Point at ROOT."""
+
+
+class FaceForensics:
+    """The adapter; see the module for layout and protocol."""
+
+    def scan(self, root: Path) -> Scan:
+        """List the videos under ``root``: originals first, then method by method, each compression sorted by name.
+
+        ``missing`` counts, for each part and each compression that this copy has anything of, the official videos that
+        are absent (of 1000, for DFD of 363 and 3068).
+
+        Raises:
+            DatasetError: ``root`` does not exist, lies inside the dataset, or holds nothing of it.
+        """
+        base, notes = _find_base(check_root(root, "FaceForensics++"))
+        found = _Found(base)
+        for part in PARTS:
+            folder = _descend(base, part.folder)
+            if folder is not None:
+                found.read_part(part, folder)
+        if not found.records:
+            left_out = " ".join(found.notes())
+            raise DatasetError(f"{base} holds no FaceForensics++ video that can be used. {left_out}\n{_LAYOUT}")
+        return Scan(
+            "faceforensics", base, tuple(found.records), found.missing(), (*notes, *found.notes(), *_unknown(base))
+        )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has been read so far."""
+
+    base: Path
+    records: list[VideoRecord] = field(default_factory=list)
+    stems: dict[tuple[Part, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    originals: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Record id by identity family, compression and stem."""
+    mixed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    odd: list[str] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
+    unknown_people: list[str] = field(default_factory=list)
+
+    def read_part(self, part: Part, folder: Path) -> None:
+        masks = _masks(folder) if part.label == FAKE else {}
+        order = list(COMPRESSIONS)
+        names = [name for name in list_folder(folder).folders if name.lower() in COMPRESSIONS]
+        for name in sorted(names, key=lambda name: (order.index(name.lower()), name)):
+            self._read_videos(part, COMPRESSIONS[name.lower()], child(folder / name, "videos") or folder / name, masks)
+
+    def _read_videos(self, part: Part, compression: str, folder: Path, masks: dict[str, Path]) -> None:
+        below = folder.relative_to(self.base).as_posix()
+        for file, stem, name in self._named(part, folder, below):
+            self.stems[part, compression].add(stem)
+            split = split_of(name.identities)
+            if split is None:
+                self._leave_out(part, name.identities, f"{below}/{stem}")
+                continue
+            key = (part.family, compression, name.original or stem)
+            record = VideoRecord(
+                id=f"{below}/{stem}",
+                path=folder / file,
+                label=part.label,
+                manipulation=part.manipulation,
+                split=split,
+                group=name.identities,
+                compression=compression,
+                original=self.originals.get(key, "") if part.label == FAKE else "",
+                mask=masks.get(stem),
+            )
+            self.records.append(record)
+            if part.label != FAKE:
+                self.originals.setdefault(key, record.id)
+
+    def _named(self, part: Part, folder: Path, below: str) -> Iterator[tuple[str, str, Name]]:
+        """The files of ``folder`` that are the part's videos, each stem once: file name, stem, what it says."""
+        previous = ""
+        # ".mp4" first, so that of 071.mp4 and 071.avi the file that the dataset ships is the one read
+        for stem, _, file in sorted(
+            (split_name(file)[0], not file.endswith(".mp4"), file) for file in list_folder(folder).files
+        ):
+            name = part.parse(stem) if is_video(file) else None
+            if name is None:
+                self.odd.append(f"{below}/{file}")
+            elif stem == previous:
+                self.doubles.append(f"{below}/{file}")
+            else:
+                previous = stem
+                yield file, stem, name
+
+    def _leave_out(self, part: Part, identities: tuple[str, ...], name: str) -> None:
+        if any(split_of((identity,)) is None for identity in identities):
+            self.unknown_people.append(name)
+        else:
+            self.mixed[part.manipulation].append(name)
+
+    def missing(self) -> dict[str, int]:
+        present = {compression for _, compression in self.stems}
+        counts = {
+            f"{part.folder}/{compression}": part.count_missing(self.stems.get((part, compression), set()))
+            for part in PARTS
+            for compression in ("raw", "c23", "c40")
+            if compression in present
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    def notes(self) -> list[str]:
+        """One sentence for each kind of file that was left out."""
+        notes = []
+        present = {compression for _, compression in self.stems}
+        absent = [name for name in ("raw", "c23", "c40") if name not in present]
+        if present and absent:
+            notes.append(f"Nothing of {' or '.join(absent)} is there, nor counted as missing.")
+        for manipulation, names in self.mixed.items():
+            total = sum(len(stems) for (part, _), stems in self.stems.items() if part.manipulation == manipulation)
+            notes.append(
+                f"Left out: {len(names):,} of {total:,} {manipulation} fakes, "
+                f"since their two identities are in different splits ({listed(names, 2)})."
+            )
+        for names, what in (
+            (self.unknown_people, "files of actors or video ids that the dataset does not have"),
+            (self.doubles, "files whose video is there with another suffix"),
+            (self.odd, "files that are not the dataset's videos"),
+        ):
+            if names:
+                notes.append(f"Left out, {what}: {len(names):,} ({listed(names, 3)}).")
+        return notes
+
+
+def _masks(method: Path) -> dict[str, Path]:
+    """Mask videos of a method by stem."""
+    folder = child(method, "masks")
+    folder = folder and child(folder, "videos")
+    return {split_name(n)[0]: folder / n for n in list_folder(folder).files if is_video(n)} if folder else {}
+
+
+def _descend(folder: Path, path: str) -> Path | None:
+    found: Path | None = folder
+    for name in path.split("/"):
+        found = child(found, name) if found else None
+    return found
+
+
+def _unknown(base: Path) -> list[str]:
+    """A note on folders that stand where methods stand and are none, e.g. ``manipulated_sequences/Deepfakes_old``."""
+    known = {part.folder.lower() for part in PARTS}
+    names = [
+        f"{side}/{name}"
+        for side in _SIDES
+        if (folder := child(base, side))
+        for name in list_folder(folder).folders
+        if f"{side}/{name.lower()}" not in known
+    ]
+    return [f"Folders that the dataset does not have are not read: {listed(names)}."] if names else []
+
+
+def _holds(folder: Path) -> bool:
+    return any(child(folder, side) for side in _SIDES)
+
+
+def _find_base(root: Path) -> tuple[Path, list[str]]:
+    """The folder that holds the two sides: ``root``, or the only such folder right below it."""
+    if _holds(root):
+        return root, []
+    for folder in (root, *root.parents):
+        if folder.name.lower() in _SIDES:
+            raise DatasetError(f"{root} is only a part of FaceForensics++. Point at {folder.parent}.")
+    listing = list_folder(root)
+    below = [root / name for name in listing.folders if _holds(root / name)]
+    if len(below) == 1:
+        return below[0], [f"The dataset was found one level down, in {below[0].name}."]
+    if below:
+        names = listed([str(folder) for folder in below])
+        raise DatasetError(f"{root} holds {len(below)} copies of FaceForensics++. Point at one: {names}.")
+    there = listed(listing.folders + listing.files, 8) or "nothing"
+    raise DatasetError(
+        f"{root} holds neither original_sequences nor manipulated_sequences (it holds {there}). {_LAYOUT}"
+    )

@@ -1,0 +1,124 @@
+"""A clip: consecutive frames of one face track, in one fixed window, as the decoder gave them.
+
+Coordinates are luma pixels of the coded frame (before display rotation), x to the right, y down. Boxes are
+``(x0, y0, x1, y1)``; landmarks are five ``(x, y)`` points: the eye and mouth corner on the image's left come
+first, so the order is left eye, right eye, nose, left mouth corner, right mouth corner *as seen*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BLOCK", "Clip", "ClipHeader", "SourceHeader"]
+
+BLOCK = 16
+"""Side of a macroblock; window origins and sizes are multiples of it."""
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHeader:
+    """What is known of the source file, once per stored video.
+
+    ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes the coded frame upright.
+    ``converted`` is "" for 8-bit 4:2:0 sources, else what was done once (``"yuv420p10le -> yuv420p"``).
+    ``colour_range`` is ``tv`` or ``pc``; ``colour_matrix`` is ``bt601``, ``bt709`` or ``bt2020``.
+    """
+
+    video: str
+    label: int | None
+    manipulation: str
+    split: str
+    group: tuple[str, ...]
+    compression: str
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    codec: str
+    pix_fmt: str
+    converted: str
+    colour_range: str
+    colour_matrix: str
+    rotation: int
+    has_audio: bool
+    version: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that ``json`` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SourceHeader:
+        """The inverse of :meth:`to_json`; unknown keys are ignored."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: _tuples(value) for key, value in values.items() if key in known})
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHeader:
+    """What is known of one clip.
+
+    Attributes:
+        track: number of the person in the video, 0 for the most prominent.
+        frames: indices of the frames in the source, consecutive, T of them.
+        times: presentation times in seconds, T of them.
+        pict_types: one letter a frame (``"IPPB"``), ``"?"`` where the codec does not say.
+        window: ``(x, y, width, height)``, all multiples of 16.
+        boxes: T face boxes, in the coded frame.
+        landmarks: T times five points, in the coded frame.
+        score: mean detection score.
+    """
+
+    track: int
+    frames: tuple[int, ...]
+    times: tuple[float, ...]
+    pict_types: str
+    window: tuple[int, int, int, int]
+    boxes: tuple[tuple[float, float, float, float], ...]
+    landmarks: tuple[tuple[tuple[float, float], ...], ...]
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that ``json`` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ClipHeader:
+        """The inverse of :meth:`to_json`; unknown keys are ignored."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: _tuples(value) for key, value in values.items() if key in known})
+
+
+@dataclass(slots=True)
+class Clip:
+    """A clip with its pixels, as it is prepared and as an evidence extractor receives it.
+
+    Attributes:
+        source, header: what is known of it.
+        y: uint8 ``[T, H, W]``, H and W multiples of 16.
+        u, v: uint8 ``[T, H/2, W/2]``.
+        qp: int8 ``[T, H/16, W/16]``, the quantiser of each block, or None where the codec gives none.
+        motion: int16 ``[T, H/16, W/16, 2]``, motion (x, y) in quarter pixels towards the previous reference,
+            0 for blocks without; or None.
+        audio: int16 ``[n]``, 16 kHz mono, exactly the clip's span; or None.
+        evidence: by name, float16 ``[T, C, H/16, W/16]``.
+    """
+
+    source: SourceHeader
+    header: ClipHeader
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+    qp: NDArray[np.int8] | None = None
+    motion: NDArray[np.int16] | None = None
+    audio: NDArray[np.int16] | None = None
+    evidence: dict[str, NDArray[np.float16]] = field(default_factory=dict)

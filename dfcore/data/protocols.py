@@ -1,0 +1,96 @@
+"""What the data layer's replaceable parts must do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfcore.data.clips import Clip
+from dfcore.data.records import Scan
+
+__all__ = ["Dataset", "EvidenceExtractor", "Face", "FaceDetector", "Footage", "PseudoFake"]
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A dataset adapter. It only scans: no decoding, no splitting of its own beyond the official lists."""
+
+    def scan(self, root: Path) -> Scan:
+        """List the labelled files under ``root``, in a stable order.
+
+        Whatever is there is used; what is missing is counted.
+
+        Raises:
+            DatasetError: ``root`` does not exist, or holds nothing of this dataset.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detected face, in pixels of the image given: box ``(x0, y0, x1, y1)``, score in 0..1, five points."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...]
+
+
+@runtime_checkable
+class FaceDetector(Protocol):
+    """Finds faces in one upright picture. Called with no arguments to construct, cheap to pickle by name."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
+        """Faces in ``image``, RGB uint8 ``[H, W, 3]`` of any size, most certain first; [] when there is none."""
+        ...
+
+
+@runtime_checkable
+class EvidenceExtractor(Protocol):
+    """Computes from a clip what is too dear, or needs a codec, to be computed at each read."""
+
+    def __call__(self, clip: Clip) -> NDArray[np.float16]:
+        """``[T, C, H/16, W/16]``, a value per channel and 16x16 block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """Consecutive frames at full native size with one person's face in them, as a pseudo-fake transform gets them.
+
+    Attributes:
+        y: uint8 ``[T, H, W]``, H and W even.
+        u, v: uint8 ``[T, H/2, W/2]``.
+        boxes: float ``[T, 4]``, the face in luma pixels.
+        landmarks: float ``[T, 5, 2]``.
+        fps: frames a second.
+        audio: int16 ``[n]``, 16 kHz mono, exactly the span; or None.
+    """
+
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
+    fps: float
+    audio: NDArray[np.int16] | None = None
+
+
+@runtime_checkable
+class PseudoFake(Protocol):
+    """Damages real footage in exactly the respect that its specialist looks at. Constructed with no arguments."""
+
+    kinds: tuple[str, ...]
+
+    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> Footage:
+        """Damaged footage of the same size; the given one is left as it was.
+
+        Args:
+            footage: real frames.
+            kind: one of :attr:`kinds`, or None to draw one.
+            rng: where all random numbers come from.
+        """
+        ...

@@ -1,0 +1,57 @@
+"""A video record: one labelled source file, before decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["FAKE", "LABEL_NAMES", "REAL", "SPLITS", "Scan", "VideoRecord"]
+
+REAL, FAKE = 0, 1
+LABEL_NAMES = ("real", "fake")
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecord:
+    """One labelled source file.
+
+    Attributes:
+        id: unique in its dataset, stable between machines: the path below the root without its suffix,
+            with forward slashes.
+        path: where the file lies.
+        label: ``REAL`` (0) or ``FAKE`` (1).
+        manipulation: the method's name, or ``"original"``.
+        split: ``train``, ``val``, ``test``, or "" while undecided (the core then splits by ``group``).
+        group: identities (or source videos) seen in the file. Two records that share one must never be in
+            different splits.
+        compression: the dataset's own name of the quality (``c23``), or "".
+        original: id of the record that this one was made from, or "".
+        mask: the manipulation mask's video, where the dataset has one.
+    """
+
+    id: str
+    path: Path
+    label: int
+    manipulation: str = "original"
+    split: str = ""
+    group: tuple[str, ...] = ()
+    compression: str = ""
+    original: str = ""
+    mask: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What an adapter found under a root.
+
+    ``missing`` counts what the full dataset has and this copy has not, by part
+    (``{"manipulated_sequences/FaceSwap/c23": 1000}``); ``notes`` are sentences worth logging.
+    """
+
+    dataset: str
+    root: Path
+    records: tuple[VideoRecord, ...]
+    missing: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

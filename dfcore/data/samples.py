@@ -1,0 +1,158 @@
+"""Samples: what a loader reads. Each is a few frames of one clip of one video, as views.
+
+In training, clip and frames are drawn afresh each epoch; in evaluation they are always the same and spread over the
+video. Every random number comes from (seed, epoch, video id, draw), so a sample does not depend on the loader process
+that reads it, nor on the order or the samples read before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from dfcore.data.augment import augmentation
+from dfcore.data.records import VideoRecord
+from dfcore.data.store import ClipStore
+from dfcore.data.views import build_views
+from dfcore.errors import UsageError
+
+__all__ = ["ClipSamples", "sample_generator", "spread"]
+
+
+def spread(lengths: Sequence[int], samples: int, frames: int = 1) -> list[tuple[int, list[int]]]:
+    """Fixed samples of clips with ``lengths`` frames: ``(clip, positions)``, spread evenly over clips and frames.
+
+    Each sample is ``frames`` consecutive positions. No two are the same, so a photo gives one sample however many are
+    asked for. Clips that are too short are left out; when all are, the longest gives one sample, its last
+    frame repeated.
+
+    Args:
+        lengths: frames of each clip.
+        samples: how many at most.
+        frames: consecutive frames per sample.
+    """
+    starts = {clip: length - frames + 1 for clip, length in enumerate(lengths) if length >= frames}
+    if not starts:
+        longest = max(range(len(lengths)), key=lambda clip: lengths[clip])
+        return [(longest, _positions(0, frames, lengths[longest]))]
+    shares = dict.fromkeys(starts, 0)
+    total = min(samples, sum(starts.values()))
+    if total < len(starts):
+        clips = list(starts)
+        for i in range(total):
+            shares[clips[(2 * i + 1) * len(clips) // (2 * total)]] = 1
+    while sum(shares.values()) < total:  # one more for each clip in turn, as long as it has other frames left
+        for clip in starts:
+            if shares[clip] < starts[clip] and sum(shares.values()) < total:
+                shares[clip] += 1
+    return [
+        (clip, _positions((2 * i + 1) * starts[clip] // (2 * share), frames, lengths[clip]))
+        for clip, share in shares.items()
+        for i in range(share)
+    ]
+
+
+def _positions(start: int, frames: int, length: int) -> list[int]:
+    return [min(start + i, length - 1) for i in range(frames)]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def sample_generator(seed: int, epoch: int, video: str, draw: int) -> random.Random:
+    """The random generator of one training sample. (numpy's takes ten times as long to set up.)"""
+    return random.Random(_number(f"{seed}/{epoch}/{draw}/{video}"))
+
+
+class ClipSamples(Dataset[dict[str, Any]]):
+    """Samples of stored videos, as a dataset for ``torch.utils.data.DataLoader``.
+
+    An item is ``{"views": {name: tensor}, "label": 0 or 1, "video": position of its record, "frame": index of its first
+    frame in the source}``; collated, the last three are int64 ``[B]``.
+
+    In training an index may exceed ``len(self)``: index ``i + k * len(self)`` is sample ``i`` drawn for the k-th time
+    more, with other frames and augmentations. So a sampler that repeats the samples of a rare class
+    (:class:`dfcore.data.sampler.BalancedSampler` with ``vary_repeats``) need not repeat its pictures.
+
+    Args:
+        records: the videos; all must be in the store.
+        store: where their clips are.
+        views: names of the views (see :mod:`dfcore.data.views`).
+        image_size: side of the face and context views.
+        frames: consecutive frames per sample.
+        samples_per_video: samples drawn of each video per epoch; in evaluation at most so many (see :func:`spread`).
+        train: draw afresh each epoch, and augment.
+        augment: names of training augmentations.
+        seed: of all draws.
+
+    Raises:
+        StoreError: a video is not in the store; the message says why, where that is known.
+        UnknownNameError: an augmentation of that name does not exist.
+        UsageError: a number is below 1.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        store: ClipStore,
+        views: Sequence[str],
+        *,
+        image_size: int,
+        frames: int = 1,
+        samples_per_video: int = 8,
+        train: bool = False,
+        augment: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
+        for name, value in (("samples per video", samples_per_video), ("frames", frames), ("image size", image_size)):
+            if value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}.")
+        self.records, self.store, self.views = tuple(records), store, tuple(views)
+        self.image_size, self.frames, self.train, self.seed, self.epoch = image_size, frames, train, seed, 0
+        self.samples_per_video = samples_per_video
+        self.augment = augmentation(augment) if train else None
+        self._lengths = [store.entry(record.id).frames for record in self.records]
+        self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
+        counts = [samples_per_video] * len(self.records) if train else [len(fixed) for fixed in self._fixed]
+        self.samples = [(video, draw) for video, count in enumerate(counts) for draw in range(count)]
+
+    @property
+    def labels(self) -> list[int]:
+        """The label of each sample, for a sampler."""
+        return [self.records[video].label for video, _ in self.samples]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw clips, frames and augmentations for ``epoch`` from now on (training only)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if index < 0 or (index >= len(self) and not self.train):
+            raise IndexError(f"sample {index} of {len(self)}")
+        repeat, place = divmod(index, len(self))
+        video, draw = self.samples[place]
+        draw += repeat * self.samples_per_video
+        record = self.records[video]
+        rng = sample_generator(self.seed, self.epoch, record.id, draw)
+        clip, positions = self._drawn(video, draw, rng) if self.train else self._fixed[video][draw]
+        access = self.store.open(record.id).access(clip)
+        views = build_views(access, self.views, positions, image_size=self.image_size, augment=self.augment, rng=rng)
+        return {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
+
+    def _drawn(self, video: int, draw: int, rng: random.Random) -> tuple[int, list[int]]:
+        """Clip and positions of a training sample. The draws of one epoch go through the clips in turn."""
+        lengths = self._lengths[video]
+        clips = [clip for clip, length in enumerate(lengths) if length >= self.frames]
+        if not clips:
+            return spread(lengths, 1, self.frames)[0]
+        first = _number(f"{self.seed}/{self.epoch}/{self.records[video].id}")
+        clip = clips[(first + draw) % len(clips)]
+        start = rng.randrange(lengths[clip] - self.frames + 1)
+        return clip, _positions(start, self.frames, lengths[clip])

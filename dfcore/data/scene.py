@@ -1,0 +1,99 @@
+"""A clip as its views see it: upright, mirrored where that was drawn, in coordinates of its window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfcore.data.access import ClipAccess, Planes
+from dfcore.data.faces.geometry import boxes_to_upright, to_upright
+
+__all__ = ["Scene", "upright_size"]
+
+Floats = NDArray[np.floating[Any]]
+
+_MIRRORED = (1, 0, 2, 4, 3)
+"""Landmarks of a mirrored face: left and right change places."""
+
+
+def upright_size(access: ClipAccess) -> tuple[int, int]:
+    """Width and height of the clip's window, turned upright."""
+    _, _, width, height = access.header.window
+    return (width, height) if access.source.rotation in (0, 180) else (height, width)
+
+
+class Scene:
+    """Some frames of a clip. Pixels are read when they are first asked for; turns and mirrors move, never resample.
+
+    Attributes:
+        frames: positions in the clip, n of them.
+        width, height: the upright window, in luma pixels.
+    """
+
+    def __init__(self, access: ClipAccess, frames: Sequence[int], flip: bool = False) -> None:
+        self.access, self.frames, self.flip = access, list(frames), flip
+        self.width, self.height = upright_size(access)
+
+    def _placed(self, maps: NDArray) -> NDArray:
+        """Maps ``[..., h, w]`` of the coded window, as seen; no copy."""
+        turns = self.access.source.rotation // 90
+        if turns:
+            maps = np.rot90(maps, -turns, axes=(-2, -1))
+        return maps[..., ::-1] if self.flip else maps
+
+    @cached_property
+    def planes(self) -> Planes:
+        """Luma uint8 ``[n, H, W]`` and both chroma planes ``[n, H/2, W/2]``."""
+        y, u, v = self.access.planes(self.frames)
+        return self._placed(y), self._placed(u), self._placed(v)
+
+    @cached_property
+    def luma(self) -> NDArray[np.uint8]:
+        """Luma uint8 ``[n, H, W]``; chroma is not read for it."""
+        if "planes" in self.__dict__:
+            return self.planes[0]
+        return self._placed(self.access.luma(self.frames))
+
+    @cached_property
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """The face's box ``(x0, y0, x1, y1)`` in the upright window, for each of the n frames."""
+        return [self._box(self.access.header.boxes[i]) for i in self.frames]
+
+    def _box(self, coded: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        # Plain floats: this is read for every sample, and numpy would take longer over four numbers.
+        x, y, width, height = self.access.header.window
+        x0, y0, x1, y1 = coded[0] - x, coded[1] - y, coded[2] - x, coded[3] - y
+        if self.access.source.rotation:
+            x0, y0, x1, y1 = boxes_to_upright(
+                [x0, y0, x1, y1], self.access.source.rotation, 1.0, width, height
+            ).tolist()
+        return (self.width - x1, y0, self.width - x0, y1) if self.flip else (x0, y0, x1, y1)
+
+    @cached_property
+    def landmarks(self) -> Floats:
+        """Five points ``[n, 5, 2]`` in the upright window, ordered as seen."""
+        x, y, width, height = self.access.header.window
+        found: Floats = np.array([self.access.header.landmarks[i] for i in self.frames], dtype=np.float64) - (x, y)
+        if self.access.source.rotation:
+            found = to_upright(found, self.access.source.rotation, 1.0, width, height)
+        if self.flip:
+            found[..., 0] = self.width - found[..., 0]
+            found = found[:, _MIRRORED]
+        return found
+
+    def qp(self) -> NDArray[np.int8] | None:
+        """Quantisers ``[n, H/16, W/16]``, or None."""
+        found = self.access.qp(self.frames)
+        return None if found is None else self._placed(found)
+
+    def evidence(self, name: str) -> NDArray | None:
+        """An evidence at these frames ``[n, C, H/16, W/16]``; for a single frame its mean over the clip; or None."""
+        if len(self.frames) == 1:
+            mean = self.access.evidence_mean(name)
+            return None if mean is None else self._placed(mean[None])
+        found = self.access.evidence(name)
+        return None if found is None else self._placed(found[self.frames])

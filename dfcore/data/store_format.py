@@ -1,0 +1,261 @@
+"""The clip store's files: names, atomic writing, reading, and the messages when they cannot be.
+
+A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for clip i the arrays ``i/y``, ``i/u``,
+``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`). Its
+metadata holds one JSON object, ``dfcore``: ``video`` (format, dfcore version, clip plan, the source file's size and
+time, a stamp of the clips), ``source`` (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each). The same
+clips give the same bytes.
+
+Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: ``i/values`` float16 ``[T, C, h, w]`` and
+``i/mean`` float32 ``[C, h, w]``, with the stamp of the clips that it was computed from.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import mmap
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from dfcore.errors import StoreError
+
+__all__ = [
+    "EVIDENCE_SUFFIX",
+    "FORMAT",
+    "TEMPORARY_SUFFIX",
+    "VIDEO_SUFFIX",
+    "ArrayFile",
+    "evidence_name",
+    "parse_evidence_name",
+    "remove_stray",
+    "stem_of",
+    "write_arrays",
+    "write_bytes",
+]
+
+FORMAT = 1
+VIDEO_SUFFIX = ".safetensors"
+EVIDENCE_SUFFIX = ".evidence.safetensors"
+TEMPORARY_SUFFIX = ".tmp"
+
+_METADATA = "dfcore"
+_LONGEST = 120  # of one path component: the suffixes and the temporary name still fit into 255 bytes
+_DAY = 86_400.0
+_HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+_EVIDENCE = re.compile(r"^(?P<stem>[^.]+)\.(?P<name>[^.]+)-v(?P<version>\d+)\.evidence\.safetensors$")
+_TEMPORARY = re.compile(rf"^\..+\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)\{TEMPORARY_SUFFIX}$")
+
+
+def stem_of(video: str) -> str:
+    """The path of a video's files below the store, without suffix: slashes in the id become folders.
+
+    Characters that some file system refuses are percent-encoded, dots too (so a name never looks like a suffix, a
+    hidden file or ``..``), and an over-long component ends in a hash.
+    """
+    parts = [quote(part, safe="()[]+,=@").replace(".", "%2E") or "%" for part in video.split("/")]
+    return "/".join(part if len(part) <= _LONGEST else _shortened(part) for part in parts)
+
+
+def _shortened(part: str) -> str:
+    return f"{part[: _LONGEST - 18]}%-{hashlib.blake2b(part.encode(), digest_size=8).hexdigest()}"
+
+
+def evidence_name(stem: str, name: str, version: int) -> str:
+    """The path of an evidence file below the store."""
+    return f"{stem}.{name}-v{version}{EVIDENCE_SUFFIX}"
+
+
+def parse_evidence_name(file: str) -> tuple[str, str, int] | None:
+    """``(stem, name, version)`` of an evidence file's name (its last component), or None."""
+    found = _EVIDENCE.match(file)
+    return (found["stem"], found["name"], int(found["version"])) if found else None
+
+
+# -- writing -------------------------------------------------------------------------------------------------------
+
+
+def write_bytes(path: Path, content: bytes, before_replace: Callable[[], None] | None = None) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut.
+
+    Args:
+        path: the file; folders on the way are made.
+        content: what goes in.
+        before_replace: called when the content is safe on the disk, just before it takes the place of ``path``.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written to; nothing half-written stays.
+    """
+    temporary = path.parent / f".{path.name}.{_HOST}-{os.getpid()}{TEMPORARY_SUFFIX}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if before_replace is not None:
+            before_replace()
+        os.replace(temporary, path)  # noqa: PTH105 - the same call as Path.replace, and the one that tests intercept
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _write_error(path, len(content), error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_error(path: Path, size: int, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(
+            f"no space left for {path} ({size / 2**20:.1f} MiB). Nothing half-written was kept and all videos prepared "
+            "before are safe: free some space, or move the store to a larger disk, and run the same command again."
+        )
+    return StoreError(
+        f"{path} cannot be written: {error.strerror or error}. Check that the store's folder exists and is writable; "
+        "all videos prepared before are safe."
+    )
+
+
+def write_arrays(
+    path: Path,
+    arrays: Mapping[str, NDArray],
+    metadata: Mapping[str, Any],
+    before_replace: Callable[[], None] | None = None,
+) -> int:
+    """Write a safetensors file atomically, as :func:`write_bytes` does; its size in bytes.
+
+    Raises:
+        StoreError: see :func:`write_bytes`.
+    """
+    about = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
+    content = save({key: np.ascontiguousarray(value) for key, value in arrays.items()}, {_METADATA: about})
+    write_bytes(path, content, before_replace)
+    return len(content)
+
+
+def remove_stray(path: Path) -> bool:
+    """Remove a temporary file whose writer is gone (killed, or a day old); whether it was removed."""
+    found = _TEMPORARY.match(path.name)
+    if found is None:
+        return False
+    try:
+        old = time.time() - path.stat().st_mtime > _DAY
+        if not old and (found["host"] != _HOST or _alive(int(found["pid"]))):
+            return False
+        path.unlink()
+    except (FileNotFoundError, PermissionError):
+        return False  # its writer finished meanwhile, or the store may only be read
+    return True
+
+
+def _alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # os.kill would end the process there; the file goes when it is a day old
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+_DTYPES = {"U8": np.uint8, "I8": np.int8, "I16": np.int16, "F16": np.float16, "F32": np.float32}
+
+
+class ArrayFile:
+    """A safetensors file opened for reading: memory-mapped, and checked as a whole when it is opened.
+
+    Arrays are views into the mapping: nothing is read or copied but what is touched, and nothing may be written. (The
+    library's own reader copies whole slices; samples touch a part of one frame in many.)
+
+    Raises:
+        StoreError: it is missing, cut short or not a file of this store; the message says what to do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                self._bytes = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+            finally:
+                os.close(descriptor)
+            self._metadata, self._arrays = _parsed(self._bytes)
+        except FileNotFoundError as error:
+            raise StoreError(f"{path} is missing. `dfcore prepare` makes it again.") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damaged(path, error) from error
+
+    def entry(self, key: str) -> Any:
+        """An entry of the metadata.
+
+        Raises:
+            StoreError: there is none.
+        """
+        if key not in self._metadata:
+            raise damaged(self.path, f"its metadata has no {key!r}")
+        return self._metadata[key]
+
+    def get(self, key: str) -> NDArray | None:
+        """An array, or None where the file has none of that name."""
+        found = self._arrays.get(key)
+        if found is None:
+            return None
+        dtype, shape, offset = found
+        return np.frombuffer(self._bytes, dtype, math.prod(shape), offset).reshape(shape)
+
+
+def _parsed(content: mmap.mmap) -> tuple[dict[str, Any], dict[str, tuple[Any, tuple[int, ...], int]]]:
+    """The metadata of one of the store's safetensors files, and for each array its type, shape and place.
+
+    The format: the header's length (8 bytes, little endian), the header (JSON: for each array ``dtype``, ``shape`` and
+    ``data_offsets`` from the header's end; ``__metadata__``: strings), the arrays' bytes without gaps.
+    """
+    length = int.from_bytes(content[:8], "little")
+    start = 8 + length
+    if not 2 <= length <= len(content) - 8:
+        raise ValueError("its header is cut short")
+    header: dict[str, Any] = json.loads(content[8:start])
+    metadata: dict[str, Any] = json.loads(header.pop("__metadata__", {}).get(_METADATA, ""))
+    arrays, end = {}, 0
+    for key, entry in header.items():
+        dtype, shape, (first, last) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+        if first < 0 or last - first != math.prod(shape) * np.dtype(dtype).itemsize:
+            raise ValueError(f"{key!r} has not the size of its shape")
+        arrays[key] = (dtype, shape, start + first)
+        end = max(end, last)
+    if start + end != len(content):
+        raise ValueError(f"{start + end} bytes were expected, {len(content)} found")
+    return metadata, arrays
+
+
+def damaged(path: Path, why: object) -> StoreError:
+    """The error for a file that is there but cannot be used."""
+    return StoreError(f"{path} is damaged ({why}). Delete it; `dfcore prepare` makes it again.")

@@ -1,0 +1,127 @@
+"""Run a model over samples: every sample once, on however many processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ["Predictions", "move_views", "predict_samples"]
+
+
+class _Precision(Protocol):
+    def autocast(self) -> AbstractContextManager[Any]: ...
+
+
+class _World(Protocol):
+    def gather(self, value: Any) -> list[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model said of N samples.
+
+    Attributes:
+        video: int64 ``[N]``, the sample's video (its position in the dataset).
+        label: int64 ``[N]``, 0 real, 1 fake.
+        logits: float32 ``[N, 2]`` of the classifier.
+        cue_logits: float32 ``[N, 2]`` of the cue head alone.
+    """
+
+    video: NDArray[np.int64]
+    label: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    cue_logits: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def fake(self) -> NDArray[np.float64]:
+        """``[N]``, the classifier's probability of "fake"."""
+        return _fake_probability(self.logits)
+
+    @property
+    def cue_fake(self) -> NDArray[np.float64]:
+        """``[N]``, the cue head's probability of "fake"."""
+        return _fake_probability(self.cue_logits)
+
+
+def _fake_probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Softmax over two classes, as a logistic function of the difference that cannot overflow."""
+    half = (logits[:, 1].astype(np.float64) - logits[:, 0]) / 2
+    return 0.5 * (1 + np.tanh(half))
+
+
+def move_views(views: Mapping[str, Tensor], device: torch.device, *, channels_last: bool) -> dict[str, Tensor]:
+    """The views on ``device``; pictures (3 channels) in ``channels_last`` memory format if asked."""
+    moved = {}
+    for name, view in views.items():
+        picture = channels_last and view.ndim == 4 and view.shape[1] == 3
+        layout = torch.channels_last if picture else torch.preserve_format
+        moved[name] = view.to(device, non_blocking=True, memory_format=layout)
+    return moved
+
+
+@torch.no_grad()
+def predict_samples(
+    model: nn.Module,
+    loader: Iterable[Mapping[str, Any]],
+    device: torch.device,
+    precision: _Precision,
+    world: _World,
+    *,
+    channels_last: bool = False,
+    check: Callable[[], None] | None = None,
+) -> Predictions:
+    """Run ``model`` in evaluation mode over this process's share of the samples, and gather all of them.
+
+    Args:
+        model: the bare model (not wrapped for distributed training); its mode is restored afterwards.
+        loader: batches ``{"views", "label", "video"}`` of the samples ``rank, rank + size, ...`` in that order, as
+            :func:`dfcore.training.loaders.evaluation_loader` gives them: no sample twice, none left out.
+        device: where the model is.
+        precision: its ``autocast()`` is the context of the forward pass.
+        world: the processes that take part.
+        channels_last: memory format of the pictures.
+        check: called before each batch; may raise to stop.
+
+    Returns:
+        The same predictions on every process, in the dataset's order whatever the number of processes.
+    """
+    was_training = model.training
+    model.eval()
+    parts: list[tuple[Tensor, ...]] = []
+    try:
+        for batch in loader:
+            if check is not None:
+                check()
+            with precision.autocast():
+                output = model(move_views(batch["views"], device, channels_last=channels_last))
+            # Kept on the device: copying each batch back would make the CPU wait for it.
+            parts.append((batch["video"], batch["label"], output.logits.float(), output.cue_logits.float()))
+    finally:
+        model.train(was_training)
+    return _interleave(world.gather(_to_arrays(parts)))
+
+
+def _to_arrays(parts: list[tuple[Tensor, ...]]) -> tuple[NDArray, ...]:
+    if not parts:
+        nothing = np.zeros((0, 2), np.float32)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing
+    return tuple(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
+
+
+def _interleave(shares: list[tuple[NDArray, ...]]) -> Predictions:
+    """Put the shares ``r, r + size, ...`` of the processes back into one order."""
+    size = len(shares)
+    position = np.concatenate([rank + size * np.arange(len(share[0])) for rank, share in enumerate(shares)])
+    order = np.argsort(position)
+    video, label, logits, cue_logits = (np.concatenate(column)[order] for column in zip(*shares, strict=True))
+    return Predictions(video, label, logits, cue_logits)

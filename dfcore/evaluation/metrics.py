@@ -1,0 +1,125 @@
+"""What a set of predictions is worth, per sample ("frame") and per video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfcore.data.records import FAKE, LABEL_NAMES, REAL
+from dfcore.errors import TrainingError
+from dfcore.evaluation.evaluate import Predictions
+
+__all__ = ["THRESHOLD", "auc", "rank_key", "summarise", "video_level"]
+
+THRESHOLD = 0.5
+"""A probability of at least this is called "fake"."""
+
+
+def summarise(predictions: Predictions) -> dict[str, Any]:
+    """All metrics of ``predictions``, as plain numbers that ``json`` takes.
+
+    ``loss`` and ``cue_loss`` are mean negative log-likelihoods in nats, per sample. The prefix ``frame_`` means per
+    sample, ``video_`` per video, whose probability is the mean of its samples'. ``accuracy``, ``real_accuracy``,
+    ``fake_accuracy`` (recall of each class), ``balanced_accuracy`` (their mean) and ``f1`` (of "fake") are taken at
+    a threshold of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and ``cue_video_auc`` are those of
+    the cue head alone.
+
+    A metric that a missing class leaves undefined is ``None``, and ``notes`` says why.
+
+    Raises:
+        TrainingError: an output is not a finite number.
+    """
+    _refuse_non_finite(predictions)
+    labels, notes = predictions.label, _notes(predictions.label)
+    summary: dict[str, Any] = {"samples": len(predictions), "videos": len(np.unique(predictions.video))}
+    summary["loss"] = _log_loss(predictions.logits, labels)
+    summary["cue_loss"] = _log_loss(predictions.cue_logits, labels)
+    video_labels, video_fake = video_level(predictions.video, labels, predictions.fake)
+    _, video_cue = video_level(predictions.video, labels, predictions.cue_fake)
+    summary |= {f"frame_{name}": value for name, value in _scores(labels, predictions.fake).items()}
+    summary |= {f"video_{name}": value for name, value in _scores(video_labels, video_fake).items()}
+    summary["cue_frame_auc"] = auc(labels, predictions.cue_fake)
+    summary["cue_video_auc"] = auc(video_labels, video_cue)
+    summary["notes"] = notes
+    return summary
+
+
+def video_level(
+    video: NDArray[np.int64], label: NDArray[np.int64], fake: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels and mean probabilities of each video, ``[V]`` each, ordered by the video's number."""
+    _, first, inverse, count = np.unique(video, return_index=True, return_inverse=True, return_counts=True)
+    return label[first], np.bincount(inverse, weights=fake, minlength=len(count)) / np.maximum(count, 1)
+
+
+def auc(label: NDArray[np.int64], fake: NDArray[np.float64]) -> float | None:
+    """Area under the ROC curve, ties counted half; None unless both classes are there."""
+    if len(np.unique(label)) < 2:
+        return None
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(label, fake))
+
+
+def rank_key(metrics: dict[str, Any]) -> tuple[float, float, float]:
+    """Greater is better: video AUC, then frame AUC, then the lower loss. An AUC of None counts as lowest."""
+    video, frame, loss = metrics.get("video_auc"), metrics.get("frame_auc"), metrics.get("loss")
+    return (
+        -1.0 if video is None else float(video),
+        -1.0 if frame is None else float(frame),
+        -float("inf") if loss is None else -float(loss),
+    )
+
+
+def _scores(label: NDArray[np.int64], fake: NDArray[np.float64]) -> dict[str, float | None]:
+    called = (fake >= THRESHOLD).astype(np.int64)
+    recall = [_share(called[label == kind] == kind) for kind in (REAL, FAKE)]
+    balanced = None if None in recall else float(np.mean([r for r in recall if r is not None]))
+    return {
+        "accuracy": _share(called == label),
+        "balanced_accuracy": balanced,
+        "real_accuracy": recall[REAL],
+        "fake_accuracy": recall[FAKE],
+        "f1": _f1(label, called),
+        "auc": auc(label, fake),
+    }
+
+
+def _f1(label: NDArray[np.int64], called: NDArray[np.int64]) -> float | None:
+    """F1 of "fake"; None where no video is fake, for then it says nothing of the model."""
+    if not (label == FAKE).any():
+        return None
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(label, called, pos_label=FAKE))
+
+
+def _share(hits: NDArray[np.bool_]) -> float | None:
+    return float(hits.mean()) if len(hits) else None
+
+
+def _log_loss(logits: NDArray[np.float32], label: NDArray[np.int64]) -> float | None:
+    if not len(label):
+        return None
+    margin = logits[:, 1].astype(np.float64) - logits[:, 0]
+    return float(np.logaddexp(0.0, np.where(label == FAKE, -margin, margin)).mean())
+
+
+def _notes(label: NDArray[np.int64]) -> list[str]:
+    if not len(label):
+        return ["there are no samples: nothing can be measured"]
+    missing = [LABEL_NAMES[kind] for kind in (REAL, FAKE) if not (label == kind).any()]
+    return [f"no {name} videos: AUC and balanced accuracy are undefined" for name in missing]
+
+
+def _refuse_non_finite(predictions: Predictions) -> None:
+    finite = np.isfinite(predictions.logits).all(axis=1) & np.isfinite(predictions.cue_logits).all(axis=1)
+    if finite.all():
+        return
+    raise TrainingError(
+        f"the model's output is not a finite number for {int((~finite).sum())} of {len(predictions)} samples "
+        f"(the first in video number {int(predictions.video[~finite][0])}). Its weights or the precision are to "
+        "blame: try --set run.precision=fp32, or go back to an earlier checkpoint."
+    )

@@ -1,0 +1,1 @@
+"""Inference: verdicts on files, the ensemble, explanations."""

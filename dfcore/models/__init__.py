@@ -1,0 +1,1 @@
+"""The models: backbone, attention head, classifier, the assembled specialist."""

@@ -1,0 +1,197 @@
+"""Reading checkpoint files that may be damaged, foreign or hostile: look first, execute nothing.
+
+What goes wrong here is a :class:`~dfcore.errors.CheckpointError` that names the file. Sizes are judged from an
+archive's directory before anything is unpacked.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from dfcore.errors import CheckpointError
+from dfcore.version import __version__
+
+__all__ = [
+    "FORMAT",
+    "META",
+    "TENSORS",
+    "check_header",
+    "check_tensors",
+    "is_zip_of_ours",
+    "load_torch",
+    "read_meta",
+    "read_tensors",
+]
+
+FORMAT = 1
+"""Raised by one when a change makes older files unreadable."""
+
+TENSORS, META = "model.safetensors", "meta.json"
+MAX_META = 16 * 2**20
+"""Bytes of description that are read at most."""
+FREE_SIZE, MAX_RATIO = 256 * 2**20, 20
+"""Members that unpack to more than ``FREE_SIZE`` bytes may not be compressed more than ``MAX_RATIO`` times: trained
+weights shrink by about a tenth, a zip bomb a thousandfold."""
+KINDS: dict[str, type] = {
+    "specialist": str,
+    "plugin_version": str,
+    "dfcore_version": str,
+    "cues": list,
+    "model": dict,
+    "hash": str,
+}
+"""What a description holds at least."""
+
+
+def is_zip_of_ours(path: Path) -> bool:
+    """Whether this is a best-epoch ``.zip`` rather than a torch file (a zip archive too), by content.
+
+    Raises:
+        CheckpointError: it is no file, or an archive that cannot be read.
+    """
+    _require_file(path)
+    with _refusing(path):
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return META in archive.namelist() or TENSORS in archive.namelist()
+
+
+def load_torch(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """The dictionary in a torch file, its header checked, on the CPU; with ``mmap`` the tensors are not read.
+
+    Raises:
+        CheckpointError: it is not a file of ours.
+    """
+    _require_file(path)
+    with _refusing(path):
+        if not zipfile.is_zipfile(path):
+            _refuse(path, "it is no torch archive (damaged, cut short, or of a kind from before torch 1.6)")
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+        # torch writes nothing compressed: what would unpack to more than the file itself is a bomb.
+        packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+            _refuse(path, "its archive is compressed or declares more than the file holds")
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    return check_header(path, content)
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The description in a ``.zip``.
+
+    Raises:
+        CheckpointError: it is not a file of ours.
+    """
+    with _refusing(path):
+        meta = json.loads(_member(path, META))
+    return check_header(path, meta)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors in a ``.zip``, on the CPU.
+
+    Raises:
+        CheckpointError: it is not a file of ours.
+    """
+    with _refusing(path):
+        return safetensors.torch.load(_member(path, TENSORS))
+
+
+def check_header(path: Path, content: Any) -> dict[str, Any]:
+    """``content``, when it is a description that this dfcore understands.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    if not isinstance(content, dict) or "format" not in content or "specialist" not in content:
+        found = f"a dictionary of {len(content)} other things" if isinstance(content, dict) else type(content).__name__
+        _refuse(path, f"it does not say that dfcore wrote it (it is {found})")
+    if content["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {content['format']!r}; this dfcore ({__version__}) reads format {FORMAT}. "
+            "Install the dfcore that wrote it, or a newer one."
+        )
+    for key, kind in KINDS.items():
+        if not isinstance(content.get(key), kind):
+            _refuse(path, f"its {key!r} should be a {kind.__name__}, not {type(content.get(key)).__name__}")
+    return content
+
+
+def check_tensors(path: Path, state: Any) -> dict[str, Tensor]:
+    """``state``, when it is a dictionary of plain tensors.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        _refuse(path, "its 'state_dict' is not a dictionary of tensors")
+    # A view with stride 0 can claim any shape over four bytes; ours are plain.
+    if not all(tensor.layout is torch.strided and tensor.is_contiguous() for tensor in state.values()):
+        _refuse(path, "its tensors are not plain contiguous ones")
+    return state
+
+
+def _member(path: Path, name: str) -> bytes:
+    """One member of a ``.zip`` of ours, after every member's name and size has been looked at."""
+    _require_file(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        names = sorted(entry.filename for entry in entries)
+        if names != sorted((META, TENSORS)):
+            _refuse(path, f"it holds {', '.join(map(repr, names[:5]))}, expected exactly {META!r} and {TENSORS!r}")
+        for entry in entries:
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 1:
+                _refuse(path, f"{entry.filename!r} is encrypted or compressed in a way that dfcore does not write")
+            limit = MAX_META if entry.filename == META else max(FREE_SIZE, MAX_RATIO * path.stat().st_size)
+            if entry.file_size > limit:
+                _refuse(path, f"{entry.filename!r} declares {entry.file_size} bytes, more than is plausible")
+        with archive.open(name) as member:  # with a size: without one, zipfile unpacks first and looks afterwards
+            return member.read(archive.getinfo(name).file_size)
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise CheckpointError(f"{path} does not exist. Give a *_final.pt or a best-epoch .zip.")
+    if not path.is_file():
+        _refuse(path, "it is a folder" if path.is_dir() else "it is not a file")
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise CheckpointError(
+        f"{path} is not a checkpoint that can be used: {reason}. Expected a *_final.pt or a best-epoch .zip "
+        "written by `dfcore train`; nothing in it was executed."
+    )
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Whatever goes wrong inside, while foreign bytes are read, is a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds pickled objects that would have to be executed to be read, and is refused "
+            f"({_one_line(error)}). Use a file written by `dfcore train`."
+        ) from error
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} cannot be read: it is damaged or not a checkpoint ({type(error).__name__}: {_one_line(error)}). "
+            "Take another copy, or an earlier epoch's file."
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no details"])[0]

@@ -1,0 +1,182 @@
+"""The default backbone: any timm model, its last map brought to 7x7."""
+
+from __future__ import annotations
+
+import math
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dfcore.errors import ModelError, UnknownNameError
+from dfcore.models.pretrained import load_file, no_weights, pretrained_overlay
+from dfcore.models.vision import import_timm
+from dfcore.specs import MAP_SIZE
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "TimmBackbone", "resampling"]
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""What the view ``face`` is normalised with."""
+FACE_SIZE = 224
+SMALLEST, LARGEST = 32, 1024
+WELL_KNOWN = ("efficientnet_b4", "mobilenetv3_small_100", "resnet50")
+
+
+class TimmBackbone(nn.Module):
+    """A timm model without its classifier and pooling.
+
+    Maps of another size than 7x7 are averaged down or interpolated up; a transformer's patch tokens are laid out as
+    the map they came from, its prefix tokens (class, registers) dropped. Faces are renormalised where the model was
+    trained with another mean and deviation than ImageNet's.
+
+    Args:
+        name: timm's name, with or without a tag (``efficientnet_b4.ra2_in1k``).
+        pretrained: start from timm's weights for that name.
+        weights: a file to start from instead.
+        image_size: side S of the face view in pixels; 0 takes 224, or the model's own size where that is smaller
+            or the only one that it admits.
+
+    Raises:
+        UnknownNameError: timm knows no such model.
+        WeightsError: the weights cannot be had, or do not fit.
+        ModelError: the model gives no map, or not at that size.
+    """
+
+    scale: Tensor
+    shift: Tensor
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, name: str, pretrained: bool = True, weights: Path | None = None, image_size: int = 0) -> None:
+        super().__init__()
+        cfg = _configuration(name)
+        self.name = name
+        self.image_size = _image_size(name, cfg, image_size)
+        self.model = _build(name, cfg, pretrained, weights)
+        # Buffers that are saved: another timm release may attach other weights, and values, to the same name.
+        mean, std = (torch.tensor(cfg.mean).view(-1, 1, 1), torch.tensor(cfg.std).view(-1, 1, 1))
+        self.register_buffer("scale", torch.tensor(IMAGENET_STD).view(-1, 1, 1) / std)
+        self.register_buffer("shift", (torch.tensor(IMAGENET_MEAN).view(-1, 1, 1) - mean) / std)
+        self.num_features, rows, columns = self._probe()
+        self.register_buffer("rows", resampling(rows), persistent=False)
+        self.register_buffer("columns", resampling(columns), persistent=False)
+        self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
+
+    def forward(self, face: Tensor) -> Tensor:
+        """``face`` [B, 3, S, S], ImageNet-normalised float, to ``[B, F, 7, 7]``."""
+        cells = self._as_map(self.model(face * self.scale + self.shift))
+        return self.rows @ cells @ self.columns.mT if self.resample else cells
+
+    def _probe(self) -> tuple[int, int, int]:
+        """Features, rows and columns of the model's map, by trying."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                cells = self._as_map(self.model(torch.zeros(1, 3, self.image_size, self.image_size)))
+        except (RuntimeError, TypeError, ValueError, AssertionError, AttributeError) as error:
+            raise ModelError(
+                f"timm's {self.name!r} does not take faces of {self.image_size} px: {type(error).__name__}: {error}. "
+                "Choose another backbone, or another model.image_size."
+            ) from error
+        self.model.train(training)
+        _, features, rows, columns = cells.shape
+        return features, rows, columns
+
+    def _as_map(self, found: Tensor) -> Tensor:
+        """``[B, F, h, w]`` from a map in either memory order, or from tokens ``[B, n, F]``."""
+        if found.dim() == 4:
+            widths = {self.model.num_features, getattr(self.model, "head_hidden_size", None)}
+            last = found.shape[1] not in widths and found.shape[3] in widths
+            cells = found.permute(0, 3, 1, 2) if last else found
+        elif found.dim() == 3:
+            cells = self._from_tokens(found)
+        else:
+            cells = found.new_zeros(found.shape[0], 1, 1, 1)
+        if min(cells.shape[2:]) < 2:
+            raise ModelError(
+                f"timm's {self.name!r} gives {list(found.shape)} for a face of {self.image_size} px, which is no map: "
+                "the attention head needs to know where things are. Choose another backbone."
+            )
+        return cells
+
+    def _from_tokens(self, tokens: Tensor) -> Tensor:
+        count = tokens.shape[1]
+        prefix = getattr(self.model, "num_prefix_tokens", None)
+        if prefix is None:  # some models do not say; a lone class token is the custom
+            prefix = 0 if math.isqrt(count) ** 2 == count else 1
+        side = math.isqrt(count - prefix)
+        if side * side != count - prefix:
+            raise ModelError(f"timm's {self.name!r} gives {count} tokens, {prefix} of them apart: no square map.")
+        return tokens[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+
+
+def resampling(size: int) -> Tensor:
+    """Weights ``[7, size]`` that bring one axis to 7 cells: area means down, linear interpolation up; rows sum to 1.
+
+    A product with fixed weights has a deterministic gradient on every device, which torch's adaptive pooling and
+    interpolation have not.
+    """
+    axis = torch.eye(size).unsqueeze(0)
+    if size >= MAP_SIZE:
+        return F.adaptive_avg_pool1d(axis, MAP_SIZE)[0].T.contiguous()
+    return F.interpolate(axis, size=MAP_SIZE, mode="linear", align_corners=False)[0].T.contiguous()
+
+
+def _configuration(name: str) -> Any:
+    """The ``PretrainedCfg`` that timm has for the model.
+
+    Raises:
+        UnknownNameError: there is no such model, or no such tag.
+    """
+    timm = import_timm()
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        known = timm.list_models()
+        near = get_close_matches(architecture.lower(), known, n=6, cutoff=0.6) or WELL_KNOWN
+        hint = f"These are some of timm's {len(known)} models; all can be named (https://huggingface.co/docs/timm)."
+        raise UnknownNameError("backbone", name, near, hint)
+    tags = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in tags:
+        raise UnknownNameError("backbone", name, [architecture, *tags])
+    return timm.get_pretrained_cfg(name)
+
+
+def _image_size(name: str, cfg: Any, wanted: int) -> int:
+    own = int(cfg.input_size[-1])
+    if cfg.fixed_input_size:
+        if wanted not in (0, own):
+            raise ModelError(
+                f"timm's {name!r} takes faces of {own} px only, not {wanted}; leave model.image_size at 0."
+            )
+        return own
+    if wanted and not SMALLEST <= wanted <= LARGEST:
+        raise ModelError(f"model.image_size must be between {SMALLEST} and {LARGEST} px, not {wanted}.")
+    return wanted or min(FACE_SIZE, own)
+
+
+def _build(name: str, cfg: Any, pretrained: bool, weights: Path | None) -> nn.Module:
+    timm = import_timm()
+    fetch = pretrained and weights is None
+    overlay = pretrained_overlay(name, cfg) if fetch else {}
+    try:
+        model: nn.Module = timm.create_model(
+            name, pretrained=fetch, num_classes=0, pretrained_cfg_overlay=overlay or None
+        )
+    except Exception as error:
+        if fetch:
+            raise no_weights(name, f"{type(error).__name__}: {error}") from error
+        raise ModelError(f"timm cannot build {name!r}: {type(error).__name__}: {error}.") from error
+    if weights is not None:
+        classifier = cfg.classifier or ()
+        load_file(model, weights, (classifier,) if isinstance(classifier, str) else classifier)
+    try:
+        model.reset_classifier(0, "")  # type: ignore[operator]
+    except (AssertionError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"timm's {name!r} cannot do without its pooling ({type(error).__name__}: {error}). Choose another backbone."
+        ) from error
+    return model

@@ -1,0 +1,184 @@
+"""Build specialists by name, and load saved ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dfcore.errors import CheckpointError, ModelError
+from dfcore.models import weights
+from dfcore.models.specialist import Parts, Specialist
+from dfcore.plugins import registry
+from dfcore.specs import SpecialistSpec, resolve
+
+__all__ = ["create", "load"]
+
+GENERAL_BACKBONE = "timm"
+"""The announced backbone that takes every name which no plugin announces."""
+
+
+def create(
+    name: str,
+    *,
+    backbone: str = "efficientnet_b4",
+    pretrained: bool = True,
+    backbone_weights: Path | str | None = None,
+    attention_head: str = "cross",
+    classifier: str = "mlp",
+    heads: int = 8,
+    dropout: float = 0.3,
+    image_size: int = 0,
+    seed: int | None = None,
+) -> Specialist:
+    """A new specialist, on the CPU, in training mode.
+
+    Args:
+        name: an installed specialist (``cm``).
+        backbone: an announced backbone, else any timm model by its own name.
+        pretrained: start the backbone from ImageNet weights, downloaded where they are not cached.
+        backbone_weights: a file with the backbone's weights (``.safetensors`` or ``.pth``), in place of the download.
+        attention_head: an announced attention head.
+        classifier: an announced classifier.
+        heads: attention heads.
+        dropout: of attention head and classifier.
+        image_size: side S of the face view in pixels; 0 lets the backbone choose (224 for ``efficientnet_b4``).
+        seed: makes everything that starts at random reproducible, and leaves torch's own generator as it was.
+
+    Raises:
+        UnknownNameError: no such specialist, backbone, attention head or classifier.
+        ModelError: the specialist announces itself only, or a part cannot be built or has a wrong size.
+        WeightsError: the pretrained weights cannot be had, or do not fit.
+    """
+    found = registry()
+    spec = found.specialist(name)
+    if not spec.trainable:
+        raise ModelError(
+            f"specialist {spec.name!r} ({spec.title}) has no cue module yet: this release of dfs-{spec.name} announces "
+            f"itself only. Upgrade it with `pip install -U dfs-{spec.name}`, or choose another specialist "
+            "(`dfcore plugins` lists them)."
+        )
+    if not 0 <= dropout < 1:
+        raise ModelError(f"dropout must be at least 0 and below 1, not {dropout}. Set model.dropout.")
+    with _seeded(seed):
+        eye = _backbone(backbone, pretrained, Path(backbone_weights) if backbone_weights else None, image_size)
+        features = _positive(eye, "num_features", backbone)
+        cue_module = _cue_module(spec)
+        head = _component("attention_head", attention_head)(
+            features=features, channels=spec.channels, heads=heads, dropout=dropout
+        )
+        judge = _component("classifier", classifier)(features=features + spec.features, dropout=dropout)
+        config = {
+            "backbone": backbone,
+            "attention_head": attention_head,
+            "classifier": classifier,
+            "heads": heads,
+            "dropout": dropout,
+            "image_size": _positive(eye, "image_size", backbone),
+        }
+        return Specialist(spec, Parts(eye, cue_module, head, judge), config)
+
+
+def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
+    """A saved specialist (``*_final.pt`` or a best-epoch ``.zip``), in evaluation mode; downloads nothing.
+
+    Raises:
+        CheckpointError: the file cannot be read or trusted, or does not fit the installed specialist.
+        UnknownNameError: the specialist, or a part of it, is not installed.
+    """
+    path = Path(path)
+    state, meta = weights.read(path)
+    _check_cues(path, meta)
+    model = create(meta["specialist"], pretrained=False, **_model_arguments(path, meta["model"]))
+    problems = weights.mismatches(model.state_dict(), state)
+    if problems:
+        raise CheckpointError(
+            f"{path} does not fit the installed specialist {meta['specialist']!r}: {weights.first(problems)}. "
+            f"It was written by dfcore {meta['dfcore_version']} with plugin version "
+            f"{meta['plugin_version'] or 'unknown'}; install those versions, or train again."
+        )
+    model.load_state_dict(state)
+    return model.to(device).eval()
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Seed the CPU generator inside, and put it back outside; nothing without a seed."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def _component(kind: str, name: str) -> Callable[..., nn.Module]:
+    spec = registry().component(kind, name)
+    factory: Callable[..., nn.Module] = resolve(spec.factory, f"{kind.replace('_', ' ')} {name!r}")
+    return factory
+
+
+def _backbone(name: str, pretrained: bool, file: Path | None, image_size: int) -> nn.Module:
+    announced = name in registry().components("backbone") and name != GENERAL_BACKBONE
+    factory = _component("backbone", name if announced else GENERAL_BACKBONE)
+    extra: dict[str, Any] = {}
+    if image_size:
+        if "image_size" not in signature(factory).parameters:
+            raise ModelError(f"backbone {name!r} has a fixed image size; leave model.image_size at 0.")
+        extra["image_size"] = image_size
+    return factory(name, pretrained=pretrained, weights=file, **extra)
+
+
+def _cue_module(spec: SpecialistSpec) -> nn.Module:
+    module: nn.Module = resolve(spec.module, f"specialist {spec.name!r}")()
+    channels = getattr(module, "channels", None)
+    if channels != spec.channels:
+        raise ModelError(
+            f"cue module {spec.module!r} has {channels} channels, but specialist {spec.name!r} announces "
+            f"{spec.channels} ({', '.join(f'{cue.name} {cue.channels}' for cue in spec.cues)}). Fix the plugin."
+        )
+    return module
+
+
+def _positive(module: nn.Module, attribute: str, name: str) -> int:
+    value = getattr(module, attribute, None)
+    if not isinstance(value, int) or value < 1:
+        raise ModelError(f"backbone {name!r} must have an integer {attribute} above 0, not {value!r}.")
+    return value
+
+
+_ARGUMENTS: dict[str, type | tuple[type, ...]] = {
+    "backbone": str,
+    "attention_head": str,
+    "classifier": str,
+    "heads": int,
+    "dropout": (int, float),
+    "image_size": int,
+}
+
+
+def _model_arguments(path: Path, model: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says about the model, checked: it comes from a file and goes into a call."""
+    wrong = [key for key in model if key not in _ARGUMENTS]
+    wrong += [key for key, kind in _ARGUMENTS.items() if not isinstance(model.get(key), kind)]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: its description of the model does not fit this dfcore ({', '.join(wrong)}). "
+            "Install the dfcore that wrote it, or train again."
+        )
+    return model
+
+
+def _check_cues(path: Path, meta: dict[str, Any]) -> None:
+    spec = registry().specialist(meta["specialist"])
+    installed = [[cue.name, cue.channels] for cue in spec.cues]
+    if meta["cues"] != installed:
+        raise CheckpointError(
+            f"{path} was trained with the cues {meta['cues']} (dfs-{spec.name} {meta['plugin_version'] or 'unknown'}), "
+            f"but the installed dfs-{spec.name} has {installed}. Install the version that wrote it, or train again."
+        )

@@ -1,0 +1,120 @@
+"""The assembled specialist: backbone beside cue module, joined by an attention head, judged by a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.errors import ModelError
+from dfcore.models.protocols import SpecialistOutput, Views
+from dfcore.specs import MAP_SIZE, SpecialistSpec
+
+__all__ = ["Parts", "Specialist"]
+
+FACE = "face"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The modules that a specialist is assembled from; see :mod:`dfcore.models.protocols`."""
+
+    backbone: nn.Module
+    cue_module: nn.Module
+    attention_head: nn.Module
+    classifier: nn.Module
+
+
+class Specialist(nn.Module):
+    """A whole detector for one family of traces.
+
+    The classifier sees the F pooled backbone features and the C*49 cue features after attention, each half
+    normalised by a LayerNorm of its own so that neither drowns the other. The cue head is a linear layer on the
+    cue module's map alone: it keeps the cue module learning, and measures what the cue is worth by itself.
+
+    The cue module always runs in float32: differences of a few grey levels do not survive half precision.
+
+    Args:
+        spec: the announcement.
+        parts: the modules.
+        model_config: what :func:`dfcore.models.factory.create` was called with; saved with the weights.
+    """
+
+    def __init__(self, spec: SpecialistSpec, parts: Parts, model_config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.spec = spec
+        self.model_config: dict[str, Any] = dict(model_config)
+        self.view_names = _view_names(spec)
+        self.num_features = int(parts.backbone.num_features)  # type: ignore[arg-type]
+        self.image_size = int(parts.backbone.image_size)  # type: ignore[arg-type]
+        self.backbone = parts.backbone
+        self.cue_module = parts.cue_module
+        self.attention_head = parts.attention_head
+        self.classifier = parts.classifier
+        self.token_norm = nn.LayerNorm(self.num_features)
+        self.cue_norm = nn.LayerNorm(spec.features)
+        self.cue_head = nn.Linear(spec.features, 2)
+
+    @property
+    def fused_features(self) -> int:
+        """Length F + C*49 of what the classifier sees."""
+        return self.num_features + self.spec.features
+
+    def forward(self, views: Views) -> SpecialistOutput:
+        """Judge a batch.
+
+        Args:
+            views: at least :attr:`view_names`. ``face`` is float ``[B, 3, S, S]``, or ``[B, T, 3, S, S]`` for T
+                frames, whose backbone maps are averaged; S is :attr:`image_size`. Every other view goes to the cue
+                module as it is.
+
+        Raises:
+            ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
+                wrong shape.
+        """
+        missing = [name for name in self.view_names if name not in views]
+        if missing:
+            raise ModelError(
+                f"specialist {self.spec.name!r} reads the views {', '.join(self.view_names)}; "
+                f"missing: {', '.join(missing)}. Given: {', '.join(sorted(views)) or 'none'}."
+            )
+        tokens = self._tokens(views[FACE])
+        cue_map = self._cue_map(views, tokens.shape[0])
+        attended = self.attention_head(tokens, cue_map)
+        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
+        cue_logits = self.cue_head(cue_map.flatten(1))
+        return SpecialistOutput(self.classifier(fused), cue_logits, attended.attention, cue_map)
+
+    def _tokens(self, face: Tensor) -> Tensor:
+        size = self.image_size
+        if face.dim() not in (4, 5) or face.shape[-3:] != (3, size, size):
+            raise ModelError(
+                f"view 'face' must be [B, 3, {size}, {size}] or [B, T, 3, {size}, {size}] for this model, "
+                f"not {list(face.shape)}. Build the views with image_size={size}."
+            )
+        batch, frames = (face.shape[0], 1) if face.dim() == 4 else (face.shape[0], face.shape[1])
+        tokens: Tensor = self.backbone(face if face.dim() == 4 else face.flatten(0, 1))
+        expected = (batch * frames, self.num_features, MAP_SIZE, MAP_SIZE)
+        if tokens.shape != expected:
+            name = self.model_config.get("backbone", type(self.backbone).__name__)
+            raise ModelError(f"backbone {name!r} gave {list(tokens.shape)}, expected {list(expected)}.")
+        return tokens if face.dim() == 4 else tokens.unflatten(0, (batch, frames)).mean(dim=1)
+
+    def _cue_map(self, views: Views, batch: int) -> Tensor:
+        with torch.autocast(device_type=views[FACE].device.type, enabled=False):
+            cue_map: Tensor = self.cue_module(views)
+        expected = (batch, self.spec.channels, MAP_SIZE, MAP_SIZE)
+        if cue_map.shape != expected:
+            raise ModelError(
+                f"cue module {self.spec.module!r} of specialist {self.spec.name!r} gave {list(cue_map.shape)}, "
+                f"expected {list(expected)}: one map per sample, its channels in the order of the announced cues."
+            )
+        return cue_map
+
+
+def _view_names(spec: SpecialistSpec) -> tuple[str, ...]:
+    """Face first, then the cue module's views and evidence, each once."""
+    return tuple(dict.fromkeys((FACE, *spec.views, *(evidence.name for evidence in spec.evidence))))

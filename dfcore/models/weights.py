@@ -1,0 +1,254 @@
+"""Saved specialists: ``{name}_stage{N}_final.pt`` and the best epochs' ``.zip``.
+
+Both hold a state dict and the same description (*meta*), plain values only::
+
+    format           1
+    specialist       "cm"
+    plugin_version   version of the plugin's distribution, "" when it is not installed as one
+    dfcore_version   version of the core that wrote it
+    cues             [[name, channels], ...] as announced when it was trained
+    model            what dfcore.models.factory.create needs to build it again
+    hash             state_hash of the weights: names the lineage, and shows damage
+    stage, metrics, config, ...   from the caller
+
+A ``.pt`` is a dictionary of these and ``state_dict``, written by ``torch.save``. A ``.zip`` holds
+``model.safetensors`` and ``meta.json``, compressed. Nothing read is ever executed: what is not exactly this, or
+would unpack to more than the file can honestly hold, is refused with :class:`~dfcore.errors.CheckpointError`.
+
+Writing is atomic. The temporary file is ``.NAME.tmp`` in the same folder; one left by a killed process is
+overwritten by the next write of the same name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from dfcore.errors import CheckpointError
+from dfcore.models import archives
+from dfcore.models.archives import FORMAT, META, TENSORS
+from dfcore.version import __version__
+
+if TYPE_CHECKING:
+    from dfcore.models.specialist import Specialist
+
+__all__ = [
+    "FORMAT",
+    "describe",
+    "first",
+    "mismatches",
+    "read",
+    "read_final",
+    "read_zip",
+    "replacing",
+    "save_final",
+    "save_zip",
+    "state_hash",
+]
+
+State = dict[str, Tensor]
+Meta = dict[str, Any]
+
+
+def save_final(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
+    """Write ``{name}_stage{N}_final.pt``, atomically; it is read back before it takes its name.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there before is untouched.
+        TypeError: ``meta`` holds something other than plain values.
+    """
+    state, header = _content(model, meta)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save({**header, "state_dict": state}, file)
+        file.flush()
+        archives.load_torch(temporary, mmap=True)
+
+
+def read_final(path: Path) -> Meta:
+    """The content of a ``*_final.pt``: the description and ``state_dict``, on the CPU.
+
+    Raises:
+        CheckpointError: it is not a file of ours, is damaged, or holds what would have to be executed.
+    """
+    path = Path(path)
+    content = archives.load_torch(path)
+    _check_hash(path, archives.check_tensors(path, content.get("state_dict")), content)
+    return content
+
+
+def save_zip(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
+    """Write a compressed ``.zip``, atomically; it is tested and read back before it takes its name.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there before is untouched.
+        TypeError: ``meta`` holds something other than plain values.
+    """
+    state, header = _content(model, meta)
+    parts = {META: json.dumps(header, indent=1).encode(), TENSORS: safetensors.torch.save(state)}
+    with replacing(path) as temporary:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for name, data in parts.items():
+                entry = zipfile.ZipInfo(name)  # no clock in it: the same content gives the same bytes
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, data, compresslevel=1)
+        with zipfile.ZipFile(temporary) as archive:
+            bad = archive.testzip()
+        if bad or archives.read_meta(temporary)["hash"] != header["hash"]:
+            raise CheckpointError(f"{path}: what was written does not read back. Check the disk, and write it again.")
+
+
+def read_zip(path: Path) -> tuple[State, Meta]:
+    """The content of a best-epoch ``.zip``: the weights, on the CPU, and their description.
+
+    Raises:
+        CheckpointError: it is not a file of ours, is damaged, or would unpack to more than is plausible.
+    """
+    path = Path(path)
+    meta, state = archives.read_meta(path), archives.read_tensors(path)
+    _check_hash(path, state, meta)
+    return state, meta
+
+
+def read(path: Path) -> tuple[State, Meta]:
+    """Weights and description of either kind of file, told apart by content.
+
+    Raises:
+        CheckpointError: as :func:`read_final` and :func:`read_zip`.
+    """
+    path = Path(path)
+    if archives.is_zip_of_ours(path):
+        return read_zip(path)
+    content = read_final(path)
+    return content.pop("state_dict"), content
+
+
+def describe(path: Path) -> Meta:
+    """The description alone, of either kind of file; the weights are neither read nor checked.
+
+    Raises:
+        CheckpointError: it is not a file of ours.
+    """
+    path = Path(path)
+    if archives.is_zip_of_ours(path):
+        return archives.read_meta(path)
+    return {key: value for key, value in archives.load_torch(path, mmap=True).items() if key != "state_dict"}
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the tensors' names, dtypes, shapes and bytes, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{list(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """What keeps ``found`` from being loaded in place of ``expected``, one line each: wrong shapes first."""
+    shapes = [
+        f"{name} is {list(found[name].shape)}, expected {list(expected[name].shape)}"
+        for name in expected
+        if name in found and found[name].shape != expected[name].shape
+    ]
+    missing = [f"{name} is missing" for name in expected if name not in found]
+    return shapes + missing + [f"{name} is unexpected" for name in found if name not in expected]
+
+
+def first(problems: list[str], count: int = 3) -> str:
+    """The first few problems as one phrase."""
+    rest = len(problems) - count
+    return "; ".join(problems[:count]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path`` to write to; it takes ``path``'s place when the block ends well.
+
+    Raises:
+        CheckpointError: the disk is full, the folder is not writable, ...; ``path`` is as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        raise CheckpointError(
+            f"{path} cannot be written: {error}. Nothing there was changed; free some space or choose another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _content(model: Specialist, meta: Mapping[str, Any]) -> tuple[State, Meta]:
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    own = {
+        "format": FORMAT,
+        "specialist": model.spec.name,
+        "plugin_version": _plugin_version(model.spec.module),
+        "dfcore_version": __version__,
+        "cues": [[cue.name, cue.channels] for cue in model.spec.cues],
+        "model": model.model_config,
+        "hash": state_hash(state),
+    }
+    return state, _plain({"stage": None, "metrics": {}, "config": {}, **meta, **own})
+
+
+def _plugin_version(module: str) -> str:
+    distribution = module.partition(":")[0].partition(".")[0].replace("_", "-")
+    try:
+        return metadata.version(distribution)
+    except (metadata.PackageNotFoundError, ValueError):  # a module that no distribution brought
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in what JSON has; a number that is not finite becomes None."""
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):  # numpy's and torch's scalars
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    raise TypeError(f"a checkpoint's description holds plain values only, not {type(value).__name__}: {value!r}")
+
+
+def _check_hash(path: Path, state: State, meta: Meta) -> None:
+    if state_hash(state) != meta["hash"]:
+        raise CheckpointError(
+            f"{path}: the weights are not those that its description names (their SHA-256 differs). The file was "
+            "damaged or changed after it was written; take another copy, or an earlier epoch's file."
+        )

@@ -1,0 +1,169 @@
+"""What plugins announce: frozen dataclasses that import nothing heavy.
+
+An announcement says what there is and where its implementation lives, as a dotted path
+``"package.module:attribute"``. The path is resolved (:func:`resolve`) only by the command that needs it, so
+listing and describing cost no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from dfcore.errors import PluginImportError
+
+__all__ = [
+    "MAP_SIZE",
+    "ComponentSpec",
+    "CueSpec",
+    "DatasetSpec",
+    "EvidenceSpec",
+    "SpecialistSpec",
+    "StageSpec",
+    "resolve",
+]
+
+MAP_SIZE = 7
+"""Side of the cue map and of the backbone's token map, in cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class CueSpec:
+    """A named group of the cue module's channels."""
+
+    name: str
+    channels: int
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSpec:
+    """Something computed from a clip once, when it is prepared, and stored beside it.
+
+    ``extractor`` is a callable ``(clip: dfcore.data.clips.Clip) -> np.ndarray`` of float16
+    ``[T, channels, H/16, W/16]``: one value per channel and 16x16 block of the clip's window. A changed
+    ``version`` is extracted again; nothing else is. Read back, it is the view ``name``.
+    """
+
+    name: str
+    version: int
+    extractor: str
+    channels: int
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialistSpec:
+    """A whole detector for one family of traces.
+
+    Attributes:
+        name: what a user types (``cm``).
+        title: what the specialist looks for.
+        cues: the cue map's channel groups, in channel order.
+        module: dotted path of the cue module's class, called with no arguments.
+        views: names of the views that the cue module reads (``tiles``, ...); ``face`` is always read,
+            by the backbone.
+        evidence: what has to be extracted when clips are prepared.
+        frames: frames per sample; more than 1 means consecutive frames.
+        clip_frames: consecutive frames that a stored clip needs at least.
+        augmentations: names of the training augmentations that leave the cue intact.
+        applicable: dotted path of ``(dfcore.data.access.ClipAccess) -> str | None``, the reason to abstain, or None.
+        summary: one sentence for ``dfcore describe``.
+        references: papers.
+    """
+
+    name: str
+    title: str
+    cues: tuple[CueSpec, ...]
+    module: str = ""
+    views: tuple[str, ...] = ()
+    evidence: tuple[EvidenceSpec, ...] = ()
+    frames: int = 1
+    clip_frames: int = 8
+    augmentations: tuple[str, ...] = ()
+    applicable: str = ""
+    summary: str = ""
+    references: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """Channels of the cue map."""
+        return sum(cue.channels for cue in self.cues)
+
+    @property
+    def features(self) -> int:
+        """Length of the flattened cue map."""
+        return self.channels * MAP_SIZE * MAP_SIZE
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the plugin ships a cue module, or announces itself only."""
+        return bool(self.module)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSpec:
+    """A named, replaceable part: a backbone, attention head, classifier, loss, face detector or callback.
+
+    ``factory`` is a dotted path; what it is called with is said by the protocol of its kind.
+    """
+
+    name: str
+    factory: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """A dataset and the adapter that reads its official layout.
+
+    ``adapter`` is a dotted path of a class with the protocol :class:`dfcore.data.protocols.Dataset`.
+    ``generated`` marks data that dfcore makes itself; ``name`` then serves in place of a path.
+    ``defaults`` are configuration values (``{"data.samples_per_video": 2}``) that suit the dataset and give
+    way to anything the user sets.
+    """
+
+    name: str
+    title: str
+    adapter: str
+    summary: str = ""
+    url: str = ""
+    generated: bool = False
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """One stage of the curriculum."""
+
+    number: int
+    title: str
+    dataset: str
+    lr: float
+    epochs: int
+    loss: str
+    after: int | None = None
+    summary: str = ""
+
+
+def resolve(path: str, owner: str = "") -> Any:
+    """Import what a dotted path ``package.module:attribute`` names.
+
+    Raises:
+        PluginImportError: the path is malformed, or its import fails; the message names ``owner``.
+    """
+    module, _, attribute = path.partition(":")
+    by = f" (announced by {owner})" if owner else ""
+    if not module or not attribute:
+        raise PluginImportError(f"{path!r}{by} is not of the form 'package.module:attribute'.")
+    try:
+        found: Any = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise PluginImportError(
+            f"{path!r}{by} cannot be imported: {type(error).__name__}: {error}. "
+            "Run `dfcore plugins --check` to see every plugin's state."
+        ) from error
+    return found

@@ -1,0 +1,115 @@
+"""Made clips, and a specialist's views of them by the real way: evidence extracted, views built."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dfcore.data.access import MemoryClip
+from dfcore.data.clips import BLOCK, Clip, ClipHeader, SourceHeader
+from dfcore.data.views import build_views
+from dfcore.specs import SpecialistSpec, resolve
+from dfcore.version import __version__
+
+__all__ = ["made_clip", "made_views"]
+
+SAMPLE_RATE = 16000
+
+
+def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 25.0, sound: bool = True) -> Clip:
+    """A clip of drifting natural-image-like texture with a brighter, smoother ellipse for a face.
+
+    Args:
+        seed: of the texture.
+        frames: T.
+        size: side of the window, a multiple of 16.
+        fps: frames a second.
+        sound: whether it has a modulated tone of the clip's length.
+    """
+    rng = np.random.default_rng(seed)
+    canvas = _texture(rng, size + 2 * frames)
+    y = np.stack([canvas[t : t + size, 2 * t : 2 * t + size] for t in range(frames)])
+    rows, columns = np.mgrid[:size, :size] / size - 0.5
+    face = np.clip(1.5 - 6 * np.hypot(rows, columns), 0, 1)
+    y = np.clip(y + 30 * face + rng.normal(0, 2, y.shape), 0, 255).round().astype(np.uint8)
+    u, v = (np.full((frames, size // 2, size // 2), value, np.uint8) for value in (118, 140))
+    qp = rng.integers(18, 34, (frames, size // BLOCK, size // BLOCK)).astype(np.int8)
+    motion = np.zeros((*qp.shape, 2), np.int16)
+    samples = round(frames / fps * SAMPLE_RATE)
+    tone = 6000 * np.sin(2 * np.pi * 200 * np.arange(samples) / SAMPLE_RATE) * np.hanning(samples)
+    return Clip(
+        source=_source(seed, size, fps, frames, sound),
+        header=_header(size, fps, frames),
+        y=y,
+        u=u,
+        v=v,
+        qp=qp,
+        motion=motion,
+        audio=tone.astype(np.int16) if sound else None,
+    )
+
+
+def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, seed: int = 0) -> dict[str, Tensor]:
+    """A batch of all the views that a specialist reads, ``face`` included.
+
+    Args:
+        spec: the specialist.
+        batch: B; a few different clips are made and repeated.
+        image_size: side of the face view.
+        seed: of the clips.
+    """
+    names = tuple(dict.fromkeys(("face", *spec.views, *(evidence.name for evidence in spec.evidence))))
+    samples = []
+    for number in range(min(batch, 4)):
+        clip = made_clip(seed + number, frames=max(spec.clip_frames, spec.frames))
+        for evidence in spec.evidence:
+            clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
+        samples.append(build_views(MemoryClip(clip), names, range(spec.frames), image_size=image_size))
+    return {name: torch.stack([samples[k % len(samples)][name] for k in range(batch)]) for name in names}
+
+
+def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Noise with the 1/f spectrum of natural pictures, mean 120, standard deviation 30."""
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
+    frequency[0, 0] = 1
+    picture = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) / frequency).real
+    return 120 + 30 * (picture - picture.mean()) / picture.std()
+
+
+def _source(seed: int, size: int, fps: float, frames: int, sound: bool) -> SourceHeader:
+    return SourceHeader(
+        video=f"made-{seed}",
+        label=seed % 2,
+        manipulation="original" if seed % 2 == 0 else "made",
+        split="",
+        group=(f"made-{seed}",),
+        compression="",
+        width=size,
+        height=size,
+        fps=fps,
+        frame_count=frames,
+        codec="h264",
+        pix_fmt="yuv420p",
+        converted="",
+        colour_range="tv",
+        colour_matrix="bt601",
+        rotation=0,
+        has_audio=sound,
+        version=__version__,
+    )
+
+
+def _header(size: int, fps: float, frames: int) -> ClipHeader:
+    low, high = size * 0.3, size * 0.7
+    points = ((0.42, 0.45), (0.58, 0.45), (0.5, 0.52), (0.45, 0.6), (0.55, 0.6))
+    return ClipHeader(
+        track=0,
+        frames=tuple(range(frames)),
+        times=tuple(t / fps for t in range(frames)),
+        pict_types="I" + "P" * (frames - 1),
+        window=(0, 0, size, size),
+        boxes=((low, low, high, high),) * frames,
+        landmarks=(tuple((x * size, y * size) for x, y in points),) * frames,
+        score=1.0,
+    )

@@ -1,0 +1,1 @@
+"""Training: trainer, loop, losses, precision, world, checkpoints, callbacks."""

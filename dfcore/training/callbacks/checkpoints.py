@@ -1,0 +1,71 @@
+"""The best epochs' weights, and the final ones."""
+
+from __future__ import annotations
+
+from dfcore.models import weights
+from dfcore.models.specialist import Specialist
+from dfcore.training.protocols import BaseCallback
+from dfcore.training.ranking import best_epochs
+from dfcore.training.run import Run
+
+__all__ = ["Checkpoints"]
+
+
+class Checkpoints(BaseCallback):
+    """Keeps a ``.zip`` of each of the best ``run.keep`` epochs, at least one; makes the final weights of the best.
+
+    The best is the one with the highest validation AUC per video, then per frame, then the lowest validation loss;
+    of equals the earliest. Without validation samples it is the last epoch. An epoch that is no longer among the best
+    is removed once the state that says so is saved: a kill in between loses nothing.
+    """
+
+    def on_start(self, run: Run) -> None:
+        """Remove what belongs to epochs after the state that the run goes on from."""
+        self._clean(run)
+
+    def on_epoch(self, run: Run) -> None:
+        """Write the epoch's weights if it is among the best."""
+        if not run.world.is_main:
+            return
+        if run.epoch in self._kept(run):
+            path = run.folder.epoch_zip(run.epoch)
+            weights.save_zip(path, _specialist(run), {**run.meta, **_about(run, run.epoch)})
+        previous = best_epochs(run.history[:-1], self._keep(run))
+        self._remove_but(run, {*previous, *self._kept(run)})
+
+    def on_finish(self, run: Run) -> None:
+        """Write the best epoch's weights as the run's final ones."""
+        self._clean(run)
+        best = best_epochs(run.history, 1)[0]
+        state, _ = weights.read_zip(run.folder.epoch_zip(best))
+        run.model.load_state_dict(state)
+        if run.world.is_main:
+            weights.save_final(run.folder.final, _specialist(run), {**run.meta, **_about(run, best)})
+
+    def _clean(self, run: Run) -> None:
+        if run.world.is_main:
+            self._remove_but(run, set(self._kept(run)))
+
+    def _kept(self, run: Run) -> list[int]:
+        return best_epochs(run.history, self._keep(run))
+
+    @staticmethod
+    def _keep(run: Run) -> int:
+        return max(1, run.config.run.keep)
+
+    @staticmethod
+    def _remove_but(run: Run, epochs: set[int]) -> None:
+        kept = {run.folder.epoch_zip(epoch) for epoch in epochs}
+        for path in run.folder.epoch_zips():
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _specialist(run: Run) -> Specialist:
+    model: Specialist = run.model  # type: ignore[assignment]  # Run takes any module, to be tried with small ones
+    return model
+
+
+def _about(run: Run, epoch: int) -> dict[str, object]:
+    metrics = run.history[epoch - 1]
+    return {"epoch": epoch, "epochs": run.plan.epochs, "metrics": metrics["val"]}

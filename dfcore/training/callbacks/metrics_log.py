@@ -1,0 +1,114 @@
+"""``metrics.jsonl`` and the plot of the curves."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dfcore.training.protocols import BaseCallback
+from dfcore.training.ranking import best_epochs
+from dfcore.training.run import Run
+from dfcore.training.run_folder import write_bytes
+
+__all__ = ["MetricsLog", "read_lines"]
+
+LINES_PER_EPOCH = 50
+"""Training loss lines an epoch, at most."""
+
+
+class MetricsLog(BaseCallback):
+    """A line for each epoch (``"kind": "epoch"``), and lines with the mean training loss since the line before
+    (``"kind": "train"``; of the first process's samples). The plot is drawn again after each epoch.
+    """
+
+    def __init__(self) -> None:
+        self._sum: Tensor | None = None
+        self._count = 0
+
+    def on_start(self, run: Run) -> None:
+        """Drop the lines that come after the state which the run goes on from: they are written again."""
+        if not run.world.is_main:
+            return
+        kept = [line for line in read_lines(run.folder.metrics) if _is_before(line, run)]
+        write_bytes(run.folder.metrics, "".join(_line(line) for line in kept).encode())
+
+    def on_step(self, run: Run) -> None:
+        """Now and then, a line with the mean loss."""
+        self._sum = run.last_loss if self._sum is None else self._sum + run.last_loss
+        self._count += 1
+        every = -(-run.plan.steps_per_epoch // LINES_PER_EPOCH)
+        if run.step % every:
+            return
+        mean = self._sum.item() / self._count
+        loss = mean if math.isfinite(mean) else None  # a GPU's loss may be looked at a few steps late
+        self._sum, self._count = None, 0
+        values = {"kind": "train", "step": run.step, "epoch": run.epoch + 1, "lr": run.lr, "loss": loss}
+        self._append(run, values)
+
+    def on_epoch(self, run: Run) -> None:
+        """The epoch's line, and the plot."""
+        self._append(run, {"kind": "epoch", **run.history[-1]})
+        if run.world.is_main:
+            draw(run)
+
+    def on_finish(self, run: Run) -> None:
+        """The plot once more: a run killed between its last epoch and its end has it too."""
+        if run.world.is_main:
+            draw(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sum since the last line."""
+        return {"sum": None if self._sum is None else self._sum.cpu(), "count": self._count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the sum."""
+        self._sum, self._count = state.get("sum"), int(state.get("count", 0))
+
+    @staticmethod
+    def _append(run: Run, values: dict[str, Any]) -> None:
+        if not run.world.is_main:
+            return
+        with run.folder.metrics.open("a", encoding="utf-8") as file:
+            file.write(_line(values))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def draw(run: Run) -> None:
+    """Write the plot of the run's history."""
+    from dfcore.evaluation.plots import curves, to_png
+
+    best = best_epochs(run.history, 1)
+    title = f"{run.folder.name} · {run.config.stage.dataset}"
+    write_bytes(run.folder.plot, to_png(curves(run.history, title, best[0] if best else None)))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a ``metrics.jsonl``; a last line that a kill cut short is left out, a missing file is []."""
+    if not path.exists():
+        return []
+    return list(_parse(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+
+
+def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values, allow_nan=False) + "\n"
+
+
+def _is_before(line: dict[str, Any], run: Run) -> bool:
+    if line["kind"] == "epoch":
+        return int(line["epoch"]) <= run.epoch
+    return int(line["step"]) <= run.step

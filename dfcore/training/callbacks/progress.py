@@ -1,0 +1,81 @@
+"""Bars for a terminal, a line for each epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tqdm import tqdm
+
+from dfcore.training.console import progress_bar
+from dfcore.training.protocols import BaseCallback
+from dfcore.training.run import Run
+
+__all__ = ["Progress", "epoch_line"]
+
+REFRESH = 10
+"""Steps between two readings of the loss for the bar: on a GPU each one waits."""
+
+
+class Progress(BaseCallback):
+    """A bar over each epoch's optimiser steps, where there is a terminal; a line for each epoch everywhere."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+
+    def on_step(self, run: Run) -> None:
+        """Move the bar on, with the loss now and then."""
+        bar = self._bar or self._open(run)
+        bar.update()
+        if not bar.disable and run.step % REFRESH == 0:
+            bar.set_postfix(loss=f"{run.last_loss.item():.4f}", lr=f"{run.lr:.1e}", refresh=False)
+        if bar.n >= run.plan.steps_per_epoch:
+            self._close()  # the validation has a bar of its own
+
+    def on_epoch(self, run: Run) -> None:
+        """Say what the epoch came to."""
+        run.log.say(epoch_line(run.history[-1], run.plan.epochs))
+
+    def on_exit(self, run: Run) -> None:
+        """Take the bar away, so that what follows begins on a line of its own."""
+        self._close()
+
+    def _open(self, run: Run) -> tqdm[Any]:
+        done = run.step - run.epoch * run.plan.steps_per_epoch - 1
+        label = f"epoch {run.epoch + 1}/{run.plan.epochs}"
+        total = run.plan.steps_per_epoch
+        self._bar = progress_bar(None, label, speaks=run.world.is_main, total=total, initial=done)
+        return self._bar
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def epoch_line(line: dict[str, Any], epochs: int) -> str:
+    """``epoch 2/6  loss 0.51 (val 0.48)  AUC video 0.91, frame 0.88, cue 0.79  ...``."""
+    val = line["val"]
+    text = f"epoch {line['epoch']}/{epochs}  loss {line['train']['loss']:.4f}"
+    if val:
+        text += (
+            f" (val {number(val['loss'], 4)})  AUC video {number(val['video_auc'])}, frame {number(val['frame_auc'])}, "
+            f"cue {number(val['cue_video_auc'])}  accuracy real {number(val['frame_real_accuracy'])}, "
+            f"fake {number(val['frame_fake_accuracy'])}"
+        )
+    return f"{text}  {duration(line['seconds'])}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A metric for people; undefined ones as ``n/a``."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,139 @@
+"""``last.pt``: everything a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dfcore.errors import CheckpointError, RunExistsError
+from dfcore.models.weights import replacing
+from dfcore.training.run import Run
+
+__all__ = ["FORMAT", "capture", "read_last", "restore", "rng_state", "save_last", "set_rng_state"]
+
+FORMAT = 1
+"""Raised by one when what is in the file changes its meaning."""
+
+
+def save_last(run: Run) -> None:
+    """Write ``last.pt``. Every process takes part; the first one writes.
+
+    Raises:
+        CheckpointError: it cannot be written (a full disk, ...); the one before is kept.
+    """
+    state = capture(run)
+
+    def write() -> None:
+        with replacing(run.folder.last) as temporary:
+            torch.save(state, temporary)
+
+    run.world.on_main(write)
+
+
+def capture(run: Run) -> dict[str, Any]:
+    """The run's whole state, readable by ``torch.load(weights_only=True)``. Every process takes part."""
+    return {
+        "format": FORMAT,
+        "conditions": _conditions(run),
+        "model": run.model.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "epoch": run.epoch,
+        "batch": run.batch,
+        "step": run.step,
+        "lr": run.lr,
+        "stop": run.stop,
+        "history": run.history,
+        "totals": run.world.gather(run.totals.sums.cpu()),
+        "rng": run.world.gather(rng_state(run.device)),
+        "callbacks": {_name(callback): callback.state_dict() for callback in run.callbacks},
+    }
+
+
+def _conditions(run: Run) -> dict[str, Any]:
+    """What must be the same for a run to go on, beside its configuration."""
+    return {
+        "processes": run.world.size,
+        "precision": run.precision.name,
+        "videos, labels or splits": run.data.fingerprint,
+    }
+
+
+def _name(callback: Any) -> str:
+    return f"{type(callback).__module__}.{type(callback).__qualname__}"
+
+
+def restore(run: Run, state: dict[str, Any]) -> None:
+    """Put a captured state into a run built from the same configuration.
+
+    Raises:
+        RunExistsError: the run was started under other conditions; the message names them.
+    """
+    now = _conditions(run)
+    changed = [f"{key} (was {state['conditions'].get(key)}, is {now[key]})" for key in now]
+    changed = [text for key, text in zip(now, changed, strict=True) if state["conditions"].get(key) != now[key]]
+    if changed:
+        raise RunExistsError(
+            f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
+            "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
+        )
+    run.model.load_state_dict(state["model"])
+    run.optimiser.load_state_dict(state["optimiser"])
+    run.scaler.load_state_dict(state["scaler"])
+    run.epoch, run.batch, run.step = state["epoch"], state["batch"], state["step"]
+    run.lr, run.stop, run.history = state["lr"], state["stop"], list(state["history"])
+    run.totals.sums.copy_(state["totals"][run.world.rank])
+    for callback in run.callbacks:
+        if _name(callback) in state["callbacks"]:  # one that was added since starts afresh
+            callback.load_state_dict(state["callbacks"][_name(callback)])
+    set_rng_state(state["rng"][run.world.rank], run.device)
+
+
+def read_last(path: Path) -> dict[str, Any]:
+    """The state in ``path``, on the CPU; nothing in it is executed.
+
+    Raises:
+        CheckpointError: it is damaged, or of another format.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise CheckpointError(f"{path} cannot be read: {reason}. Start again with --overwrite.") from error
+    found = state.get("format") if isinstance(state, dict) else None
+    if found != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {found}, this dfcore reads format {FORMAT}. Resume with the dfcore that wrote it "
+            "(its version is in config.json), or start again with --overwrite."
+        )
+    return state
+
+
+def rng_state(device: torch.device) -> dict[str, Any]:
+    """The state of every global random generator, as tensors and plain numbers."""
+    version, words, gauss = random.getstate()
+    legacy: Any = np.random.get_state()  # noqa: NPY002 (a callback or plugin may use the global generator)
+    state = {
+        "torch": torch.get_rng_state(),
+        "python": [version, torch.tensor(words, dtype=torch.int64), gauss],
+        "numpy": [legacy[0], torch.from_numpy(legacy[1].astype(np.int64)), *legacy[2:]],
+    }
+    if device.type != "cpu":
+        state["device"] = torch.get_device_module(device).get_rng_state().cpu()
+    return state
+
+
+def set_rng_state(state: dict[str, Any], device: torch.device) -> None:
+    """The inverse of :func:`rng_state`. A state from another kind of device leaves that device's generator alone."""
+    torch.set_rng_state(state["torch"])
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    if device.type != "cpu" and "device" in state:
+        torch.get_device_module(device).set_rng_state(state["device"])

@@ -1,0 +1,84 @@
+"""Loaders over the samples. No sample depends on which process reads it, nor on how many there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from dfcore.training.run import EpochSampler
+from dfcore.training.signals import ignore_stop_signals
+from dfcore.training.world import World
+
+__all__ = ["evaluation_loader", "training_loader", "worker_count"]
+
+
+class _Rest:
+    """What is left of an epoch's draw from sample ``start`` on."""
+
+    def __init__(self, sampler: EpochSampler, start: int) -> None:
+        self._sampler, self._start = sampler, start
+
+    def __len__(self) -> int:
+        return len(self._sampler) - self._start
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._sampler)
+
+
+def training_loader(
+    data: Dataset[Any],
+    sampler: EpochSampler,
+    *,
+    epoch: int,
+    start: int,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
+) -> DataLoader[Any]:
+    """Batches of ``epoch`` from sample ``start`` on. A new loader for each epoch: its workers copy the samples as
+    they are now, drawn for this epoch.
+    """
+    set_epoch = getattr(data, "set_epoch", None)
+    if set_epoch is not None:
+        set_epoch(epoch)
+    sampler.set_epoch(epoch, start)
+    return _loader(data, batch_size, workers, device, sampler=_Rest(sampler, start))
+
+
+def evaluation_loader(
+    data: Dataset[Any], *, batch_size: int, workers: int, device: torch.device, world: World
+) -> DataLoader[Any]:
+    """This process's share of the samples: ``rank, rank + size, ...``, none twice and none left out."""
+    share = Subset(data, range(world.rank, len(data), world.size))  # type: ignore[arg-type]
+    return _loader(share, batch_size, workers, device)
+
+
+def _loader(data: Dataset[Any], batch_size: int, workers: int, device: torch.device, **how: Any) -> DataLoader[Any]:
+    return DataLoader(
+        data,
+        batch_size=batch_size,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=ignore_stop_signals if workers else None,
+        # A loader draws a seed for its workers when it starts. From the global generator, that would shift the
+        # dropout of a resumed epoch, which starts its loader once more than an unbroken one.
+        generator=torch.Generator(),
+        **how,
+    )
+
+
+def worker_count(requested: int, device: torch.device, world_size: int = 1) -> int:
+    """Loader processes: as asked, or (-1) by device and cores.
+
+    A GPU is kept busy by up to 8 processes; on a CPU the model wants the cores itself.
+    """
+    if requested >= 0:
+        return requested
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.type == "cpu":
+        return 0 if cores <= 4 else 2
+    return max(1, min(8, cores // world_size - 1))

@@ -1,0 +1,209 @@
+"""The training loop: plain PyTorch, from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.errors import RunInterrupted, TrainingError
+from dfcore.evaluation.evaluate import move_views, predict_samples
+from dfcore.evaluation.metrics import summarise
+from dfcore.training.checkpoint import save_last
+from dfcore.training.console import progress_bar
+from dfcore.training.loaders import evaluation_loader, training_loader
+from dfcore.training.run import Group, Run
+from dfcore.training.schedule import learning_rate, set_learning_rate
+from dfcore.training.signals import StopSignals
+
+__all__ = ["fit"]
+
+GPU_CHECK_EVERY = 16
+"""Optimiser steps between two looks at the loss and at signals on a GPU, where each look waits for all queued work.
+On a CPU nothing is queued, and every step is looked at."""
+
+
+def fit(run: Run, signals: StopSignals) -> None:
+    """Train what is left of the run, epoch by epoch.
+
+    Raises:
+        TrainingError: the loss, or a validation output, is not a finite number.
+        RunInterrupted: a signal came; the state is saved.
+    """
+    while not run.finished:
+        started = time.monotonic()
+        train_epoch(run, signals)
+        save_last(run)  # so that an interrupted validation costs no training
+        metrics = validate(run, signals)
+        end_epoch(run, metrics, time.monotonic() - started)
+        save_last(run)
+        if _any_process(run, bool(signals.asked)):
+            raise _interrupted(run, signals)
+
+
+def train_epoch(run: Run, signals: StopSignals) -> None:
+    """Train from batch ``run.batch`` to the epoch's end."""
+    run.network.train()
+    batches = iter(_epoch_loader(run))
+    for group in run.plan.groups(first=run.batch):
+        compute_gradients(run, batches, group)
+        looks = _looks(run)
+        if looks:
+            _require_finite(run)
+        apply_gradients(run)
+        run.batch += group.batches
+        run.step += 1
+        for callback in run.callbacks:
+            callback.on_step(run)
+        stop = looks and _any_process(run, bool(signals.asked))
+        if stop or _saves(run):
+            save_last(run)
+        if stop:
+            raise _interrupted(run, signals)
+
+
+def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Group) -> None:
+    """The gradient of the mean loss over all samples of the group, batch after batch.
+
+    Each batch's summed loss is divided by the group's number of samples, so the result is that of one large batch,
+    also where the last batch, or the epoch's last group, is smaller.
+    """
+    run.last_loss = torch.zeros((), device=run.device)
+    for number in range(group.batches):
+        batch = next(batches)
+        with run.world.accumulating(run.network, last=number == group.batches - 1):
+            loss = batch_loss(run, batch) / group.samples
+            run.scaler.scale(loss).backward()
+        run.last_loss += loss.detach()
+    run.scaler.unscale_(run.optimiser)
+    limit = run.config.stage.clip_norm or math.inf
+    run.gradient_norm = nn.utils.clip_grad_norm_(run.model.parameters(), limit)
+    # An infinite gradient under loss scaling is no error: the scaler skips the step and lowers the scale.
+    norm = run.gradient_norm.nan_to_num(0, 0, 0) if run.scaler.is_enabled() else run.gradient_norm
+    run.totals.add_step(norm)
+
+
+def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
+    """The summed loss of a batch: the classifier's, and the cue head's at its weight."""
+    views = move_views(batch["views"], run.device, channels_last=run.channels_last)
+    labels = batch["label"].to(run.device, non_blocking=True)
+    with run.precision.autocast():
+        output = run.network(views)
+    logits = output.logits.float()
+    losses, cue_losses = run.loss(logits, labels), run.loss(output.cue_logits.float(), labels)
+    with torch.no_grad():
+        run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
+    return losses.sum() + run.config.stage.cue_weight * cue_losses.sum()
+
+
+def apply_gradients(run: Run) -> None:
+    """One step of the optimiser, at the schedule's rate."""
+    stage = run.config.stage
+    run.lr = learning_rate(run.step, run.plan.steps, stage.lr, stage.warmup)
+    set_learning_rate(run.optimiser, run.lr)
+    run.scaler.step(run.optimiser)
+    run.scaler.update()
+    run.optimiser.zero_grad(set_to_none=True)
+
+
+def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
+    """Metrics on the validation samples, the same on every process; {} when there are none."""
+    if run.data.val is None:
+        return {}
+    run.world.share_buffers(run.model)
+    loader = evaluation_loader(
+        run.data.val,
+        batch_size=run.config.stage.batch_size,
+        workers=run.workers,
+        device=run.device,
+        world=run.world,
+    )
+
+    def check() -> None:
+        # One process alone may leave at once. Of several, none may leave while another waits for its share.
+        if signals.asked and run.world.size == 1:
+            raise _interrupted(run, signals)
+
+    with progress_bar(loader, "validation", speaks=run.world.is_main) as batches:
+        predictions = predict_samples(
+            run.model, batches, run.device, run.precision, run.world, channels_last=run.channels_last, check=check
+        )
+    return summarise(predictions)
+
+
+def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
+    """Add the epoch's line to the history and tell the callbacks."""
+    run.epoch += 1
+    run.batch = 0
+    run.history.append(
+        {
+            "epoch": run.epoch,
+            "step": run.step,
+            "lr": run.lr,
+            "train": run.totals.means(run.world),
+            "val": metrics,
+            "seconds": round(seconds, 1),
+        }
+    )
+    run.totals.reset()
+    for callback in run.callbacks:
+        callback.on_epoch(run)
+
+
+def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:
+    stage = run.config.stage
+    return training_loader(
+        run.data.train,
+        run.data.sampler,
+        epoch=run.epoch,
+        start=run.batch * stage.batch_size,
+        batch_size=stage.batch_size,
+        workers=run.workers,
+        device=run.device,
+    )
+
+
+def _saves(run: Run) -> bool:
+    return run.config.run.save_every > 0 and run.step % run.config.run.save_every == 0
+
+
+def _looks(run: Run) -> bool:
+    """Whether the step under way is looked at: the same ones on every process, and all before a save."""
+    if run.device.type == "cpu":
+        return True
+    step, last = run.step + 1, run.batch + run.config.stage.accumulate >= run.plan.batches
+    return (
+        last or step % GPU_CHECK_EVERY == 0 or (run.config.run.save_every > 0 and step % run.config.run.save_every == 0)
+    )
+
+
+def _any_process(run: Run, flag: bool) -> bool:
+    if run.world.size == 1:
+        return flag
+    return bool(run.world.greatest(torch.tensor(float(flag))).item())
+
+
+def _require_finite(run: Run) -> None:
+    """Stop before weights that are not numbers are made, or at least before they are saved."""
+    if not _any_process(run, not bool(run.totals.finite())):
+        return
+    kept = f"The last good state is {run.folder.last}" if run.folder.last.exists() else "Nothing was saved before it"
+    stage = run.config.stage
+    raise TrainingError(
+        f"the loss or its gradient is not a finite number at step {run.step + 1} of {run.plan.steps} (epoch "
+        f"{run.epoch + 1}, learning rate {run.lr:.2g}, {run.precision.name}). {kept}; the files of finished epochs are "
+        f"kept too. Try a lower rate (--set stage.lr={stage.lr / 5:.2g}), a longer warm-up (--set stage.warmup=0.1) "
+        "or full precision (--set run.precision=fp32), each with --overwrite or another --out."
+    )
+
+
+def _interrupted(run: Run, signals: StopSignals) -> RunInterrupted:
+    return RunInterrupted(
+        f"stopped by {signals.asked or 'a signal to another process'} at step {run.step} of {run.plan.steps} (epoch "
+        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
+        "same command with --resume to go on."
+    )

@@ -1,0 +1,199 @@
+"""From a dataset's folder to the videos that are used, prepared in the clip store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfcore.config import TrainConfig
+from dfcore.data.adapters.shortcuts import LIMIT, best_word
+from dfcore.data.plan import ClipPlan
+from dfcore.data.prepare import PrepareReport, prepare
+from dfcore.data.records import FAKE, REAL, VideoRecord
+from dfcore.data.splits import assign_splits
+from dfcore.data.store import ClipStore
+from dfcore.errors import DatasetError, UsageError
+from dfcore.plugins import registry
+from dfcore.specs import SpecialistSpec, resolve
+
+__all__ = ["Chosen", "Prepared", "choose_videos", "prepare_data", "store_path"]
+
+NAMED = 3
+"""Failures that are named in a message; all are in ``failed.jsonl``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The videos that a configuration asks for.
+
+    Attributes:
+        dataset: the dataset's title.
+        records: with a split each; "" for those left out because they would leak.
+        notes: sentences that say what was found, held out, left out.
+        missing: how many videos of the full dataset this copy lacks.
+    """
+
+    dataset: str
+    records: tuple[VideoRecord, ...]
+    notes: tuple[str, ...] = ()
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Those of them that are in the store and can be used, and what became of the others."""
+
+    records: tuple[VideoRecord, ...]
+    store: Path
+    report: PrepareReport
+
+
+def choose_videos(config: TrainConfig) -> Chosen:
+    """Scan the dataset, take what the configuration asks for, and give every video a split. Decodes nothing.
+
+    Raises:
+        UsageError: no folder is named, or what is asked for is not there.
+        DatasetError: the folder does not hold the dataset.
+    """
+    spec = registry().dataset(config.stage.dataset)
+    if not config.data.root:
+        raise UsageError(f"no folder is named for {spec.title}: set data.root, or use --data.")
+    scan = resolve(spec.adapter, f"dataset {spec.name!r}")().scan(Path(config.data.root))
+    records = _wanted(scan.records, config)
+    records, split_notes = assign_splits(records, val_share=config.data.val_share, seed=config.run.seed)
+    notes = [*scan.notes, *split_notes, *_shortcut(records)]
+    records = _limited(records, config.data.limit)
+    return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()))
+
+
+def prepare_data(
+    config: TrainConfig,
+    specs: Sequence[SpecialistSpec],
+    *,
+    chosen: Chosen | None = None,
+    splits: Sequence[str] | None = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+) -> Prepared:
+    """Bring the clip store to where it has all that the specialists read.
+
+    Args:
+        config: the data's options.
+        specs: the specialists; their needs are united.
+        chosen: what :func:`choose_videos` chose; None chooses now.
+        splits: only videos of these; None means all.
+        workers: processes; None or 0 means one per core.
+        retry_failed: try videos again that failed before.
+
+    Raises:
+        DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.prepare` raise.
+    """
+    chosen = chosen or choose_videos(config)
+    records = [record for record in chosen.records if splits is None or record.split in splits]
+    store = ClipStore(store_path(config))
+    evidence = {item.name: item for spec in specs for item in spec.evidence}
+    report = prepare(
+        records, store, _plan(config, specs), tuple(evidence.values()), workers=workers or 0, retry_failed=retry_failed
+    )
+    failed = {failure.id for failure in report.failed}
+    usable = tuple(record for record in records if record.id in store and record.id not in failed)
+    return Prepared(usable, store.root, report)
+
+
+def require_both_classes(prepared: Prepared) -> None:
+    """Refuse to train on nothing, or on one class.
+
+    Raises:
+        DatasetError: it names what is missing, and the first failures.
+    """
+    counts = Counter(record.label for record in prepared.records if record.split == "train")
+    if counts[REAL] and counts[FAKE]:
+        return
+    failures = prepared.report.failed
+    named = "".join(f"\n  {failure.path}: {failure.reason}" for failure in failures[:NAMED])
+    more = f"\n  ... and {len(failures) - NAMED} more" if len(failures) > NAMED else ""
+    found = f"{counts[REAL]} real and {counts[FAKE]} fake training videos can be used"
+    why = (
+        f" {len(failures)} could not be used (all in {prepared.store / 'failed.jsonl'}):{named}{more}"
+        if failures
+        else ""
+    )
+    raise DatasetError(f"both classes are needed to train: {found}.{why}")
+
+
+def store_path(config: TrainConfig) -> Path:
+    """The clip store's folder: as configured, or one beside the runs, named after the dataset and its root."""
+    if config.data.store:
+        return Path(config.data.store)
+    mark = hashlib.sha256(str(Path(config.data.root).resolve()).encode()).hexdigest()[:8]
+    return Path(config.run.out) / "store" / f"{config.stage.dataset}-{mark}"
+
+
+def _plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
+    return ClipPlan(
+        clips=config.data.clips_per_video,
+        frames=max([config.data.clip_frames, *(spec.clip_frames for spec in specs)]),
+        people=config.data.people,
+        detector=config.data.detector,
+    )
+
+
+def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRecord]:
+    """The compressions and methods asked for; originals always."""
+    methods = {record.manipulation for record in records if record.label == FAKE}
+    compressions = {record.compression for record in records if record.compression}
+    wanted_methods = _known("data.manipulations", config.data.manipulations, methods)
+    wanted_compressions = _known("data.compressions", config.data.compressions, compressions)
+    return [
+        record
+        for record in records
+        if (not wanted_compressions or record.compression in wanted_compressions)
+        and (not wanted_methods or record.label == REAL or record.manipulation in wanted_methods)
+    ]
+
+
+def _known(key: str, wanted: Sequence[str], there: set[str]) -> set[str]:
+    """The names as the dataset writes them."""
+    by_name = {name.lower(): name for name in there}
+    absent = [name for name in wanted if name.lower() not in by_name]
+    if absent:
+        raise UsageError(f"{key}={','.join(absent)}: not there. This copy has {', '.join(sorted(there)) or 'none'}.")
+    return {by_name[name.lower()] for name in wanted}
+
+
+def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
+    """At most ``limit`` of each split and class, spread over methods and compressions by a hash of the id; always
+    the same ones, and those of a smaller limit among those of a larger one.
+    """
+    if limit <= 0:
+        return list(records)
+    taken: set[str] = set()
+    counts: Counter[tuple[str, int]] = Counter()
+    for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
+        kind = (record.split, record.label)
+        if record.split and counts[kind] < limit:
+            counts[kind] += 1
+            taken.add(record.id)
+    return [record for record in records if record.id in taken]
+
+
+def _shortcut(records: Sequence[VideoRecord]) -> list[str]:
+    """A warning when a training video's compression tells its class."""
+    train = [record for record in records if record.split == "train"]
+    real, fake = ([record.compression for record in train if record.label == kind] for kind in (REAL, FAKE))
+    if not real or not fake:
+        return []
+    word, area = best_word(real, fake)
+    if area < LIMIT:
+        return []
+    counts = Counter((record.compression, record.label) for record in train)
+    table = ", ".join(
+        f"{name or 'none'} {counts[name, REAL]} real / {counts[name, FAKE]} fake" for name in sorted({*real, *fake})
+    )
+    return [
+        f"warning: compression tells the classes apart by itself ({table}; {word or 'none'} alone has an AUC of "
+        f"{area:.2f}). A model may learn the codec instead of the faces: choose with --set data.compressions=NAME."
+    ]

@@ -1,0 +1,209 @@
+"""A run's folder: what lies in it, and when it may be written to.
+
+::
+
+    {out}/{specialist}_stage{N}/
+        config.json                           the configuration as used, versions, data counts
+        log.txt                               what was said
+        metrics.jsonl                         a line for each epoch, and training loss lines
+        curves.png                            the plot
+        {specialist}_stage{N}_epochNN.zip     the best epochs' weights; no more than run.keep of them
+        last.pt                               everything needed to go on
+        {specialist}_stage{N}_final.pt        the best epoch's weights
+        summary.json                          written last of all: the run is finished
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from dfcore.config import TrainConfig
+from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.models.weights import replacing
+
+__all__ = ["FREE_KEYS", "Opening", "RunFolder", "differences", "read_json", "write_bytes", "write_json"]
+
+FREE_KEYS = frozenset(
+    {
+        "run.out", "run.device", "run.save_every", "run.keep", "run.patience", "run.callbacks",
+        "run.precision",    # the format that it resolved to is compared
+        "data.root", "data.store", "data.workers",      # the videos themselves are compared
+    }
+)  # fmt: skip
+"""What may change when a run is resumed."""
+
+
+class Opening(Enum):
+    """What opening a run's folder means."""
+
+    NEW = "new"
+    RESUME = "resume"
+    OVERWRITE = "overwrite"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+    name: str
+    """``{specialist}_stage{N}``."""
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> RunFolder:
+        """The folder that a configuration writes to."""
+        name = f"{config.specialist}_stage{config.stage.number}"
+        return cls(Path(config.run.out) / name, name)
+
+    @property
+    def config(self) -> Path:
+        """The configuration as used."""
+        return self.path / "config.json"
+
+    @property
+    def log(self) -> Path:
+        """What was said."""
+        return self.path / "log.txt"
+
+    @property
+    def metrics(self) -> Path:
+        """A JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def plot(self) -> Path:
+        """The curves."""
+        return self.path / "curves.png"
+
+    @property
+    def last(self) -> Path:
+        """Everything needed to go on."""
+        return self.path / "last.pt"
+
+    @property
+    def final(self) -> Path:
+        """The best epoch's weights."""
+        return self.path / f"{self.name}_final.pt"
+
+    @property
+    def summary(self) -> Path:
+        """Its being there says that the run is finished."""
+        return self.path / "summary.json"
+
+    def epoch_zip(self, epoch: int) -> Path:
+        """The weights of an epoch (from 1)."""
+        return self.path / f"{self.name}_epoch{epoch:02d}.zip"
+
+    def epoch_zips(self) -> list[Path]:
+        """Those that are there."""
+        return sorted(self.path.glob(f"{self.name}_epoch*.zip"))
+
+    def decide(self, config: TrainConfig, *, resume: bool, overwrite: bool) -> Opening:
+        """What to do with what is there; touches nothing.
+
+        Raises:
+            RunExistsError: a run is there and neither flag is given, or it was made with another configuration.
+            UsageError: both flags are given.
+        """
+        if resume and overwrite:
+            raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
+        if overwrite:
+            return Opening.OVERWRITE
+        finished, started = self.summary.exists(), self.last.exists()
+        if not (finished or started):
+            return Opening.NEW
+        if not resume:
+            raise RunExistsError(self._refusal(finished))
+        self.require_same(read_json(self.config).get("config", {}), config)
+        return Opening.FINISHED if finished else Opening.RESUME
+
+    def _refusal(self, finished: bool) -> str:
+        if finished:
+            return (
+                f"{self.path} holds a finished run ({self.final.name}); it is left as it is. --resume returns its "
+                "result, --overwrite discards it and starts again, another --out keeps both."
+            )
+        return (
+            f"{self.path} holds an unfinished run. Go on with --resume, discard it with --overwrite, or choose "
+            "another --out."
+        )
+
+    def require_same(self, before: Mapping[str, Any], config: TrainConfig) -> None:
+        """Refuse to go on with a run whose configuration was another.
+
+        Raises:
+            RunExistsError: it names the keys that differ.
+        """
+        changed = differences(before, config.to_json())
+        if changed:
+            raise RunExistsError(
+                f"{self.path} was started with another configuration: {'; '.join(changed)}. Resume it with the same "
+                "options (they are in its config.json), discard it with --overwrite, or choose another --out."
+            )
+
+    def open(self, opening: Opening, facts: Mapping[str, Any]) -> None:
+        """Make the folder ready: discard the old run if so decided, remove what was cut short, write the facts."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if opening is not Opening.RESUME:
+            # A NEW run may find traces of one that was killed before it saved anything.
+            self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
+            self._remove(self.epoch_zips())
+        self._remove(self.path.glob(".*.tmp"))  # cut short while being written
+        if opening is not Opening.RESUME:
+            write_json(self.config, facts)
+
+    @staticmethod
+    def _remove(files: Iterable[Path]) -> None:
+        for file in list(files):
+            file.unlink(missing_ok=True)
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """``["stage.lr was 0.0001, is 2e-05", ...]`` for every key that matters to the weights."""
+    old, new = _flat(before), _flat(json.loads(json.dumps(now)))
+    keys = sorted((old.keys() | new.keys()) - FREE_KEYS)
+    return [f"{key} was {old.get(key)}, is {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``path`` atomically.
+
+    Raises:
+        CheckpointError: it cannot be written; what was there is as it was.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write ``values`` atomically, indented."""
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in ``path``.
+
+    Raises:
+        CheckpointError: it is missing or damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}. Start again with --overwrite.") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object. Start again with --overwrite.")
+    return found

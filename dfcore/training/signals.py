@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: finish the step, save, then stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["StopSignals", "ignore_stop_signals"]
+
+_STOP = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """While this context is open, the first signal only sets :attr:`asked`; a second one ends the process.
+
+    Handlers can be set on the main thread only; elsewhere this does nothing.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.asked = ""
+        """Name of the signal that came, or ""."""
+        self._say = say
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._receive) for number in _STOP}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        self.asked = signal.Signals(number).name
+        self._say(f"{self.asked}: finishing this step and saving; once more to stop at once")
+
+
+def ignore_stop_signals(worker: int = 0) -> None:
+    """For loader processes: a signal sent to the whole group must not take the data away from the last step.
+
+    They still end when the main process closes them, or is gone.
+    """
+    for number in _STOP:
+        signal.signal(number, signal.SIG_IGN)

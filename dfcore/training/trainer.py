@@ -1,0 +1,227 @@
+"""Train one specialist through one stage: everything in order."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dfcore.config import TrainConfig
+from dfcore.errors import CheckpointError, RunError, UsageError
+from dfcore.models import factory, weights
+from dfcore.models.specialist import Specialist
+from dfcore.plugins import registry
+from dfcore.specs import SpecialistSpec, resolve
+from dfcore.training.console import Log
+from dfcore.training.execute import Machine, RunResult, execute, finished_result
+from dfcore.training.losses import build_loss
+from dfcore.training.material import data_table, make_data
+from dfcore.training.precision import choose_device, choose_precision
+from dfcore.training.preparation import Chosen, Prepared, choose_videos, prepare_data, require_both_classes
+from dfcore.training.protocols import Callback
+from dfcore.training.run_folder import Opening, RunFolder
+from dfcore.training.world import World
+from dfcore.version import __version__
+
+__all__ = ["RunResult", "train"]
+
+
+def train(
+    config: TrainConfig, *, resume: bool = False, overwrite: bool = False, callbacks: Iterable[Callback] = ()
+) -> RunResult:
+    """Train ``config.specialist`` through the configured stage.
+
+    Prepares what the clip store lacks, trains, validates after each epoch, and leaves the run's folder with the best
+    epoch's weights. The test split is neither prepared nor read. Under ``torchrun`` every process calls this.
+
+    Args:
+        config: all options.
+        resume: go on with the run that is there; of a finished one, return the result.
+        overwrite: discard the run that is there.
+        callbacks: called after the built-in ones.
+
+    Raises:
+        UsageError: an option, name or combination that cannot be.
+        DataError: the dataset cannot be used.
+        ModelError: the model cannot be built, or a checkpoint not be read or written.
+        RunExistsError: the folder holds a run already, or one that was started otherwise.
+        TrainingError: the loss is not a number.
+        RunInterrupted: Ctrl-C or SIGTERM; the run can be resumed.
+    """
+    world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
+    try:
+        return _train(config, world, resume, overwrite, callbacks)
+    finally:
+        world.close()
+
+
+def _train(
+    config: TrainConfig, world: World, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
+) -> RunResult:
+    spec = _specialist(config.specialist)
+    machine = _machine(config, world)
+    folder, log = RunFolder.of(config), machine.log
+    opening = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
+    if opening is Opening.FINISHED:
+        log.say(f"{folder.path} is finished; nothing was done")
+        return finished_result(folder)
+    if resume and opening is Opening.NEW:
+        log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
+    loss = registry().component("loss", config.stage.loss)
+    callbacks = [*_callbacks(config), *callbacks]
+    # The cheap checks and the model come before preparing, which may take hours.
+    chosen = world.on_main(lambda: choose_videos(config))
+    model = make_model(config, resuming=opening is Opening.RESUME)
+    _introduce(config, machine, spec, chosen)
+    prepared = world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val")))
+    require_both_classes(prepared)
+    _report(log, chosen, prepared)
+    data = make_data(config, model, chosen, prepared, world)
+    return execute(
+        config,
+        machine,
+        opening,
+        model,
+        build_loss(loss.name, resolve(loss.factory), data.class_weights, config.stage.label_smoothing),
+        data,
+        callbacks=callbacks,
+        facts=_facts(machine, spec),
+    )
+
+
+def make_model(config: TrainConfig, *, resuming: bool = False) -> Specialist:
+    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet.
+
+    A run that is resumed brings its own weights, so nothing is downloaded for it.
+
+    Raises:
+        RunError: the stage starts from another one that is not there.
+        CheckpointError: its weights do not fit.
+        ModelError: the model cannot be built.
+    """
+    before = registry().stage(config.stage.number).after
+    fresh = before is None and not resuming
+    model = factory.create(
+        config.specialist,
+        backbone=config.model.backbone,
+        pretrained=config.model.pretrained and fresh,
+        backbone_weights=config.model.backbone_weights if fresh and config.model.backbone_weights else None,
+        attention_head=config.model.attention_head,
+        classifier=config.model.classifier,
+        heads=config.model.heads,
+        image_size=config.model.image_size,
+        dropout=config.model.dropout,
+        seed=config.run.seed,
+    )
+    if before is not None and not resuming:
+        _load_stage(config, model, before)
+    return model
+
+
+def _load_stage(config: TrainConfig, model: Specialist, stage: int) -> None:
+    name = f"{config.specialist}_stage{stage}"
+    path = Path(config.run.out) / name / f"{name}_final.pt"
+    if not path.exists():
+        raise RunError(
+            f"stage {config.stage.number} starts from the weights of stage {stage}, but {path} is not there. Run "
+            f"`dfcore train {config.specialist} --stage {stage}` with the same --out first."
+        )
+    state, _ = weights.read(path)
+    problems = weights.mismatches(model.state_dict(), state)
+    if problems:
+        raise CheckpointError(
+            f"{path} does not fit the model that is configured: {weights.first(problems)}. Use the same backbone, "
+            f"attention head and classifier as stage {stage}."
+        )
+    model.load_state_dict(state)
+
+
+def _specialist(name: str) -> SpecialistSpec:
+    spec = registry().specialist(name)
+    if not spec.trainable:
+        raise UsageError(
+            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
+        )
+    return spec
+
+
+def _machine(config: TrainConfig, world: World) -> Machine:
+    device = choose_device(config.run.device, world.local_rank)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # every batch has the same sizes
+        torch.set_float32_matmul_precision("high")
+    return Machine(world, device, choose_precision(device, config.run.precision), Log(speaks=world.is_main))
+
+
+def _callbacks(config: TrainConfig) -> list[Callback]:
+    """The built-in ones, then those asked for by name."""
+    early = ("early_stop",) if config.run.patience else ()
+    names = dict.fromkeys(("metrics", "checkpoints", *early, *config.run.callbacks, "progress"))
+    specs = [registry().component("callback", name) for name in names]
+    return [resolve(spec.factory, f"callback {spec.name!r}")() for spec in specs]
+
+
+def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
+    """What is about to happen, on what, and why so."""
+    stage, log = config.stage, machine.log
+    log.say(
+        f"training   {spec.name} ({spec.title}), stage {stage.number}, {stage.epochs} epochs, seed {config.run.seed}"
+    )
+    log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
+    log.say(f"backbone   {config.model.backbone}, {_start(config)}")
+    log.say(f"data       {chosen.dataset} in {config.data.root}")
+    for note in chosen.notes:
+        log.say(f"           {note}")
+
+
+def _start(config: TrainConfig) -> str:
+    """What the weights start from, in words."""
+    after = registry().stage(config.stage.number).after
+    if after is not None:
+        return f"from the final weights of stage {after}"
+    if config.model.backbone_weights:
+        return f"from {config.model.backbone_weights}"
+    return "from ImageNet weights" if config.model.pretrained else "from a random start"
+
+
+def _report(log: Log, chosen: Chosen, prepared: Prepared) -> None:
+    """What the store has of it."""
+    report = prepared.report
+    log.say(
+        f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "
+        f"usable; in {prepared.store}"
+    )
+    if report.failed:
+        log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
+    for line in data_table(chosen, prepared):
+        log.say(f"           {line}")
+    if not any(record.split == "val" for record in prepared.records):
+        log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
+
+
+def _device_name(machine: Machine) -> str:
+    device = machine.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    own = f"{torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"
+
+
+def _facts(machine: Machine, spec: SpecialistSpec) -> dict[str, Any]:
+    """For ``config.json`` and the weights' files."""
+    distribution = spec.module.partition(".")[0].partition(":")[0].replace("_", "-")
+    versions = {"dfcore": __version__, "python": platform.python_version()}
+    for name in (distribution, "torch", "timm", "numpy", "av"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed as a distribution"
+    return {
+        "versions": versions,
+        "device": _device_name(machine),
+        "precision": machine.precision.name,
+        "processes": machine.world.size,
+    }

@@ -1,0 +1,1 @@
+"""Audio-visual synchronisation: lips against voice."""

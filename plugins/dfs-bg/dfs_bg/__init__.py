@@ -1,0 +1,1 @@
+"""Background inconsistency: the face's edge, light, shadow and noise against their surround."""

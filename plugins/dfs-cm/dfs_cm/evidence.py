@@ -1,0 +1,93 @@
+"""The recompression ghost of a clip, computed once when the clip is prepared.
+
+``G_q(b) = log(ε + mean over block b of (Y - codec_q(Y))²)`` on 16x16 blocks: how much each block changes when the
+decoded window is encoded again at quality q, on its original grid. What was quantised before at about that quality
+changes less. For JPEG pictures this is Farid's ghost (IEEE TIFS 2009); for video libx264 takes JPEG's place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfcore.data.clips import BLOCK, Clip
+from dfs_cm.codec import Planes, jpeg_again, x264_again
+
+__all__ = [
+    "CRFS",
+    "JPEG_QUALITIES",
+    "extract_ghost",
+    "ghost",
+    "is_jpeg_like",
+    "jpeg_ghost",
+    "log_activity",
+    "log_motion",
+]
+
+CRFS = (18, 20, 23, 26, 28, 32)
+"""libx264's rate factors, fine to coarse."""
+JPEG_QUALITIES = (95, 90, 85, 75, 65, 50)
+"""libjpeg's qualities, fine to coarse."""
+EPSILON = 0.05
+"""Squared luma levels: about the rounding error of a decoded pixel, 1/12."""
+STILL_CODECS = ("jpeg", "mjpeg", "png", "webp", "bmp", "tiff")
+OPTIONS = {"preset": "medium"}
+
+
+def extract_ghost(clip: Clip) -> NDArray[np.float16]:
+    """The evidence ``ghost``: float16 ``[T, 8, H/16, W/16]``.
+
+    Channels 0-5 are the ghosts from fine to coarse, 6 and 7 log activity in space and in time.
+    """
+    maps = jpeg_ghost(clip.y) if is_jpeg_like(clip) else ghost((clip.y, clip.u, clip.v))
+    activity = np.stack([log_activity(clip.y), log_motion(clip.y)], axis=1)
+    return np.concatenate([maps, activity], axis=1).astype(np.float16)
+
+
+def is_jpeg_like(clip: Clip) -> bool:
+    """Whether a clip is a still, or made of stills: then JPEG takes the video codec's place."""
+    return len(clip.y) == 1 or clip.source.codec.lower() in STILL_CODECS
+
+
+def ghost(planes: Planes, crfs: tuple[float, ...] = CRFS) -> NDArray[np.float32]:
+    """The ghosts of consecutive 4:2:0 frames: float32 ``[T, len(crfs), H/16, W/16]``, in log squared luma levels."""
+    return np.stack([_log_change(planes[0], x264_again(planes, crf, OPTIONS)[0]) for crf in crfs], axis=1)
+
+
+def jpeg_ghost(luma: NDArray[np.uint8], qualities: tuple[int, ...] = JPEG_QUALITIES) -> NDArray[np.float32]:
+    """The JPEG ghosts of luma planes ``[T, H, W]``: float32 ``[T, len(qualities), H/16, W/16]``."""
+    again = [np.stack([jpeg_again(plane, quality) for plane in luma]) for quality in qualities]
+    return np.stack([_log_change(luma, changed) for changed in again], axis=1)
+
+
+def log_activity(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Log mean squared gradient of each 16x16 block: ``[T, H, W]`` to float32 ``[T, H/16, W/16]``.
+
+    Gradients are differences to the right and lower neighbour; the window's last column and row have none.
+    """
+    values = luma.astype(np.float32)
+    energy = np.zeros_like(values)
+    energy[:, :, :-1] += np.diff(values, axis=2) ** 2
+    energy[:, :-1] += np.diff(values, axis=1) ** 2
+    return np.log(EPSILON + _block_mean(energy))
+
+
+def log_motion(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Log mean squared difference of each 16x16 block to the frame before: ``[T, H, W]`` to ``[T, H/16, W/16]``.
+
+    The first frame repeats the second's; a still has none, log ε everywhere.
+    """
+    if len(luma) == 1:
+        return np.full((1, luma.shape[1] // BLOCK, luma.shape[2] // BLOCK), np.log(EPSILON), np.float32)
+    change = _log_change(luma[1:], luma[:-1])
+    return np.concatenate([change[:1], change])
+
+
+def _log_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+    change = before.astype(np.float32) - after
+    return np.log(EPSILON + _block_mean(change * change))
+
+
+def _block_mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    frames, height, width = values.shape
+    return values.reshape(frames, height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(2, 4))

@@ -1,0 +1,75 @@
+"""The cue module of the specialist ``cm``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.errors import ModelError
+from dfs_cm.block_boundaries import BlockBoundariesCue, boundary_steps
+from dfs_cm.compression_level import CompressionLevelCue
+from dfs_cm.dct import DctCue, block_dct
+from dfs_cm.quantization import QuantizationCue
+from dfs_cm.surround import face_share
+
+__all__ = ["CueModule"]
+
+VIEWS = {"tiles": (49, 64, 64), "tile_face": (49, 4, 4), "qp": (49, 4, 4), "ghost": (49, 8, 4, 4)}
+
+
+class CueModule(nn.Module):
+    """Four cues of compression history on native tiles: ``[B, 40, 7, 7]``.
+
+    Channels 0-11 dct, 12-21 quantization, 22-31 block_boundaries, 32-39 compression_level. Every operator is fixed and
+    needs no gradient; a small learned projection follows each. All of it is computed in float32, under autocast too.
+    """
+
+    channels = 40
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dct = DctCue(12)
+        self.quantization = QuantizationCue(10)
+        self.block_boundaries = BlockBoundariesCue(10)
+        self.compression_level = CompressionLevelCue(8)
+
+    def forward(self, views: Mapping[str, Tensor]) -> Tensor:
+        """The cue map, float32 ``[B, 40, 7, 7]``.
+
+        Args:
+            views: ``tiles`` uint8 [B, 49, 64, 64] native luma; ``tile_face`` float [B, 49, 4, 4] share of each
+                16x16 block in the face; ``qp`` float [B, 49, 4, 4], -1 where unknown; ``ghost`` float
+                [B, 49, 8, 4, 4], see :func:`dfs_cm.evidence.extract_ghost`.
+
+        Raises:
+            KeyError: a view is missing.
+            ModelError: a view has another shape.
+        """
+        tiles, tile_face, qp, ghost = (_view(views, name) for name in VIEWS)
+        with torch.autocast(tiles.device.type, enabled=False):
+            tiles, tile_face, qp, ghost = (view.float() for view in (tiles, tile_face, qp, ghost))
+            with torch.no_grad():
+                share = face_share(tile_face)
+                magnitudes, magnitudes4 = block_dct(tiles, 8).abs_(), block_dct(tiles, 4).abs_()
+                columns, rows = boundary_steps(tiles, -1), boundary_steps(tiles, -2)
+            cues = (
+                self.dct(magnitudes, magnitudes4, share),
+                self.quantization(ghost, tile_face, share),
+                self.block_boundaries(columns, rows, share),
+                self.compression_level(magnitudes, columns, rows, qp, share),
+            )
+            return torch.cat(cues, 1)
+
+
+def _view(views: Mapping[str, Tensor], name: str) -> Tensor:
+    if name not in views:
+        raise KeyError(
+            f"the cue module of cm needs the view {name!r}; it was given {', '.join(sorted(views)) or 'none'}."
+        )
+    view = views[name]
+    if tuple(view.shape[1:]) != VIEWS[name]:
+        expected = ", ".join(str(size) for size in VIEWS[name])
+        raise ModelError(f"the view {name!r} must have the shape [B, {expected}], not {list(view.shape)}.")
+    return view

@@ -1,0 +1,86 @@
+import math
+
+import pytest
+import torch
+
+from dfs_cm.dct import BINS, band_energies, block_dct, dct_matrix, log_magnitudes, soft_histogram, zigzag
+
+
+def cosine_block(vertical: int, horizontal: int, size: int, amplitude: float) -> torch.Tensor:
+    n = torch.arange(size, dtype=torch.float64)
+    down, across = (torch.cos(math.pi * (2 * n + 1) * k / (2 * size)) for k in (vertical, horizontal))
+    return (128 + amplitude * down[:, None] * across[None]).float()
+
+
+@pytest.mark.parametrize("size", [4, 8])
+def test_a_cosine_has_one_coefficient(size):
+    """cos · cos of frequencies (1, 2) over NxN: C[1, 2] = amplitude · N/2, all others 0 (orthonormal DCT-II)."""
+    picture = cosine_block(1, 2, size, 40.0).repeat(3, 2)  # 3 blocks down, 2 across
+    coefficients = block_dct(picture, size)
+    assert coefficients.shape == (size, size, 3, 2)
+    expected = torch.zeros(size, size, 3, 2)
+    expected[1, 2] = 40.0 * size / 2
+    torch.testing.assert_close(coefficients, expected, atol=1e-3, rtol=0)
+
+
+def test_blocks_stay_in_their_places():
+    picture = torch.full((16, 24), 128.0)
+    picture[8:, 16:] = cosine_block(0, 3, 8, 10.0)
+    energy = block_dct(picture).square().sum((0, 1))
+    assert energy.nonzero().tolist() == [[1, 2]]
+
+
+def test_parseval():
+    picture = torch.randint(0, 256, (2, 64, 48), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    energy = (picture.double() - 128).square().sum((-2, -1))
+    for size in (4, 8, 16):
+        torch.testing.assert_close(block_dct(picture, size).double().square().sum((1, 2, 3, 4)), energy)
+
+
+def test_the_matrix_is_orthonormal():
+    torch.testing.assert_close(dct_matrix(8) @ dct_matrix(8).T, torch.eye(8), atol=1e-6, rtol=0)
+
+
+def test_a_picture_off_the_grid_is_refused():
+    with pytest.raises(ValueError, match="60x64 has no whole number of 8x8 blocks"):
+        block_dct(torch.zeros(60, 64))
+
+
+def test_zigzag_is_jpegs():
+    assert zigzag(8)[:10] == ((0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0))
+    assert zigzag(8)[-2:] == ((7, 6), (7, 7))
+    assert len(set(zigzag(8))) == 64
+
+
+def test_log_magnitudes_follow_the_zigzag():
+    """Frequency (2, 0) is the third AC one; a coefficient of e - 1 has log(1 + |C|) = 1."""
+    picture = cosine_block(2, 0, 8, (math.e - 1) / math.sqrt(32)).repeat(2, 2)  # C[2, 0] = amplitude · √8 · 2
+    found = log_magnitudes(block_dct(picture).abs(), 20)
+    expected = torch.zeros(20)
+    expected[2] = 1.0
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_each_band_sees_its_own_frequencies():
+    """F3-Net's bands of an 8x8 block: i + j in 1..2, 3..4 and 5..14."""
+    for frequency, band in [((1, 1), 0), ((0, 2), 0), ((0, 3), 1), ((2, 2), 1), ((1, 4), 2), ((7, 7), 2)]:
+        energies = band_energies(block_dct(cosine_block(*frequency, 8, 20.0)).abs())
+        silent = math.log(0.05)
+        assert energies.argmax().item() == band
+        assert [round(e, 3) == round(silent, 3) for e in energies.tolist()].count(True) == 2
+
+
+def test_integers_fall_into_their_own_bins():
+    values = torch.tensor([0.0, 0.0, 3.0, 19.0, 20.0, 57.0, 1e6, 2.0])
+    found = soft_histogram(values)
+    expected = torch.zeros(BINS)
+    expected[[0, 3, 19, 20, 2]] = torch.tensor([2, 1, 1, 3, 1]) / 8
+    assert torch.equal(found, expected)
+
+
+def test_a_value_between_two_bins_is_shared():
+    found = soft_histogram(torch.tensor([[2.25], [19.5]]))
+    assert found[0, 2].item() == 0.75
+    assert found[0, 3].item() == 0.25
+    assert found[1, 19].item() == found[1, 20].item() == 0.5
+    assert torch.equal(found.sum(-1), torch.ones(2))

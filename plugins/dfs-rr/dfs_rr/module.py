@@ -1,0 +1,67 @@
+"""The cue module of ``rr``: four fixed operators, each with a small learned projection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.specs import MAP_SIZE
+from dfs_rr.edge_sharpness import EdgeSharpness
+from dfs_rr.interpolation import Interpolation
+from dfs_rr.multi_scale import MultiScale
+from dfs_rr.projection import Projection
+from dfs_rr.upscaling import Upscaling
+from dfs_rr.window import CONFOUNDERS, Operator, WindowReader
+
+__all__ = ["CHANNELS", "CueModule"]
+
+CHANNELS = {"multi_scale": 10, "upscaling": 10, "edge_sharpness": 8, "interpolation": 8}
+"""The cues in channel order, as announced."""
+
+
+_OPERATORS: tuple[type[Operator], ...] = (MultiScale, Upscaling, EdgeSharpness, Interpolation)
+
+
+class CueModule(nn.Module):
+    """Views to the cue map; see the package's README for what each cue measures."""
+
+    channels = sum(CHANNELS.values())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reader = WindowReader()
+        self.operators = nn.ModuleDict()
+        self.projections = nn.ModuleDict()
+        for (cue, channels), operator in zip(CHANNELS.items(), _OPERATORS, strict=True):
+            self.operators[cue] = operator()
+            self.projections[cue] = Projection(operator.descriptors + CONFOUNDERS, channels)
+
+    def forward(self, views: Mapping[str, Tensor]) -> Tensor:
+        """The cue map, float32 ``[B, 36, 7, 7]``.
+
+        Args:
+            views: ``tiles`` uint8 ``[B, 49, 64, 64]``; ``tile_face`` float32 ``[B, 49, 4, 4]``; ``qp`` float32
+                ``[B, 49, 4, 4]``, -1 where unknown. Others are ignored.
+
+        Raises:
+            KeyError: a view is missing; the message names it.
+        """
+        return self.project(self.describe(views))
+
+    @torch.no_grad()
+    def describe(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The operators' descriptors with the confounders beside them, by cue: float32 ``[B, 49, D]``.
+
+        Fixed functions of the views, so they may be computed once and kept.
+        """
+        window = self.reader(views)
+        return {
+            cue: torch.cat([operator(window), window.confounders], dim=-1) for cue, operator in self.operators.items()
+        }
+
+    def project(self, described: Mapping[str, Tensor]) -> Tensor:
+        """The learned half: what :meth:`describe` gave to the cue map ``[B, 36, 7, 7]``."""
+        maps = [projection(described[cue]) for cue, projection in self.projections.items()]
+        return torch.cat(maps, dim=-1).mT.unflatten(-1, (MAP_SIZE, MAP_SIZE)).contiguous()

@@ -1,0 +1,215 @@
+"""A clip's window as all four cues see it: native tiles, what is face and what is surround, and the confounders.
+
+B is the batch, N the number of places compared within a window: its 784 blocks of 16x16 pixels (49 tiles of 16), or
+its 49 tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = [
+    "CELLS",
+    "CONFOUNDERS",
+    "FLOOR",
+    "PER_RATIO",
+    "TILE",
+    "BlockMean",
+    "Operator",
+    "Places",
+    "Window",
+    "WindowReader",
+    "ranks",
+    "to_cells",
+]
+
+CELLS = 49
+TILE = 64
+BLOCK = 16
+MARGIN = 4
+"""Pixels at a tile's edge that no energy is taken from: there the operators see beyond the tile."""
+FLOOR = 1 / 12
+"""Variance of rounding to whole grey levels: energies below it say nothing."""
+CONFOUNDERS = 6
+"""Per cell: log activity, mean luma, quantiser, whether it is known, share of face, share of saturated pixels."""
+PER_RATIO = 6
+"""Descriptors that :meth:`Places.compare` makes of each ratio."""
+_RIDGE = 0.05
+_BLACK, _WHITE = 17, 234
+"""Luma at or beyond which a pixel is clipped, in either range's head room."""
+_VIEWS = ("tiles", "tile_face", "qp")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Places of a window that are compared with one another.
+
+    Attributes:
+        face: float ``[B, N]``, weight as part of the face, 0..1.
+        surround: float ``[B, N]``, weight as part of the surround.
+        regressors: float ``[B, N, P]``, what a value may depend on without any forgery.
+    """
+
+    face: Tensor
+    surround: Tensor
+    regressors: Tensor
+
+    def compare(self, energy: Tensor, against: Tensor) -> Tensor:
+        """Descriptors of energy ratios, per cell: ``[B, N, K]`` twice (or ``[B, N, 1]``) to ``[B, 49, 6K]``.
+
+        In groups of K: log ratio; the same without what activity, brightness and quantiser explain in the
+        surround; its rank within the window (-1/2..1/2); its mean in the face; the log ratio of the energies
+        summed over the face; and the same minus that of the surround.
+        """
+        value = torch.log((energy + FLOOR) / (against + FLOOR))
+        excess = self.unexplained(value)
+        cell = to_cells(excess)
+        face = _pooled(energy, self.face, against)
+        apart = face - _pooled(energy, self.surround, against)
+        overall = (excess * self.face[..., None]).sum(1) / (self.face.sum(1)[:, None] + 1e-3)
+        broad = torch.cat([overall, face, apart], dim=-1)[:, None].expand(-1, CELLS, -1)
+        return torch.cat([to_cells(value), cell, ranks(cell), broad], dim=-1)
+
+    def unexplained(self, value: Tensor) -> Tensor:
+        """``[B, N, K]`` minus its ridge regression on the regressors, fitted in the surround alone."""
+        weight = (self.surround + 1e-3)[..., None]  # a window full of face is fitted on itself
+        weight = weight / weight.sum(1, keepdim=True)
+        x = F.pad(self.regressors, (1, 0), value=1.0)
+        gram = (x * weight).mT @ x
+        ridge = torch.full((gram.shape[-1],), _RIDGE, device=x.device)
+        ridge[0] = 1e-6
+        slopes = torch.linalg.solve_ex(gram + torch.diag(ridge), (x * weight).mT @ value).result
+        return value - x @ slopes
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What the cues read.
+
+    Attributes:
+        pixels: float32 ``[B * 49, 64, 64]``, luma 0..255, each tile's mean removed.
+        variance: float ``[B, 784, 1]``, of each block, in squared grey levels.
+        blocks, cells: the places of the window, as blocks and as tiles.
+        confounders: float ``[B, 49, 6]``.
+    """
+
+    pixels: Tensor
+    variance: Tensor
+    blocks: Places
+    cells: Places
+    confounders: Tensor
+
+
+class BlockMean(nn.Module):
+    """Means over a tile's sixteen 16x16 blocks, the tile's margin left out, as two small products.
+
+    Args:
+        rows: pixel row of each row of the maps to come.
+        columns: pixel column of each of their columns.
+    """
+
+    down: Tensor
+    across: Tensor
+
+    def __init__(self, rows: range = range(TILE), columns: range = range(TILE)) -> None:
+        super().__init__()
+        self.register_buffer("down", _shares(rows).mT.contiguous(), persistent=False)
+        self.register_buffer("across", _shares(columns), persistent=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``[B * 49, len(rows), len(columns)]`` to ``[B, 784]``, block by block, tile by tile."""
+        return (self.down @ (maps @ self.across)).reshape(-1, CELLS * (TILE // BLOCK) ** 2)
+
+    def of_rows(self, maps: Tensor) -> Tensor:
+        """The same of ``[len(rows), B * 49, len(columns)]``."""
+        found = self.down @ (maps @ self.across).flatten(1)  # [4, B * 49 * 4]
+        return found.unflatten(1, (-1, TILE // BLOCK)).movedim(0, 1).reshape(-1, CELLS * (TILE // BLOCK) ** 2)
+
+
+def _shares(pixels: range) -> Tensor:
+    at = torch.tensor(list(pixels))
+    kept = (at >= MARGIN) & (at < TILE - MARGIN)
+    inside = (at[:, None] // BLOCK == torch.arange(TILE // BLOCK)) & kept[:, None]
+    return inside / inside.sum(0).float()
+
+
+class Operator(nn.Module):
+    """A fixed operator: a window to ``descriptors`` numbers for each cell."""
+
+    descriptors: int
+
+    def forward(self, window: Window) -> Tensor:
+        """Float32 ``[B, 49, descriptors]``."""
+        raise NotImplementedError
+
+
+class WindowReader(nn.Module):
+    """Makes a :class:`Window` of views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block_mean = BlockMean()
+
+    def forward(self, views: Mapping[str, Tensor]) -> Window:
+        """Read ``tiles`` uint8 ``[B, 49, 64, 64]``, ``tile_face`` and ``qp`` float32 ``[B, 49, 4, 4]``.
+
+        Raises:
+            KeyError: a view is missing; the message names it.
+        """
+        for name in _VIEWS:
+            if name not in views:
+                raise KeyError(f"the cue module of 'rr' reads the view {name!r}; given: {', '.join(views) or 'none'}.")
+        raw = views["tiles"].flatten(0, 1).float()
+        pixels = raw - raw.mean(dim=(1, 2), keepdim=True)
+        share = views["tile_face"].float().flatten(1)
+        mean, offset = self.block_mean(raw), self.block_mean(pixels)
+        variance = (self.block_mean(pixels.square()) - offset.square()).clamp(min=0)[..., None]
+        saturated = self.block_mean(((raw < _BLACK) | (raw > _WHITE)).float())
+        columns = _confounders(variance[..., 0], mean, views["qp"].float().flatten(1), share, saturated)
+        regressors = torch.cat([columns[..., :3], columns[..., :1] ** 2], dim=-1)
+        cell_share = to_cells(share[..., None])[..., 0]
+        return Window(
+            pixels=pixels,
+            variance=variance,
+            blocks=Places(share**2, (1 - share) ** 2, regressors),
+            cells=Places(cell_share**2, (1 - cell_share) ** 2, to_cells(regressors)),
+            confounders=to_cells(columns),
+        )
+
+
+def _confounders(variance: Tensor, mean: Tensor, quantiser: Tensor, share: Tensor, saturated: Tensor) -> Tensor:
+    """``[B, 784]`` each to ``[B, 784, 6]``, about centred and of unit spread on ordinary footage."""
+    known = (quantiser >= 0).float()
+    return torch.stack(
+        [
+            (torch.log(variance + FLOOR) - 3.0) / 2.0,
+            (mean - 110.0) / 50.0,
+            known * (quantiser - 26.0) / 8.0,
+            known,
+            share * 2 - 1,
+            saturated,
+        ],
+        dim=-1,
+    )
+
+
+def to_cells(values: Tensor) -> Tensor:
+    """Means over each tile's blocks: ``[B, 784, K]`` to ``[B, 49, K]``; what is per cell already stays."""
+    return values if values.shape[1] == CELLS else values.unflatten(1, (CELLS, -1)).mean(2)
+
+
+def ranks(cell: Tensor) -> Tensor:
+    """Rank of each of 49 cells ``[B, 49, K]`` within its window, from -1/2 (least) to 1/2; ties share theirs."""
+    sign = torch.sign(cell[:, :, None] - cell[:, None])
+    return sign.mean(2) * (CELLS / (CELLS - 1) / 2)
+
+
+def _pooled(energy: Tensor, weight: Tensor, against: Tensor) -> Tensor:
+    """Log ratio of weighted sums over the places: ``[B, K]``."""
+    total = weight.sum(1)[:, None] * FLOOR + 1e-3
+    return torch.log(((energy * weight[..., None]).sum(1) + total) / ((against * weight[..., None]).sum(1) + total))

@@ -1,0 +1,1 @@
+"""Temporal inconsistency: between frames: flicker and motion that do not fit."""

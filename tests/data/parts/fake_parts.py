@@ -1,0 +1,117 @@
+"""Stand-ins that worker processes can import: a face detector without a network, and evidence extractors."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+
+from dfcore.data.clips import Clip
+from dfcore.data.protocols import Face
+from dfcore.errors import MediaError
+
+BOX = (0.3, 0.25, 0.7, 0.75)
+POINTS = ((0.4, 0.4), (0.6, 0.4), (0.5, 0.5), (0.42, 0.65), (0.58, 0.65))
+
+
+class FixedFace:
+    """One face, always at the same place of the upright picture."""
+
+    box = BOX
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        height, width = image.shape[:2]
+        x0, y0, x1, y1 = self.box
+        points = tuple((x * width, y * height) for x, y in POINTS)
+        return [Face((x0 * width, y0 * height, x1 * width, y1 * height), 0.9, points)]
+
+
+class TinyFace(FixedFace):
+    box = (0.5, 0.5, 0.56, 0.58)
+
+
+class NoFace:
+    def detect(self, image: np.ndarray) -> list[Face]:
+        return []
+
+
+class TwoFaces:
+    """A large face on the left, a smaller one on the right."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        height, width = image.shape[:2]
+
+        def face(x0: float, x1: float, y0: float, y1: float) -> Face:
+            middle = ((x0 + x1) / 2 * width, (y0 + y1) / 2 * height)
+            return Face((x0 * width, y0 * height, x1 * width, y1 * height), 0.9, (middle,) * 5)
+
+        return [face(0.7, 0.9, 0.3, 0.6), face(0.05, 0.45, 0.1, 0.8)]
+
+
+class BriefFace(FixedFace):
+    """Seen once, on the first picture that it is given, then never again."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        if self.seen:
+            return []
+        self.seen = True
+        return super().detect(image)
+
+
+def block_means(clip: Clip) -> np.ndarray:
+    """[T, 2, h, w]: each block's mean luma, and 100 more."""
+    frames, height, width = clip.y.shape
+    means = clip.y.reshape(frames, height // 16, 16, width // 16, 16).mean(axis=(2, 4))
+    return np.stack([means, means + 100], axis=1).astype(np.float16)
+
+
+def wrong_shape(clip: Clip) -> np.ndarray:
+    return np.zeros((1, 2, 3), np.float16)
+
+
+def refuses_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        raise MediaError("b: refused for the test.")
+    return block_means(clip)
+
+
+def fails_on_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        raise ZeroDivisionError("on b")
+    return block_means(clip)
+
+
+def dies_on_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block_means(clip)
+
+
+def interrupted_on_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        raise KeyboardInterrupt
+    return block_means(clip)
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def dies_on_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def raises_on_three(number: int) -> int:
+    if number == 3:
+        raise MediaError("three")
+    return number
+
+
+def thread_setting(_: int) -> str | None:
+    return os.environ.get("OMP_NUM_THREADS")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dfcore.errors import TrainingError
+from dfcore.evaluation.evaluate import Predictions
+from dfcore.evaluation.metrics import auc, rank_key, summarise, video_level
+
+# (video, label, probability of "fake", of the cue head)
+SAMPLES = [
+    (0, 0, 0.20, 0.9),
+    (0, 0, 0.60, 0.9),
+    (1, 1, 0.70, 0.1),
+    (1, 1, 0.05, 0.1),
+    (2, 1, 0.90, 0.1),
+    (2, 1, 0.90, 0.1),
+    (2, 1, 0.90, 0.1),
+    (3, 0, 0.30, 0.1),
+    (3, 0, 0.30, 0.1),
+]
+
+
+def predictions(samples: list[tuple[int, int, float, float]]) -> Predictions:
+    video, label, fake, cue = (np.array(column) for column in zip(*samples, strict=True))
+
+    def logits(probability: np.ndarray) -> np.ndarray:
+        return (
+            np.stack([np.log(1 - probability), np.log(probability)], axis=1).astype(np.float32) + 3
+        )  # shift: no effect
+
+    return Predictions(video.astype(np.int64), label.astype(np.int64), logits(fake), logits(cue))
+
+
+def test_hand_computed_frame_metrics() -> None:
+    found = summarise(predictions(SAMPLES))
+    # Called fake (>= 0.5): samples 1 (wrong), 2, 4, 5, 6; so 3 of 4 real and 4 of 5 fake ones are right.
+    assert found["frame_real_accuracy"] == pytest.approx(3 / 4)
+    assert found["frame_fake_accuracy"] == pytest.approx(4 / 5)
+    assert found["frame_balanced_accuracy"] == pytest.approx((3 / 4 + 4 / 5) / 2)
+    assert found["frame_accuracy"] == pytest.approx(7 / 9)
+    assert found["frame_f1"] == pytest.approx(2 * 4 / (2 * 4 + 1 + 1))  # 4 hits, 1 false alarm, 1 miss
+    # Of 5 * 4 fake/real pairs, 0.70 and three times 0.90 win all 4 of theirs, 0.05 none.
+    assert found["frame_auc"] == pytest.approx(16 / 20)
+    right = [0.8, 0.4, 0.7, 0.05, 0.9, 0.9, 0.9, 0.7, 0.7]
+    assert found["loss"] == pytest.approx(-sum(map(math.log, right)) / 9, rel=1e-6)
+    assert found["samples"] == 9
+
+
+def test_hand_computed_video_metrics() -> None:
+    found = summarise(predictions(SAMPLES))
+    # Means: 0.40 real, 0.375 fake, 0.90 fake, 0.30 real. Of 4 pairs, 0.375 loses to 0.40 only.
+    assert found["videos"] == 4
+    assert found["video_auc"] == pytest.approx(3 / 4)
+    assert found["video_real_accuracy"] == pytest.approx(1)
+    assert found["video_fake_accuracy"] == pytest.approx(1 / 2)
+    assert found["video_accuracy"] == pytest.approx(3 / 4)
+    assert found["video_f1"] == pytest.approx(2 / 3)
+
+
+def test_cue_head_is_measured_by_itself() -> None:
+    found = summarise(predictions(SAMPLES))
+    # Frames: fakes all 0.1; against two reals of 0.9 they lose, against two of 0.1 they tie.
+    assert found["cue_frame_auc"] == pytest.approx(0.25)
+    assert found["cue_video_auc"] == pytest.approx(0.25)
+    cue_right = [0.1, 0.1] + [0.1] * 5 + [0.9, 0.9]
+    assert found["cue_loss"] == pytest.approx(-sum(map(math.log, cue_right)) / 9, rel=1e-6)
+
+
+def test_video_level_takes_means_in_video_order() -> None:
+    labels, fake = video_level(np.array([7, 2, 7]), np.array([1, 0, 1]), np.array([0.2, 0.5, 0.6]))
+    assert labels.tolist() == [0, 1]
+    assert fake == pytest.approx([0.5, 0.4])
+
+
+@pytest.mark.parametrize(("kept", "missing"), [(0, "fake"), (1, "real")])
+def test_one_class_only_is_undefined_with_a_note(kept: int, missing: str) -> None:
+    found = summarise(predictions([sample for sample in SAMPLES if sample[1] == kept]))
+    for name in ("frame_auc", "video_auc", "cue_frame_auc", "cue_video_auc", "frame_balanced_accuracy"):
+        assert found[name] is None, name
+    assert found[f"frame_{missing}_accuracy"] is None
+    assert found["frame_accuracy"] is not None
+    assert (found["frame_f1"] is None) == (missing == "fake")
+    assert len(found["notes"]) == 1
+    assert f"no {missing} videos" in found["notes"][0]
+
+
+def test_no_samples_at_all() -> None:
+    nothing = np.zeros((0, 2), np.float32)
+    found = summarise(Predictions(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing))
+    assert found["samples"] == 0
+    assert found["loss"] is None
+    assert found["video_auc"] is None
+    assert "no samples" in found["notes"][0]
+
+
+def test_ties_count_half() -> None:
+    assert auc(np.array([0, 1]), np.array([0.5, 0.5])) == 0.5
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    logits = np.array([[1000.0, -1000.0], [-1000.0, 1000.0]], np.float32)
+    found = Predictions(np.arange(2), np.array([0, 1]), logits, logits)
+    assert found.fake.tolist() == [0.0, 1.0]
+    assert summarise(found)["loss"] == pytest.approx(0)
+
+
+def test_non_finite_output_is_refused_by_name() -> None:
+    made = predictions(SAMPLES)
+    made.logits[4, 1] = np.nan
+    with pytest.raises(TrainingError, match=r"1 of 9 samples \(the first in video number 2\)"):
+        summarise(made)
+
+
+def test_rank_key_orders_by_video_then_frame_then_loss() -> None:
+    def key(video: float | None, frame: float | None, loss: float) -> tuple[float, ...]:
+        return rank_key({"video_auc": video, "frame_auc": frame, "loss": loss})
+
+    assert key(0.9, 0.1, 9.0) > key(0.8, 0.9, 0.1)
+    assert key(0.9, 0.6, 9.0) > key(0.9, 0.5, 0.1)
+    assert key(0.9, 0.5, 0.1) > key(0.9, 0.5, 0.2)
+    assert key(None, None, 0.1) > key(None, None, 0.2)
+    assert key(0.0, 0.0, 9.0) > key(None, None, 0.1)

@@ -1,0 +1,140 @@
+"""The timm backbone: maps, sizes, normalisation, names."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dfcore.errors import ModelError, UnknownNameError
+from dfcore.models.backbone import IMAGENET_MEAN, IMAGENET_STD, TimmBackbone, resampling
+
+
+def faces(size: int, batch: int = 2) -> torch.Tensor:
+    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def backbone(name: str, image_size: int = 0) -> TimmBackbone:
+    torch.manual_seed(0)
+    return TimmBackbone(name, pretrained=False, image_size=image_size).eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "size", "features"),
+    [
+        ("test_efficientnet", 64, 64, 256),  # 2x2 map, interpolated up
+        ("test_efficientnet", 224, 224, 256),  # 7x7 as it is
+        ("test_efficientnet", 0, 160, 256),  # its own size is below 224
+        ("test_mambaout", 0, 160, 256),  # channels last
+        ("test_vit", 0, 160, 64),  # 10x10 tokens and a class token, fixed size
+    ],
+)
+def test_every_layout_becomes_7x7(name, asked, size, features):
+    model = backbone(name, asked)
+    assert (model.image_size, model.num_features) == (size, features)
+    with torch.no_grad():
+        found = model(faces(size))
+    assert found.shape == (2, features, 7, 7)
+    assert torch.isfinite(found).all()
+
+
+def test_a_7x7_map_is_timms_own():
+    model = backbone("test_efficientnet", 224)
+    with torch.no_grad():
+        assert torch.equal(model(faces(224)), model.model.forward_features(faces(224)))
+
+
+def test_channels_last_maps_keep_rows_and_columns():
+    model = backbone("test_mambaout")
+    with torch.no_grad():
+        own = model.model(faces(160))  # [2, 5, 5, 256]
+        found = model._as_map(own)
+    assert own.shape == (2, 5, 5, 256)
+    assert torch.equal(found[1, 30, 3, 4], own[1, 3, 4, 30])
+
+
+def test_tokens_are_laid_out_row_by_row_without_the_class_token():
+    model = backbone("test_vit")
+    tokens = torch.arange(101.0).view(1, 101, 1).expand(1, 101, 64)
+    found = model._from_tokens(tokens)
+    assert found.shape == (1, 64, 10, 10)
+    assert found[0, 0, 2, 3] == 1 + 2 * 10 + 3
+
+
+@pytest.mark.parametrize("size", [2, 5, 7, 8, 10, 14])
+def test_resampling_is_area_mean_down_and_linear_up(size):
+    weights = resampling(size)
+    cells = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    expected = (
+        F.adaptive_avg_pool2d(cells, 7)
+        if size >= 7
+        else F.interpolate(cells, size=(7, 7), mode="bilinear", align_corners=False)
+    )
+    torch.testing.assert_close(weights @ cells @ weights.mT, expected)
+    torch.testing.assert_close(weights.sum(1), torch.ones(7))
+
+
+def test_resampling_known_answers():
+    assert torch.equal(resampling(7), torch.eye(7))
+    pairs = resampling(14)
+    assert torch.equal(pairs[3], torch.tensor([0, 0, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0, 0, 0]))
+
+
+def test_faces_are_renormalised_for_models_trained_otherwise():
+    model = backbone("test_resnet", 224)  # mean and deviation 0.5
+    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    mean, std = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model((pixels - mean) / std), model.model((pixels - 0.5) / 0.5), atol=1e-4, rtol=1e-4
+        )
+
+
+def test_imagenet_faces_pass_bit_for_bit():
+    model = backbone("test_efficientnet", 64)
+    assert torch.equal(faces(64) * model.scale + model.shift, faces(64))
+
+
+def test_probing_does_not_touch_the_model():
+    model = backbone("test_efficientnet", 64)
+    assert TimmBackbone("test_efficientnet", pretrained=False).training
+    counters = [value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")]
+    assert counters
+    assert all(value == 0 for value in counters)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [("efficientnet_b44", "'efficientnet_b4'"), ("EfficientNet-B4", "'efficientnet_b4'"), ("tresnet_xyz", "resnet")],
+)
+def test_an_unknown_name_gets_the_nearest(name, suggestion):
+    with pytest.raises(UnknownNameError, match="unknown backbone") as caught:
+        TimmBackbone(name, pretrained=False)
+    assert suggestion in str(caught.value)
+    assert len(str(caught.value)) < 500  # not all of timm's names
+
+
+def test_a_name_like_nothing_still_gets_an_example():
+    with pytest.raises(UnknownNameError, match="efficientnet_b4"):
+        TimmBackbone("zzzzqqqq", pretrained=False)
+
+
+def test_an_unknown_tag_gets_the_tags():
+    with pytest.raises(UnknownNameError, match=r"efficientnet_b4\.ra2_in1k"):
+        TimmBackbone("efficientnet_b4.ra2_in21k", pretrained=False)
+
+
+def test_a_fixed_size_is_not_changed():
+    with pytest.raises(ModelError, match="faces of 160 px only, not 64"):
+        TimmBackbone("test_vit", pretrained=False, image_size=64)
+
+
+@pytest.mark.parametrize("size", [8, 5000, -1])
+def test_an_absurd_size_is_refused(size):
+    with pytest.raises(ModelError, match=rf"between 32 and 1024 px, not {size}"):
+        TimmBackbone("test_efficientnet", pretrained=False, image_size=size)
+
+
+def test_a_model_that_gives_no_map_is_refused():
+    with pytest.raises(ModelError, match=r"no map.*Choose another backbone"):
+        TimmBackbone("test_efficientnet", pretrained=False, image_size=32)  # one cell

@@ -1,0 +1,208 @@
+"""The assembled specialist: shapes, what feeds what, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from dfcore.errors import ModelError
+from dfcore.models.attention import CrossAttentionHead
+from dfcore.models.backbone import TimmBackbone
+from dfcore.models.classifier import MLPClassifier
+from dfcore.models.specialist import Parts, Specialist
+from dfcore.specs import CueSpec, EvidenceSpec, SpecialistSpec
+
+FIVE = {"bg": (44, 3948), "av": (48, 4144), "cm": (40, 3752), "rr": (36, 3556), "tm": (52, 4340)}
+
+
+class ConstantCue(nn.Module):
+    """``shape`` whatever the views; learns a factor."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.channels = shape[1]
+        self.shape = shape
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, views):
+        return self.factor * torch.linspace(-1, 1, torch.Size(self.shape).numel()).view(self.shape)
+
+
+@pytest.fixture(scope="module")
+def b4() -> TimmBackbone:
+    torch.manual_seed(0)
+    return TimmBackbone("efficientnet_b4", pretrained=False).eval()
+
+
+def test_efficientnet_b4_takes_224_and_gives_1792_features(b4):
+    assert (b4.image_size, b4.num_features, b4.resample) == (224, 1792, False)
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_classifier_sees_the_designs_features(b4, name):
+    channels, fused = FIVE[name]
+    spec = SpecialistSpec(name, name, (CueSpec("all", channels),), module="x:Y")
+    head, classifier = CrossAttentionHead(1792, channels), MLPClassifier(1792 + spec.features)
+    model = Specialist(spec, Parts(b4, ConstantCue(2, channels, 7, 7), head, classifier), {}).eval()
+    assert model.fused_features == fused
+    assert classifier.features == fused
+    if name == "cm":  # one real forward of the default model is enough
+        with torch.no_grad():
+            out = model({"face": torch.zeros(2, 3, 224, 224)})
+        assert [tuple(found.shape) for found in out] == [(2, 2), (2, 2), (2, 49, 49), (2, 40, 7, 7)]
+
+
+def test_output(build, views):
+    model = build().eval()
+    out = model(views(3))
+    assert [tuple(found.shape) for found in out] == [(3, 2), (3, 2), (3, 49, 49), (3, 6, 7, 7)]
+    assert all(found.dtype == torch.float32 for found in out)
+    torch.testing.assert_close(out.attention.sum(-1), torch.ones(3, 49))
+    assert torch.equal(out.cue_map, model.cue_module(views(3)))
+
+
+def test_views_are_named_once_face_first():
+    spec = SpecialistSpec("x", "x", (CueSpec("a", 1),), views=("tiles", "ghost", "face"), evidence=(
+        EvidenceSpec("ghost", 1, "x:y", 4), EvidenceSpec("other", 1, "x:y", 4)))  # fmt: skip
+    parts = Parts(SimpleModule(num_features=8, image_size=32), nn.Identity(), nn.Identity(), nn.Identity())
+    assert Specialist(spec, parts, {}).view_names == ("face", "tiles", "ghost", "other")
+
+
+class SimpleModule(nn.Module):
+    def __init__(self, **attributes: int) -> None:
+        super().__init__()
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+def test_cue_logits_are_a_linear_function_of_the_cue_map_alone(build, views):
+    model, a, b = build().eval(), views(3, seed=0), views(3, seed=1)
+    with torch.no_grad():
+        mixed = model({**b, "face": a["face"]})
+        own = model(b)
+    assert torch.equal(mixed.cue_logits, own.cue_logits)
+    assert not torch.equal(mixed.logits, own.logits)
+    head = model.cue_head
+    assert isinstance(head, nn.Linear)
+    torch.testing.assert_close(own.cue_logits, own.cue_map.reshape(3, -1) @ head.weight.T + head.bias)
+
+
+def test_logits_depend_on_face_and_on_cues(build, views):
+    model, a, b = build().eval(), views(3, seed=0), views(3, seed=1)
+    with torch.no_grad():
+        one = model(a).logits
+        assert not torch.allclose(model({**a, "face": b["face"]}).logits, one, atol=1e-5)
+        assert not torch.allclose(model({**b, "face": a["face"]}).logits, one, atol=1e-5)
+
+
+def test_the_scale_of_the_cue_map_does_not_drown_the_backbone(build, views):
+    """With raw concatenation, features a thousand times larger would decide alone."""
+    model, a, b = build().eval(), views(3, seed=0), views(3, seed=1)
+    with torch.no_grad():
+        for parameter in model.cue_module.parameters():
+            parameter.mul_(1000)
+        change = (model(a).logits - model({**a, "face": b["face"]}).logits).abs().max()
+    assert change > 1e-3
+    assert model(a).logits.abs().max() < 10
+
+
+def test_every_parameter_has_a_gradient(build, views):
+    """So DistributedDataParallel finds no unused one, and nothing is dead weight."""
+    model = build(dropout=0.0)
+    out = model(views(4))
+    target = torch.tensor([0, 1, 0, 1])
+    loss = nn.functional.cross_entropy
+    (loss(out.logits, target) + 0.3 * loss(out.cue_logits, target)).backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
+    assert not dead
+
+
+def test_the_cue_head_alone_teaches_the_cue_module_and_nothing_else(build, views):
+    model = build()
+    model(views(4)).cue_logits[:, 1].sum().backward()
+    taught = {name.partition(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert taught == {"cue_module", "cue_head"}
+
+
+def test_frames_are_averaged(build, views):
+    model, many = build().eval(), views(2, frames=3)
+    with torch.no_grad():
+        tokens = model._tokens(many["face"])
+        expected = torch.stack([model.backbone(many["face"][:, t]) for t in range(3)]).mean(0)
+        still = {**many, "face": many["face"][:, :1].expand(-1, 3, -1, -1, -1)}
+        torch.testing.assert_close(model(still).logits, model({**many, "face": many["face"][:, 0]}).logits)
+    torch.testing.assert_close(tokens, expected)
+    assert tokens.shape == (2, 256, 7, 7)
+
+
+def test_a_sample_is_judged_the_same_in_any_company(build, views):
+    model, batch = build().eval(), views(4)
+    order = torch.tensor([2, 0, 3, 1])
+    with torch.no_grad():
+        together = model(batch)
+        alone = model({name: view[1:2] for name, view in batch.items()})
+        moved = model({name: view[order] for name, view in batch.items()})
+    for whole, single, other in zip(together, alone, moved, strict=True):
+        torch.testing.assert_close(whole[1:2], single, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(whole[order], other, atol=1e-5, rtol=1e-4)
+
+
+def test_evaluation_is_deterministic_and_training_drops_out(build, views):
+    model, batch = build(), views(3)
+    assert torch.equal(model.eval()(batch).logits, model(batch).logits)
+    model.train()
+    assert not torch.equal(model(batch).logits, model(batch).logits)
+
+
+def test_half_precision_autocast_leaves_the_cue_module_in_float32(build, views):
+    model, batch = build().eval(), views(3)
+    with torch.no_grad():
+        plain = model(batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = model(batch)
+    assert torch.equal(half.cue_map, plain.cue_map)
+    assert half.logits.dtype == torch.bfloat16
+    assert all(torch.isfinite(found).all() for found in half)
+    torch.testing.assert_close(half.logits.float(), plain.logits, atol=0.1, rtol=0.1)
+
+
+def test_missing_views_are_named(build, views):
+    batch = views(2)
+    del batch["tiles"]
+    with pytest.raises(
+        ModelError, match=r"'fake' reads the views face, tiles, tile_face; missing: tiles\. Given: face"
+    ):
+        build()(batch)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 32, 32), (2, 1, 64, 64), (3, 64, 64), (2, 3, 64, 32)])
+def test_a_wrong_face_is_refused(build, views, shape):
+    with pytest.raises(ModelError, match=r"'face' must be \[B, 3, 64, 64\].*image_size=64"):
+        build()({**views(2), "face": torch.zeros(shape)})
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 8, 7), (3, 6, 7, 7), (2, 5, 7, 7), (2, 6, 49)])
+def test_a_cue_map_of_another_shape_names_the_cue_module(build, views, shape):
+    model = build()
+    model.cue_module = ConstantCue(*shape)
+    with pytest.raises(ModelError, match=r"fake_plugin\.module:FakeCue.*'fake' gave \[.*expected \[2, 6, 7, 7\]"):
+        model(views(2))
+
+
+def test_a_backbone_map_of_another_shape_names_the_backbone(build, views):
+    model = build()
+    model.backbone = nn.AvgPool2d(8)
+    with pytest.raises(ModelError, match=r"'test_efficientnet' gave \[2, 3, 8, 8\], expected \[2, 256, 7, 7\]"):
+        model(views(2))
+
+
+def test_spec_is_kept(build):
+    model = build(heads=4)
+    assert model.spec.name == "fake"
+    assert model.model_config["heads"] == 4
+    assert replace(model.spec, name="other").features == 294
+    assert SimpleNamespace(n=model.num_features).n == 256

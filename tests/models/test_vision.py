@@ -1,0 +1,121 @@
+"""The mend for torchvision, in fresh interpreters: what it does here, and what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dfcore.models import vision
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEALTHY = """
+import torch
+library = torch.library.Library("torchvision", "DEF")
+library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
+REGISTER = """
+import torch
+@torch.library.register_fake("torchvision::nms")
+def nms(dets, scores, iou_threshold): ...
+@torch.library.register_fake("torchvision::qnms")
+def qnms(dets, scores, iou_threshold): ...
+"""
+
+
+def run(code: str, *path: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fake_torchvision(folder: Path, content: str) -> Path:
+    (folder / "torchvision").mkdir(parents=True)
+    (folder / "torchvision" / "__init__.py").write_text(content)
+    return folder
+
+
+def test_timm_and_torchvision_import_here_also_after_a_failed_import():
+    code = """
+broken = False
+try:
+    import torchvision
+except RuntimeError:
+    broken = True
+from dfcore.models.vision import import_timm, mend_torchvision
+timm = import_timm()
+assert timm.is_model("efficientnet_b4")
+assert mend_torchvision() is broken
+import torch, torchvision, torchvision.transforms
+assert import_timm() is timm
+boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0]])
+try:
+    kept = torchvision.ops.nms(boxes, torch.ones(1), 0.5)
+    assert not broken and kept.tolist() == [0]
+except RuntimeError as error:
+    assert broken and "custom C++ ops" in str(error), error
+"""
+    run(code)
+
+
+def test_a_healthy_torchvision_is_left_alone(tmp_path):
+    code = """
+from dfcore.models import vision
+assert vision.mend_torchvision() is False
+assert vision._declared is None
+import torchvision, torch
+assert str(torch.ops.torchvision.nms.default._schema).startswith("torchvision::nms(")
+"""
+    run(code, fake_torchvision(tmp_path, HEALTHY + REGISTER))
+
+
+def test_only_what_is_missing_is_declared_and_only_once(tmp_path):
+    half = HEALTHY.replace('library.define("qnms', '#("qnms')
+    code = """
+import torch
+calls = []
+original = torch.library.Library.define
+torch.library.Library.define = lambda self, schema, *a, **k: (calls.append(schema), original(self, schema, *a, **k))[1]
+from dfcore.models.vision import mend_torchvision
+assert mend_torchvision() is True
+assert mend_torchvision() is True
+mended = [schema for schema in calls if schema.startswith("qnms")]
+assert len(mended) == 1, calls
+import sys
+del sys.modules["torchvision"]
+"""
+    # The fake keeps its library in another module, as a real operator library outlives a failed import.
+    folder = fake_torchvision(tmp_path, "import tv_library\n" + REGISTER)
+    (folder / "tv_library.py").write_text(half)
+    run(code, folder)
+
+
+def test_another_failure_is_passed_on_and_nothing_is_declared(monkeypatch):
+    def failing(name: str) -> None:
+        raise RuntimeError("CUDA has gone")
+
+    monkeypatch.setattr(vision, "import_module", failing)
+    monkeypatch.setattr(vision, "_declared", None)
+    with pytest.raises(RuntimeError, match=r"^CUDA has gone$"):
+        vision.mend_torchvision()
+    assert vision._declared is None
+
+
+def test_a_mend_that_does_not_help_is_not_tried_again(monkeypatch):
+    def failing(name: str) -> None:
+        raise RuntimeError("operator torchvision::roi_align does not exist")
+
+    declared = []
+    monkeypatch.setattr(vision, "import_module", failing)
+    monkeypatch.setattr(vision, "_declared", None)
+    monkeypatch.setattr(vision, "_declare_missing", lambda: declared.append(1) or "library")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="roi_align"):
+            vision.mend_torchvision()
+    assert declared == [1]

@@ -1,0 +1,80 @@
+"""What the documents say is so."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from dfcore import hookspecs
+from dfcore.data.adapters.faceforensics_names import official_pairs
+from dfcore.plugins import COMPONENT_KINDS, OFFICIAL, Registry
+from dfcore.version import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def hooks() -> dict[str, str]:
+    """Each hook's signature as its source has it."""
+    tree = ast.parse(inspect.getsource(hookspecs))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return {f.name: f"{f.name}({ast.unparse(f.args)}) -> {ast.unparse(f.returns)}" for f in functions if f.returns}
+
+
+@pytest.mark.parametrize("signature", hooks().values())
+def test_every_hook_stands_in_the_docs_with_its_signature(signature: str) -> None:
+    assert f"`{signature}`" in (ROOT / "docs/plugins.md").read_text()
+
+
+def test_the_docs_name_no_other_hook_and_the_api_in_force() -> None:
+    text = (ROOT / "docs/plugins.md").read_text()
+    assert set(re.findall(r"dfcore_\w+(?=\()", text)) == set(hooks())
+    assert f"API number: {hookspecs.API}." in text
+
+
+def test_every_hook_is_used() -> None:
+    asked = {*COMPONENT_KINDS.values(), "dfcore_specialist", "dfcore_datasets", "dfcore_stages"}
+    assert asked == set(hooks())
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_the_table_of_specialists_has_the_announced_numbers(name: str) -> None:
+    spec = Registry().specialist(name)
+    row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{name}` |"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2] == ", ".join(cue.name for cue in spec.cues)
+    assert [int(cell) for cell in cells[3:6]] == [spec.channels, spec.features, 1792 + spec.features]
+
+
+FIXED = {"bg": (44, 2156), "av": (48, 2352), "cm": (40, 1960), "rr": (36, 1764), "tm": (52, 2548)}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_the_fixed_numbers(name: str) -> None:
+    spec = Registry().specialist(name)
+    assert (spec.channels, spec.features) == FIXED[name]
+
+
+def test_six_distributions_have_one_version() -> None:
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        assert tomllib.loads(path.read_text())["project"]["version"] == __version__, path
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_readme_tree_names_what_is_there() -> None:
+    tree = (ROOT / "README.md").read_text().split("## What is where")[1].split("```")[1]
+    for line in tree.strip().splitlines():
+        name = line.split()[0]
+        base = ROOT / "dfcore" if line.startswith("  ") else ROOT
+        assert list(base.glob(name.rstrip("/"))), f"README names {name}, which is not there"
+
+
+def test_the_readmes_first_command_judges_a_video_that_the_demo_makes() -> None:
+    judged = re.search(r"dfcore predict runs/data/demo/(\S+)\.mp4", (ROOT / "README.md").read_text())
+    assert judged
+    target, source = official_pairs("test")[0]  # the demo always makes the first test pair
+    assert judged[1] == f"manipulated_sequences/Deepfakes/c23/videos/{target}_{source}"

@@ -1,0 +1,198 @@
+"""The plugin loader, on made distributions: a folder on the path with metadata and a module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dfcore.discovery import PluginEntry, discover
+from dfcore.errors import PluginApiError, PluginError, PluginImportError, UnknownNameError
+from dfcore.hookspecs import API
+from dfcore.plugins import Registry
+
+GOOD = """
+from dfcore.hookspecs import hookimpl
+from dfcore.specs import ComponentSpec, CueSpec, SpecialistSpec
+DFCORE_API = 1
+
+@hookimpl
+def dfcore_specialist():
+    return SpecialistSpec(name={name!r}, title="Made up", cues=(CueSpec("one", 3), CueSpec("two", 4)))
+"""
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Install a made distribution that brings one plugin; only made plugins are seen."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    seen: list[str] = []
+    monkeypatch.setenv("DFCORE_PLUGINS", "none")
+
+    def _install(name: str, source: str = GOOD, distribution: str | None = None) -> None:
+        distribution = distribution or f"made-{name}"
+        module = f"{distribution.replace('-', '_')}_module"
+        info = site / f"{distribution.replace('-', '_')}-1.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text(f"[dfcore.plugins]\n{name} = {module}\n")
+        (site / f"{module}.py").write_text(source.replace("{name!r}", repr(name)))
+        seen.append(distribution)
+        monkeypatch.setenv("DFCORE_PLUGINS", ",".join(seen))
+
+    yield _install
+    for module in [module for module in sys.modules if module.startswith("made_")]:
+        del sys.modules[module]
+
+
+@pytest.mark.usefixtures("install")
+def test_no_plugin_says_what_to_install() -> None:
+    registry = Registry()
+    assert registry.entries == []
+    with pytest.raises(UnknownNameError, match="pip install dfs-cm"):
+        registry.specialist("foo")
+    assert set(registry.stages()) == {1, 2, 4}
+
+
+def test_discovery_imports_nothing(install: Install) -> None:
+    install("solo", "raise RuntimeError('imported')")
+    assert discover() == [PluginEntry("solo", "made-solo", "1.5", "made_solo_module")]
+    assert "made_solo_module" not in sys.modules
+
+
+def test_one_plugin(install: Install) -> None:
+    install("solo")
+    spec = Registry().specialist("solo")
+    assert (spec.name, spec.channels, spec.features, spec.trainable) == ("solo", 7, 343, False)
+
+
+def test_asking_for_one_specialist_loads_one_plugin(install: Install) -> None:
+    install("solo")
+    install("other")
+    Registry().specialist("solo")
+    assert "made_other_module" not in sys.modules
+
+
+def test_two_of_the_same_name_are_fatal_only_to_who_asks(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("twin", distribution="made-a")
+    install("twin", distribution="made-b")
+    install("solo")
+    registry = Registry()
+    assert registry.specialist("solo").name == "solo"
+    with pytest.raises(PluginError, match=r"made-a 1\.5, made-b 1\.5.*DFCORE_PLUGINS=made-a"):
+        registry.specialist("twin")
+    monkeypatch.setenv("DFCORE_PLUGINS", "made-b")
+    assert Registry().specialist("twin").name == "twin"
+
+
+def test_a_broken_import_is_fatal_only_to_who_asks(install: Install) -> None:
+    install("broken", "import a_module_that_is_not_there")
+    install("solo")
+    registry = Registry()
+    assert registry.specialist("solo").name == "solo"
+    with pytest.raises(PluginImportError, match="a_module_that_is_not_there") as caught:
+        registry.specialist("broken")
+    assert "made-broken" in str(caught.value)
+    with pytest.raises(PluginImportError):  # the second time too, without importing again
+        registry.specialist("broken")
+    assert set(registry.load_all()) == {"broken"}
+    with pytest.raises(UnknownNameError, match="did not load: broken"):
+        registry.dataset("nowhere")
+
+
+def test_an_import_that_exits_is_still_guarded(install: Install) -> None:
+    install("deep", GOOD.replace("DFCORE_API = 1", "DFCORE_API = 1\nraise ValueError('half way')"))
+    with pytest.raises(PluginImportError, match="half way"):
+        Registry().specialist("deep")
+
+
+def test_a_misspelt_hook_is_found_and_leaves_nothing_behind(install: Install) -> None:
+    install("typo", GOOD + "\n@hookimpl\ndef dfcore_dataset():\n    return []\n")
+    registry = Registry()
+    with pytest.raises(PluginError, match="dfcore_dataset"):
+        registry.specialist("typo")
+    assert not registry._manager.has_plugin("typo")
+    assert registry.datasets()
+
+
+@pytest.mark.parametrize(("spoken", "upgrade"), [(API + 1, "dfcore"), (API - 1, "made-old")])
+def test_another_api_says_which_package_to_upgrade(install: Install, spoken: int, upgrade: str) -> None:
+    install("old", GOOD.replace("DFCORE_API = 1", f"DFCORE_API = {spoken}"))
+    with pytest.raises(PluginApiError, match=f"--upgrade {upgrade}`"):
+        Registry().specialist("old")
+
+
+def test_no_api_number(install: Install) -> None:
+    install("mute", GOOD.replace("DFCORE_API = 1", ""))
+    with pytest.raises(PluginApiError, match=f"DFCORE_API = {API}"):
+        Registry().specialist("mute")
+
+
+def test_a_hook_that_raises_does_not_end_the_loop(install: Install) -> None:
+    hook = "\n@hookimpl\ndef dfcore_losses():\n    {body}\n"
+    install("bad", GOOD + hook.replace("{body}", "raise KeyError('boom')"))
+    install("good", GOOD + hook.replace("{body}", "return [ComponentSpec('hinge', 'made:Hinge')]"))
+    registry = Registry()
+    assert set(registry.components("loss")) >= {"hinge", "cross_entropy"}
+    assert "boom" in str(registry.errors["bad"])
+
+
+def test_a_hook_that_returns_something_else_is_named(install: Install) -> None:
+    install("bad", GOOD + "\n@hookimpl\ndef dfcore_losses():\n    return ['hinge']\n")
+    registry = Registry()
+    registry.components("loss")
+    assert "not ComponentSpec" in str(registry.errors["bad"])
+
+
+def test_a_name_that_is_taken_is_ignored_and_reported(install: Install) -> None:
+    source = GOOD + "\n@hookimpl\ndef dfcore_losses():\n    return [ComponentSpec('cross_entropy', 'made:X')]\n"
+    install("thief", source)
+    registry = Registry()
+    assert registry.component("loss", "cross_entropy").factory.startswith("dfcore.")
+    assert "taken" in str(registry.errors["thief"])
+
+
+def test_an_entry_point_of_another_name_than_its_specialist(install: Install) -> None:
+    install("alias", GOOD.replace("{name!r}", "'real_name'"))
+    with pytest.raises(PluginError, match="real_name"):
+        Registry().specialist("alias")
+
+
+def test_unknown_name_suggests_the_nearest_and_the_package(install: Install) -> None:
+    install("solo")
+    with pytest.raises(UnknownNameError, match="Did you mean 'solo'"):
+        Registry().specialist("sollo")
+    with pytest.raises(UnknownNameError, match="pip install dfs-tm"):
+        Registry().specialist("tm")
+
+
+def test_the_switch_disables(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("solo")
+    install("other")
+    monkeypatch.setenv("DFCORE_DISABLE_PLUGINS", "solo")
+    assert [entry.name for entry in discover()] == ["other"]
+    monkeypatch.setenv("DFCORE_DISABLE_PLUGINS", "made-other, solo")
+    assert discover() == []
+
+
+def test_check_names_each_problem(install: Install) -> None:
+    install("fine")
+    install("dangling", GOOD.replace('title="Made up"', 'title="Made up", module="made_nowhere:Module"'))
+    install("broken", "1/0")
+    problems = Registry().check()
+    assert problems["fine"] == []
+    assert "made_nowhere" in problems["dangling"][0]
+    assert "ZeroDivisionError" in problems["broken"][0]
+
+
+def test_the_core_announces_through_the_same_hooks() -> None:
+    from dfcore import builtins
+
+    assert builtins.DFCORE_API == API
+    assert Registry([]).check() == {}
