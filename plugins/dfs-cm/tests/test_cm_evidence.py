@@ -3,6 +3,10 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+
+from dfcore.data.access import MemoryClip
+from dfcore.errors import MediaError
+from dfcore.testing.views import made_clip
 from dfs_cm import codec
 from dfs_cm.applicable import applicable
 from dfs_cm.codec import jpeg_again, x264_again
@@ -17,10 +21,6 @@ from dfs_cm.evidence import (
     log_activity,
     log_motion,
 )
-
-from dfcore.data.access import MemoryClip
-from dfcore.errors import MediaError
-from dfcore.testing.views import made_clip
 
 
 def planes(clip):

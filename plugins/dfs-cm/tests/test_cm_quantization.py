@@ -1,7 +1,8 @@
 import pytest
 import torch
-from dfs_cm.quantization import QuantizationCue, activity_residual, curve, soft_argmin
 from torch import Tensor
+
+from dfs_cm.quantization import QuantizationCue, activity_residual, curve, soft_argmin
 
 FACE = slice(0, 200)
 SURROUND = slice(200, 784)

@@ -1,4 +1,5 @@
 import torch
+
 from dfs_cm.surround import cell_contrast, face_contrast, face_share, weighted_mean
 
 
