@@ -69,6 +69,8 @@ class SpecialistSpec:
         clip_frames: consecutive frames that a stored clip needs at least.
         augmentations: names of the training augmentations that leave the cue intact.
         applicable: dotted path of ``(dfcore.data.access.ClipAccess) -> str | None``, the reason to abstain, or None.
+        pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
+        speech: seconds of mouth pictures and sound that a stored clip needs about its middle; 0 for none.
         summary: one sentence for ``dfcore describe``.
         references: papers.
     """
@@ -83,6 +85,8 @@ class SpecialistSpec:
     clip_frames: int = 8
     augmentations: tuple[str, ...] = ()
     applicable: str = ""
+    pseudo_fake: str = ""
+    speech: float = 0.0
     summary: str = ""
     references: tuple[str, ...] = ()
 

@@ -65,9 +65,12 @@ class Footage:
         y: uint8 ``[T, H, W]``, H and W even.
         u, v: uint8 ``[T, H/2, W/2]``.
         boxes: float ``[T, 4]``, the face in luma pixels.
-        landmarks: float ``[T, 5, 2]``.
-        fps: frames a second.
-        audio: int16 ``[n]``, 16 kHz mono, exactly the span; or None.
+        landmarks: float ``[T, 5, 2]``, ordered as in :mod:`dfcore.data.clips`.
+        fps: frames a second; frame t is shown at ``t / fps``.
+        audio: int16 ``[n]``, 16 kHz mono, or None. It covers the frames' span and ``lead`` seconds more at both ends,
+            silence where the file has none: sample 0 is heard at ``-lead``.
+        lead: see ``audio``.
+        other_audio: another person's sound of the same length, or None: what a swapped voice is taken from.
     """
 
     y: NDArray[np.uint8]
@@ -77,6 +80,8 @@ class Footage:
     landmarks: NDArray[np.float64]
     fps: float
     audio: NDArray[np.int16] | None = None
+    lead: float = 0.0
+    other_audio: NDArray[np.int16] | None = None
 
 
 @runtime_checkable
@@ -85,12 +90,17 @@ class PseudoFake(Protocol):
 
     kinds: tuple[str, ...]
 
-    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> Footage:
-        """Damaged footage of the same size; the given one is left as it was.
+    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
+        """A pair ``(control, fake)`` of the same size, alike in everything but the damage; the given one is left as
+        it was. The control is the footage itself where the damage needs no passes that the control must share.
 
         Args:
             footage: real frames.
             kind: one of :attr:`kinds`, or None to draw one.
             rng: where all random numbers come from.
+
+        Raises:
+            UnknownNameError: there is no such kind.
+            MediaError: this footage cannot be damaged so (a shifted voice without a voice); the message says why.
         """
         ...

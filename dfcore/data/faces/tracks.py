@@ -127,7 +127,12 @@ def build_tracks(
     if max((len(t.frames) for t in threads), default=0) >= 3:
         threads = [t for t in threads if len(t.frames) > 1]
     tracks = [_finish(t, frame_size, smoothing, shots) for t in threads]
-    return sorted(tracks, key=lambda track: -track.prominence)
+    return sorted(tracks, key=_rank)
+
+
+def _rank(track: FaceTrack) -> tuple[float, int]:
+    """Most prominent first; of equals the earlier. Equal up to rounding: sums round differently on other processors."""
+    return -float(f"{track.prominence:.6g}"), int(track.frames[0])
 
 
 @dataclass(slots=True)
