@@ -90,6 +90,16 @@ class Scene:
         found = self.access.qp(self.frames)
         return None if found is None else self._placed(found)
 
+    def motion(self) -> NDArray[np.float32] | None:
+        """Motion vectors (x, y) in quarter pixels ``[n, 2, H/16, W/16]``, turned as the picture is; or None."""
+        found = self.access.motion(self.frames)
+        if found is None:
+            return None
+        x, y = found[..., 0].astype(np.float32), found[..., 1].astype(np.float32)
+        for _ in range(self.access.source.rotation // 90):  # a clockwise quarter turn takes right to down
+            x, y = -y, x
+        return self._placed(np.stack([-x if self.flip else x, y], axis=1))
+
     def evidence(self, name: str) -> NDArray | None:
         """An evidence at these frames ``[n, C, H/16, W/16]``; for a single frame its mean over the clip; or None."""
         if len(self.frames) == 1:

@@ -54,12 +54,15 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "tile_face": ((49, 4, 4), torch.float32),
         "qp": ((49, 4, 4), torch.float32),
         "ghost": ((49, 5, 4, 4), torch.float32),
+        "sequence": ((3, 112, 112), torch.uint8),
+        "sequence_mask": ((1, 112, 112), torch.float32),
+        "motion": ((3, 28, 28), torch.float32),
     }
     single = views(make_clip())
     assert {name: (tuple(view.shape), view.dtype) for name, view in single.items()} == want
     several = views(make_clip(), frames=(0, 1, 2))
     assert {name: (tuple(view.shape), view.dtype) for name, view in several.items()} == {
-        name: ((3, *shape), kind) for name, (shape, kind) in want.items()
+        name: (shape if name == "face" else (3, *shape), kind) for name, (shape, kind) in want.items()
     }
 
 
@@ -69,7 +72,14 @@ def test_several_frames_are_those_frames(make_clip: MakeClip) -> None:
     for i in range(3):
         single = views(clip, frames=(i,))
         for name in VIEWS:
-            assert torch.equal(several[name][i], single[name])
+            if name != "face":
+                assert torch.equal(several[name][i], single[name])
+
+
+def test_the_face_is_that_of_the_middle_frame(make_clip: MakeClip) -> None:
+    clip = make_clip()
+    for frames, middle in (((0, 1, 2), 1), ((0, 1), 1), ((2,), 2)):
+        assert torch.equal(views(clip, ["face"], frames)["face"], views(clip, ["face"], (middle,))["face"])
 
 
 def test_a_stored_clip_gives_the_same_views(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -211,9 +221,47 @@ def test_one_square_serves_all_frames(make_clip: MakeClip) -> None:
     x, y = clip.header.window[:2]
     boxes = tuple((x + 40.0 + d, y + 40.0, x + 80.0 + d, y + 80.0) for d in (-3, 0, 3))
     clip.header = replace(clip.header, boxes=boxes)
-    faces = views(clip, ["face"], (0, 1, 2))["face"]
-    assert torch.equal(faces[0], faces[2])
-    assert torch.equal(faces[1], views(clip, ["face"], (1,))["face"])
+    made = views(clip, ["sequence", "sequence_mask"], (0, 1, 2))
+    assert torch.equal(made["sequence"][0], made["sequence"][2])
+    columns = made["sequence_mask"].sum(dim=(1, 2))
+    middles = (columns * (torch.arange(112) + 0.5)).sum(1) / columns.sum(1)
+    assert torch.allclose(middles, (60 + torch.tensor([-3.0, 0, 3])) * 112 / 128, atol=0.05)
+
+
+# -- motion ------------------------------------------------------------------------------------------------------------
+
+
+def moving(clip: Clip, kinds: str = "IPB") -> Clip:
+    clip.motion = np.zeros((*clip.y.shape[:1], clip.y.shape[1] // 16, clip.y.shape[2] // 16, 2), np.int16)
+    clip.header = replace(clip.header, pict_types=kinds)
+    return clip
+
+
+def test_motion_is_in_the_sequences_pixels_and_known_where_the_codec_tells_it(make_clip: MakeClip) -> None:
+    clip = moving(make_clip(3, 224, 224))
+    clip.motion[...] = (16, -8)  # 4 pixels right, 2 up
+    view = views(clip, ["motion"], (0, 1, 2))["motion"]
+    assert not view[0].any()  # an I-frame tells nothing
+    for frame in view[1:]:
+        assert torch.allclose(frame[0], torch.tensor(2.0))
+        assert torch.allclose(frame[1], torch.tensor(-1.0))
+        assert torch.equal(frame[2], torch.ones(28, 28))
+
+
+def test_motion_lies_where_its_block_lies_and_is_unknown_outside_of_the_window(make_clip: MakeClip) -> None:
+    clip = moving(make_clip(3, 224, 112), "PPP")
+    clip.motion[:, 0, 13] = (40, 0)  # the upper right block of 14 x 7: two by two cells of the square
+    view = views(clip, ["motion"], (0,))["motion"]
+    known = torch.zeros(28, 28)
+    known[7:21] = 1
+    assert torch.equal(view[2], known)
+    assert view[0].nonzero().tolist() == [[7, 26], [7, 27], [8, 26], [8, 27]]
+
+
+def test_without_vectors_no_motion_is_known(make_clip: MakeClip) -> None:
+    clip = make_clip()
+    clip.motion = None
+    assert not views(clip, ["motion"], (0, 1, 2))["motion"].any()
 
 
 # -- the lattice -------------------------------------------------------------------------------------------------------

@@ -26,6 +26,11 @@ def views(
     return build_views(MemoryClip(clip), names, frames, image_size=size, **how)
 
 
+def same_view(one: Tensor, other: Tensor, name: str) -> bool:
+    """Bit for bit; sums of motion vectors may be taken in another order."""
+    return torch.allclose(one, other, atol=1e-4) if name == "motion" else torch.equal(one, other)
+
+
 def turned(clip: Clip, rotation: int) -> Clip:
     """The same upright picture, coded lying: what a camera held sideways writes."""
     turns = rotation // 90
@@ -39,6 +44,9 @@ def turned(clip: Clip, rotation: int) -> Clip:
     def back(maps: Any, axes: tuple[int, int] = (-2, -1)) -> Any:
         return np.ascontiguousarray(np.rot90(maps, turns, axes=axes))
 
+    motion = back(clip.motion, (1, 2))
+    for _ in range(turns):
+        motion = np.stack([motion[..., 1], -motion[..., 0]], axis=-1)  # right becomes up
     header = replace(
         clip.header,
         window=(x, y, *lying),
@@ -50,6 +58,7 @@ def turned(clip: Clip, rotation: int) -> Clip:
         header,
         *(back(plane) for plane in (clip.y, clip.u, clip.v)),
         qp=back(clip.qp),
+        motion=motion,
         evidence={name: back(values) for name, values in clip.evidence.items()},
     )
 
@@ -63,7 +72,7 @@ def test_a_lying_clip_is_turned_upright_without_loss(make_clip: MakeClip, rotati
     for frames in ((1,), (0, 2)):
         one, other = views(upright, frames=frames), views(lying, frames=frames)
         for name in ALL:
-            assert torch.equal(one[name], other[name]), name
+            assert same_view(one[name], other[name], name), name
     scenes = [Scene(MemoryClip(clip), [1]) for clip in (upright, lying)]
     assert np.allclose(scenes[0].landmarks, scenes[1].landmarks)
 
@@ -82,7 +91,8 @@ def mirrored(clip: Clip) -> Clip:
     )
     planes = (np.ascontiguousarray(plane[flip]) for plane in (clip.y, clip.u, clip.v))
     evidence = {name: np.ascontiguousarray(values[flip]) for name, values in clip.evidence.items()}
-    return Clip(clip.source, header, *planes, qp=np.ascontiguousarray(clip.qp[flip]), evidence=evidence)
+    motion = clip.motion[:, :, ::-1] * np.array([-1, 1], np.int16)
+    return Clip(clip.source, header, *planes, qp=np.ascontiguousarray(clip.qp[flip]), motion=motion, evidence=evidence)
 
 
 class Always:
@@ -104,8 +114,8 @@ def test_a_mirrored_clip_is_exactly_the_clip_of_the_mirrored_world(
     once, world = views(clip, frames=frames, **flip), views(mirrored(clip), frames=frames)
     twice, same = views(mirrored(clip), frames=frames, **flip), views(clip, frames=frames)
     for name in ALL:
-        assert torch.equal(once[name], world[name]), name
-        assert torch.equal(twice[name], same[name]), name
+        assert same_view(once[name], world[name], name), name
+        assert same_view(twice[name], same[name], name), name
         assert not torch.equal(once[name], same[name]), name
     scene = Scene(MemoryClip(clip), [1], flip=True)
     assert np.allclose(scene.landmarks, Scene(MemoryClip(mirrored(clip)), [1]).landmarks)
@@ -125,4 +135,4 @@ def test_mirrored_tiles_are_mirrored_cell_by_cell(make_clip: MakeClip) -> None:
 def test_a_lying_clip_may_be_mirrored_too(make_clip: MakeClip, rotation: int) -> None:
     flip = {"augment": augmentation(["hflip"]), "rng": Always(0.1)}
     one, other = views(make_clip(), **flip), views(turned(make_clip(), rotation), **flip)
-    assert all(torch.equal(one[name], other[name]) for name in ALL)
+    assert all(same_view(one[name], other[name], name) for name in ALL)

@@ -1,0 +1,103 @@
+"""Views: the tensors that models read, made from a clip when a sample is read.
+
+For n frames these have a leading axis of n; for a single frame they have none.
+
+==============  ===========================  =======================================================================
+context         float32 ``[3, S, S]``        the whole window (one that is not square is filled up at its edges),
+                                             antialiased, ImageNet-normalised
+face_mask       float32 ``[1, S, S]``        the face's ellipse in the context, 0..1
+tiles           uint8 ``[49, 64, 64]``       native luma, see :mod:`dfcore.data.lattice`
+tile_face       float32 ``[49, 4, 4]``       share of each 16x16 block of the tiles that lies in the face's ellipse
+qp              float32 ``[49, 4, 4]``       each block's quantiser, -1 where it is not known
+*evidence*      float32 ``[49, C, 4, 4]``    by its name; for a single frame the mean over the clip's frames
+sequence        uint8 ``[3, 112, 112]``      Y, U, V of the whole window as decoded, antialiased; one square for all
+sequence_mask   float32 ``[1, 112, 112]``    the face's ellipse in it, 0..1
+motion          float32 ``[3, 28, 28]``      the codec's motion on the same square: (x, y) towards the reference frame
+                                             in the sequence's pixels, and 1 where the codec tells it, else 0
+==============  ===========================  =======================================================================
+
+This one belongs to the sample as a whole, however many frames it has:
+
+==============  ===========================  =======================================================================
+face            float32 ``[3, S, S]``        the face's square surround (1.3 times its box) in the middle frame,
+                                             antialiased, ImageNet-normalised
+==============  ===========================  =======================================================================
+
+The face's ellipse is the one inscribed in its box. Everything is upright and mirrored together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from dfcore.data.access import ClipAccess
+from dfcore.data.augment import Augmentation, Draw, Uniform
+from dfcore.data.lattice import lattice
+from dfcore.data.scene import Scene, upright_size
+from dfcore.data.views import pictures, sequence, tiles
+from dfcore.data.views.common import Builder
+from dfcore.data.views.pictures import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
+
+__all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
+
+_OF_FRAMES: dict[str, Builder] = {
+    "context": pictures.context,
+    "face_mask": pictures.face_mask,
+    "tiles": tiles.tiles,
+    "tile_face": tiles.tile_face,
+    "qp": tiles.qp,
+    "sequence": sequence.sequence,
+    "sequence_mask": sequence.sequence_mask,
+    "motion": sequence.motion,
+}
+_OF_SAMPLES: dict[str, Builder] = {
+    "face": pictures.face,
+}
+VIEWS = (*_OF_SAMPLES, *_OF_FRAMES)
+"""Names of the views that every clip has."""
+
+_COLOURED = ("face", "context", "sequence")
+
+
+def build_views(
+    access: ClipAccess,
+    names: Sequence[str],
+    frames: Sequence[int],
+    *,
+    image_size: int,
+    augment: Augmentation | None = None,
+    rng: Uniform | None = None,
+) -> dict[str, Tensor]:
+    """The views ``names`` of some frames of a clip; only what they need is read.
+
+    Args:
+        access: the clip.
+        names: those of the tables above; any other is the name of an evidence.
+        frames: positions in the clip, 0 to T-1.
+        image_size: S.
+        augment: training augmentations; needs ``rng``.
+        rng: where their random numbers come from.
+
+    Raises:
+        StoreError: a name that is neither a view nor an evidence extracted from this clip.
+    """
+    draw = Draw()
+    if augment is not None and augment.names:
+        if rng is None:
+            raise ValueError("augmentations need a random generator")
+        draw = augment.draw(rng, *upright_size(access))
+    scene = Scene(access, frames, draw.flip)
+    single = len(scene.frames) == 1
+    if any(name in names for name in (_COLOURED if single else _COLOURED[1:])):
+        scene.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
+    grid = lattice(scene.width, scene.height, draw.jitter)
+    found = {}
+    for name in names:
+        if name in _OF_SAMPLES:
+            found[name] = _OF_SAMPLES[name](scene, grid, draw, image_size)
+            continue
+        view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(scene, grid, draw, image_size)
+        found[name] = view[0] if single else view
+    return found

@@ -1,0 +1,36 @@
+"""What the views' builders share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from dfcore.data.augment import Draw
+from dfcore.data.lattice import Lattice
+from dfcore.data.scene import Scene
+
+__all__ = ["Builder", "Square", "ellipse", "even", "whole_window"]
+
+Builder = Callable[[Scene, Lattice, Draw, int], Tensor]
+"""Makes a view of a scene: its tile lattice, what was drawn for the sample, the pictures' side S."""
+
+Square = tuple[int, int, int]
+"""x, y, side in luma pixels of the upright window, all even; it may leave the window."""
+
+
+def even(value: float) -> int:
+    """The nearest even number."""
+    return 2 * round(value / 2)
+
+
+def whole_window(scene: Scene) -> Square:
+    """The least square about the window's middle that holds all of it."""
+    side = max(scene.width, scene.height)
+    return (scene.width - side) // 2, (scene.height - side) // 2, side
+
+
+def ellipse(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Centre (x, y) and half axes (x, y) of the ellipse inscribed in a box."""
+    x0, y0, x1, y1 = box
+    return (x0 + x1) / 2, (y0 + y1) / 2, max((x1 - x0) / 2, 1e-6), max((y1 - y0) / 2, 1e-6)

@@ -1,0 +1,64 @@
+"""Views of consecutive frames in one fixed square: what moves, and how."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from dfcore.data.augment import Draw
+from dfcore.data.clips import BLOCK
+from dfcore.data.lattice import Lattice
+from dfcore.data.scene import Scene
+from dfcore.data.views.common import whole_window
+from dfcore.data.views.pictures import ellipse_mask, packed
+
+__all__ = ["MOTION_SIDE", "SEQUENCE_SIDE", "motion", "sequence", "sequence_mask"]
+
+SEQUENCE_SIDE = 112
+MOTION_SIDE = 28
+QUARTER = 4
+"""Motion vectors are in quarter pixels."""
+
+
+def sequence(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """Y, U, V of the whole window: uint8 ``[n, 3, 112, 112]``. No colour is changed: what flickers must stay so."""
+    size = (SEQUENCE_SIDE, SEQUENCE_SIDE)
+    yuv = packed(scene, whole_window(scene), SEQUENCE_SIDE)
+    return F.interpolate(yuv, size=size, mode="bilinear", antialias=True).contiguous()
+
+
+def sequence_mask(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The face's ellipse in the sequence: float32 ``[n, 1, 112, 112]``."""
+    return ellipse_mask(scene.boxes, whole_window(scene), SEQUENCE_SIDE)
+
+
+def motion(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The codec's vectors on the sequence's square: float32 ``[n, 3, 28, 28]``, see the package's table.
+
+    Frames that the codec predicts from nothing (I) tell none; nor does a codec without vectors, nor what lies outside
+    of the window.
+    """
+    view = np.zeros((len(scene.frames), 3, MOTION_SIDE, MOTION_SIDE), np.float32)
+    vectors = scene.motion()
+    if vectors is None:
+        return torch.from_numpy(view)
+    x0, y0, side = whole_window(scene)
+    down, across = _shares(y0, side, vectors.shape[2]), _shares(x0, side, vectors.shape[3])
+    told = np.array([scene.access.header.pict_types[i : i + 1] in ("P", "B") for i in scene.frames], np.float32)
+    told = told[:, None, None, None]
+    scale = np.float32(SEQUENCE_SIDE / side / QUARTER)
+    view[:, :2] = (down @ vectors @ across.T) * scale * told
+    view[:, 2:] = np.minimum(down.sum(1)[:, None] * across.sum(1), 1).round() * told
+    return torch.from_numpy(view)
+
+
+def _shares(origin: int, side: int, blocks: int) -> NDArray[np.float32]:
+    """How much of each cell of the grid is covered by each block, as shares of what any covers: ``[28, blocks]``."""
+    edges = np.arange(MOTION_SIDE + 1) * side / MOTION_SIDE + origin
+    starts = np.arange(blocks) * float(BLOCK)
+    low = np.maximum(edges[:-1, None], starts)
+    covered = np.maximum(np.minimum(edges[1:, None], starts + BLOCK) - low, 0)
+    return (covered / np.maximum(covered.sum(1, keepdims=True), 1e-6)).astype(np.float32)
