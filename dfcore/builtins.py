@@ -46,6 +46,12 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "your own videos or photos under real/ and fake/, at any depth",
         ),
         DatasetSpec(
+            "footage",
+            "Real footage",
+            "dfcore.data.adapters.footage:RealFootage",
+            "any folder of real videos, for stage 0",
+        ),
+        DatasetSpec(
             "demo",
             "Demo",
             "dfcore.testing.demo.dataset:Demo",
@@ -59,6 +65,16 @@ def dfcore_datasets() -> list[DatasetSpec]:
 @hookimpl
 def dfcore_stages() -> list[StageSpec]:
     return [
+        StageSpec(
+            0,
+            "Real footage",
+            "footage",
+            1e-4,
+            4,
+            "cross_entropy",
+            summary="optional: the specialist's own pseudo-fakes against their controls",
+            pretraining=True,
+        ),
         StageSpec(1, "FaceForensics++", "faceforensics", 1e-4, 6, "cross_entropy"),
         StageSpec(2, "Celeb-DF", "celebdf", 5e-5, 5, "focal", after=1),
         StageSpec(4, "DFDC", "dfdc", 1e-5, 2, "weighted_cross_entropy", after=2, summary="2 epochs per chunk"),

@@ -58,6 +58,10 @@ class StageConfig:
     balance_power: float = 1.0
     """Share p of the class-balance correction that the sampler takes; the loss weights take 1 - p."""
     label_smoothing: float = 0.0
+    auxiliary_weight: float = 0.3
+    """Weight of the cue module's own loss, where it has one."""
+    start: str = ""
+    """Weights to start from (``--from``), in place of those of the stage before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class DataConfig:
     """Samples read per video in evaluation, spread over its clips, always the same."""
     val_share: float = 0.1
     """Share of the identities held out of train where there is no validation list."""
+    pseudo_fakes: float = 0.0
+    """Pairs of a pseudo-fake and its control per real training video; 0.3 makes one of 30 % of them."""
+    pseudo_only: bool = False
+    """Train and validate on such pairs alone, and on no other video."""
     augment: tuple[str, ...] | None = None
     """Training augmentations; None means all that the specialist admits."""
     workers: int = -1

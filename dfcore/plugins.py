@@ -199,7 +199,7 @@ class Registry:
                 "stage",
                 str(number),
                 [str(n) for n in found],
-                f"The curriculum has the stages {numbers}; see `dfcore stages`.",
+                f"There are the stages {numbers}; see `dfcore stages`.",
             )
         return found[number]
 

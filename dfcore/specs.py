@@ -139,7 +139,11 @@ class DatasetSpec:
 
 @dataclass(frozen=True, slots=True)
 class StageSpec:
-    """One stage of the curriculum."""
+    """One stage of the curriculum.
+
+    ``pretraining`` marks one that trains on real footage alone, against the specialist's own pseudo-fakes, and that the
+    curriculum does without.
+    """
 
     number: int
     title: str
@@ -149,6 +153,7 @@ class StageSpec:
     loss: str
     after: int | None = None
     summary: str = ""
+    pretraining: bool = False
 
 
 def resolve(path: str, owner: str = "") -> Any:

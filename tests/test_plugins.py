@@ -57,7 +57,7 @@ def test_no_plugin_says_what_to_install() -> None:
     assert registry.entries == []
     with pytest.raises(UnknownNameError, match="pip install dfs-cm"):
         registry.specialist("foo")
-    assert set(registry.stages()) == {1, 2, 4}
+    assert set(registry.stages()) == {0, 1, 2, 4}
 
 
 def test_discovery_imports_nothing(install: Install) -> None:

@@ -10,7 +10,7 @@ from dfcore.errors import UsageError
 
 @click.command("train")
 @click.argument("specialist")
-@click.option("--stage", type=int, default=None, help="Stage of the curriculum: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC.")
+@click.option("--stage", type=int, default=None, help="Stage: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC; 0 pre-trains.")
 @data_options
 @click.option("--backbone", default=None, metavar="NAME", help="Any timm model.  [default: efficientnet_b4]")
 @click.option(
@@ -25,6 +25,10 @@ from dfcore.errors import UsageError
 )
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to train.  [default: auto]")
 @click.option("--seed", type=int, default=None, help="Seed of everything that is drawn.  [default: 0]")
+@click.option(
+    "--from", "start", default=None, metavar="FILE", help="Weights to start from.  [default: the stage before]"
+)
+@click.option("--from-scratch", is_flag=True, help="Start without the stage before.")
 @click.option("--resume", is_flag=True, help="Go on with the run that is there.")
 @click.option("--overwrite", is_flag=True, help="Start again, deleting the run that is there.")
 def command(
@@ -42,6 +46,8 @@ def command(
     batch_size: int | None,
     device: str | None,
     seed: int | None,
+    start: str | None,
+    from_scratch: bool,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -53,6 +59,8 @@ def command(
     \b
     dfcore train cm --stage 1 --data demo
     dfcore train cm --stage 1 --data /data/FaceForensics++ --set data.compressions=c23
+    dfcore train cm --stage 0 --data my_real_videos
+    dfcore train cm --stage 1 --from runs/cm_stage0/cm_stage0_final.pt
     torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
     """
     from dfcore.plugins import registry
@@ -62,6 +70,8 @@ def command(
         numbers = ", ".join(f"{number} ({s.title})" for number, s in registry().stages().items())
         raise UsageError(f"say which stage: --stage N. The curriculum has {numbers}.")
     stage_spec = registry().stage(stage)
+    if start and from_scratch:
+        raise UsageError("--from names weights to start from, --from-scratch takes none: give one of them.")
     if resume and overwrite:
         raise UsageError("--resume goes on with a run, --overwrite deletes it: give one of them.")
     if not spec.trainable:
@@ -82,6 +92,7 @@ def command(
             "model.pretrained": pretrained,
             "stage.epochs": epochs,
             "stage.batch_size": batch_size,
+            "stage.start": "scratch" if from_scratch else start,
             "run.device": device,
             "run.seed": seed,
         },

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from dfcore.data.clips import BLOCK, Clip
 from dfcore.data.extract import extract_clips, find_detector
+from dfcore.data.forgeries import forged_file
 from dfcore.data.plan import ClipPlan
 from dfcore.data.pool import Died, run_tasks
 from dfcore.data.records import VideoRecord
@@ -234,7 +235,8 @@ def _clips(task: _Task) -> tuple[list[Clip], IndexEntry]:
         except StoreError as error:
             log.warning("%s It is being made again now.", error)
     record = task.record
-    clips = extract_clips(record.path, task.plan, record=record, threads=task.threads)
+    with forged_file(record, detector=task.plan.detector, threads=task.threads) as path:
+        clips = extract_clips(path, task.plan, record=record, threads=task.threads)
     return clips, write_video(task.root, record.id, clips, task.plan, task.origin)
 
 

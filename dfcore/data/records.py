@@ -6,11 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FAKE", "LABEL_NAMES", "REAL", "SPLITS", "Scan", "VideoRecord"]
+__all__ = ["FAKE", "LABEL_NAMES", "REAL", "SPLITS", "Forgery", "Scan", "VideoRecord"]
 
 REAL, FAKE = 0, 1
 LABEL_NAMES = ("real", "fake")
 SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """How a video is made of another before it is prepared (:mod:`dfcore.data.forgeries`).
+
+    Attributes:
+        pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
+        kind: one of its kinds.
+        fake: the damaged half of the pair, or its control.
+        seed: of all random numbers; the same for both halves.
+        crf: x264's rate factor of the last encode; the same for both halves.
+        voice: a video of another person, where a swapped voice may be taken from.
+    """
+
+    pseudo_fake: str
+    kind: str
+    fake: bool
+    seed: int
+    crf: float
+    voice: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,7 @@ class VideoRecord:
         compression: the dataset's own name of the quality (``c23``), or "".
         original: id of the record that this one was made from, or "".
         mask: the manipulation mask's video, where the dataset has one.
+        forgery: how the video is made of the file at ``path``; None when it is that file.
     """
 
     id: str
@@ -40,6 +62,7 @@ class VideoRecord:
     compression: str = ""
     original: str = ""
     mask: Path | None = None
+    forgery: Forgery | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,15 @@ class Attended(NamedTuple):
 
 
 class SpecialistOutput(NamedTuple):
-    """``logits`` [B, 2], ``cue_logits`` [B, 2], ``attention`` [B, 49, 49], ``cue_map`` [B, C, 7, 7]."""
+    """``logits`` [B, 2], ``cue_logits`` [B, 2], ``attention`` [B, 49, 49], ``cue_map`` [B, C, 7, 7], and ``auxiliary``
+    [], the cue module's own loss (0 where it has none, or no labels were given).
+    """
 
     logits: Tensor
     cue_logits: Tensor
     attention: Tensor
     cue_map: Tensor
+    auxiliary: Tensor
 
 
 @runtime_checkable
@@ -49,7 +52,12 @@ class Backbone(Protocol):
 
 @runtime_checkable
 class CueModule(Protocol):
-    """An ``nn.Module`` constructed with no arguments."""
+    """An ``nn.Module`` constructed with no arguments.
+
+    It may have ``auxiliary_loss(views, labels) -> Tensor | None``: a loss of its own, the mean over the samples that it
+    concerns (a contrastive loss on real clips with sound), or None when it concerns none. It is added in training at
+    the weight ``stage.auxiliary_weight``.
+    """
 
     channels: int
 

@@ -63,13 +63,14 @@ class Specialist(nn.Module):
         """Length F + C*49 of what the classifier sees."""
         return self.num_features + self.spec.features
 
-    def forward(self, views: Views) -> SpecialistOutput:
+    def forward(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
         """Judge a batch.
 
         Args:
             views: at least :attr:`view_names`. ``face`` is float ``[B, 3, S, S]``, or ``[B, T, 3, S, S]`` for T
                 frames, whose backbone maps are averaged; S is :attr:`image_size`. Every other view goes to the cue
                 module as it is.
+            labels: int64 ``[B]``, in training: what the cue module's own loss needs, where it has one.
 
         Raises:
             ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
@@ -86,7 +87,18 @@ class Specialist(nn.Module):
         attended = self.attention_head(tokens, cue_map)
         fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
         cue_logits = self.cue_head(cue_map.flatten(1))
-        return SpecialistOutput(self.classifier(fused), cue_logits, attended.attention, cue_map)
+        auxiliary = self._auxiliary(views, labels, cue_logits)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attended.attention, cue_map, auxiliary)
+
+    def _auxiliary(self, views: Views, labels: Tensor | None, like: Tensor) -> Tensor:
+        # Inside of forward, so that the gradient exchange between processes sees every parameter that takes part.
+        own = getattr(self.cue_module, "auxiliary_loss", None)
+        none = like.new_zeros((), dtype=torch.float32)
+        if own is None or labels is None or not self.training:
+            return none
+        with torch.autocast(device_type=like.device.type, enabled=False):
+            loss: Tensor | None = own(views, labels)
+        return none if loss is None else loss
 
     def _tokens(self, face: Tensor) -> Tensor:
         size = self.image_size

@@ -88,16 +88,18 @@ def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Gro
 
 
 def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
-    """The summed loss of a batch: the classifier's, and the cue head's at its weight."""
+    """The summed loss of a batch: the classifier's, and the cue head's and the cue module's own at their weights."""
     views = move_views(batch["views"], run.device, channels_last=run.channels_last)
     labels = batch["label"].to(run.device, non_blocking=True)
     with run.precision.autocast():
-        output = run.network(views)
+        output = run.network(views, labels)
     logits = output.logits.float()
     losses, cue_losses = run.loss(logits, labels), run.loss(output.cue_logits.float(), labels)
     with torch.no_grad():
         run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
-    return losses.sum() + run.config.stage.cue_weight * cue_losses.sum()
+    stage = run.config.stage
+    own = stage.auxiliary_weight * len(labels) * output.auxiliary
+    return losses.sum() + stage.cue_weight * cue_losses.sum() + own
 
 
 def apply_gradients(run: Run) -> None:

@@ -20,7 +20,7 @@ from dfcore.training.preparation import Chosen, Prepared
 from dfcore.training.run import TrainingData
 from dfcore.training.world import World
 
-__all__ = ["data_table", "make_data"]
+__all__ = ["data_table", "make_data", "sound_share"]
 
 
 def make_data(config: TrainConfig, model: Specialist, chosen: Chosen, prepared: Prepared, world: World) -> TrainingData:
@@ -57,7 +57,7 @@ def make_data(config: TrainConfig, model: Specialist, chosen: Chosen, prepared: 
         val=samples("val", data.eval_samples, train=False) if by_split["val"] else None,
         class_weights=class_weights(train.labels, power) if power < 1 else None,
         fingerprint=_fingerprint(prepared.records, store),
-        counts=_counts(chosen, prepared),
+        counts=_counts(spec, chosen, prepared),
     )
 
 
@@ -80,7 +80,7 @@ def _fingerprint(records: Sequence[VideoRecord], store: ClipStore) -> str:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
 
 
-def _counts(chosen: Chosen, prepared: Prepared) -> dict[str, Any]:
+def _counts(spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> dict[str, Any]:
     """For ``config.json``: videos used, by split and class; those not usable."""
     used = Counter((record.split, record.label) for record in prepared.records)
     return {
@@ -93,7 +93,16 @@ def _counts(chosen: Chosen, prepared: Prepared) -> dict[str, Any]:
         "not_usable": len(prepared.report.failed),
         "missing": chosen.missing,
         "notes": list(chosen.notes),
+        **({"sound": sound_share(prepared)} if spec.speech else {}),
     }
+
+
+def sound_share(prepared: Prepared) -> str:
+    """How many of the videos have sound, in words: ``"12 of 40 videos (30 %)"``."""
+    store = ClipStore(prepared.store)
+    heard = sum(store.open(record.id).source.has_audio for record in prepared.records)
+    total = len(prepared.records)
+    return f"{heard} of {total} videos have sound ({heard / max(total, 1):.0%})"
 
 
 def data_table(chosen: Chosen, prepared: Prepared) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dfcore.config import TrainConfig
 from dfcore.data.adapters.shortcuts import LIMIT, best_word
+from dfcore.data.forgeries import forged_pairs
 from dfcore.data.plan import ClipPlan
 from dfcore.data.prepare import PrepareReport, prepare
 from dfcore.data.records import FAKE, REAL, VideoRecord
@@ -51,11 +52,12 @@ class Prepared:
     report: PrepareReport
 
 
-def choose_videos(config: TrainConfig) -> Chosen:
-    """Scan the dataset, take what the configuration asks for, and give every video a split. Decodes nothing.
+def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> Chosen:
+    """Scan the dataset, take what the configuration asks for, give every video a split, and add the pseudo-fakes of
+    ``specs`` that are asked for. Decodes nothing.
 
     Raises:
-        UsageError: no folder is named, or what is asked for is not there.
+        UsageError: no folder is named, or what is asked for is not there; or a specialist has no pseudo-fakes.
         DatasetError: the folder does not hold the dataset.
     """
     spec = registry().dataset(config.stage.dataset)
@@ -63,9 +65,13 @@ def choose_videos(config: TrainConfig) -> Chosen:
         raise UsageError(f"no folder is named for {spec.title}: set data.root, or use --data.")
     scan = resolve(spec.adapter, f"dataset {spec.name!r}")().scan(Path(config.data.root))
     records = _wanted(scan.records, config)
+    if config.data.pseudo_only:
+        records = [record for record in records if record.label == REAL]
     records, split_notes = assign_splits(records, val_share=config.data.val_share, seed=config.run.seed)
     notes = [*scan.notes, *split_notes, *_shortcut(records)]
     records = _limited(records, config.data.limit)
+    records, forged_notes = _with_pseudo_fakes(records, config, specs)
+    notes += forged_notes
     return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()))
 
 
@@ -91,7 +97,7 @@ def prepare_data(
     Raises:
         DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.prepare` raise.
     """
-    chosen = chosen or choose_videos(config)
+    chosen = chosen or choose_videos(config, specs)
     records = [record for record in chosen.records if splits is None or record.split in splits]
     store = ClipStore(store_path(config))
     evidence = {item.name: item for spec in specs for item in spec.evidence}
@@ -139,6 +145,24 @@ def _plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
         people=config.data.people,
         detector=config.data.detector,
     )
+
+
+def _with_pseudo_fakes(
+    records: Sequence[VideoRecord], config: TrainConfig, specs: Sequence[SpecialistSpec]
+) -> tuple[list[VideoRecord], list[str]]:
+    """The records with the pairs asked for; a sentence for each specialist that says how many."""
+    data = config.data
+    if data.pseudo_fakes <= 0 or not specs:
+        return list(records), []
+    sources = [record for record in records if record.split in (("train", "val") if data.pseudo_only else ("train",))]
+    made, notes = [] if data.pseudo_only else list(records), []
+    for spec in specs:
+        pairs = forged_pairs(sources, spec, data.pseudo_fakes, seed=config.run.seed)
+        made += pairs
+        notes.append(
+            f"{len(pairs) // 2} pairs of pseudo-fakes of {spec.name} and their controls are made of real videos."
+        )
+    return made, notes
 
 
 def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRecord]:

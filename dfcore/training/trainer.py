@@ -5,21 +5,21 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from dfcore.config import TrainConfig
-from dfcore.errors import CheckpointError, RunError, UsageError
-from dfcore.models import factory, weights
+from dfcore.errors import UsageError
+from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
+from dfcore.training.lineage import continue_from, describe_start, starting_file
 from dfcore.training.losses import build_loss
-from dfcore.training.material import data_table, make_data
+from dfcore.training.material import data_table, make_data, sound_share
 from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.preparation import Chosen, Prepared, choose_videos, prepare_data, require_both_classes
 from dfcore.training.protocols import Callback
@@ -74,12 +74,12 @@ def _train(
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
     # The cheap checks and the model come before preparing, which may take hours.
-    chosen = world.on_main(lambda: choose_videos(config))
-    model = make_model(config, resuming=opening is Opening.RESUME)
+    chosen = world.on_main(lambda: choose_videos(config, [spec]))
+    model, lineage = make_model(config, resuming=opening is Opening.RESUME)
     _introduce(config, machine, spec, chosen)
     prepared = world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val")))
     require_both_classes(prepared)
-    _report(log, chosen, prepared)
+    _report(log, spec, chosen, prepared)
     data = make_data(config, model, chosen, prepared, world)
     return execute(
         config,
@@ -89,12 +89,13 @@ def _train(
         build_loss(loss.name, resolve(loss.factory), data.class_weights, config.stage.label_smoothing),
         data,
         callbacks=callbacks,
-        facts=_facts(machine, spec),
+        facts=_facts(machine, spec, lineage),
     )
 
 
-def make_model(config: TrainConfig, *, resuming: bool = False) -> Specialist:
-    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet.
+def make_model(config: TrainConfig, *, resuming: bool = False) -> tuple[Specialist, dict[str, Any]]:
+    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet; and
+    where earlier weights come from.
 
     A run that is resumed brings its own weights, so nothing is downloaded for it.
 
@@ -103,8 +104,8 @@ def make_model(config: TrainConfig, *, resuming: bool = False) -> Specialist:
         CheckpointError: its weights do not fit.
         ModelError: the model cannot be built.
     """
-    before = registry().stage(config.stage.number).after
-    fresh = before is None and not resuming
+    file = None if resuming else starting_file(config)
+    fresh = file is None and not resuming
     model = factory.create(
         config.specialist,
         backbone=config.model.backbone,
@@ -117,27 +118,7 @@ def make_model(config: TrainConfig, *, resuming: bool = False) -> Specialist:
         dropout=config.model.dropout,
         seed=config.run.seed,
     )
-    if before is not None and not resuming:
-        _load_stage(config, model, before)
-    return model
-
-
-def _load_stage(config: TrainConfig, model: Specialist, stage: int) -> None:
-    name = f"{config.specialist}_stage{stage}"
-    path = Path(config.run.out) / name / f"{name}_final.pt"
-    if not path.exists():
-        raise RunError(
-            f"stage {config.stage.number} starts from the weights of stage {stage}, but {path} is not there. Run "
-            f"`dfcore train {config.specialist} --stage {stage}` with the same --out first."
-        )
-    state, _ = weights.read(path)
-    problems = weights.mismatches(model.state_dict(), state)
-    if problems:
-        raise CheckpointError(
-            f"{path} does not fit the model that is configured: {weights.first(problems)}. Use the same backbone, "
-            f"attention head and classifier as stage {stage}."
-        )
-    model.load_state_dict(state)
+    return model, {} if file is None else continue_from(config, model, file)
 
 
 def _specialist(name: str) -> SpecialistSpec:
@@ -172,23 +153,13 @@ def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
         f"training   {spec.name} ({spec.title}), stage {stage.number}, {stage.epochs} epochs, seed {config.run.seed}"
     )
     log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
-    log.say(f"backbone   {config.model.backbone}, {_start(config)}")
+    log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
     for note in chosen.notes:
         log.say(f"           {note}")
 
 
-def _start(config: TrainConfig) -> str:
-    """What the weights start from, in words."""
-    after = registry().stage(config.stage.number).after
-    if after is not None:
-        return f"from the final weights of stage {after}"
-    if config.model.backbone_weights:
-        return f"from {config.model.backbone_weights}"
-    return "from ImageNet weights" if config.model.pretrained else "from a random start"
-
-
-def _report(log: Log, chosen: Chosen, prepared: Prepared) -> None:
+def _report(log: Log, spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> None:
     """What the store has of it."""
     report = prepared.report
     log.say(
@@ -199,6 +170,8 @@ def _report(log: Log, chosen: Chosen, prepared: Prepared) -> None:
         log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
     for line in data_table(chosen, prepared):
         log.say(f"           {line}")
+    if spec.speech:
+        log.say(f"sound      {sound_share(prepared)}")
     if not any(record.split == "val" for record in prepared.records):
         log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
 
@@ -210,7 +183,7 @@ def _device_name(machine: Machine) -> str:
     return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"
 
 
-def _facts(machine: Machine, spec: SpecialistSpec) -> dict[str, Any]:
+def _facts(machine: Machine, spec: SpecialistSpec, lineage: dict[str, Any]) -> dict[str, Any]:
     """For ``config.json`` and the weights' files."""
     distribution = spec.module.partition(".")[0].partition(":")[0].replace("_", "-")
     versions = {"dfcore": __version__, "python": platform.python_version()}
@@ -224,4 +197,5 @@ def _facts(machine: Machine, spec: SpecialistSpec) -> dict[str, Any]:
         "device": _device_name(machine),
         "precision": machine.precision.name,
         "processes": machine.world.size,
+        "lineage": lineage,
     }

@@ -68,8 +68,8 @@ def test_plugins_lists_and_restricts() -> None:
     assert "pip install dfs-cm" in dfcore("plugins", DFCORE_PLUGINS="none").stdout
 
 
-def test_stages_lists_three() -> None:
-    assert [stage["number"] for stage in json.loads(dfcore("stages", "--json").stdout)] == [1, 2, 4]
+def test_stages_lists_the_curriculum_and_pretraining() -> None:
+    assert [stage["number"] for stage in json.loads(dfcore("stages", "--json").stdout)] == [0, 1, 2, 4]
 
 
 def test_train_without_a_stage_lists_them() -> None:
@@ -77,7 +77,7 @@ def test_train_without_a_stage_lists_them() -> None:
 
 
 def test_train_with_an_unknown_stage_lists_them() -> None:
-    assert "stages 1, 2, 4" in dfcore("train", "cm", "--stage", "3", code=2).stderr
+    assert "stages 0, 1, 2, 4" in dfcore("train", "cm", "--stage", "3", code=2).stderr
 
 
 def test_train_without_data_says_how_to_give_it(tmp_path: Path) -> None:

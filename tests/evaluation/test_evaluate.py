@@ -41,7 +41,7 @@ class Echo(nn.Module):
     def forward(self, views: dict[str, torch.Tensor]) -> SpecialistOutput:
         self.modes.append(torch.is_grad_enabled())
         logits = torch.cat([torch.zeros_like(views["face"]), self.drop(views["face"])], dim=1)
-        return SpecialistOutput(logits, -logits, logits, logits)
+        return SpecialistOutput(logits, -logits, logits, logits, torch.zeros(()))
 
 
 class OneOf(World):

@@ -49,7 +49,7 @@ class BrightIsFake:
     def __call__(self, views: dict[str, torch.Tensor]) -> SpecialistOutput:
         mean = self.sign * views["face"].mean((1, 2, 3))
         logits = torch.stack([torch.zeros_like(mean), mean], 1)
-        return SpecialistOutput(logits, -logits, torch.zeros(1), torch.zeros(1))
+        return SpecialistOutput(logits, -logits, torch.zeros(1), torch.zeros(1), torch.zeros(()))
 
 
 def never(access: Any) -> str | None:

@@ -29,9 +29,9 @@ class Linear(nn.Module):
         torch.manual_seed(3)
         self.main, self.cue = nn.Linear(192, 2), nn.Linear(192, 2)
 
-    def forward(self, views: dict[str, torch.Tensor]) -> SpecialistOutput:
+    def forward(self, views: dict[str, torch.Tensor], labels: Any = None) -> SpecialistOutput:
         flat = views["face"].flatten(1)
-        return SpecialistOutput(self.main(flat), self.cue(flat), flat, flat)
+        return SpecialistOutput(self.main(flat), self.cue(flat), flat, flat, torch.zeros(()))
 
 
 def make_run(tiny: ModuleType, tmp_path: Path, model: nn.Module | None = None, loss: Any = None, **values: Any) -> Run:

@@ -48,11 +48,13 @@ class TinyModel(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(36, 2))
         self.cue_head = nn.Linear(3, 2)
 
-    def forward(self, views: dict[str, Tensor]) -> SpecialistOutput:
+    def forward(self, views: dict[str, Tensor], labels: Tensor | None = None) -> SpecialistOutput:
         face = views["face"]
         cues = face.mean(dim=(2, 3))
         nothing = face.new_zeros(len(face), 3, 7, 7)
-        return SpecialistOutput(self.classifier(self.backbone(face)), self.cue_head(cues), nothing, nothing)
+        return SpecialistOutput(
+            self.classifier(self.backbone(face)), self.cue_head(cues), nothing, nothing, torch.zeros(())
+        )
 
 
 class TinySamples(torch.utils.data.Dataset):

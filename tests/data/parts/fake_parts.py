@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 
 from dfcore.data.clips import Clip
-from dfcore.data.protocols import Face
+from dfcore.data.protocols import Face, Footage
 from dfcore.errors import MediaError
 
 BOX = (0.3, 0.25, 0.7, 0.75)
@@ -115,3 +116,16 @@ def raises_on_three(number: int) -> int:
 
 def thread_setting(_: int) -> str | None:
     return os.environ.get("OMP_NUM_THREADS")
+
+
+class DarkFace:
+    """A pseudo-fake: the face's box is black, or one random grey."""
+
+    kinds = ("black", "grey")
+
+    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
+        y = footage.y.copy()
+        level = 16 if kind == "black" else int(rng.integers(100, 140))
+        for frame, box in zip(y, footage.boxes.round().astype(int), strict=True):
+            frame[box[1] : box[3], box[0] : box[2]] = level
+        return footage, replace(footage, y=y)
