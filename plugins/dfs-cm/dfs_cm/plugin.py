@@ -34,6 +34,7 @@ def dfcore_specialist() -> SpecialistSpec:
         # lattice, and three that touch the resized face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         applicable="dfs_cm.applicable:applicable",
+        pseudo_fake="dfs_cm.pseudo_fake:PseudoFake",
         summary="the codec's history, inside the face against outside",
         references=(
             "Farid, Exposing Digital Forgeries from JPEG Ghosts, IEEE TIFS 2009",

@@ -25,6 +25,7 @@ def dfcore_specialist() -> SpecialistSpec:
         # lattice, and three that touch the resized face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         applicable="dfs_rr.applicable:applicable",
+        pseudo_fake="dfs_rr.pseudo_fake:PseudoFake",
         summary="the pixel grid: faces made small and enlarged",
         references=(
             "Li and Lyu, Exposing DeepFake Videos By Detecting Face Warping Artifacts, CVPR Workshops 2019",

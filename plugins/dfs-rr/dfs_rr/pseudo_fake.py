@@ -58,8 +58,8 @@ class PseudoFake:
 
     kinds: tuple[str, ...] = tuple(FACTORS)
 
-    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> Footage:
-        """A copy of the footage with the face enlarged as ``kind`` says; None draws one.
+    def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
+        """The footage itself, and a copy with the face enlarged as ``kind`` says; None draws one.
 
         Raises:
             UnknownNameError: there is no such kind.
@@ -75,7 +75,7 @@ class PseudoFake:
             )
         ]
         y, u, v = (np.stack(plane) for plane in zip(*frames, strict=True))
-        return replace(footage, y=y, u=u, v=v)
+        return footage, replace(footage, y=y, u=u, v=v)
 
 
 def _draw(factor: float, rng: np.random.Generator) -> _Recipe:

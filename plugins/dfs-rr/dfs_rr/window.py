@@ -6,6 +6,7 @@ its 49 tiles.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -138,14 +139,14 @@ def _shares(pixels: range) -> Tensor:
     return inside / inside.sum(0).float()
 
 
-class Operator(nn.Module):
+class Operator(nn.Module, ABC):
     """A fixed operator: a window to ``descriptors`` numbers for each cell."""
 
     descriptors: int
 
+    @abstractmethod
     def forward(self, window: Window) -> Tensor:
         """Float32 ``[B, 49, descriptors]``."""
-        raise NotImplementedError
 
 
 class WindowReader(nn.Module):
