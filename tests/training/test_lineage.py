@@ -67,9 +67,7 @@ def test_a_stage_may_start_from_scratch(toy: TrainConfig, capsys: pytest.Capture
 
 
 def test_a_missing_predecessor_names_the_file_and_the_command(toy: TrainConfig) -> None:
-    with pytest.raises(
-        RunError, match=r"toy_stage1_final.pt is not there.*train toy --stage 1.*--from-scratch"
-    ):
+    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*train toy --stage 1.*--from-scratch"):
         train(second_stage(toy))
     with pytest.raises(RunError, match=r"--from nowhere\.pt: no such file"):
         train(second_stage(toy, stage__start="nowhere.pt"))

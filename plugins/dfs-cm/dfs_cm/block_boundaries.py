@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dfs_cm.projection import CueProjection
+from dfcore.models.cues import CueProjection
 from dfs_cm.surround import cell_contrast, face_contrast, weighted_mean
 
 __all__ = ["PERIODS", "BlockBoundariesCue", "agreement", "boundary_steps", "fold", "phase_profile", "phase_steps"]

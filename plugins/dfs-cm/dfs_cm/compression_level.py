@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dfcore.models.cues import CueProjection
 from dfs_cm.block_boundaries import fold, phase_profile
 from dfs_cm.dct import band_energies
-from dfs_cm.projection import CueProjection
 from dfs_cm.quantization import activity_residual
 from dfs_cm.surround import cell_contrast, face_contrast
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from dfs_cm.projection import CueProjection
+from dfcore.models.cues import CueProjection
 from dfs_cm.surround import cell_contrast, face_contrast
 
 __all__ = ["BINS", "DctCue", "band_energies", "block_dct", "dct_matrix", "log_magnitudes", "soft_histogram", "zigzag"]

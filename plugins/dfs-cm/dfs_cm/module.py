@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import ModelError
+from dfcore.models.cues import required_view
 from dfs_cm.block_boundaries import BlockBoundariesCue, boundary_steps
 from dfs_cm.compression_level import CompressionLevelCue
 from dfs_cm.dct import DctCue, block_dct
@@ -47,7 +47,7 @@ class CueModule(nn.Module):
             KeyError: a view is missing.
             ModelError: a view has another shape.
         """
-        tiles, tile_face, qp, ghost = (_view(views, name) for name in VIEWS)
+        tiles, tile_face, qp, ghost = (required_view(views, name, shape, "cm") for name, shape in VIEWS.items())
         with torch.autocast(tiles.device.type, enabled=False):
             tiles, tile_face, qp, ghost = (view.float() for view in (tiles, tile_face, qp, ghost))
             with torch.no_grad():
@@ -61,15 +61,3 @@ class CueModule(nn.Module):
                 self.compression_level(magnitudes, columns, rows, qp, share),
             )
             return torch.cat(cues, 1)
-
-
-def _view(views: Mapping[str, Tensor], name: str) -> Tensor:
-    if name not in views:
-        raise KeyError(
-            f"the cue module of cm needs the view {name!r}; it was given {', '.join(sorted(views)) or 'none'}."
-        )
-    view = views[name]
-    if tuple(view.shape[1:]) != VIEWS[name]:
-        expected = ", ".join(str(size) for size in VIEWS[name])
-        raise ModelError(f"the view {name!r} must have the shape [B, {expected}], not {list(view.shape)}.")
-    return view

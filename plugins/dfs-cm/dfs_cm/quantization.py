@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dfs_cm.projection import CueProjection
+from dfcore.models.cues import CueProjection
 from dfs_cm.surround import FLOOR, cell_contrast, face_contrast
 
 __all__ = ["QUALITIES", "QuantizationCue", "activity_residual", "curve", "soft_argmin"]
