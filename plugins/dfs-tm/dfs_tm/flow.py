@@ -1,0 +1,126 @@
+"""Optical flow from a local cost volume: how well each place matches its neighbourhood in the next frame.
+
+The match is the normalised cross-correlation of small windows, for every displacement up to ``RADIUS`` pixels along
+both axes: a local cost volume as in RAFT (Teed and Deng, ECCV 2020, section 3.2), on pixels instead of learned
+features, and with no all-pairs part. Its soft-argmax is the flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["GRID", "RADIUS", "STEP", "Flow", "correlation", "measure", "soft_argmax", "warped"]
+
+RADIUS = 4
+GRID = 14
+"""Side of the flow field."""
+STEP = 2
+"""Pixels of the sequence per pixel of the pictures that are matched."""
+_WINDOW = 8
+_SHARPNESS = 40.0
+"""Of the softmax over displacements, per unit of correlation: a match .05 better than the others takes most of it."""
+_TEXTURE = 4.0
+"""Squared luma levels of a window below which there is nothing to match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """From each frame to the next, in pixels of the sequence.
+
+    Attributes:
+        vectors: float ``[B, T-1, 2, 14, 14]``, (x, y).
+        peak: float ``[B, T-1, 14, 14]``, the best correlation.
+        entropy: float, likewise, of the distribution over displacements, 0..1.
+        second: float, likewise, the best correlation away from the peak, as a share of it.
+        back: float, likewise, length of forward plus backward flow.
+        residual: float ``[B, T-1, 14, 14]``, log mean squared difference after warping.
+    """
+
+    vectors: Tensor
+    peak: Tensor
+    entropy: Tensor
+    second: Tensor
+    back: Tensor
+    residual: Tensor
+
+
+def measure(luma: Tensor) -> Flow:
+    """The flow of ``luma`` float ``[B, T, 112, 112]``."""
+    small = F.avg_pool2d(luma, STEP)
+    first, second = (part.flatten(0, 1) for part in (small[:, :-1], small[:, 1:]))
+    volume = correlation(first, second)
+    forward, share = soft_argmax(volume)
+    backward, _ = soft_argmax(correlation(second, first))
+    peak, place = volume.flatten(1, 2).max(1)
+    entropy = -(share * torch.log(share + 1e-9)).sum(1) / torch.log(torch.tensor(float(share.shape[1])))
+    back = (forward + _at(backward, forward)).square().sum(1).sqrt()
+    error = (warped(first, forward) - second).square()
+    residual = torch.log(F.adaptive_avg_pool2d(error[:, None], GRID)[:, 0] + 0.1)
+    shape = luma.shape[0], luma.shape[1] - 1
+    parts = (forward * STEP, peak, entropy, _second(volume, place) / peak.clamp(min=0.05), back * STEP, residual)
+    return Flow(*(part.unflatten(0, shape) for part in parts))
+
+
+def correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Normalised cross-correlation of 8x8 windows of two pictures ``[N, S, S]``, for every displacement of the second:
+    ``[N, 9, 9, 14, 14]``, first axis down, second across. 0 where a window has no texture.
+    """
+    side = first.shape[-1]
+    padded = F.pad(second[:, None], (RADIUS,) * 4, "replicate")[:, 0]
+    size = 2 * RADIUS + 1
+    moved = torch.stack(
+        [padded[:, dy : dy + side, dx : dx + side] for dy in range(size) for dx in range(size)], 1
+    )  # [N, 81, S, S]
+
+    def mean(maps: Tensor) -> Tensor:
+        return F.avg_pool2d(maps, _WINDOW, side // GRID, (_WINDOW - side // GRID) // 2, count_include_pad=False)
+
+    own, other = mean(first[:, None]), mean(moved)
+    product = mean(first[:, None] * moved) - own * other
+    own_power = mean(first[:, None].square()) - own.square()
+    other_power = mean(moved.square()) - other.square()
+    found = product / (own_power * other_power).clamp(min=0).add(_TEXTURE**2).sqrt()
+    return found.unflatten(1, (size, size))
+
+
+def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected displacement (x, y) in pixels of the matched pictures ``[N, 2, 14, 14]``, and the distribution
+    ``[N, 81, 14, 14]``.
+    """
+    share = torch.softmax(_SHARPNESS * volume.flatten(1, 2), 1)
+    steps = torch.arange(-RADIUS, RADIUS + 1, device=volume.device, dtype=volume.dtype)
+    down, across = (grid.flatten()[None, :, None, None] for grid in torch.meshgrid(steps, steps, indexing="ij"))
+    return torch.stack([(share * across).sum(1), (share * down).sum(1)], 1), share
+
+
+def warped(picture: Tensor, flow: Tensor) -> Tensor:
+    """``picture`` ``[N, S, S]`` moved along ``flow`` ``[N, 2, 14, 14]`` (in its pixels), bilinearly."""
+    side = picture.shape[-1]
+    dense = F.interpolate(flow, size=(side, side), mode="bilinear", align_corners=False)
+    places = (torch.arange(side, device=picture.device) + 0.5) * 2 / side - 1
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    grid = torch.stack([x, y], -1) - dense.movedim(1, -1) * 2 / side
+    return F.grid_sample(picture[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
+
+
+def _at(backward: Tensor, forward: Tensor) -> Tensor:
+    """``backward`` where ``forward`` leads to."""
+    places = (torch.arange(GRID, device=forward.device) + 0.5) * 2 / GRID - 1
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    side = GRID * 4  # matched pixels
+    grid = torch.stack([x, y], -1) + forward.movedim(1, -1) * 2 / side
+    return F.grid_sample(backward, grid, padding_mode="border", align_corners=False)
+
+
+def _second(volume: Tensor, place: Tensor) -> Tensor:
+    """The best correlation at least two steps from the best: ``[N, 14, 14]``."""
+    size = volume.shape[1]
+    steps = torch.arange(size, device=volume.device)
+    down = (steps[None, :, None, None] - (place // size)[:, None]).abs()  # [N, 9, 14, 14]
+    across = (steps[None, :, None, None] - (place % size)[:, None]).abs()
+    near = (down[:, :, None] < 2) & (across[:, None] < 2)
+    return volume.masked_fill(near, -1.0).flatten(1, 2).amax(1)
