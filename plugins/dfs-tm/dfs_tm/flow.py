@@ -69,22 +69,30 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     """Normalised cross-correlation of 8x8 windows of two pictures ``[N, S, S]``, for every displacement of the second:
     ``[N, 9, 9, 14, 14]``, first axis down, second across. 0 where a window has no texture.
     """
-    side = first.shape[-1]
-    padded = F.pad(second[:, None], (RADIUS,) * 4, "replicate")[:, 0]
-    size = 2 * RADIUS + 1
-    moved = torch.stack(
-        [padded[:, dy : dy + side, dx : dx + side] for dy in range(size) for dx in range(size)], 1
-    )  # [N, 81, S, S]
+    side, size = first.shape[-1], 2 * RADIUS + 1
+    stride = side // GRID
 
-    def mean(maps: Tensor) -> Tensor:
-        return F.avg_pool2d(maps, _WINDOW, side // GRID, (_WINDOW - side // GRID) // 2, count_include_pad=False)
+    def mean(maps: Tensor, step: int = stride) -> Tensor:
+        return F.avg_pool2d(maps[:, None], _WINDOW, step)[:, 0]
 
-    own, other = mean(first[:, None]), mean(moved)
-    product = mean(first[:, None] * moved) - own * other
-    own_power = mean(first[:, None].square()) - own.square()
-    other_power = mean(moved.square()) - other.square()
-    found = product / (own_power * other_power).clamp(min=0).add(_TEXTURE**2).sqrt()
-    return found.unflatten(1, (size, size))
+    # Windows near the edge see it repeated. The second picture's window means are taken once, at every pixel, and
+    # looked up for each displacement; only the product has to be taken anew.
+    edge = (_WINDOW - stride) // 2
+    first = F.pad(first[:, None], (edge,) * 4, "replicate")[:, 0]
+    second = F.pad(second[:, None], (edge + RADIUS,) * 4, "replicate")[:, 0]
+    width = first.shape[-1]
+    own = mean(first)
+    own_power = mean(first.square()) - own.square()
+    others = mean(second, 1)
+    other_powers = mean(second.square(), 1) - others.square()
+    found = first.new_empty(len(first), size, size, GRID, GRID)
+    for dy in range(size):
+        for dx in range(size):
+            other = others[:, dy : dy + side : stride, dx : dx + side : stride]
+            power = other_powers[:, dy : dy + side : stride, dx : dx + side : stride]
+            product = mean(first * second[:, dy : dy + width, dx : dx + width]) - own * other
+            found[:, dy, dx] = product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt()
+    return found
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:

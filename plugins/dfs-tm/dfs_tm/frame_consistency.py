@@ -54,11 +54,12 @@ class FrameConsistencyCue(nn.Module):
 
     def describe(self, clip: ClipView) -> Tensor:
         """The operator alone: ``[B, 40, 49]``."""
-        first, second = (part.flatten(0, 1) for part in (clip.luma[:, :-1], clip.luma[:, 1:]))
+        small = F.avg_pool2d(clip.luma, 2)
+        first, second = (part.flatten(0, 1) for part in (small[:, :-1], small[:, 1:]))
         shape = clip.luma.shape[0], clip.luma.shape[1] - 1
         distance = log_distance(ssim(first, second)).unflatten(0, shape)
         change = (first - second).abs()
-        moved = torch.log(F.avg_pool2d(change[:, None], 4)[:, 0] + 0.1).unflatten(0, shape)
+        moved = torch.log(F.avg_pool2d(change[:, None], 2)[:, 0] + 0.1).unflatten(0, shape)
         series = [F.adaptive_avg_pool2d(maps, 7).flatten(2) for maps in (distance, moved)]
         local = torch.cat([course(values) for values in series], 1)
         weight = clip.face[:, None]
