@@ -37,7 +37,7 @@ def command(files: tuple[Path, ...], models: Path, people: int, samples: int, de
     from dfcore.inference.predict import predict_files, scan_files
 
     frames = max(spec.spec.clip_frames for spec in specialists)
-    plan = ClipPlan(frames=frames, people=people)
+    plan = ClipPlan(frames=frames, people=people, speech=max(model.spec.speech for model in specialists))
     paths = scan_files(files)
     verdicts = list(_with_progress(predict_files(paths, specialists, plan, device=chosen, samples=samples), len(paths)))
     if as_json:

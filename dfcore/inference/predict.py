@@ -138,11 +138,11 @@ def _judge(track: int, clips: Sequence[Clip], models: Sequence[Specialist], devi
     abstained: dict[str, str] = {}
     for model in models:
         name = model.spec.name
-        reason = _reason_to_abstain(clips, model)
-        if reason:
+        usable, reason = _applicable(clips, model)
+        if not usable:
             abstained[name] = reason
             continue
-        scores[name], cues[name] = _score(clips, model, device, samples)
+        scores[name], cues[name] = _score(usable, model, device, samples)
     header = clips[0].header
     return PersonVerdict(
         person=track,
@@ -156,13 +156,14 @@ def _judge(track: int, clips: Sequence[Clip], models: Sequence[Specialist], devi
     )
 
 
-def _reason_to_abstain(clips: Sequence[Clip], model: Specialist) -> str:
-    """Why the specialist cannot judge any of the clips; "" when it can judge one."""
+def _applicable(clips: Sequence[Clip], model: Specialist) -> tuple[list[Clip], str]:
+    """The clips that the specialist can judge, and why it cannot judge the first of the others."""
     if not model.spec.applicable:
-        return ""
+        return list(clips), ""
     applicable = resolve(model.spec.applicable)
     reasons = [applicable(MemoryClip(clip)) for clip in clips]
-    return "" if any(reason is None for reason in reasons) else str(reasons[0])
+    usable = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
+    return usable, next((str(reason) for reason in reasons if reason is not None), "")
 
 
 @torch.inference_mode()
