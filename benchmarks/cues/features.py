@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,48 +24,63 @@ from dfcore.models.cues import CueProjection
 from dfcore.models.vision import import_timm
 from dfcore.specs import SpecialistSpec, resolve
 
-__all__ = ["FeatureJob", "Learned", "describe", "extract", "make_backbone", "way"]
+__all__ = ["TOKENS", "FeatureJob", "Learned", "Reader", "describe", "extract", "make_backbone", "way"]
+
+FACE = "face"
+TOKENS = "backbone_tokens"
+"""Name under which the backbone's map lies beside a cue module's features."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A specialist that looks at a file, and where its features go; with ``backbone``, its map of the same frames'
+    face too.
+    """
+
+    spec: SpecialistSpec
+    place: Path
+    backbone: str
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureJob:
-    """What one reader sees in one file. ``spec`` None is the backbone."""
+    """What specialists that need the same clips see in one file."""
 
     path: Path
-    place: Path
-    spec: SpecialistSpec | None
-    backbone: str
+    readers: tuple[Reader, ...]
     windows: int
     image_size: int
 
 
 def extract(job: FeatureJob) -> None:
-    """Write ``{"at": [first frame of each clip], "data": {name: [n, ...]}, "why": reasons where there is none}``."""
+    """For each reader ``{"at": [frame of each clip], "data": {name: [n, ...]}, "why": reason where there is none}``."""
     try:
         clips = extract_clips(job.path, _plan(job), threads=1)
         why = ""
     except DfcoreError as error:
         clips, why = [], str(error)
-    kept = []
-    for clip in clips:
-        reason = resolve(job.spec.applicable)(MemoryClip(clip)) if job.spec and job.spec.applicable else None
-        if reason is None:
-            kept.append((_position(clip), _views(clip, job)))
-        else:
-            why = reason
-    data = {name: torch.cat([views[name] for _, views in kept]) for name in kept[0][1]} if kept else {}
-    job.place.parent.mkdir(parents=True, exist_ok=True)
-    part = job.place.with_name(f".{os.getpid()}-{job.place.name}")
-    torch.save({"at": [at for at, _ in kept], "data": data, "why": why}, part)
-    part.replace(job.place)
+    for reader in job.readers:
+        _save(reader, clips, why, job.image_size)
 
 
 def _plan(job: FeatureJob) -> ClipPlan:
-    wanted: dict[str, Any] = {"clips": job.windows, "people": 1}
-    if job.spec is not None:
-        wanted |= {"frames": job.spec.clip_frames, "speech": job.spec.speech}
-    known = {field.name for field in fields(ClipPlan)}
-    return ClipPlan(**{name: value for name, value in wanted.items() if name in known})
+    spec = job.readers[0].spec
+    return ClipPlan(clips=job.windows, frames=spec.clip_frames, speech=spec.speech)
+
+
+def _save(reader: Reader, clips: list[Clip], why: str, image_size: int) -> None:
+    kept = []
+    for clip in clips:
+        reason = resolve(reader.spec.applicable)(MemoryClip(clip)) if reader.spec.applicable else None
+        if reason is None:
+            kept.append((_position(clip), _views(clip, reader, image_size)))
+        else:
+            why = reason
+    data = {name: torch.cat([views[name] for _, views in kept]) for name in kept[0][1]} if kept else {}
+    reader.place.parent.mkdir(parents=True, exist_ok=True)
+    part = reader.place.with_name(f".{os.getpid()}-{reader.place.name}")
+    torch.save({"at": [at for at, _ in kept], "data": data, "why": why}, part)
+    part.replace(reader.place)
 
 
 def _position(clip: Clip) -> int:
@@ -75,18 +89,18 @@ def _position(clip: Clip) -> int:
 
 
 @torch.no_grad()
-def _views(clip: Clip, job: FeatureJob) -> dict[str, Tensor]:
+def _views(clip: Clip, reader: Reader, image_size: int) -> dict[str, Tensor]:
     """Of one clip, each with a batch axis of 1: what the reader's learned part starts from."""
-    spec = job.spec
-    frames = spread([len(clip.header.frames)], 1, spec.frames if spec else 1)[0][1]
-    if spec is None:
-        face = build_views(MemoryClip(clip), ("face",), frames, image_size=job.image_size)["face"]
-        return {"tokens": _backbone(job.backbone, job.image_size)(face[None]).half()}
+    spec = reader.spec
+    frames = spread([len(clip.header.frames)], 1, spec.frames)[0][1]
     for evidence in spec.evidence:
         clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
     names = tuple(dict.fromkeys((*spec.views, *(evidence.name for evidence in spec.evidence))))
-    views = build_views(MemoryClip(clip), names, frames, image_size=job.image_size)
-    return describe(_module(spec.module), {name: view[None] for name, view in views.items()})
+    views = build_views(MemoryClip(clip), (FACE, *names), frames, image_size=image_size)
+    found = describe(_module(spec.module), {name: views[name][None] for name in names})
+    if reader.backbone:
+        found = found | {TOKENS: _backbone(reader.backbone, image_size)(views[FACE][None]).half()}
+    return found
 
 
 @cache
@@ -179,4 +193,9 @@ class Learned(nn.Module):
         if self.way == "direct":
             return self.module(kept)
         parts = _projections(self.module)
-        return torch.cat([parts[name](features) for name, features in kept.items()], dim=1)
+        return torch.cat([parts[name](features) for name, features in kept.items() if name in parts], dim=1)
+
+    def auxiliary_loss(self, kept: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
+        """The module's own loss, where it has one and its views are kept."""
+        own = getattr(self.module, "auxiliary_loss", None)
+        return own(kept, labels) if own is not None and self.way == "direct" else None

@@ -34,6 +34,10 @@ _SURROUND = 3.0
 """That surround, in units of the face: more than the window that a clip is cut to."""
 _RR_CRFS = (None, 18.0, 23.0, 40.0)
 _CM = (("from23", 23.0, "23→23"), ("from28", 23.0, "28→23"), ("from23", 40.0, "23→40"))
+STRETCHES = 2
+"""As many stretches of frames are read of a video; more draws than these overlap."""
+_PLACES = (0.5, 0.0, 1.0, 0.25, 0.75)
+"""Where in what was read the draws' stretches lie; further draws begin again."""
 CRF = 23.0
 """The last encode's rate factor where a condition names no other, and that of the matrix."""
 
@@ -135,8 +139,7 @@ def make_pairs(job: PairJob) -> tuple[list[Pair], list[str]]:
 
 
 def _footage(job: PairJob) -> Footage:
-    frames = job.stretch * job.draws
-    found = read_footage(job.person.path, frames=frames, voice=job.person.partner, threads=1)
+    found = read_footage(job.person.path, frames=job.stretch * STRETCHES, voice=job.person.partner, threads=1)
     if max(found.y.shape[1:]) <= _SIDE:
         return found
     return _cropped(found)
@@ -166,12 +169,10 @@ def _cropped(footage: Footage) -> Footage:
 
 
 def _stretch(footage: Footage, job: PairJob, draw: int) -> Footage:
-    """The draw's own frames: draws share no more of them than the video's length demands."""
+    """The draw's own frames; which, does not depend on how many draws there are."""
     held = len(footage.y)
     length = min(job.stretch, held)
-    first = 0 if job.draws == 1 else (held - length) * draw // (job.draws - 1)
-    if job.draws == 1:
-        first = (held - length) // 2
+    first = round((held - length) * _PLACES[draw % len(_PLACES)])
     span = slice(first, first + length)
 
     def heard(sound: Any) -> Any:
@@ -199,13 +200,12 @@ def _write(job: PairJob, condition: Condition, draw: int, pair: tuple[Footage, F
     name = _crf(condition.crf).replace(" ", "")
     control = place.with_name(f"{'plain' if plain else condition.kind}-{draw}-{name}-control.mp4")
     fake = place.with_name(f"{condition.kind}-{draw}-{name}-fake.mp4")
-    facts = []
     for path, footage in ((control, pair[0]), (fake, pair[1])):
         if not (plain and path == control and path.exists()):
             part = path.with_name(f".{os.getpid()}-{path.name}")
             write_footage(footage, part, crf=condition.crf)
             part.replace(path)
-        facts.append(_facts(path))
+    facts = [_facts(path) for path in (control, fake)]
     content = {"control": control.name, "fake": fake.name, "facts": facts, "condition": asdict(condition)}
     part = place.with_name(f".{os.getpid()}-{place.name}")
     part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")

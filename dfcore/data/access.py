@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clips import Clip, ClipHeader, SourceHeader
+from dfcore.data.clips import Clip, ClipHeader, SourceHeader, Speech
 
 __all__ = ["ClipAccess", "MemoryClip", "Planes"]
 
@@ -60,6 +60,10 @@ class ClipAccess(Protocol):
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without sound."""
         ...
 
+    def speech(self) -> Speech | None:
+        """Mouth and sound about the clip's middle, or None where it was prepared without."""
+        ...
+
 
 class MemoryClip:
     """A :class:`ClipAccess` to a clip that is in memory, as inference reads it."""
@@ -106,3 +110,7 @@ class MemoryClip:
     def audio(self) -> NDArray[np.int16] | None:
         """See :class:`ClipAccess`."""
         return self.clip.audio
+
+    def speech(self) -> Speech | None:
+        """See :class:`ClipAccess`."""
+        return self.clip.speech

@@ -14,10 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "Clip", "ClipHeader", "SourceHeader"]
+__all__ = ["BLOCK", "MOUTH_SIDE", "SPEECH_RATE", "Clip", "ClipHeader", "SourceHeader", "Speech"]
 
 BLOCK = 16
 """Side of a macroblock; window origins and sizes are multiples of it."""
+SPEECH_RATE = 25
+"""Points of speech a second."""
+MOUTH_SIDE = 96
+"""Side of a mouth picture."""
 
 
 def _tuples(value: Any) -> Any:
@@ -76,6 +80,7 @@ class ClipHeader:
         boxes: T face boxes, in the coded frame.
         landmarks: T times five points, in the coded frame.
         score: mean detection score.
+        speech_start: time of the first point of the clip's speech in seconds; None without speech.
     """
 
     track: int
@@ -86,6 +91,7 @@ class ClipHeader:
     boxes: tuple[tuple[float, float, float, float], ...]
     landmarks: tuple[tuple[tuple[float, float], ...], ...]
     score: float
+    speech_start: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""
@@ -96,6 +102,23 @@ class ClipHeader:
         """The inverse of :meth:`to_json`; unknown keys are ignored."""
         known = {f.name for f in fields(cls)}
         return cls(**{key: _tuples(value) for key, value in values.items() if key in known})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """One person's mouth and the sound about a clip's middle; see :mod:`dfcore.data.speech`.
+
+    Attributes:
+        mouth: uint8 ``[L, 96, 96]``, upright luma about the mouth, at 25 points a second.
+        present: bool ``[L]``, whether the point has a frame of this person; else it repeats the nearest that has.
+        start: time of point 0 in seconds.
+        audio: int16 ``[640 L]``, 16 kHz mono from ``start`` on, silence beyond the track's ends; None without sound.
+    """
+
+    mouth: NDArray[np.uint8]
+    present: NDArray[np.bool_]
+    start: float
+    audio: NDArray[np.int16] | None = None
 
 
 @dataclass(slots=True)
@@ -111,6 +134,7 @@ class Clip:
             0 for blocks without; or None.
         audio: int16 ``[n]``, 16 kHz mono, exactly the clip's span; or None.
         evidence: by name, float16 ``[T, C, H/16, W/16]``.
+        speech: mouth and sound about the clip's middle, where the plan asks for them.
     """
 
     source: SourceHeader
@@ -122,3 +146,4 @@ class Clip:
     motion: NDArray[np.int16] | None = None
     audio: NDArray[np.int16] | None = None
     evidence: dict[str, NDArray[np.float16]] = field(default_factory=dict)
+    speech: Speech | None = None

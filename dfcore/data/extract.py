@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from dfcore.data.clips import BLOCK, Clip, ClipHeader, SourceHeader
-from dfcore.data.decode import SAMPLE_RATE, DecodedFrame, MediaInfo, decode, decode_audio, probe
+from dfcore.data.decode import DecodedFrame, MediaInfo, decode, decode_audio, probe
 from dfcore.data.faces import MIN_FACE, FaceTrack, build_tracks, clip_window, find_cuts, signature, to_coded
 from dfcore.data.faces.cuts import Signature
 from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.plan import ClipPlan, clip_spans
 from dfcore.data.protocols import Face, FaceDetector
 from dfcore.data.records import VideoRecord
+from dfcore.data.speech import SmallFrame, Sound, SpeechSpan, cut_speech, small_frame, speech_spans
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
@@ -83,13 +84,14 @@ def extract_clips(
     spans = clip_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
         raise MediaError(f"{path}: it holds no frames.")
-    footage = _watch(path, info, plan, spans, detector or find_detector(plan.detector), threads)
+    speech = speech_spans(path, info, spans, plan.speech)
+    footage = _watch(path, info, plan, spans, speech, detector or find_detector(plan.detector), threads)
     cuts = find_cuts(footage.signatures)
     tracks = build_tracks(footage.faces, frame_size=(info.width, info.height), cuts=cuts)
     chosen = _choose(path, footage, tracks, spans, info, plan)
     sound = _sound(path, info, plan, footage)
     source = _source(path, info, record)
-    return [_cut(source, info, footage, sound, pick) for pick in chosen]
+    return [_cut(source, info, footage, sound, pick, speech.get(pick.frames[0])) for pick in chosen]
 
 
 # -- decoding and detection ------------------------------------------------------------------------------------------
@@ -98,12 +100,13 @@ def extract_clips(
 @dataclass(slots=True)
 class _Footage:
     """What one pass over a file leaves: the clips' frames; of the frames looked at, the faces (in coded pixels), and a
-    signature by which cuts between shots are found.
+    signature by which cuts between shots are found; the reduced frames that speech is cut from.
     """
 
     frames: dict[int, DecodedFrame]
     faces: dict[int, list[Face]]
     signatures: dict[int, Signature]
+    small: dict[int, SmallFrame]
 
 
 def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) -> set[int]:
@@ -121,19 +124,29 @@ def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) ->
 
 
 def _watch(
-    path: Path, info: MediaInfo, plan: ClipPlan, spans: Sequence[range], detector: FaceDetector, threads: int
+    path: Path,
+    info: MediaInfo,
+    plan: ClipPlan,
+    spans: Sequence[range],
+    speech: Mapping[int, SpeechSpan],
+    detector: FaceDetector,
+    threads: int,
 ) -> _Footage:
     """Decode once. Detection runs in a second thread meanwhile: both spend their time outside of Python."""
-    looks = frames_to_look_at(spans, plan.detector_stride, info.fps)
+    looks = frames_to_look_at(spans, plan.detector_stride, info.fps).union(*(span.looks for span in speech.values()))
     kept = {frame for span in spans for frame in span}
+    heard = {int(frame) for span in speech.values() for frame in span.frames}
     frames: dict[int, DecodedFrame] = {}
+    small: dict[int, SmallFrame] = {}
     found: dict[int, Future[_Look]] = {}
     waiting: deque[Future[_Look]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
-            for frame in decode(path, looks | kept, side_data=plan.side_data, info=info, threads=threads):
+            for frame in decode(path, looks | kept | heard, side_data=plan.side_data, info=info, threads=threads):
                 if frame.index in kept:
                     frames[frame.index] = frame
+                if frame.index in heard:
+                    small[frame.index] = small_frame(frame)
                 if frame.index in looks:
                     found[frame.index] = helper.submit(_look, frame, detector, info)
                     waiting.append(found[frame.index])
@@ -141,7 +154,7 @@ def _watch(
                         waiting.popleft().result()
             seen = {index: future.result() for index, future in found.items()}
             faces = {index: look[0] for index, look in seen.items()}
-            return _Footage(frames, faces, {index: look[1] for index, look in seen.items()})
+            return _Footage(frames, faces, {index: look[1] for index, look in seen.items()}, small)
         finally:
             helper.shutdown(wait=True, cancel_futures=True)
 
@@ -244,7 +257,14 @@ def _why_none(footage: _Footage, tracks: Sequence[FaceTrack], spans: Sequence[ra
 # -- cutting ---------------------------------------------------------------------------------------------------------
 
 
-def _cut(source: SourceHeader, info: MediaInfo, footage: _Footage, sound: _Sound | None, pick: _Pick) -> Clip:
+def _cut(
+    source: SourceHeader,
+    info: MediaInfo,
+    footage: _Footage,
+    sound: Sound | None,
+    pick: _Pick,
+    span: SpeechSpan | None = None,
+) -> Clip:
     x, y, width, height = pick.window
     frames = [footage.frames[index] for index in pick.frames]
     luma = np.s_[y : y + height, x : x + width]
@@ -252,6 +272,7 @@ def _cut(source: SourceHeader, info: MediaInfo, footage: _Footage, sound: _Sound
     blocks = np.s_[y // BLOCK : (y + height) // BLOCK, x // BLOCK : (x + width) // BLOCK]
     boxes, landmarks = pick.track.at(pick.frames)
     times = tuple(round(frame.time, 6) for frame in frames)
+    speech = None if span is None else cut_speech(span, footage.small, pick.track, info, sound)
     near = (pick.track.frames >= pick.frames[0]) & (pick.track.frames <= pick.frames[-1])
     header = ClipHeader(
         track=pick.person,
@@ -262,6 +283,7 @@ def _cut(source: SourceHeader, info: MediaInfo, footage: _Footage, sound: _Sound
         boxes=tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in np.round(boxes, 2).tolist()),
         landmarks=tuple(tuple((px, py) for px, py in points) for points in np.round(landmarks, 2).tolist()),
         score=round(float((pick.track.scores[near] if near.any() else pick.track.scores).mean()), 4),
+        speech_start=None if speech is None else speech.start,
     )
     qps = [frame.qp for frame in frames if frame.qp is not None]
     motions = [frame.motion for frame in frames if frame.motion is not None]
@@ -274,6 +296,7 @@ def _cut(source: SourceHeader, info: MediaInfo, footage: _Footage, sound: _Sound
         qp=np.stack([qp[blocks] for qp in qps]) if len(qps) == len(frames) else None,
         motion=np.stack([motion[blocks] for motion in motions]) if len(motions) == len(frames) else None,
         audio=None if sound is None else sound.between(times[0], times[-1] + _period(times, info.fps)),
+        speech=speech,
     )
 
 
@@ -284,25 +307,12 @@ def _period(times: Sequence[float], fps: float) -> float:
     return 1 / fps if fps > 0 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """A stretch of the sound track, from the video's second 0."""
-
-    samples: np.ndarray
-
-    def between(self, start: float, stop: float) -> np.ndarray:
-        """The samples of [start, stop) seconds, silence where there are none."""
-        first, last = round(start * SAMPLE_RATE), round(stop * SAMPLE_RATE)
-        held = self.samples[first:last]
-        return np.pad(held, (0, last - first - len(held)))
-
-
-def _sound(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> _Sound | None:
+def _sound(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> Sound | None:
     if not (plan.audio and info.has_audio and footage.frames):
         return None
-    end = footage.frames[max(footage.frames)].time + 1.0  # later sound belongs to no clip
+    end = footage.frames[max(footage.frames)].time + 1.0 + plan.speech  # later sound belongs to no clip
     samples = decode_audio(path, 0.0, end)
-    return None if samples is None else _Sound(samples)
+    return None if samples is None else Sound(samples)
 
 
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:

@@ -23,6 +23,7 @@ class ClipPlan:
         detector_stride: faces are looked for on every so many frames; None chooses by length and frame rate.
         audio: keep each clip's sound.
         side_data: keep the codec's quantisers and motion vectors.
+        speech: seconds of mouth pictures and sound about each clip's middle; 0 for none.
     """
 
     clips: int = 4
@@ -32,12 +33,15 @@ class ClipPlan:
     detector_stride: int | None = None
     audio: bool = True
     side_data: bool = True
+    speech: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("clips", "frames", "people", "detector_stride"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"a clip plan's {name} must be at least 1, not {value}.")
+        if not 0 <= self.speech < 60:
+            raise UsageError(f"a clip plan's speech must be 0 to 60 seconds, not {self.speech}.")
 
     def covers(self, other: ClipPlan) -> bool:
         """Whether a video prepared with this plan holds all that ``other`` asks for."""
@@ -51,6 +55,7 @@ class ClipPlan:
             and self.detector == other.detector
             and self.audio >= other.audio
             and self.side_data >= other.side_data
+            and self.speech >= other.speech
             and not finer
         )
 
@@ -65,6 +70,7 @@ class ClipPlan:
             detector_stride=min(strides) if strides else None,
             audio=self.audio or other.audio,
             side_data=self.side_data or other.side_data,
+            speech=max(self.speech, other.speech),
         )
 
     def to_json(self) -> dict[str, Any]:

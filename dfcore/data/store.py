@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.access import ClipAccess, MemoryClip, Planes
-from dfcore.data.clips import Clip, ClipHeader, SourceHeader
+from dfcore.data.clips import Clip, ClipHeader, SourceHeader, Speech
 from dfcore.data.plan import ClipPlan
 from dfcore.data.store_format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store_index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
@@ -85,7 +85,9 @@ class StoredVideo:
         access = self.access(clip)
         frames = range(len(access.header.frames))
         y, u, v = access.planes(frames)
-        return Clip(self.source, access.header, y, u, v, access.qp(frames), access.motion(frames), access.audio())
+        found = Clip(self.source, access.header, y, u, v, access.qp(frames), access.motion(frames), access.audio())
+        found.speech = access.speech()
+        return found
 
     def evidence_file(self, name: str) -> ArrayFile | None:
         """The open file of an evidence, or None where there is none that belongs to these clips."""
@@ -162,6 +164,16 @@ class StoredClip:
     def audio(self) -> NDArray[np.int16] | None:
         """See :class:`ClipAccess`."""
         return self.video.file.get(f"{self.clip}/audio")
+
+    def speech(self) -> Speech | None:
+        """See :class:`ClipAccess`."""
+        start, file = self.header.speech_start, self.video.file
+        if start is None:
+            return None
+        mouth, present = (file.get(f"{self.clip}/{name}") for name in ("mouth", "mouth_present"))
+        if mouth is None or present is None:
+            raise damaged(file.path, f"clip {self.clip} has no mouth")
+        return Speech(mouth, present.astype(bool), start, file.get(f"{self.clip}/speech_audio"))
 
 
 class ClipStore:

@@ -1,10 +1,10 @@
 """The clip store's files: names, atomic writing, reading, and the messages when they cannot be.
 
 A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for clip i the arrays ``i/y``, ``i/u``,
-``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`). Its
-metadata holds one JSON object, ``dfcore``: ``video`` (format, dfcore version, clip plan, the source file's size and
-time, a stamp of the clips), ``source`` (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each). The same
-clips give the same bytes.
+``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`), and of
+its speech ``i/mouth``, ``i/mouth_present`` (uint8) and ``i/speech_audio``. Its metadata holds one JSON object,
+``dfcore``: ``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips),
+``source`` (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each). The same clips give the same bytes.
 
 Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: ``i/values`` float16 ``[T, C, h, w]`` and
 ``i/mean`` float32 ``[C, h, w]``, with the stamp of the clips that it was computed from.

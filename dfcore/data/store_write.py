@@ -52,6 +52,11 @@ def write_video(
             values = getattr(clip, name)
             if values is not None:
                 arrays[f"{i}/{name}"] = values
+        if clip.speech is not None:
+            arrays[f"{i}/mouth"] = clip.speech.mouth
+            arrays[f"{i}/mouth_present"] = clip.speech.present.astype(np.uint8)
+            if clip.speech.audio is not None:
+                arrays[f"{i}/speech_audio"] = clip.speech.audio
     headers = [clip.header.to_json() for clip in clips]
     about = {
         "format": FORMAT,

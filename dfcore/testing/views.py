@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from dfcore.data.access import MemoryClip
-from dfcore.data.clips import BLOCK, Clip, ClipHeader, SourceHeader
+from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, SourceHeader, Speech
 from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.version import __version__
@@ -25,7 +27,7 @@ def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 2
         frames: T.
         size: side of the window, a multiple of 16.
         fps: frames a second.
-        sound: whether it has a modulated tone of the clip's length.
+        sound: whether it has a modulated tone of the clip's length, and its speech a voice.
     """
     rng = np.random.default_rng(seed)
     canvas = _texture(rng, size + 2 * frames)
@@ -40,14 +42,33 @@ def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 2
     tone = 6000 * np.sin(2 * np.pi * 200 * np.arange(samples) / SAMPLE_RATE) * np.hanning(samples)
     return Clip(
         source=_source(seed, size, fps, frames, sound),
-        header=_header(size, fps, frames),
+        header=replace(_header(size, fps, frames), speech_start=0.0),
         y=y,
         u=u,
         v=v,
         qp=qp,
         motion=motion,
         audio=tone.astype(np.int16) if sound else None,
+        speech=_speech(seed, sound),
     )
+
+
+def _speech(seed: int, sound: bool) -> Speech:
+    """2.4 s of a mouth (a dark ellipse on a texture) that opens as loud as a voice is; the voice begins at 0.2 s."""
+    rng = np.random.default_rng([seed, 7])
+    clock = np.arange(round(2.4 * SAMPLE_RATE)) / SAMPLE_RATE
+    beat, phase = rng.uniform(2.5, 5), rng.uniform(0, 2 * np.pi)
+    envelope = np.clip(np.sin(2 * np.pi * beat * clock + phase) + 0.4 * np.sin(2 * np.pi * 1.1 * clock), 0, 1)
+    pitch = rng.uniform(100, 220)
+    voice = sum(np.sin(2 * np.pi * pitch * k * clock) / k for k in range(1, 12)) * envelope * (clock >= 0.2)
+    opening = envelope[:: SAMPLE_RATE // SPEECH_RATE]
+    rows, columns = np.mgrid[:MOUTH_SIDE, :MOUTH_SIDE] / MOUTH_SIDE - 0.5
+    skin = _texture(rng, MOUTH_SIDE)
+    width = np.hypot(columns / 0.3, rows[None] / (0.02 + 0.2 * opening[:, None, None]))
+    mouth = np.where(width < 1, 30, skin) + rng.normal(0, 2, (len(opening), MOUTH_SIDE, MOUTH_SIDE))
+    pictures = np.clip(mouth, 0, 255).round().astype(np.uint8)
+    audio = (5000 * voice).clip(-32768, 32767).astype(np.int16) if sound else None
+    return Speech(pictures, np.ones(len(opening), bool), 0.0, audio)
 
 
 def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, seed: int = 0) -> dict[str, Tensor]:

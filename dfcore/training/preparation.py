@@ -144,6 +144,7 @@ def _plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
         frames=max([config.data.clip_frames, *(spec.clip_frames for spec in specs)]),
         people=config.data.people,
         detector=config.data.detector,
+        speech=max([0.0, *(spec.speech for spec in specs)]),
     )
 
 

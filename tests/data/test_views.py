@@ -42,6 +42,9 @@ def with_box(clip: Clip, box: Sequence[float]) -> Clip:
     return clip
 
 
+OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "heard")
+
+
 # -- shapes and types --------------------------------------------------------------------------------------------------
 
 
@@ -57,12 +60,16 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "sequence": ((3, 112, 112), torch.uint8),
         "sequence_mask": ((1, 112, 112), torch.float32),
         "motion": ((3, 28, 28), torch.float32),
+        "mouth": ((60, 96, 96), torch.uint8),
+        "mouth_present": ((60,), torch.float32),
+        "log_mel": ((80, 240), torch.float32),
+        "heard": ((60,), torch.float32),
     }
     single = views(make_clip())
     assert {name: (tuple(view.shape), view.dtype) for name, view in single.items()} == want
     several = views(make_clip(), frames=(0, 1, 2))
     assert {name: (tuple(view.shape), view.dtype) for name, view in several.items()} == {
-        name: (shape if name == "face" else (3, *shape), kind) for name, (shape, kind) in want.items()
+        name: (shape if name in OF_SAMPLES else (3, *shape), kind) for name, (shape, kind) in want.items()
     }
 
 
@@ -72,7 +79,7 @@ def test_several_frames_are_those_frames(make_clip: MakeClip) -> None:
     for i in range(3):
         single = views(clip, frames=(i,))
         for name in VIEWS:
-            if name != "face":
+            if name not in OF_SAMPLES:
                 assert torch.equal(several[name][i], single[name])
 
 

@@ -16,11 +16,15 @@ motion          float32 ``[3, 28, 28]``      the codec's motion on the same squa
                                              in the sequence's pixels, and 1 where the codec tells it, else 0
 ==============  ===========================  =======================================================================
 
-This one belongs to the sample as a whole, however many frames it has:
+These belong to the sample as a whole, however many frames it has:
 
 ==============  ===========================  =======================================================================
 face            float32 ``[3, S, S]``        the face's square surround (1.3 times its box) in the middle frame,
                                              antialiased, ImageNet-normalised
+mouth           uint8 ``[60, 96, 96]``       luma about the mouth at 25 points a second, resampled; 0 without speech
+mouth_present   float32 ``[60]``             1 where that is a frame of this person, 0 where it repeats another
+log_mel         float32 ``[80, 240]``        log-mel spectrum of the sound on the same clock, four columns a point
+heard           float32 ``[60]``             1 where there is sound
 ==============  ===========================  =======================================================================
 
 The face's ellipse is the one inscribed in its box. Everything is upright and mirrored together.
@@ -36,7 +40,7 @@ from dfcore.data.access import ClipAccess
 from dfcore.data.augment import Augmentation, Draw, Uniform
 from dfcore.data.lattice import lattice
 from dfcore.data.scene import Scene, upright_size
-from dfcore.data.views import pictures, sequence, tiles
+from dfcore.data.views import pictures, sequence, speech, tiles
 from dfcore.data.views.common import Builder
 from dfcore.data.views.pictures import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
 
@@ -54,8 +58,12 @@ _OF_FRAMES: dict[str, Builder] = {
 }
 _OF_SAMPLES: dict[str, Builder] = {
     "face": pictures.face,
+    "mouth": speech.mouth,
+    "mouth_present": speech.mouth_present,
+    "log_mel": speech.log_mel,
+    "heard": speech.heard,
 }
-VIEWS = (*_OF_SAMPLES, *_OF_FRAMES)
+VIEWS = tuple(dict.fromkeys(("face", *_OF_FRAMES, *_OF_SAMPLES)))
 """Names of the views that every clip has."""
 
 _COLOURED = ("face", "context", "sequence")

@@ -12,10 +12,28 @@ def dfcore_specialist() -> SpecialistSpec:
         name="av",
         title="Audio-visual synchronisation",
         cues=(
-            CueSpec("lip_sync", 18),
-            CueSpec("audio_visual_correlation", 18),
-            CueSpec("speech_patterns", 12),
+            CueSpec(
+                "lip_sync", 18, "learned similarity of mouth and voice at 31 delays: where it lies, how it spreads"
+            ),
+            CueSpec("audio_visual_correlation", 18, "mouth opening and motion against envelope and bands, per delay"),
+            CueSpec("speech_patterns", 12, "voice activity, onsets, 2-8 Hz modulation of voice and of mouth"),
         ),
-        clip_frames=25,
+        module="dfs_av.module:CueModule",
+        views=("mouth", "mouth_present", "log_mel", "heard"),
+        frames=1,
+        clip_frames=8,
+        speech=2.4,
+        # A mirror (the mouth's too), and three that touch the face view alone.
+        augmentations=("hflip", "face_colour", "face_erase", "face_blur"),
+        applicable="dfs_av.applicable:applicable",
+        pseudo_fake="dfs_av.pseudo_fake:PseudoFake",
         summary="lips against voice",
+        references=(
+            "Chung and Zisserman, Out of Time: Automated Lip Sync in the Wild (SyncNet), ACCV Workshops 2016",
+            "Feng et al., Self-Supervised Video Forensics by Audio-Visual Anomaly Detection, CVPR 2023",
+            "Haliassos et al., Lips Don't Lie: A Generalisable and Robust Approach ... (LipForensics), CVPR 2021",
+            "Smeu et al., Circumventing Shortcuts in Audio-Visual Deepfake Detection Datasets (AVH-Align), CVPR 2025",
+            "van den Oord et al., Representation Learning with Contrastive Predictive Coding (InfoNCE), 2018",
+            "Chandrasekaran et al., The Natural Statistics of Audiovisual Speech, PLoS Computational Biology 2009",
+        ),
     )

@@ -1,0 +1,109 @@
+"""Views of a clip's speech: the mouth, the voice, and where there is either."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dfcore.data.augment import Draw
+from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
+from dfcore.data.lattice import Lattice
+from dfcore.data.scene import Scene
+from dfcore.errors import StoreError
+
+__all__ = ["COLUMNS", "FLOOR", "MELS", "POINTS", "heard", "log_mel", "mel_spectrum", "mouth", "mouth_present"]
+
+POINTS = 60
+"""Points of the views: 2.4 seconds. Of longer speech the middle is read."""
+MELS = 80
+COLUMNS = 4
+"""Columns of the log-mel spectrum per point."""
+FLOOR = 1e-6
+"""Least mel power: a spectrum of silence is log(1e-6) throughout."""
+_RATE = 16000
+_FFT, _WINDOW, _HOP = 512, 400, 160
+
+
+def mouth(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The mouth: uint8 ``[60, 96, 96]``; 0 for a clip without speech."""
+    speech = _speech(scene)
+    if speech is None:
+        return torch.zeros(POINTS, MOUTH_SIDE, MOUTH_SIDE, dtype=torch.uint8)
+    pictures = speech.mouth[:, :, ::-1] if scene.flip else speech.mouth
+    return torch.from_numpy(np.array(pictures))
+
+
+def mouth_present(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """Where the mouth picture is a frame of this person: float32 ``[60]``, 1 or 0."""
+    speech = _speech(scene)
+    return torch.zeros(POINTS) if speech is None else torch.from_numpy(speech.present.astype(np.float32))
+
+
+def log_mel(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The sound's log-mel spectrum: float32 ``[80, 240]``; column m is centred at point m / 4."""
+    speech = _speech(scene)
+    samples = np.zeros(POINTS * _RATE // SPEECH_RATE, np.int16)
+    if speech is not None and speech.audio is not None:
+        samples = speech.audio
+    return torch.from_numpy(mel_spectrum(samples))
+
+
+def heard(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """Where there is sound at all: float32 ``[60]``, 0 without a sound track, beyond its ends and where it is exactly 0
+    for the 40 ms about a point.
+    """
+    speech = _speech(scene)
+    if speech is None or speech.audio is None:
+        return torch.zeros(POINTS)
+    half = _RATE // SPEECH_RATE // 2
+    padded = np.pad(speech.audio != 0, (half, half))[: POINTS * 2 * half]
+    return torch.from_numpy(padded.reshape(POINTS, -1).any(axis=1).astype(np.float32))
+
+
+def mel_spectrum(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Natural log of the mel power of 16 kHz sound ``[160 n]``: float32 ``[80, n]``, column m centred at m * 10 ms.
+
+    Hann windows of 25 ms, an FFT of 512, triangles on the mel scale of O'Shaughnessy (2595 log10(1 + f / 700)) from 0
+    to 8 kHz that sum to 1 at every frequency; so the sum of a column's powers is 38400 times the mean square of the
+    windowed signal (half of 512 times the window's energy), whatever its spectrum.
+    """
+    signal = np.pad(samples.astype(np.float32) / 32768, (_WINDOW // 2, _WINDOW // 2))
+    windows = np.lib.stride_tricks.sliding_window_view(signal, _WINDOW)[: len(samples) : _HOP]
+    hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
+    power = np.abs(np.fft.rfft(windows * hann, _FFT, axis=1)) ** 2
+    return np.log(np.maximum(_triangles() @ power.T, FLOOR)).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _triangles() -> NDArray[np.float64]:
+    """``[80, 257]``."""
+    hertz = np.arange(_FFT // 2 + 1) * _RATE / _FFT
+    place = 2595 * np.log10(1 + hertz / 700)
+    step = place[-1] / (MELS + 1)
+    weights = np.clip(1 - np.abs(place / step - np.arange(1, MELS + 1)[:, None]), 0, 1)
+    weights[0, place < step], weights[-1, place > MELS * step] = 1, 1  # the outermost reach to the ends
+    return np.asarray(weights)
+
+
+def _speech(scene: Scene) -> Speech | None:
+    """The middle 60 points of the clip's speech, or None.
+
+    Raises:
+        StoreError: it has fewer.
+    """
+    found = scene.access.speech()
+    if found is None or len(found.mouth) == POINTS:
+        return found
+    extra = len(found.mouth) - POINTS
+    if extra < 0:
+        raise StoreError(
+            f"{scene.access.source.video}: its clips hold {len(found.mouth) / SPEECH_RATE} s of speech; "
+            f"{POINTS / SPEECH_RATE} s are needed. Prepare it again with `dfcore prepare`."
+        )
+    part, step = slice(extra // 2, extra // 2 + POINTS), _RATE // SPEECH_RATE
+    audio = None if found.audio is None else found.audio[part.start * step : part.stop * step]
+    return Speech(found.mouth[part], found.present[part], found.start + part.start / SPEECH_RATE, audio)

@@ -1,0 +1,116 @@
+"""Correlation of the mouth's courses with the sound's, per delay and time segment.
+
+An open mouth is loud: mouth area and the sound's envelope correlate, and the mouth begins to move 0.1 to 0.3 s before
+the voice (Chandrasekaran et al. 2009). The delay of the strongest correlation is the delay between the two.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dfcore.models.cues import CueProjection
+from dfs_av.speech_view import LAGS, STARTS, SpeechView, aligned, cells, grouped, segments
+
+__all__ = ["AudioVisualCorrelationCue", "delayed", "lagged_correlation"]
+
+_SEEN, _SOUND = 4, 6
+_PAIRS = _SEEN * _SOUND
+_FLOOR = 1e-3
+"""Of a course's energy, so that what does not vary correlates with nothing."""
+
+
+def delayed(sound: Tensor) -> tuple[Tensor, Tensor]:
+    """``sound[t + delay]`` for delays -15 to 15: ``[..., 60]`` to ``[..., 31, 60]``, 0 beyond the ends; and where it
+    lies within, ``[31, 60]``.
+    """
+    windows = F.pad(sound, (LAGS, LAGS)).unfold(-1, sound.shape[-1], 1)
+    inside = F.pad(torch.ones(sound.shape[-1], device=sound.device), (LAGS, LAGS)).unfold(-1, sound.shape[-1], 1)
+    return windows, inside
+
+
+def lagged_correlation(seen: Tensor, sound: Tensor, weight: Tensor) -> Tensor:
+    """Normalised correlation at each delay: ``[B, V, n]`` and ``[B, A, n]`` to ``[B, V, A, 31]``, -1..1.
+
+    Delay d compares the mouth at t with the sound at t + d: sound that comes k points late peaks at +k. Each delay
+    takes means and energies over the points where both lie within.
+
+    Args:
+        seen: the mouth's courses.
+        sound: the sound's, ``[B, A, N]`` with the mouth's n points in the middle of its N, or N = n.
+        weight: of the mouth's points, ``[B, n]``.
+    """
+    later, inside = delayed(sound)
+    each = (inside * weight[:, None])[:, None]  # [B, 1, 31, n]
+    total = each.sum(-1) + 1e-6
+    spread = seen[:, :, None] - ((seen[:, :, None] * each).sum(-1) / total)[..., None]  # [B, V, 31, n]
+    other = later - ((later * each).sum(-1) / total)[..., None]  # [B, A, 31, n]
+    shared = torch.einsum("bvdn,badn->bvad", spread * each, other)
+    own = (spread.square() * each).sum(-1)[:, :, None]
+    its = (other.square() * each).sum(-1)[:, None]
+    found: Tensor = shared / ((own + _FLOOR) * (its + _FLOOR)).sqrt()
+    return found
+
+
+class AudioVisualCorrelationCue(nn.Module):
+    """The cue ``audio_visual_correlation``: ``[B, channels, 7, 7]``; rows are time segments, columns groups of delays.
+
+    Args:
+        channels: of the map.
+        invariant: measure delays from the clip's own strongest one.
+    """
+
+    def __init__(self, channels: int, *, invariant: bool = False) -> None:
+        super().__init__()
+        self.invariant = invariant
+        self.projection = CueProjection(4 * _PAIRS + 7, channels, hidden=48)
+
+    def forward(self, speech: SpeechView) -> Tensor:
+        """The cue's part of the map."""
+        with torch.no_grad():
+            features = self.describe(speech)
+        out: Tensor = self.projection(features)
+        return out
+
+    def describe(self, speech: SpeechView) -> Tensor:
+        """The operator alone: ``[B, 103, 49]``.
+
+        Per pair of courses the mean correlation of the cell's delays in its segment, and of the whole clip the mean
+        and the maximum, and the maximum above the mean of all delays; then the clip's delay of the strongest
+        correlation summed over the pairs, how far it stands out, and what share of the segment was weighed.
+        """
+        # What is said while the voice is off counts too: a mouth must be shut in a pause. So only absence weighs 0.
+        weight = speech.present * speech.voice.amax(1, keepdim=True)
+        whole = lagged_correlation(speech.seen, speech.sound, weight).flatten(1, 2)  # [B, P, 31]
+        rows = torch.stack([_segment(speech, weight, start) for start in STARTS], 2)  # [B, P, 7, 31]
+        if self.invariant:
+            place = whole.mean(1).argmax(-1)[:, None].expand(-1, _PAIRS)
+            whole, rows = aligned(whole, place), aligned(rows, place[..., None].expand(-1, -1, len(STARTS)))
+        local, _ = grouped(rows)
+        mean, most = grouped(whole)
+        above = most - whole.mean(-1, keepdim=True)
+        total = whole.mean(1)  # [B, 31]
+        peak, place = total.max(-1)
+        delay = (place - LAGS).float()
+        sharp = torch.softmax(20 * total, -1)
+        steps = torch.arange(-LAGS, LAGS + 1, device=total.device).float()
+        expected = (sharp * steps).sum(-1)
+        clip = torch.stack([delay / LAGS, delay.abs() / LAGS, peak - total.median(-1).values, expected / LAGS], 1)
+        clip = torch.cat([clip, (peak - total[:, LAGS])[:, None]], 1)
+        share = segments(weight).mean(-1)[:, None]
+        parts = [local.flatten(2), cells(columns=torch.cat([mean, most, above], 1)), cells(share, sharp_groups(sharp))]
+        return torch.cat([*parts, cells(clip=clip)], 1)
+
+
+def sharp_groups(share: Tensor) -> Tensor:
+    """A distribution over the delays, summed in the seven columns: ``[B, 31]`` to ``[B, 1, 7]``."""
+    mean, _ = grouped(share)
+    return mean[:, None]
+
+
+def _segment(speech: SpeechView, weight: Tensor, start: int) -> Tensor:
+    """Correlations within one segment of the mouth; the sound's may lie outside of it: ``[B, P, 31]``."""
+    mask = torch.zeros_like(weight)
+    mask[:, start : start + segments(weight).shape[-1]] = 1
+    return lagged_correlation(speech.seen, speech.sound, weight * mask).flatten(1, 2)

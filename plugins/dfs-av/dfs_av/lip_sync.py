@@ -1,0 +1,202 @@
+"""Learned similarity of mouth and voice at 31 delays.
+
+Two light towers (Chung and Zisserman, SyncNet, 2016) put 0.2 s of the mouth (five points) and 0.2 s of the log-mel
+spectrum (19 columns) into one space. Where a mouth resembles the voice of another time more than that of its own, the
+two are apart. As in AVAD (Feng et al., CVPR 2023) the evidence is the distribution over delays and how it goes.
+
+The towers learn it from real footage alone: a mouth must find its own voice among the 31 candidates of the same clip
+(InfoNCE; AVH-Align, Smeu et al., CVPR 2025), so that who speaks cannot help.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dfcore.models.cues import CueProjection
+from dfs_av.speech_view import LAGS, POINTS, SpeechView, aligned, cells, grouped, segments
+
+__all__ = ["EMBEDDING", "LipSyncCue", "SyncTowers", "contrastive_loss", "delay_curve", "similarities"]
+
+EMBEDDING = 64
+DELAYS = 2 * LAGS + 1
+FEATURES = 21
+_FLOOR = 1e-4
+_POOLED = 4.0
+"""How much sharper the clip's distribution is than a single window's: it pools many."""
+
+
+class SyncTowers(nn.Module):
+    """The two towers and the token that stands for sound where there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mouth_in = nn.Conv3d(1, 12, 5, (1, 2, 2), 2)
+        self.mouth = nn.Sequential(
+            nn.GroupNorm(4, 12),
+            nn.GELU(),
+            nn.Conv2d(12, 24, 3, 2, 1),
+            nn.GroupNorm(4, 24),
+            nn.GELU(),
+            nn.Conv2d(24, 32, 3, 2, 1),
+            nn.GroupNorm(4, 32),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(32 * 4 * 4, EMBEDDING),
+        )
+        self.sound = nn.Sequential(
+            nn.Conv1d(80, 64, 7, 1, 3),
+            nn.GroupNorm(4, 64),
+            nn.GELU(),
+            nn.Conv1d(64, 64, 5, 2, 2),
+            nn.GroupNorm(4, 64),
+            nn.GELU(),
+            nn.Conv1d(64, EMBEDDING, 5, 2, 2),
+        )
+        self.no_sound = nn.Parameter(torch.randn(EMBEDDING) / math.sqrt(EMBEDDING))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+
+    def forward(self, mouth: Tensor, mel: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit vectors of each point's mouth and voice.
+
+        Args:
+            mouth: float ``[B, 60, 32, 32]``, normalised.
+            mel: float ``[B, 80, 240]``, natural log.
+            heard: float ``[B, 60]``; where 0 the voice is the token.
+
+        Returns:
+            Two of ``[B, 60, 64]``.
+        """
+        small = self.mouth_in(mouth[:, None])  # [B, 12, 60, 16, 16]
+        seen = self.mouth(small.transpose(1, 2).flatten(0, 1)).unflatten(0, mouth.shape[:2])
+        level = (mel.clamp(min=math.log(1e-4)) - math.log(1e-4)) / 5 - 1
+        voice = self.sound(level).transpose(1, 2)
+        voice = torch.where(heard[..., None] > 0, voice, self.no_sound.expand_as(voice))
+        return F.normalize(seen, dim=-1), F.normalize(voice, dim=-1)
+
+
+def similarities(seen: Tensor, voice: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine of the mouth at t and the voice at t + delay: ``[B, n, E]`` twice to ``[B, n, 31]``; and where t + delay
+    lies within, ``[n, 31]``. Voice that comes k points late is most similar at +k.
+    """
+    count = seen.shape[1]
+    every = F.pad(seen @ voice.mT, (LAGS, LAGS))
+    at = torch.arange(count, device=seen.device)[:, None] + torch.arange(DELAYS, device=seen.device)
+    inside = ((at >= LAGS) & (at < LAGS + count)).to(seen.dtype)
+    return every.gather(2, at.expand(len(seen), -1, -1)), inside
+
+
+def delay_curve(found: Tensor, inside: Tensor, weight: Tensor) -> Tensor:
+    """Mean similarity at each delay over the weighted points: ``[B, n, 31]`` to ``[B, 31]``."""
+    each = inside * weight[..., None]
+    return (found * each).sum(1) / (each.sum(1) + _FLOOR)
+
+
+def contrastive_loss(found: Tensor, inside: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+    """InfoNCE: the voice at delay 0 against the other 30 candidates of the same clip.
+
+    Per window over the points that have all candidates, and for the clip's whole curve; a clip whose weights are 0
+    counts for nothing.
+
+    Args:
+        found: :func:`similarities`.
+        inside: likewise.
+        weight: of the points ``[B, n]``.
+        scale: 1 / temperature.
+    """
+    whole = weight * inside.amin(1)
+    chosen = torch.log_softmax(scale * found, -1)[..., LAGS]
+    own = (whole.sum(1) > 0).to(found.dtype)
+    windows = -(chosen * whole).sum() / whole.sum().clamp(min=1)
+    curve = torch.log_softmax(_POOLED * scale * delay_curve(found, inside, weight), -1)[:, LAGS]
+    return windows - (curve * own).sum() / own.sum().clamp(min=1)
+
+
+class LipSyncCue(nn.Module):
+    """The cue ``lip_sync``: ``[B, channels, 7, 7]``; rows are time segments, columns groups of delays.
+
+    Args:
+        channels: of the map.
+        invariant: measure delays from the clip's own most likely one, so that a constant offset changes nothing.
+    """
+
+    def __init__(self, channels: int, *, invariant: bool = False) -> None:
+        super().__init__()
+        self.invariant = invariant
+        self.towers = SyncTowers()
+        self.projection = CueProjection(FEATURES, channels)
+
+    def forward(self, speech: SpeechView) -> Tensor:
+        """The cue's part of the map."""
+        seen, voice = self.towers(speech.mouth, speech.mel, speech.heard)
+        found, inside = similarities(seen, voice)
+        token = (seen * F.normalize(self.towers.no_sound, dim=0)).sum(-1)
+        out: Tensor = self.projection(self.describe(found, inside, token, speech.weight))
+        return out
+
+    def loss(self, speech: SpeechView) -> Tensor:
+        """:func:`contrastive_loss` of clips known to be in time."""
+        found, inside = similarities(*self.towers(speech.mouth, speech.mel, speech.heard))
+        return contrastive_loss(found, inside, speech.weight, self.scale)
+
+    @property
+    def scale(self) -> Tensor:
+        """1 / temperature of the similarities, 1 to 100."""
+        return self.towers.log_scale.clamp(0, math.log(100)).exp()
+
+    def describe(self, found: Tensor, inside: Tensor, token: Tensor, weight: Tensor) -> Tensor:
+        """The operator alone: ``[B, 21, 49]``.
+
+        Per cell the share of the delay distribution, as it is and from the clip's own delay; per row its entropy, the
+        best and the own similarity, the best above the median (SyncNet's confidence), its delay against the clip's,
+        similarity to the token, weight; per column the clip's curve (mean; maximum above its mean), two sharpnesses
+        of its distribution, the curve from its own delay; per clip its delay (signed, absolute, expected), confidence,
+        the best above the own, the distribution's entropy, and how far the rows' delays scatter.
+        """
+        curve = delay_curve(found, inside, weight)
+        place = curve.argmax(-1)
+        if self.invariant:
+            found = aligned(found, place[:, None].expand(-1, POINTS))
+            curve, place = aligned(curve, place), torch.full_like(place, LAGS)
+        steps = torch.arange(-LAGS, LAGS + 1, device=found.device, dtype=found.dtype)
+        rows = self._row_curves(found, inside, weight)  # [B, 7, 31]
+        share = torch.softmax(2 * self.scale * rows, -1)
+        own = torch.softmax(_POOLED * self.scale * curve, -1)
+        drift = (share * steps).sum(-1) - (own * steps).sum(-1)[:, None]
+        entropy = -(share * (share + 1e-9).log()).sum(-1) / math.log(DELAYS)
+        summary = [
+            entropy,
+            rows.amax(-1),
+            rows[..., LAGS],
+            rows.amax(-1) - rows.median(-1).values,
+            drift / LAGS,
+            segments(token).mean(-1),
+            segments(weight).mean(-1),
+        ]
+        mean, most = grouped(curve)
+        rolled, _ = grouped(aligned(curve, place))
+        single = torch.softmax(self.scale * curve, -1)
+        columns = [mean, most - curve.mean(-1, keepdim=True), *(grouped(part)[0] for part in (own, single)), rolled]
+        expected = (own * steps).sum(-1) / LAGS
+        clip = [
+            (place - LAGS) / LAGS,
+            (place - LAGS).abs() / LAGS,
+            expected,
+            curve.amax(-1) - curve.median(-1).values,
+            curve.amax(-1) - curve[:, LAGS],
+            -(own * (own + 1e-9).log()).sum(-1) / math.log(DELAYS),
+            drift.std(1) / LAGS,
+        ]
+        local = [grouped(part)[0] for part in (share, aligned(share, place[:, None].expand(-1, 7)))]
+        table = cells(torch.stack(summary, 1), torch.stack(columns, 1), torch.stack(clip, 1))
+        return torch.cat([torch.stack(local, 1).flatten(2), table], 1)
+
+    @staticmethod
+    def _row_curves(found: Tensor, inside: Tensor, weight: Tensor) -> Tensor:
+        """The delay curve of each time segment: ``[B, 7, 31]``."""
+        each = segments((inside * weight[..., None]).mT)  # [B, 31, 7, 24]
+        product = segments(found.mT) * each
+        return (product.sum(-1) / (each.sum(-1) + _FLOOR)).mT

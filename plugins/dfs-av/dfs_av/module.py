@@ -1,0 +1,77 @@
+"""The cue module of the specialist ``av``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dfcore.models.cues import required_view
+from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue
+from dfs_av.lip_sync import LipSyncCue
+from dfs_av.speech_patterns import SpeechPatternsCue
+from dfs_av.speech_view import SpeechView, read_speech
+
+__all__ = ["CHANNELS", "CueModule"]
+
+CHANNELS = {"lip_sync": 18, "audio_visual_correlation": 18, "speech_patterns": 12}
+"""The cues in channel order, as announced."""
+_VIEWS = {"mouth": (60, 96, 96), "mouth_present": (60,), "log_mel": (80, 240), "heard": (60,)}
+
+
+class CueModule(nn.Module):
+    """Three cues of 2.4 s of speech: ``[B, 48, 7, 7]``. Computed in float32.
+
+    Args:
+        invariant: measure all delays from the clip's own most likely one. A constant offset, as bad muxing leaves it,
+            then changes next to nothing; nor can a constantly shifted voice be told any more.
+    """
+
+    channels = sum(CHANNELS.values())
+
+    def __init__(self, *, invariant: bool = False) -> None:
+        super().__init__()
+        self.lip_sync = LipSyncCue(CHANNELS["lip_sync"], invariant=invariant)
+        self.audio_visual_correlation = AudioVisualCorrelationCue(
+            CHANNELS["audio_visual_correlation"], invariant=invariant
+        )
+        self.speech_patterns = SpeechPatternsCue(CHANNELS["speech_patterns"])
+
+    def forward(self, views: Mapping[str, Tensor]) -> Tensor:
+        """The cue map, float32 ``[B, 48, 7, 7]``.
+
+        Args:
+            views: ``mouth`` uint8 ``[B, 60, 96, 96]``; ``mouth_present`` float ``[B, 60]``; ``log_mel`` float
+                ``[B, 80, 240]``; ``heard`` float ``[B, 60]``. Others are ignored.
+
+        Raises:
+            KeyError: a view is missing.
+            ModelError: a view has another shape.
+        """
+        with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
+            speech = self._read(views)
+            cues = (self.lip_sync(speech), self.audio_visual_correlation(speech), self.speech_patterns(speech))
+            return torch.cat(cues, 1)
+
+    def auxiliary_loss(self, views: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
+        """What teaches the towers of ``lip_sync``: :func:`dfs_av.lip_sync.contrastive_loss` over the real clips with a
+        voice; None where the batch has none.
+
+        Args:
+            views: as in :meth:`forward`.
+            labels: int64 ``[B]``, 0 for real.
+        """
+        with torch.no_grad():
+            speech = self._read(views)
+            chosen = (labels == 0) & (speech.weight.sum(1) > 0)
+        if not chosen.any():
+            return None
+        parts = {name: getattr(speech, name)[chosen] for name in SpeechView.__dataclass_fields__}
+        return self.lip_sync.loss(SpeechView(**parts))
+
+    @staticmethod
+    def _read(views: Mapping[str, Tensor]) -> SpeechView:
+        mouth, present, mel, heard = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
+        with torch.no_grad():
+            return read_speech(mouth, present.float(), mel.float(), heard.float())

@@ -1,0 +1,168 @@
+"""What the three cues read of a sample: the mouth's and the voice's course on one clock of 25 points a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "GATE",
+    "GROUPS",
+    "LAGS",
+    "POINTS",
+    "SEGMENT",
+    "SIDE",
+    "STARTS",
+    "SpeechView",
+    "aligned",
+    "at_points",
+    "cells",
+    "decibels",
+    "grouped",
+    "mouth_courses",
+    "read_speech",
+    "segments",
+    "sound_courses",
+    "voice_weight",
+]
+
+POINTS = 60
+SIDE = 32
+"""To which mouth pictures are reduced."""
+LAGS = 15
+"""Delays looked at, in points to either side: 0.6 s."""
+SEGMENT, STARTS = 24, tuple(range(0, 37, 6))
+"""Points of a time segment, and where each of the seven rows' segment begins."""
+GROUPS = (5, 5, 4, 3, 4, 5, 5)
+"""How many of the 31 delays, from -15 up, each of the seven columns holds: 0 and its neighbours in the middle."""
+GATE = -45.0
+"""dBFS below which there is no voice."""
+_COLUMNS = 4
+_PARSEVAL = 38400.0
+"""Sum of a mel column's powers over the signal's mean square (see the view ``log_mel``)."""
+_BANDS = ((0, 20), (20, 40), (40, 60), (60, 80))
+"""Mel channels of the four bands: to 0.6, 1.6, 3.8 and 8 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechView:
+    """A batch of speech.
+
+    Attributes:
+        mouth: float ``[B, 60, 32, 32]``, mean 0 and standard deviation 1 over each clip.
+        present: float ``[B, 60]``.
+        mel: float ``[B, 80, 240]``, natural log.
+        heard: float ``[B, 60]``.
+        voice: float ``[B, 60]``, 1 where there is a voice.
+        weight: float ``[B, 60]``, 1 where there is a voice to be seen and heard.
+        seen: float ``[B, V, 60]``, :func:`mouth_courses`.
+        sound: float ``[B, A, 60]``, :func:`sound_courses`.
+    """
+
+    mouth: Tensor
+    present: Tensor
+    mel: Tensor
+    heard: Tensor
+    voice: Tensor
+    weight: Tensor
+    seen: Tensor
+    sound: Tensor
+
+
+def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, heard: Tensor) -> SpeechView:
+    """The four views, with a leading batch axis."""
+    luma = F.avg_pool2d(mouth.float(), mouth.shape[-1] // SIDE)
+    luma = luma - luma.mean((1, 2, 3), keepdim=True)
+    luma = luma / (luma.square().mean((1, 2, 3), keepdim=True).sqrt() + 1.0)
+    voice = voice_weight(mel, heard)
+    return SpeechView(
+        luma, present, mel, heard, voice, voice * present, mouth_courses(luma, present), sound_courses(mel, heard)
+    )
+
+
+def decibels(mel: Tensor) -> Tensor:
+    """Level of each column in dB of full scale: ``[B, 80, 240]`` to ``[B, 240]``. A full-scale sine has -3."""
+    return 10 * torch.log10(mel.exp().sum(1) / _PARSEVAL)
+
+
+def at_points(columns: Tensor) -> Tensor:
+    """Means over the 40 ms about each point: ``[..., 240]`` to ``[..., 60]``."""
+    padded = F.pad(columns.flatten(0, -2)[:, None], (_COLUMNS // 2, _COLUMNS // 2), "replicate")[:, 0]
+    pieces = padded.unfold(-1, _COLUMNS + 1, _COLUMNS)
+    ends = torch.ones(_COLUMNS + 1, device=columns.device)
+    ends[0] = ends[-1] = 0.5
+    return (pieces @ ends / _COLUMNS).view(*columns.shape[:-1], -1)
+
+
+def voice_weight(mel: Tensor, heard: Tensor) -> Tensor:
+    """1 where the level is above -45 dBFS at a point: ``[B, 60]``. What comes before the first such point is silence
+    and weighs 0 too, whatever its length.
+    """
+    level = decibels(mel)
+    return (at_points(level) > GATE).float() * heard
+
+
+def mouth_courses(luma: Tensor, present: Tensor) -> Tensor:
+    """Four courses of the mouth, ``[B, 60, 32, 32]`` to ``[B, 4, 60]``.
+
+    Darkness of the middle (an open mouth is dark inside): the mean of what lies half a standard deviation below the
+    clip's mean. Vertical gradients there (lips apart). Mean absolute change in the middle, and in the chin's part.
+    Absent points are 0.
+    """
+    middle = luma[:, :, 8:26, 6:26]
+    darkness = (-middle - 0.5).clamp(min=0).mean((2, 3))
+    gradients = middle.diff(dim=2).abs().mean((2, 3))
+    change = F.pad(luma.diff(dim=1).abs(), (0, 0, 0, 0, 1, 0))
+    moving = change[:, :, 8:24, 6:26].mean((2, 3))
+    chin = change[:, :, 22:, 6:26].mean((2, 3))
+    return torch.stack([darkness, gradients, moving, chin], 1) * present[:, None]
+
+
+def sound_courses(mel: Tensor, heard: Tensor) -> Tensor:
+    """Six courses of the sound, ``[B, 80, 240]`` to ``[B, 6, 60]``: level, four bands' log power, and onsets (how fast
+    the level rises).
+
+    Levels are floored at -60 dBFS: what lies below is no speech.
+    """
+    level = at_points(decibels(mel).clamp(min=-60)) / 10
+    powers = torch.stack([mel[:, low:high].exp().sum(1) for low, high in _BANDS], 1)
+    bands = at_points((10 * torch.log10(powers / _PARSEVAL)).clamp(min=-60)) / 10
+    onset = F.pad(level.diff(dim=1).clamp(min=0), (1, 0))
+    return torch.cat([level[:, None], bands, onset[:, None]], 1) * heard[:, None]
+
+
+def segments(values: Tensor) -> Tensor:
+    """The seven time segments of ``[..., 60]``: ``[..., 7, 24]``."""
+    return torch.stack([values[..., start : start + SEGMENT] for start in STARTS], -2)
+
+
+def grouped(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and maxima over the seven groups of delays: ``[..., 31]`` to twice ``[..., 7]``."""
+    parts = values.split(GROUPS, -1)
+    return torch.stack([part.mean(-1) for part in parts], -1), torch.stack([part.amax(-1) for part in parts], -1)
+
+
+def aligned(curves: Tensor, place: Tensor) -> Tensor:
+    """Curves over the 31 delays as seen from another delay: ``[..., 31]`` and its position 0..30 ``[...]`` to
+    ``[..., 31]`` with that delay in the middle. What lies beyond the ends is the curve's mean.
+    """
+    at = place[..., None] + torch.arange(-LAGS, LAGS + 1, device=curves.device)
+    inside = (at >= 0) & (at < curves.shape[-1])
+    return torch.where(inside, curves.gather(-1, at.clamp(0, curves.shape[-1] - 1)), curves.mean(-1, keepdim=True))
+
+
+def cells(rows: Tensor | None = None, columns: Tensor | None = None, clip: Tensor | None = None) -> Tensor:
+    """The 49 cells of what is known per row ``[B, K, 7]``, per column ``[B, K, 7]`` or per clip ``[B, K]``, or of
+    several of these: ``[B, sum of K, 49]``.
+    """
+    parts = []
+    if rows is not None:
+        parts.append(rows[..., None].expand(-1, -1, 7, 7))
+    if columns is not None:
+        parts.append(columns[:, :, None].expand(-1, -1, 7, 7))
+    if clip is not None:
+        parts.append(clip[..., None, None].expand(-1, -1, 7, 7))
+    return torch.cat(parts, 1).flatten(2)

@@ -1,0 +1,90 @@
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+import dfs_av
+from dfcore.data.access import MemoryClip
+from dfcore.data.clips import Speech
+from dfcore.errors import ModelError
+from dfcore.plugins import Registry
+from dfcore.testing.contract import SpecialistContract
+from dfcore.testing.views import made_clip, made_views
+from dfs_av.applicable import applicable
+from dfs_av.module import CueModule
+
+
+class TestContract(SpecialistContract):
+    name: ClassVar[str] = "av"
+
+
+def test_the_numbers_of_the_design():
+    spec = Registry().specialist("av")
+    assert [(cue.name, cue.channels) for cue in spec.cues] == [
+        ("lip_sync", 18),
+        ("audio_visual_correlation", 18),
+        ("speech_patterns", 12),
+    ]
+    assert (spec.channels, spec.features, spec.features + 1792, CueModule.channels) == (48, 2352, 4144, 48)
+
+
+def test_the_package_gives_its_cue_module_and_nothing_else():
+    assert dfs_av.CueModule is CueModule
+    with pytest.raises(AttributeError, match="no attribute 'Cue'"):
+        _ = dfs_av.Cue
+
+
+def test_a_view_of_another_shape_is_refused():
+    views = made_views(Registry().specialist("av"), 1)
+    views["mouth"] = views["mouth"][:, :25]
+    with pytest.raises(ModelError, match=r"'mouth' must have the shape \[B, 60, 96, 96\]"):
+        CueModule()(views)
+
+
+def test_silent_clips_are_read_by_their_mouth_alone():
+    views = made_views(Registry().specialist("av"), 2)
+    views["heard"].zero_()
+    views["log_mel"].fill_(np.log(1e-6))
+    torch.manual_seed(0)
+    module = CueModule().train()
+    found = module(views)
+    assert torch.isfinite(found).all()
+    assert not torch.equal(found[0], found[1])
+    found.square().sum().backward()
+    assert module.lip_sync.towers.no_sound.grad.abs().sum() > 0
+    assert module.lip_sync.towers.mouth_in.weight.grad.abs().sum() > 0
+
+
+def test_its_own_loss_is_of_real_clips_with_a_voice():
+    views = made_views(Registry().specialist("av"), 4)
+    torch.manual_seed(0)
+    module = CueModule().train()
+    real = torch.tensor([0, 0, 1, 1])
+    loss = module.auxiliary_loss(views, real)
+    alone = module.auxiliary_loss({name: view[:2] for name, view in views.items()}, real[:2])
+    assert loss.item() == pytest.approx(alone.item(), rel=1e-4)
+    assert 3 < loss.item() < 15
+    assert module.auxiliary_loss(views, torch.ones(4, dtype=torch.int64)) is None
+    silent = {**views, "heard": torch.zeros(4, 60)}
+    assert module.auxiliary_loss(silent, real) is None
+
+
+def test_it_abstains_without_a_mouth_or_a_voice():
+    clip = made_clip(1)
+    assert clip.speech is not None
+    assert applicable(MemoryClip(clip)) is None
+    mouth, audio = clip.speech.mouth, clip.speech.audio
+    assert audio is not None
+    few = np.arange(60) < 30
+    quiet = audio.copy()
+    quiet[20 * 640 :] = 0
+    for speech, reason in (
+        (None, "no moving mouth"),
+        (Speech(mouth, few, 0.0, audio), "1.2 of 2.4 s"),
+        (Speech(mouth, ~few | few, 0.0, None), "no sound"),
+        (Speech(mouth, ~few | few, 0.0, quiet), "1 s are needed"),
+        (Speech(mouth, ~few | few, 0.0, audio // 256), "0.0 s of voice"),
+    ):
+        clip.speech = speech
+        assert reason in (applicable(MemoryClip(clip)) or "")
