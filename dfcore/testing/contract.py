@@ -26,11 +26,12 @@ from torch import Tensor, nn
 
 from dfcore.data.access import MemoryClip
 from dfcore.data.augment import augmentation
+from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
 from dfcore.models.weights import save_final
 from dfcore.plugins import Registry
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
-from dfcore.testing.views import made_clip, made_views
+from dfcore.testing.views import clip_footage, made_clip, made_views
 
 __all__ = ["SpecialistContract"]
 
@@ -86,7 +87,12 @@ class SpecialistContract:
         assert done.stdout.strip() == "[]"
 
     def test_announced_paths_resolve(self) -> None:
-        for path in (self.spec.module, self.spec.applicable, *(e.extractor for e in self.spec.evidence)):
+        for path in (
+            self.spec.module,
+            self.spec.applicable,
+            self.spec.pseudo_fake,
+            *(e.extractor for e in self.spec.evidence),
+        ):
             if path:
                 assert callable(resolve(path))
 
@@ -194,3 +200,29 @@ class SpecialistContract:
         if self.spec.applicable:
             answer = resolve(self.spec.applicable)(MemoryClip(made_clip(1, frames=self.spec.clip_frames)))
             assert answer is None or (isinstance(answer, str) and answer)
+
+    # -- pseudo-fakes ------------------------------------------------------------------------------------------------
+
+    def test_pseudo_fakes_are_pairs_of_one_size_and_follow_their_seed(self) -> None:
+        if not self.spec.pseudo_fake:
+            return
+        maker, given = resolve(self.spec.pseudo_fake)(), clip_footage()
+        kept = given.y.copy()
+        for kind in maker.kinds:
+            try:
+                control, fake = maker(given, kind, np.random.default_rng(1))
+            except MediaError as error:  # a voice cannot be shifted where there is none
+                assert str(error)
+                continue
+            assert control.y.shape == fake.y.shape
+            assert control.u.shape == fake.v.shape == (*fake.y.shape[:1], fake.y.shape[1] // 2, fake.y.shape[2] // 2)
+            assert len(fake.boxes) == len(fake.landmarks) == len(fake.y)
+            assert fake.y.dtype == np.uint8
+            assert (control.audio is None) == (fake.audio is None)
+            assert np.array_equal(fake.y, maker(given, kind, np.random.default_rng(1))[1].y)
+        assert np.array_equal(given.y, kept)
+
+    def test_an_unknown_kind_of_pseudo_fake_is_refused(self) -> None:
+        if self.spec.pseudo_fake:
+            with pytest.raises(UnknownNameError):
+                resolve(self.spec.pseudo_fake)()(clip_footage(), "no such kind", np.random.default_rng(0))

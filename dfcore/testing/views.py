@@ -10,11 +10,12 @@ from torch import Tensor
 
 from dfcore.data.access import MemoryClip
 from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, SourceHeader, Speech
+from dfcore.data.protocols import Footage
 from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.version import __version__
 
-__all__ = ["made_clip", "made_views"]
+__all__ = ["clip_footage", "made_clip", "made_views"]
 
 SAMPLE_RATE = 16000
 
@@ -69,6 +70,16 @@ def _speech(seed: int, sound: bool) -> Speech:
     pictures = np.clip(mouth, 0, 255).round().astype(np.uint8)
     audio = (5000 * voice).clip(-32768, 32767).astype(np.int16) if sound else None
     return Speech(pictures, np.ones(len(opening), bool), 0.0, audio)
+
+
+def clip_footage(seed: int = 0, *, frames: int = 32, size: int = 128) -> Footage:
+    """A made clip as a pseudo-fake gets it: its face, and a second of a modulated tone beyond either end."""
+    clip = made_clip(seed, frames=frames, size=size, sound=False)
+    time = np.arange(round((frames / clip.source.fps + 2) * SAMPLE_RATE)) / SAMPLE_RATE
+    voice = 6000 * np.sin(2 * np.pi * 200 * time) * (1 + np.sin(2 * np.pi * 4 * time)) / 2
+    boxes, points = np.array(clip.header.boxes), np.array(clip.header.landmarks)
+    sound, other = voice.astype(np.int16), voice[::-1].astype(np.int16)
+    return Footage(clip.y, clip.u, clip.v, boxes, points, clip.source.fps, sound, 1.0, other)
 
 
 def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, seed: int = 0) -> dict[str, Tensor]:

@@ -114,7 +114,8 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
         if overwrite:
-            return Opening.OVERWRITE
+            there = self.path.is_dir() and any(self.path.iterdir())
+            return Opening.OVERWRITE if there else Opening.NEW
         finished, started = self.summary.exists(), self.last.exists()
         if not (finished or started):
             return Opening.NEW

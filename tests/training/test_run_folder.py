@@ -42,6 +42,7 @@ def test_an_empty_folder_is_new_whatever_the_flag(tmp_path: Path) -> None:
     assert folder.path == tmp_path / "cm_stage1"
     assert folder.decide(config, resume=False, overwrite=False) is Opening.NEW
     assert folder.decide(config, resume=True, overwrite=False) is Opening.NEW
+    assert folder.decide(config, resume=False, overwrite=True) is Opening.NEW
 
 
 def test_traces_of_a_run_that_saved_nothing_are_cleared(tmp_path: Path) -> None:
