@@ -211,8 +211,7 @@ class SpecialistContract:
         for kind in maker.kinds:
             try:
                 control, fake = maker(given, kind, np.random.default_rng(1))
-            except MediaError as error:  # a voice cannot be shifted where there is none
-                assert str(error)
+            except MediaError:  # a voice cannot be shifted where there is none
                 continue
             assert control.y.shape == fake.y.shape
             assert control.u.shape == fake.v.shape == (*fake.y.shape[:1], fake.y.shape[1] // 2, fake.y.shape[2] // 2)
