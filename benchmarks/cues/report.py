@@ -113,13 +113,14 @@ def picture(results: Mapping[str, Any], path: Path) -> None:
     labels = [f"{row['specialist'].upper()} {row['label']}" for row in rows]
     bars.set_xticks(range(len(rows)), labels, rotation=60, ha="right")
     bars.set(ylim=(0, 1.02), ylabel="AUC, 95 % interval over people")
-    bars.legend(loc="lower right")
+    bars.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(NAMES), frameon=False)
     names = list(matrix)
     values = [[(matrix[a].get(b) or {"value": float("nan")})["value"] for b in names] for a in names]
     grid.imshow(values, vmin=0, vmax=1, cmap="RdBu_r")
     for i, row in enumerate(values):
         for j, value in enumerate(row):
-            grid.text(j, i, "-" if value != value else f"{value:.2f}", ha="center", va="center")
+            colour = "white" if abs(value - 0.5) > 0.35 else "black"
+            grid.text(j, i, "-" if value != value else f"{value:.2f}", ha="center", va="center", color=colour)
     upper = [name.upper() for name in names]
     grid.set_xticks(range(len(names)), [f"{name}'s forgeries" for name in upper], rotation=30, ha="right")
     grid.set_yticks(range(len(names)), [f"{name}'s cue head" for name in upper])
