@@ -83,7 +83,15 @@ def dfcore_stages() -> list[StageSpec]:
 
 @hookimpl
 def dfcore_losses() -> list[ComponentSpec]:
-    return [ComponentSpec("cross_entropy", "dfcore.training.losses:CrossEntropy", "cross-entropy with class weights")]
+    return [
+        ComponentSpec("cross_entropy", "dfcore.training.losses:CrossEntropy", "cross-entropy with class weights"),
+        ComponentSpec(
+            "weighted_cross_entropy",
+            "dfcore.training.losses:CrossEntropy",
+            "the same, where the sampler leaves a share of the class correction to it (stage.balance_power below 1)",
+        ),
+        ComponentSpec("focal", "dfcore.training.losses:Focal", "focal loss; stage.focal_gamma, stage.focal_alpha"),
+    ]
 
 
 @hookimpl

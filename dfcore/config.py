@@ -58,6 +58,10 @@ class StageConfig:
     balance_power: float = 1.0
     """Share p of the class-balance correction that the sampler takes; the loss weights take 1 - p."""
     label_smoothing: float = 0.0
+    focal_gamma: float = 2.0
+    """Of the focal loss: how much less a sample counts that is judged right."""
+    focal_alpha: float | None = None
+    """Of the focal loss: weight of fake, 1 - alpha being that of real; none weighs both alike."""
     auxiliary_weight: float = 0.3
     """Weight of the cue module's own loss, where it has one."""
     start: str = ""

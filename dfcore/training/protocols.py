@@ -17,8 +17,9 @@ class Loss(Protocol):
     """A loss, an ``nn.Module``. Constructed as ``factory(class_weights=Tensor[2] | None, **options)``.
 
     ``class_weights`` (float32, mean 1 over the samples drawn) is the share of the class-balance correction that the
-    sampler does not take; None where the sampler takes all of it. The only option so far is ``label_smoothing``
-    (float in 0..1), passed only when the configuration sets it above 0.
+    sampler does not take; None where the sampler takes all of it. Options are ``label_smoothing`` (float in 0..1),
+    ``focal_gamma`` (float) and ``focal_alpha`` (float or None): each is passed only when the configuration changes it,
+    and refused of a loss whose factory does not name it.
     """
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
 from dfcore.training.lineage import continue_from, describe_start, starting_file
-from dfcore.training.losses import build_loss
+from dfcore.training.losses import build_loss, loss_options
 from dfcore.training.material import data_table, make_data, sound_share
 from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.preparation import Chosen, Prepared, choose_videos, prepare_data, require_both_classes
@@ -86,7 +86,7 @@ def _train(
         machine,
         opening,
         model,
-        build_loss(loss.name, resolve(loss.factory), data.class_weights, config.stage.label_smoothing),
+        build_loss(loss.name, resolve(loss.factory), data.class_weights, loss_options(config.stage)),
         data,
         callbacks=callbacks,
         facts=_facts(machine, spec, lineage),
