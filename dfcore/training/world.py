@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -68,6 +69,9 @@ class World:
     def close(self) -> None:
         """Leave the group."""
         if self.size > 1 and dist.is_initialized():
+            # A wrapped network lies in reference cycles and holds the group. Left to the interpreter's exit, the group's
+            # threads are now and then torn down while they run, and a finished process ends with an abort.
+            gc.collect()
             dist.destroy_process_group()
 
     @property
