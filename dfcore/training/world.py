@@ -69,7 +69,7 @@ class World:
     def close(self) -> None:
         """Leave the group."""
         if self.size > 1 and dist.is_initialized():
-            # A wrapped network lies in reference cycles and holds the group: drop it now, not at the interpreter's exit,
+            # A wrapped network lies in reference cycles and holds the group: drop it now, not at the interpreter's end,
             # where the group's threads may still run (a finished process was once seen to end with an abort).
             gc.collect()
             dist.destroy_process_group()
