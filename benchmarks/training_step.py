@@ -65,8 +65,10 @@ def main() -> None:
     spec = registry().specialist(options.specialist)
     specialist = create(spec.name, backbone=options.backbone, pretrained=False).to(device)
     bare = import_timm().create_model(options.backbone, num_classes=2).to(device)
-    for model in (specialist, bare):
-        model.to(memory_format=torch.channels_last).train()
+    for part in (specialist.backbone, bare):  # as the trainer does: the backbone alone
+        part.to(memory_format=torch.channels_last)
+    specialist.train()
+    bare.train()
     views = made_views(spec, options.batch, image_size=specialist.image_size)
     views = {name: view.to(device) for name, view in views.items()}
     views["face"] = views["face"].contiguous(memory_format=torch.channels_last)

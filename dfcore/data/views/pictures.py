@@ -51,7 +51,7 @@ def _pictures(scene: Scene, square: Square, size: int, colour: Colour | None) ->
     antialiased kernel for uint8 pictures of three interleaved channels, several times as fast as all others.
     """
     small = F.interpolate(packed(scene, square, size), size=(size, size), mode="bilinear", antialias=True)
-    yuv = small.permute(0, 2, 3, 1).flatten(1, 2).float().mT  # [n, 3, size * size]
+    yuv = small.contiguous().float().flatten(2)  # [n, 3, size * size]; planes again, which the product reads faster
     matrix, offset = _normaliser(scene.access.source.colour_matrix, scene.access.source.colour_range, colour)
     rgb = torch.empty(yuv.shape)
     for picture, values in zip(rgb, yuv, strict=True):
