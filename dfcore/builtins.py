@@ -40,6 +40,20 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "https://github.com/ondyari/FaceForensics",
         ),
         DatasetSpec(
+            "celebdf",
+            "Celeb-DF",
+            "dfcore.data.adapters.celebdf:CelebDF",
+            "versions 1 and 2; official test list; validation by identity",
+            "https://github.com/yuezunli/celeb-deepfakeforensics",
+        ),
+        DatasetSpec(
+            "dfdc",
+            "DFDC",
+            "dfcore.data.adapters.dfdc:DFDC",
+            "any of the 50 parts, Kaggle's sample, the preview, the test set",
+            "https://ai.meta.com/datasets/dfdc/",
+        ),
+        DatasetSpec(
             "folder",
             "Folder",
             "dfcore.data.adapters.folder:Folder",

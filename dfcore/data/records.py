@@ -70,7 +70,8 @@ class Scan:
     """What an adapter found under a root.
 
     ``missing`` counts what the full dataset has and this copy has not, by part
-    (``{"manipulated_sequences/FaceSwap/c23": 1000}``); ``notes`` are sentences worth logging.
+    (``{"manipulated_sequences/FaceSwap/c23": 1000}``); ``notes`` are sentences worth logging; ``shared_splits``
+    are the pairs of splits whose people the owners' own lists let overlap (Celeb-DF's test list goes by video).
     """
 
     dataset: str
@@ -78,3 +79,4 @@ class Scan:
     records: tuple[VideoRecord, ...]
     missing: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    shared_splits: tuple[tuple[str, str], ...] = ()

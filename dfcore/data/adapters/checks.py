@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import combinations
 from pathlib import Path
 
 from dfcore.data.adapters.listing import listed
@@ -95,29 +96,42 @@ def _said_by_folders(path: Path, root: Path) -> int | None:
 
 
 def check_leaks(scan: Scan) -> list[Problem]:
-    """Identities, and fakes with their originals, that are in more than one split. Undecided records leak nowhere."""
-    problems = []
+    """Identities, and fakes with their originals, that are in more than one split. Undecided records leak nowhere.
+
+    Fatal, but where the owners' own lists let the two splits share people (``scan.shared_splits``).
+    """
     where: dict[str, dict[str, str]] = defaultdict(dict)
     split_of = {record.id: record.split for record in scan.records}
     for record in scan.records:
         if record.split:
             for identity in record.group:
                 where[identity].setdefault(record.split, record.id)
-    items = tuple(
-        f"{identity}: " + ", ".join(f"{split} ({example})" for split, example in splits.items())
-        for identity, splits in where.items()
-        if len(splits) > 1
-    )
-    if items:
-        problems.append(Problem("leak", True, f"Identities in more than one split: {len(items):,}.", items))
-    items = tuple(
-        f"{r.id} ({r.split}) was made from {r.original} ({split_of[r.original]})"
-        for r in scan.records
-        if r.split and split_of.get(r.original) not in (None, "", r.split)
-    )
-    if items:
-        problems.append(Problem("leak", True, f"Fakes in another split than their original: {len(items):,}.", items))
-    return problems
+    people: dict[bool, list[str]] = {True: [], False: []}
+    for identity, splits in where.items():
+        if len(splits) > 1:
+            line = f"{identity}: " + ", ".join(f"{split} ({example})" for split, example in splits.items())
+            people[_is_fatal(scan, splits)].append(line)
+    fakes: dict[bool, list[str]] = {True: [], False: []}
+    for r in scan.records:
+        other = split_of.get(r.original)
+        if r.split and other not in (None, "", r.split):
+            line = f"{r.id} ({r.split}) was made from {r.original} ({other})"
+            fakes[_is_fatal(scan, (r.split, other or ""))].append(line)
+    return [
+        Problem("leak", fatal, f"{what}{'' if fatal else ', by the official lists'}: {len(items):,}.", tuple(items))
+        for found, what in (
+            (people, "Identities in more than one split"),
+            (fakes, "Fakes in another split than their original"),
+        )
+        for fatal, items in found.items()
+        if items
+    ]
+
+
+def _is_fatal(scan: Scan, splits: Iterable[str]) -> bool:
+    """Whether any two of ``splits`` are not a pair that the owners let share people."""
+    shared = {frozenset(pair) for pair in scan.shared_splits}
+    return any(frozenset(pair) not in shared for pair in combinations(splits, 2))
 
 
 def check_copies(records: Iterable[VideoRecord]) -> list[Problem]:
