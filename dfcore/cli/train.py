@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from dfcore import config
 from dfcore.cli.options import data_options, train_config
 from dfcore.errors import UsageError
+
+if TYPE_CHECKING:
+    from dfcore.specs import StageSpec
 
 
 @click.command("train")
 @click.argument("specialist")
-@click.option("--stage", type=int, default=None, help="Stage: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC; 0 pre-trains.")
+@click.option(
+    "--stage",
+    type=int,
+    default=None,
+    help="Stage: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC; 0 pre-trains.  [default: 1, 2 and 4, one after the other]",
+)
 @data_options
 @click.option("--backbone", default=None, metavar="NAME", help="Any timm model.  [default: efficientnet_b4]")
 @click.option(
@@ -51,7 +62,10 @@ def command(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    """Train a SPECIALIST through one stage of the curriculum.
+    """Train a SPECIALIST through one stage of the curriculum, or without --stage through all of it.
+
+    The whole curriculum takes each stage's dataset from dfcore.toml or the environment (see `dfcore datasets`), leaves
+    finished stages as they are and goes on with an unfinished one.
 
     Clips are prepared on the way where the store lacks them. The run's folder ends with curves.png, metrics.jsonl, the
     best epochs and {name}_stage{N}_final.pt.
@@ -61,15 +75,13 @@ def command(
     dfcore train cm --stage 1 --data /data/FaceForensics++ --set data.compressions=c23
     dfcore train cm --stage 0 --data my_real_videos
     dfcore train cm --stage 1 --from runs/cm_stage0/cm_stage0_final.pt
+    dfcore train cm
     torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
     """
     from dfcore.plugins import registry
 
     spec = registry().specialist(specialist)
-    if stage is None:
-        numbers = ", ".join(f"{number} ({s.title})" for number, s in registry().stages().items())
-        raise UsageError(f"say which stage: --stage N. The curriculum has {numbers}.")
-    stage_spec = registry().stage(stage)
+    stages = _whole_curriculum(data, dataset, start, from_scratch) if stage is None else [registry().stage(stage)]
     if start and from_scratch:
         raise UsageError("--from names weights to start from, --from-scratch takes none: give one of them.")
     if resume and overwrite:
@@ -78,25 +90,51 @@ def command(
         raise UsageError(
             f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
         )
-    config = train_config(
-        specialist,
-        stage_spec,
-        data,
-        dataset,
-        assignments,
-        {
-            "data.store": store,
-            "run.out": out,
-            "model.backbone": backbone,
-            "model.backbone_weights": backbone_weights,
-            "model.pretrained": pretrained,
-            "stage.epochs": epochs,
-            "stage.batch_size": batch_size,
-            "stage.start": "scratch" if from_scratch else start,
-            "run.device": device,
-            "run.seed": seed,
-        },
-    )
-    from dfcore.training.trainer import train
+    options = {
+        "data.store": store,
+        "run.out": out,
+        "model.backbone": backbone,
+        "model.backbone_weights": backbone_weights,
+        "model.pretrained": pretrained,
+        "stage.epochs": epochs,
+        "stage.batch_size": batch_size,
+        "stage.start": "scratch" if from_scratch else start,
+        "run.device": device,
+        "run.seed": seed,
+    }
+    configs = [train_config(specialist, one, data, dataset, assignments, options) for one in stages]
+    if stage is None:
+        from dfcore.training.curriculum import train_curriculum
 
-    train(config, resume=resume, overwrite=overwrite)
+        train_curriculum(configs, overwrite=overwrite)
+    else:
+        from dfcore.training.trainer import train
+
+        train(configs[0], resume=resume, overwrite=overwrite)
+
+
+def _whole_curriculum(data: str | None, dataset: str | None, start: str | None, from_scratch: bool) -> list[StageSpec]:
+    """All stages but pre-training, in order.
+
+    Raises:
+        UsageError: an option is given that only one stage can take.
+    """
+    from dfcore.plugins import registry
+
+    stages = [stage for _, stage in sorted(registry().stages().items()) if not stage.pretraining]
+    options = {"--data": data, "--dataset": dataset, "--from": start, "--from-scratch": from_scratch}
+    for option, value in options.items():
+        if value:
+            numbers = ", ".join(f"{stage.number} ({stage.title})" for stage in stages)
+            raise UsageError(f"{option} is for one stage: say which with --stage N. The curriculum has {numbers}.")
+    unknown = [stage for stage in stages if config.dataset_root(stage.dataset) is None]
+    if unknown:
+        raise UsageError(
+            "without --stage the whole curriculum is trained, and it is not known where the data of these stages is:\n"
+            + "".join(
+                f"  {s.number} ({s.title}): export DFCORE_DATASET_{s.dataset.upper()}=/path/to/it\n" for s in unknown
+            )
+            + "Paths can also stand under [datasets] in dfcore.toml. To train one stage: --stage N --data /path/to/it. "
+            "To try dfcore without data: --stage 1 --data demo (small made videos, for trying only)."
+        )
+    return stages

@@ -72,8 +72,16 @@ def test_stages_lists_the_curriculum_and_pretraining() -> None:
     assert [stage["number"] for stage in json.loads(dfcore("stages", "--json").stdout)] == [0, 1, 2, 4]
 
 
-def test_train_without_a_stage_lists_them() -> None:
-    assert "1 (FaceForensics++), 2 (Celeb-DF), 4 (DFDC)" in dfcore("train", "cm", code=2).stderr
+def test_train_without_a_stage_or_data_says_what_each_stage_needs() -> None:
+    said = dfcore("train", "cm", code=2).stderr
+    for number, title, name in (
+        (1, "FaceForensics++", "FACEFORENSICS"),
+        (2, "Celeb-DF", "CELEBDF"),
+        (4, "DFDC", "DFDC"),
+    ):
+        assert f"{number} ({title}): export DFCORE_DATASET_{name}=" in said
+    assert "0 (" not in said
+    assert "--data demo" in said
 
 
 def test_train_with_an_unknown_stage_lists_them() -> None:

@@ -1,0 +1,54 @@
+"""One specialist through the whole curriculum, stage after stage."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from dfcore.config import TrainConfig
+from dfcore.errors import UsageError
+from dfcore.plugins import registry
+from dfcore.training.execute import RunResult
+from dfcore.training.trainer import train
+
+__all__ = ["train_curriculum"]
+
+
+def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False) -> list[RunResult]:
+    """Train each stage in turn: finished ones are left as they are, an unfinished one is resumed.
+
+    Args:
+        configs: one for each stage, in their order, all with the same specialist and ``run.out``.
+        overwrite: discard the runs that are there and begin again.
+
+    Raises:
+        UsageError: a stage's dataset is not there; said before anything is trained.
+        DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
+    """
+    _require_data(configs)
+    results = []
+    for config in configs:
+        results.append(train(config, resume=not overwrite, overwrite=overwrite))
+        # The next stage's model comes before this one's would be collected by itself.
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return results
+
+
+def _require_data(configs: Sequence[TrainConfig]) -> None:
+    datasets = registry().datasets()
+    gone = [
+        f"  stage {config.stage.number}: {datasets[config.stage.dataset].title} in {config.data.root}"
+        for config in configs
+        if not datasets[config.stage.dataset].generated and not Path(config.data.root).is_dir()
+    ]
+    if gone:
+        raise UsageError(
+            "the whole curriculum needs the data of each stage, and these folders are not there:\n"
+            + "\n".join(gone)
+            + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with --stage N."
+        )
