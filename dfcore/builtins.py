@@ -60,6 +60,12 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "your own videos or photos under real/ and fake/, at any depth",
         ),
         DatasetSpec(
+            "csv",
+            "CSV manifest",
+            "dfcore.data.adapters.manifest:Manifest",
+            "a table of your own: path, label, and split, group, manipulation, original",
+        ),
+        DatasetSpec(
             "footage",
             "Real footage",
             "dfcore.data.adapters.footage:RealFootage",

@@ -53,7 +53,7 @@ def _entry(spec: DatasetSpec) -> dict[str, Any]:
         "generated": spec.generated,
         "root": str(root) if root else None,
         "configured_by": source,
-        "exists": bool(root and root.is_dir()),
+        "exists": bool(root and root.exists()),
     }
 
 

@@ -44,7 +44,7 @@ def _require_data(configs: Sequence[TrainConfig]) -> None:
     gone = [
         f"  stage {config.stage.number}: {datasets[config.stage.dataset].title} in {config.data.root}"
         for config in configs
-        if not datasets[config.stage.dataset].generated and not Path(config.data.root).is_dir()
+        if not datasets[config.stage.dataset].generated and not Path(config.data.root).exists()
     ]
     if gone:
         raise UsageError(

@@ -1,7 +1,7 @@
 """Any folder of real videos, at any depth: what pre-training on pseudo-fakes needs, and nothing more.
 
 Each file is taken for a person of its own. Where one person is in many files, give those files one folder and use the
-``folder`` adapter, or make splits with a manifest.
+``folder`` adapter, or a ``csv`` manifest with a group for each.
 """
 
 from __future__ import annotations
