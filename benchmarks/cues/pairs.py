@@ -182,12 +182,7 @@ def _stretch(footage: Footage, job: PairJob, draw: int) -> Footage:
         return sound[start : start + round((length / footage.fps + 2 * footage.lead) * SAMPLE_RATE)]
 
     return replace(
-        footage,
-        y=footage.y[span],
-        u=footage.u[span],
-        v=footage.v[span],
-        boxes=footage.boxes[span],
-        landmarks=footage.landmarks[span],
+        footage.pick(span),
         audio=heard(footage.audio),
         other_audio=heard(footage.other_audio),
     )

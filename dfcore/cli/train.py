@@ -82,10 +82,8 @@ def command(
 
     spec = registry().specialist(specialist)
     stages = _whole_curriculum(data, dataset, start, from_scratch) if stage is None else [registry().stage(stage)]
-    if start and from_scratch:
-        raise UsageError("--from names weights to start from, --from-scratch takes none: give one of them.")
-    if resume and overwrite:
-        raise UsageError("--resume goes on with a run, --overwrite deletes it: give one of them.")
+    _refuse_both({"--from": start, "--from-scratch": from_scratch}, "names weights to start from, {} takes none")
+    _refuse_both({"--resume": resume, "--overwrite": overwrite}, "goes on with a run, {} deletes it")
     if not spec.trainable:
         raise UsageError(
             f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
@@ -111,6 +109,13 @@ def command(
         from dfcore.training.trainer import train
 
         train(configs[0], resume=resume, overwrite=overwrite)
+
+
+def _refuse_both(options: dict[str, object], words: str) -> None:
+    """Refuse two options that contradict each other; ``words`` follow the first and name the second as ``{}``."""
+    first, second = options
+    if all(options.values()):
+        raise UsageError(f"{first} {words.format(second)}: give one of them.")
 
 
 def _whole_curriculum(data: str | None, dataset: str | None, start: str | None, from_scratch: bool) -> list[StageSpec]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -82,6 +83,17 @@ class Footage:
     audio: NDArray[np.int16] | None = None
     lead: float = 0.0
     other_audio: NDArray[np.int16] | None = None
+
+    def pick(self, frames: slice | Sequence[int] | NDArray[np.intp]) -> Footage:
+        """The footage with those frames, in that order; the sound is left as it is."""
+        return replace(
+            self,
+            y=self.y[frames],
+            u=self.u[frames],
+            v=self.v[frames],
+            boxes=self.boxes[frames],
+            landmarks=self.landmarks[frames],
+        )
 
 
 @runtime_checkable

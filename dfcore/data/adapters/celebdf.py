@@ -25,7 +25,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.adapters.listing import check_root, child, is_video, list_folder, listed, split_name
+from dfcore.data.adapters.listing import (
+    check_root,
+    child,
+    find_base,
+    is_video,
+    list_folder,
+    listed,
+    split_name,
+    without_lost_originals,
+)
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -62,10 +71,12 @@ class CelebDF:
             DatasetError: ``root`` does not exist, holds nothing of the dataset, or its test list contradicts the
                 folders or cannot be understood.
         """
-        base = _find_base(check_root(root, "Celeb-DF"))
-        records, notes = _read(base)
+        base, notes = find_base(check_root(root, "Celeb-DF"), "Celeb-DF", _FOLDERS, _LAYOUT)
+        records, odd = _read(base)
         if not records:
             raise DatasetError(f"{base} has Celeb-DF's folders, but none of its videos in them. {_LAYOUT}")
+        if odd:
+            notes.append(f"Left out, files that are not the dataset's videos: {len(odd):,} ({listed(odd, 3)}).")
         tests = _read_list(base)
         if not tests:
             notes.append("There is no List_of_testing_videos.txt, so that no video is kept for testing.")
@@ -84,6 +95,7 @@ class CelebDF:
 
 
 def _read(base: Path) -> tuple[list[VideoRecord], list[str]]:
+    """The videos, and the files that are none."""
     records: list[VideoRecord] = []
     odd: list[str] = []
     for name, (label, pattern) in _FOLDERS.items():
@@ -101,10 +113,7 @@ def _read(base: Path) -> tuple[list[VideoRecord], list[str]]:
             seen.add(stem)
             # the id does not hold the ``videos`` level: the test list names videos without it
             records.append(_record(f"{name}/{stem}", folder / file, label, match))
-    reals = {record.id for record in records if record.label == REAL}
-    records = [r if r.original in reals else replace(r, original="") for r in records]
-    notes = [f"Left out, files that are not the dataset's videos: {len(odd):,} ({listed(odd, 3)})."] if odd else []
-    return records, notes
+    return without_lost_originals(records), odd
 
 
 def _record(name: str, path: Path, label: int, match: re.Match[str]) -> VideoRecord:
@@ -177,20 +186,3 @@ def _ranked(records: Iterable[VideoRecord], family: str) -> list[str]:
     """The people of a family, in an order that depends on their names alone."""
     names = {person for record in records for person in record.group if person.startswith(family)}
     return sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
-
-
-def _find_base(root: Path) -> Path:
-    if any(child(root, name) for name in _FOLDERS):
-        return root
-    known = {name.lower() for name in _FOLDERS}
-    for folder in (root, *root.parents):
-        if folder.name.lower() in known:
-            raise DatasetError(f"{root} is only a part of Celeb-DF. Point at {folder.parent}.")
-    listing = list_folder(root)
-    below = [root / name for name in listing.folders if any(child(root / name, part) for part in _FOLDERS)]
-    if len(below) == 1:
-        return below[0]
-    if below:
-        raise DatasetError(f"{root} holds several copies of Celeb-DF. Point at one: {listed([str(b) for b in below])}.")
-    there = listed(listing.folders + listing.files, 8) or "nothing"
-    raise DatasetError(f"{root} holds none of Celeb-DF's folders (it holds {there}). {_LAYOUT}")

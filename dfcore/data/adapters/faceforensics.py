@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfcore.data.adapters.faceforensics_names import COMPRESSIONS, PARTS, Name, Part, split_of
-from dfcore.data.adapters.listing import check_root, child, is_video, list_folder, listed, split_name
+from dfcore.data.adapters.listing import check_root, child, find_base, is_video, list_folder, listed, split_name
 from dfcore.data.records import FAKE, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -50,7 +50,7 @@ class FaceForensics:
         Raises:
             DatasetError: ``root`` does not exist, lies inside the dataset, or holds nothing of it.
         """
-        base, notes = _find_base(check_root(root, "FaceForensics++"))
+        base, notes = find_base(check_root(root, "FaceForensics++"), "FaceForensics++", _SIDES, _LAYOUT)
         found = _Found(base)
         for part in PARTS:
             folder = _descend(base, part.folder)
@@ -189,27 +189,3 @@ def _unknown(base: Path) -> list[str]:
         if f"{side}/{name.lower()}" not in known
     ]
     return [f"Folders that the dataset does not have are not read: {listed(names)}."] if names else []
-
-
-def _holds(folder: Path) -> bool:
-    return any(child(folder, side) for side in _SIDES)
-
-
-def _find_base(root: Path) -> tuple[Path, list[str]]:
-    """The folder that holds the two sides: ``root``, or the only such folder right below it."""
-    if _holds(root):
-        return root, []
-    for folder in (root, *root.parents):
-        if folder.name.lower() in _SIDES:
-            raise DatasetError(f"{root} is only a part of FaceForensics++. Point at {folder.parent}.")
-    listing = list_folder(root)
-    below = [root / name for name in listing.folders if _holds(root / name)]
-    if len(below) == 1:
-        return below[0], [f"The dataset was found one level down, in {below[0].name}."]
-    if below:
-        names = listed([str(folder) for folder in below])
-        raise DatasetError(f"{root} holds {len(below)} copies of FaceForensics++. Point at one: {names}.")
-    there = listed(listing.folders + listing.files, 8) or "nothing"
-    raise DatasetError(
-        f"{root} holds neither original_sequences nor manipulated_sequences (it holds {there}). {_LAYOUT}"
-    )

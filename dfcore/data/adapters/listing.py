@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError
 
 __all__ = [
@@ -14,11 +16,13 @@ __all__ = [
     "Listing",
     "check_root",
     "child",
+    "find_base",
     "is_photo",
     "is_video",
     "list_folder",
     "listed",
     "split_name",
+    "without_lost_originals",
 ]
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
@@ -73,6 +77,41 @@ def check_root(root: Path, title: str) -> Path:
     if not root.is_dir():
         raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds {title}.")
     return root
+
+
+def find_base(root: Path, title: str, folders: Collection[str], layout: str) -> tuple[Path, list[str]]:
+    """The folder that holds a dataset's top ``folders`` (any of them, in any case of letters), and what is worth noting.
+
+    That is ``root``, or the only such folder right below it.
+
+    Raises:
+        DatasetError: there is none or more than one, or ``root`` is a part of the dataset.
+    """
+
+    def holds(folder: Path) -> bool:
+        return any(child(folder, name) for name in folders)
+
+    if holds(root):
+        return root, []
+    for folder in (root, *root.parents):
+        if folder.name.lower() in {name.lower() for name in folders}:
+            raise DatasetError(f"{root} is only a part of {title}. Point at {folder.parent}.")
+    listing = list_folder(root)
+    below = [root / name for name in listing.folders if holds(root / name)]
+    if len(below) == 1:
+        return below[0], [f"The dataset was found one level down, in {below[0].name}."]
+    if below:
+        names = listed([str(folder) for folder in below])
+        raise DatasetError(f"{root} holds {len(below)} copies of {title}. Point at one: {names}.")
+    there = listed(listing.folders + listing.files, 8) or "nothing"
+    raise DatasetError(f"{root} holds none of {', '.join(folders)} (it holds {there}). {layout}")
+
+
+def without_lost_originals(records: Iterable[VideoRecord]) -> list[VideoRecord]:
+    """The records; ``original`` is "" where no record has that id. Their groups still keep them together."""
+    records = list(records)
+    ids = {record.id for record in records}
+    return [record if record.original in ids else replace(record, original="") for record in records]
 
 
 def split_name(name: str) -> tuple[str, str]:

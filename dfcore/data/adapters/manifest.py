@@ -21,11 +21,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
-from dfcore.data.adapters.listing import listed, split_name
+from dfcore.data.adapters.listing import listed, split_name, without_lost_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -69,7 +68,7 @@ class Manifest:
         if unknown:
             notes.append(f"Columns that are not read: {listed(unknown)}.")
         missing = {file.name: len(absent)} if absent else {}
-        return Scan("csv", file.parent, tuple(_checked_originals(records)), missing, tuple(notes))
+        return Scan("csv", file.parent, tuple(without_lost_originals(records)), missing, tuple(notes))
 
 
 def _find(root: Path) -> Path:
@@ -117,9 +116,3 @@ def _record(file: Path, line: int, row: Mapping[str, str]) -> VideoRecord:
 
 def _id(path: str) -> str:
     return split_name(Path(path).as_posix())[0] if path else ""
-
-
-def _checked_originals(records: Sequence[VideoRecord]) -> list[VideoRecord]:
-    """The link to an original that is not there would lead nowhere; the group keeps what it said."""
-    ids = {record.id for record in records}
-    return [record if record.original in ids else replace(record, original="") for record in records]

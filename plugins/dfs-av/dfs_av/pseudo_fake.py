@@ -80,12 +80,7 @@ def _cut(footage: Footage, audio: NDArray[np.int16], first: int, last: int) -> F
     begin = round(first / footage.fps * _RATE)
     end = begin + round(((last - first) / footage.fps + 2 * footage.lead) * _RATE)
     return replace(
-        footage,
-        y=footage.y[kept],
-        u=footage.u[kept],
-        v=footage.v[kept],
-        boxes=footage.boxes[kept],
-        landmarks=footage.landmarks[kept],
+        footage.pick(kept),
         audio=audio[begin:end],
         other_audio=None if footage.other_audio is None else footage.other_audio[begin:end],
     )

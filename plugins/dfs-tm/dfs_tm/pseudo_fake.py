@@ -93,15 +93,7 @@ def _cut(footage: Footage, frames: NDArray[np.intp]) -> Footage:
     audio = footage.audio
     if audio is not None:
         audio = audio[: round((len(frames) / footage.fps + 2 * footage.lead) * _RATE)]
-    return replace(
-        footage,
-        y=footage.y[frames],
-        u=footage.u[frames],
-        v=footage.v[frames],
-        boxes=footage.boxes[frames],
-        landmarks=footage.landmarks[frames],
-        audio=audio,
-    )
+    return replace(footage.pick(frames), audio=audio)
 
 
 def _flicker(footage: Footage, rng: np.random.Generator) -> Pair:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 
@@ -14,7 +14,7 @@ METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter"
 SCENES = ("exit_phone_room", "kitchen_pan", "talking_against_wall", "walk_down_hall_angry", "podium_speech_happy")
 
 
-def touch(root: Path, names: Iterable[str]) -> Path:
+def touch(root: Path, *names: str) -> Path:
     """Empty files."""
     for name in names:
         path = root / name
@@ -34,11 +34,11 @@ def official_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     actors = [f"{actor:02d}" for actor in range(1, 29)]
     reals = [f"{actor}__{scene}_{take}" for take in "abc" for scene in SCENES for actor in actors][:363]
     swaps = [f"{a}_{b}__{scene}__AB12CD3{n}" for n, scene in enumerate(SCENES * 2) for a, b in permutations(actors, 2)]
-    touch(root / "original_sequences/youtube/c23/videos", (f"{video}.mp4" for pair in pairs for video in pair))
-    touch(root / "original_sequences/actors/c23/videos", (f"{name}.mp4" for name in reals))
+    touch(root / "original_sequences/youtube/c23/videos", *(f"{video}.mp4" for pair in pairs for video in pair))
+    touch(root / "original_sequences/actors/c23/videos", *(f"{name}.mp4" for name in reals))
     for method in METHODS:
-        touch(root / "manipulated_sequences" / method / "c23/videos", (f"{a}_{b}.mp4" for a, b in both))
-    touch(root / "manipulated_sequences/DeepFakeDetection/c23/videos", (f"{name}.mp4" for name in swaps[:3068]))
+        touch(root / "manipulated_sequences" / method / "c23/videos", *(f"{a}_{b}.mp4" for a, b in both))
+    touch(root / "manipulated_sequences/DeepFakeDetection/c23/videos", *(f"{name}.mp4" for name in swaps[:3068]))
     return root
 
 

@@ -24,7 +24,7 @@ def write_part(folder: Path, videos: Mapping[str, str], absent: tuple[str, ...] 
         else {"label": "REAL", "split": "train"}
         for name, source in videos.items()
     }
-    touch(folder, (name for name in entries if name not in absent))
+    touch(folder, *(name for name in entries if name not in absent))
     (folder / "metadata.json").write_text(json.dumps(entries))
 
 
@@ -101,7 +101,7 @@ def test_a_fake_whose_original_is_held_out_trains_nothing(tmp_path: Path) -> Non
 
 def test_what_is_absent_and_what_is_unlisted(tmp_path: Path) -> None:
     write_part(tmp_path / "dfdc_train_part_3", {"a": "", "b": "a", "c": "gone"}, absent=("b.mp4",))
-    touch(tmp_path, ["dfdc_train_part_3/extra.mp4"])
+    touch(tmp_path, "dfdc_train_part_3/extra.mp4")
     scan = DFDC().scan(tmp_path)
     assert scan.missing == {"dfdc_train_part_3": 1}
     assert "extra.mp4" in " ".join(scan.notes)
@@ -110,7 +110,7 @@ def test_what_is_absent_and_what_is_unlisted(tmp_path: Path) -> None:
 
 def test_kaggles_sample(tmp_path: Path) -> None:
     write_part(tmp_path / "train_sample_videos", {"a": "", "b": "a"})
-    touch(tmp_path, ["test_videos/x.mp4", "sample_submission.csv"])
+    touch(tmp_path, "test_videos/x.mp4", "sample_submission.csv")
     assert [r.id for r in DFDC().scan(tmp_path).records] == ["train_sample_videos/a", "train_sample_videos/b"]
 
 
@@ -120,7 +120,7 @@ def test_the_preview(tmp_path: Path) -> None:
         "method_A/1/b.mp4": {"set": "test", "label": "fake"},
         "method_B/1/c.mp4": {"set": "train", "label": "fake"},
     }
-    touch(tmp_path, ["original_videos/1/a.mp4", "method_A/1/b.mp4"])
+    touch(tmp_path, "original_videos/1/a.mp4", "method_A/1/b.mp4")
     (tmp_path / "dataset.json").write_text(json.dumps(entries))
     scan = DFDC().scan(tmp_path)
     assert {r.id: (r.label, r.split) for r in scan.records} == {
@@ -131,7 +131,7 @@ def test_the_preview(tmp_path: Path) -> None:
 
 
 def test_the_test_set(tmp_path: Path) -> None:
-    touch(tmp_path, ["videos/a.mp4", "videos/b.mp4", "videos/c.mp4"])
+    touch(tmp_path, "videos/a.mp4", "videos/b.mp4", "videos/c.mp4")
     (tmp_path / "labels.csv").write_text("filename,label\na.mp4,1\nb.mp4,0\nlost.mp4,0\n")
     scan = DFDC().scan(tmp_path)
     assert {r.path.stem: (r.label, r.split) for r in scan.records} == {"a": (FAKE, "test"), "b": (REAL, "test")}
@@ -151,7 +151,7 @@ def test_the_test_set(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_list(tmp_path: Path, content: str) -> None:
-    (touch(tmp_path, ["a.mp4"]) / "metadata.json").write_text(content)
+    (touch(tmp_path, "a.mp4") / "metadata.json").write_text(content)
     with pytest.raises(DatasetError, match=r"metadata\.json"):
         DFDC().scan(tmp_path)
 
@@ -160,7 +160,7 @@ def test_a_broken_list(tmp_path: Path, content: str) -> None:
     "content", ["name,what\na.mp4,1\n", "filename,label\na.mp4,2\n", "filename,label\n../a.mp4,1\n"]
 )
 def test_a_broken_table(tmp_path: Path, content: str) -> None:
-    (touch(tmp_path, ["a.mp4"]) / "labels.csv").write_text(content)
+    (touch(tmp_path, "a.mp4") / "labels.csv").write_text(content)
     with pytest.raises(DatasetError, match=r"labels\.csv"):
         DFDC().scan(tmp_path)
 
@@ -169,4 +169,4 @@ def test_wrong_roots(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
         DFDC().scan(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="no DFDC video"):
-        DFDC().scan(touch(tmp_path, ["a.mp4"]))
+        DFDC().scan(touch(tmp_path, "a.mp4"))

@@ -12,16 +12,11 @@ from dfcore.data.protocols import Dataset
 from dfcore.data.records import FAKE, REAL, Scan
 from dfcore.errors import DatasetError
 
+from .conftest import touch
+
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 YOUTUBE = "original_sequences/youtube/c23/videos"
 DFD = "manipulated_sequences/DeepFakeDetection/c23/videos"
-
-
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
 
 
 def scan(root: Path) -> Scan:
@@ -227,7 +222,7 @@ class TestRoot:
             scan(touch(tmp_path, "x.zip") / "x.zip")
 
     def test_something_else(self, tmp_path: Path) -> None:
-        with pytest.raises(DatasetError, match=r"neither.*it holds Celeb-real.*official layout"):
+        with pytest.raises(DatasetError, match=r"none of.*it holds Celeb-real.*official layout"):
             scan(touch(tmp_path, "Celeb-real/id0_0000.mp4"))
 
     def test_no_video(self, tmp_path: Path) -> None:

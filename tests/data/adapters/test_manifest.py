@@ -24,7 +24,7 @@ FILES = ("a.mp4", "b.mp4", "c.mp4", "sub/d.mp4")
 
 def scan(root: Path, table: str, files: tuple[str, ...] = FILES, name: str = "manifest.csv") -> Scan:
     root.mkdir(parents=True, exist_ok=True)
-    touch(root, files)
+    touch(root, *files)
     (root / name).write_text(table)
     return Manifest().scan(root / name)
 
@@ -73,7 +73,7 @@ def test_absent_files_and_unknown_columns_are_said(tmp_path: Path) -> None:
 
 
 def test_paths_elsewhere(tmp_path: Path) -> None:
-    other = touch(tmp_path / "other", ["x.mp4"]) / "x.mp4"
+    other = touch(tmp_path / "other", "x.mp4") / "x.mp4"
     found = scan(tmp_path / "here", f"path,label\n{other},real\n", ())
     assert found.records[0].path == other
 
