@@ -80,7 +80,7 @@ def check_root(root: Path, title: str) -> Path:
 
 
 def find_base(root: Path, title: str, folders: Collection[str], layout: str) -> tuple[Path, list[str]]:
-    """The folder that holds a dataset's top ``folders`` (any of them, in any case of letters), and what is worth noting.
+    """The folder that holds a dataset's top ``folders`` (any of them, in any case), and what is worth noting.
 
     That is ``root``, or the only such folder right below it.
 
