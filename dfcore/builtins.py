@@ -97,7 +97,17 @@ def dfcore_stages() -> list[StageSpec]:
         ),
         StageSpec(1, "FaceForensics++", "faceforensics", 1e-4, 6, "cross_entropy"),
         StageSpec(2, "Celeb-DF", "celebdf", 5e-5, 5, "focal", after=1),
-        StageSpec(4, "DFDC", "dfdc", 1e-5, 2, "weighted_cross_entropy", after=2, summary="2 epochs per chunk"),
+        StageSpec(
+            4,
+            "DFDC",
+            "dfdc",
+            1e-5,
+            2,
+            "weighted_cross_entropy",
+            after=2,
+            summary="2 epochs per chunk",
+            chunks=(9, 8, 3, 5, 7, 2, 6, 4, 1, 0),
+        ),
     ]
 
 

@@ -45,6 +45,10 @@ class StageConfig:
     dataset: str = "faceforensics"
     lr: float = 1e-4
     epochs: int = 6
+    """Over the whole dataset, or over each of its chunks."""
+    chunks: tuple[str, ...] = ()
+    """The dataset's chunks in the order in which they are trained on; () takes it whole, ``present`` those of the
+    stage's order that are there."""
     loss: str = "cross_entropy"
     weight_decay: float = 1e-2
     warmup: float = 0.05
@@ -81,7 +85,7 @@ class DataConfig:
     manipulations: tuple[str, ...] = ()
     """Only these methods (originals are always read); () means all that is there."""
     limit: int = 0
-    """At most so many videos per split and class; 0 means all."""
+    """At most so many videos per split, class and chunk; 0 means all."""
     people: int = 1
     """Face tracks per video, most prominent first."""
     clips_per_video: int = 4
@@ -91,6 +95,11 @@ class DataConfig:
     """Training samples drawn per video and epoch."""
     eval_samples: int = 8
     """Samples read per video in evaluation, spread over its clips, always the same."""
+    chunk_map: tuple[str, ...] = ()
+    """Which parts make which chunk (``0=0-4,1=5+7+extra_videos``); () means the dataset's own: chunk k of DFDC is parts
+    5k to 5k + 4, or a folder named as a chunk."""
+    keep_chunks: int = 0
+    """Chunks whose prepared clips stay in the store, the one in training included; 0 keeps all."""
     val_share: float = 0.1
     """Share of the identities held out of train where there is no validation list."""
     pseudo_fakes: float = 0.0

@@ -141,6 +141,7 @@ class DatasetSpec:
 class StageSpec:
     """One stage of the curriculum.
 
+    ``chunks`` is the order in which the parts of a large dataset are taken, ``epochs`` each; () takes it whole.
     ``pretraining`` marks one that trains on real footage alone, against the specialist's own pseudo-fakes, and that the
     curriculum does without.
     """
@@ -154,6 +155,7 @@ class StageSpec:
     after: int | None = None
     summary: str = ""
     pretraining: bool = False
+    chunks: tuple[int, ...] = ()
 
 
 def resolve(path: str, owner: str = "") -> Any:

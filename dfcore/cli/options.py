@@ -117,5 +117,6 @@ def _stage_values(stage: StageSpec) -> dict[str, Any]:
         "stage.lr": stage.lr,
         "stage.epochs": stage.epochs,
         "stage.loss": stage.loss,
+        "stage.chunks": [str(chunk) for chunk in stage.chunks],
         **({"data.pseudo_fakes": 2.0, "data.pseudo_only": True} if stage.pretraining else {}),
     }

@@ -40,6 +40,16 @@ if TYPE_CHECKING:
     "--from", "start", default=None, metavar="FILE", help="Weights to start from.  [default: the stage before]"
 )
 @click.option("--from-scratch", is_flag=True, help="Start without the stage before.")
+@click.option(
+    "--chunks", default=None, metavar="9,8,...|present", help="Stage 4: DFDC's chunks, in order.  [default: all ten]"
+)
+@click.option(
+    "--keep-chunks",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Prepared chunks that stay on disk, the one in training included.  [default: all]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that is there.")
 @click.option("--overwrite", is_flag=True, help="Start again, deleting the run that is there.")
 def command(
@@ -59,6 +69,8 @@ def command(
     seed: int | None,
     start: str | None,
     from_scratch: bool,
+    chunks: str | None,
+    keep_chunks: int | None,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -76,6 +88,7 @@ def command(
     dfcore train cm --stage 0 --data my_real_videos
     dfcore train cm --stage 1 --from runs/cm_stage0/cm_stage0_final.pt
     dfcore train cm
+    dfcore train cm --stage 4 --data /data/dfdc --keep-chunks 1
     torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
     """
     from dfcore.plugins import registry
@@ -97,10 +110,17 @@ def command(
         "stage.epochs": epochs,
         "stage.batch_size": batch_size,
         "stage.start": "scratch" if from_scratch else start,
+        "stage.chunks": chunks,
+        "data.keep_chunks": keep_chunks,
         "run.device": device,
         "run.seed": seed,
     }
-    configs = [train_config(specialist, one, data, dataset, assignments, options) for one in stages]
+    if chunks and not any(one.chunks for one in stages):
+        raise UsageError(f"--chunks is for stage 4: stage {stages[0].number} is taken whole.")
+    whole = {**options, "stage.chunks": None}
+    configs = [
+        train_config(specialist, one, data, dataset, assignments, options if one.chunks else whole) for one in stages
+    ]
     if stage is None:
         from dfcore.training.curriculum import train_curriculum
 

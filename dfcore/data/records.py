@@ -49,6 +49,8 @@ class VideoRecord:
             different splits.
         compression: the dataset's own name of the quality (``c23``), or "".
         original: id of the record that this one was made from, or "".
+        part: the folder of a dataset given out in parts that the file came in, below the root; or "".
+        chunk: what is prepared and trained on together (:mod:`dfcore.data.chunks`); None where all is.
         mask: the manipulation mask's video, where the dataset has one.
         forgery: how the video is made of the file at ``path``; None when it is that file.
     """
@@ -63,6 +65,8 @@ class VideoRecord:
     original: str = ""
     mask: Path | None = None
     forgery: Forgery | None = None
+    part: str = ""
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

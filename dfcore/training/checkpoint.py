@@ -60,7 +60,8 @@ def _conditions(run: Run) -> dict[str, Any]:
     return {
         "processes": run.world.size,
         "precision": run.precision.name,
-        "videos, labels or splits": run.data.fingerprint,
+        "videos, labels or splits": run.course.fingerprint,
+        "prepared videos": run.data.fingerprint if run.batch else "",  # between two epochs the next ones count
     }
 
 
@@ -74,6 +75,8 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     Raises:
         RunExistsError: the run was started under other conditions; the message names them.
     """
+    run.epoch, run.batch = state["epoch"], state["batch"]
+    run.enter()
     now = _conditions(run)
     changed = [f"{key} (was {state['conditions'].get(key)}, is {now[key]})" for key in now]
     changed = [text for key, text in zip(now, changed, strict=True) if state["conditions"].get(key) != now[key]]
@@ -85,7 +88,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.model.load_state_dict(state["model"])
     run.optimiser.load_state_dict(state["optimiser"])
     run.scaler.load_state_dict(state["scaler"])
-    run.epoch, run.batch, run.step = state["epoch"], state["batch"], state["step"]
+    run.step = state["step"]
     run.lr, run.stop, run.history = state["lr"], state["stop"], list(state["history"])
     run.totals.sums.copy_(state["totals"][run.world.rank])
     for callback in run.callbacks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from dfcore.training.loop import fit
 from dfcore.training.precision import Precision
 from dfcore.training.protocols import Callback
 from dfcore.training.ranking import best_epochs
-from dfcore.training.run import Plan, Run, Totals, TrainingData
+from dfcore.training.run import Course, Plan, Run, Totals, TrainingData
 from dfcore.training.run_folder import Opening, RunFolder, read_json, write_json
 from dfcore.training.schedule import make_optimiser
 from dfcore.training.signals import StopSignals
@@ -65,8 +65,8 @@ def execute(
     machine: Machine,
     opening: Opening,
     model: nn.Module,
-    loss: nn.Module,
-    data: TrainingData,
+    make_loss: Callable[[TrainingData], nn.Module],
+    course: Course,
     *,
     callbacks: Iterable[Callback] = (),
     facts: Mapping[str, Any] | None = None,
@@ -78,8 +78,8 @@ def execute(
         machine: device, precision, processes, log.
         opening: what :meth:`RunFolder.decide` decided.
         model: takes views, returns a :class:`dfcore.models.protocols.SpecialistOutput`.
-        loss: see :class:`dfcore.training.protocols.Loss`.
-        data: see :class:`TrainingData`.
+        make_loss: makes a :class:`dfcore.training.protocols.Loss` for the data of an epoch.
+        course: see :class:`Course`.
         callbacks: called in this order.
         facts: written to ``config.json`` beside the configuration, and into every file of weights.
 
@@ -87,10 +87,10 @@ def execute(
         DatasetError: there is nothing to train on.
         RunError, CheckpointError: the run cannot go on, or was interrupted; what was done is saved.
     """
-    if not len(data.sampler):
+    if not all(course.samples):
         raise DatasetError("there is nothing to train on: no training video could be used.")
-    written = {"config": config.to_json(), **(facts or {}), "data": data.counts}
-    run = assemble(config, machine, model, loss, data, list(callbacks), written)
+    written = {"config": config.to_json(), **(facts or {}), "data": course.counts}
+    run = assemble(config, machine, model, make_loss, course, list(callbacks), written)
     if opening is Opening.RESUME:
         restore(run, machine.world.on_main(lambda: read_last(run.folder.last)))
     machine.world.on_main(lambda: run.folder.open(opening, written))
@@ -121,8 +121,8 @@ def assemble(
     config: TrainConfig,
     machine: Machine,
     model: nn.Module,
-    loss: nn.Module,
-    data: TrainingData,
+    make_loss: Callable[[TrainingData], nn.Module],
+    course: Course,
     callbacks: list[Callback],
     facts: Mapping[str, Any],
 ) -> Run:
@@ -140,11 +140,11 @@ def assemble(
         log=machine.log,
         model=model,
         network=world.wrap(model, device),
-        loss=loss.to(device),
+        make_loss=make_loss,
         optimiser=make_optimiser(model, lr=stage.lr, weight_decay=stage.weight_decay, device=device),
         scaler=machine.precision.scaler(),
-        data=data,
-        plan=Plan(len(data.sampler), stage.batch_size, stage.accumulate, stage.epochs),
+        course=course,
+        plan=Plan(course.samples, stage.batch_size, stage.accumulate),
         totals=Totals(device),
         callbacks=callbacks,
         meta={"stage": stage.number, **facts},
@@ -177,8 +177,7 @@ def _introduce(run: Run, opening: Opening) -> None:
     batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
     processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
     run.log.say(
-        f"steps      {plan.steps} = {plan.epochs} epochs x {plan.steps_per_epoch}; batch {batch}{processes}; "
-        f"{run.workers} loader processes"
+        f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
     )
     run.log.say(f"folder     {run.folder.path}")
     if opening is Opening.RESUME:

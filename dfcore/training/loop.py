@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dfcore.errors import RunInterrupted, TrainingError
 from dfcore.evaluation.evaluate import move_views, predict_samples
 from dfcore.evaluation.metrics import summarise
-from dfcore.training.checkpoint import save_last
+from dfcore.training.checkpoint import rng_state, save_last, set_rng_state
 from dfcore.training.console import progress_bar
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.run import Group, Run
@@ -34,22 +34,36 @@ def fit(run: Run, signals: StopSignals) -> None:
         TrainingError: the loss, or a validation output, is not a finite number.
         RunInterrupted: a signal came; the state is saved.
     """
+    run.course.done(run.epoch)  # a kill may have come between saving and dropping
     while not run.finished:
         started = time.monotonic()
+        enter_epoch(run, signals)
         train_epoch(run, signals)
         save_last(run)  # so that an interrupted validation costs no training
         metrics = validate(run, signals)
         end_epoch(run, metrics, time.monotonic() - started)
         save_last(run)
+        run.course.done(run.epoch)
         if _any_process(run, bool(signals.asked)):
             raise _interrupted(run, signals)
+
+
+def enter_epoch(run: Run, signals: StopSignals) -> None:
+    """Take the epoch's data, which may have to be prepared first.
+
+    The generators are left as they are: whether a chunk is prepared here or was prepared before must not show.
+    """
+    state = rng_state(run.device)
+    with signals.paused():
+        run.enter()
+    set_rng_state(state, run.device)
 
 
 def train_epoch(run: Run, signals: StopSignals) -> None:
     """Train from batch ``run.batch`` to the epoch's end."""
     run.network.train()
     batches = iter(_epoch_loader(run))
-    for group in run.plan.groups(first=run.batch):
+    for group in run.plan.groups(run.epoch, first=run.batch):
         compute_gradients(run, batches, group)
         looks = _looks(run)
         if looks:
@@ -146,6 +160,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "epoch": run.epoch,
             "step": run.step,
             "lr": run.lr,
+            **({"data": run.data.title} if run.data.title else {}),
             "train": run.totals.means(run.world),
             "val": metrics,
             "seconds": round(seconds, 1),
@@ -177,7 +192,7 @@ def _looks(run: Run) -> bool:
     """Whether the step under way is looked at: the same ones on every process, and all before a save."""
     if run.device.type == "cpu":
         return True
-    step, last = run.step + 1, run.batch + run.config.stage.accumulate >= run.plan.batches
+    step, last = run.step + 1, run.batch + run.config.stage.accumulate >= run.plan.batches(run.epoch)
     return (
         last or step % GPU_CHECK_EVERY == 0 or (run.config.run.save_every > 0 and step % run.config.run.save_every == 0)
     )

@@ -20,11 +20,27 @@ from dfcore.training.preparation import Chosen, Prepared
 from dfcore.training.run import TrainingData
 from dfcore.training.world import World
 
-__all__ = ["data_table", "make_data", "sound_share"]
+__all__ = ["data_table", "draws", "make_data", "sound_share"]
 
 
-def make_data(config: TrainConfig, model: Specialist, chosen: Chosen, prepared: Prepared, world: World) -> TrainingData:
-    """Samples, sampler and class weights for a run.
+def draws(config: TrainConfig, records: Sequence[VideoRecord]) -> int:
+    """Training samples that an epoch over the records draws, on all processes together."""
+    return config.data.samples_per_video * len(records)
+
+
+def make_data(
+    config: TrainConfig,
+    model: Specialist,
+    chosen: Chosen,
+    prepared: Prepared,
+    world: World,
+    *,
+    total: int | None = None,
+    title: str = "",
+) -> TrainingData:
+    """Samples, sampler and class weights for a run, or for a chunk of it.
+
+    ``total`` samples are drawn an epoch, by all processes together; None means as many as there are.
 
     Raises:
         UsageError: an augmentation is asked for that would harm the specialist's cue.
@@ -49,7 +65,7 @@ def make_data(config: TrainConfig, model: Specialist, chosen: Chosen, prepared: 
     train = samples("train", data.samples_per_video, train=True)
     power = config.stage.balance_power
     sampler = BalancedSampler(
-        train.labels, power=power, seed=seed, rank=world.rank, world=world.size, vary_repeats=True
+        train.labels, power=power, seed=seed, rank=world.rank, world=world.size, vary_repeats=True, num_samples=total
     )
     return TrainingData(
         train=train,
@@ -58,6 +74,7 @@ def make_data(config: TrainConfig, model: Specialist, chosen: Chosen, prepared: 
         class_weights=class_weights(train.labels, power) if power < 1 else None,
         fingerprint=_fingerprint(prepared.records, store),
         counts=_counts(spec, chosen, prepared),
+        title=title,
     )
 
 

@@ -19,6 +19,7 @@ from dfcore.data.store import ClipStore
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.training.chunks import in_chunks
 
 __all__ = ["Chosen", "Prepared", "choose_videos", "prepare_data", "store_path"]
 
@@ -35,12 +36,14 @@ class Chosen:
         records: with a split each; "" for those left out because they would leak.
         notes: sentences that say what was found, held out, left out.
         missing: how many videos of the full dataset this copy lacks.
+        chunks: those to train on, in their order; () where the dataset is taken whole.
     """
 
     dataset: str
     records: tuple[VideoRecord, ...]
     notes: tuple[str, ...] = ()
     missing: int = 0
+    chunks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,12 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
         records = [record for record in records if record.label == REAL]
     records, split_notes = assign_splits(records, val_share=config.data.val_share, seed=config.run.seed)
     notes = [*scan.notes, *split_notes, *_shortcut(records)]
+    records, order, chunk_notes = in_chunks(records, config)
+    notes += chunk_notes
     records = _limited(records, config.data.limit)
     records, forged_notes = _with_pseudo_fakes(records, config, specs)
     notes += forged_notes
-    return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()))
+    return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()), order)
 
 
 def prepare_data(
@@ -190,15 +195,15 @@ def _known(key: str, wanted: Sequence[str], there: set[str]) -> set[str]:
 
 
 def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
-    """At most ``limit`` of each split and class, spread over methods and compressions by a hash of the id; always
-    the same ones, and those of a smaller limit among those of a larger one.
+    """At most ``limit`` of each split, class and chunk, spread over methods and compressions by a hash of the id;
+    always the same ones, and those of a smaller limit among those of a larger one.
     """
     if limit <= 0:
         return list(records)
     taken: set[str] = set()
-    counts: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[str, int, int | None]] = Counter()
     for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
-        kind = (record.split, record.label)
+        kind = (record.split, record.label, record.chunk if record.split == "train" else None)
         if record.split and counts[kind] < limit:
             counts[kind] += 1
             taken.add(record.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from dfcore.training.protocols import Callback
 from dfcore.training.run_folder import RunFolder
 from dfcore.training.world import World
 
-__all__ = ["EpochSampler", "Group", "Plan", "Run", "Totals", "TrainingData"]
+__all__ = ["Course", "EpochSampler", "Group", "Plan", "Run", "Steady", "Totals", "TrainingData"]
 
 
 class EpochSampler(Protocol):
@@ -45,6 +45,7 @@ class TrainingData:
         class_weights: the loss's share of the class-balance correction, ``[2]``, or None.
         fingerprint: changes when other videos, labels or splits are used.
         counts: what there is, for ``config.json``.
+        title: what this is of the whole (``chunk 9``), or "".
     """
 
     train: Dataset[Any]
@@ -53,6 +54,41 @@ class TrainingData:
     class_weights: Tensor | None = None
     fingerprint: str = ""
     counts: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+
+
+class Course(Protocol):
+    """What is trained on, epoch by epoch. Every process calls every method."""
+
+    samples: tuple[int, ...]
+    """Samples that each process draws in each epoch."""
+    fingerprint: str
+    """Changes when other videos, labels or splits are chosen, in any epoch."""
+    counts: dict[str, Any]
+    """What there is, for ``config.json``."""
+
+    def at(self, epoch: int) -> TrainingData:
+        """The data of an epoch (from 0). The same object as before means that nothing has changed."""
+        ...
+
+    def done(self, epoch: int) -> None:
+        """Epochs before ``epoch`` are finished and saved: what only they need can go. Told again after a resume."""
+        ...
+
+
+class Steady:
+    """A course of the same data in every epoch."""
+
+    def __init__(self, data: TrainingData, epochs: int) -> None:
+        self.data, self.samples = data, (len(data.sampler),) * epochs
+        self.fingerprint, self.counts = data.fingerprint, data.counts
+
+    def at(self, epoch: int) -> TrainingData:
+        """The data."""
+        return self.data
+
+    def done(self, epoch: int) -> None:
+        """Nothing goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +101,48 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an epoch's ``samples`` become batches and optimiser steps, on each process."""
+    """How each epoch's samples become batches and optimiser steps, on each process.
 
-    samples: int
+    It is known before the first step, so that one learning-rate schedule spans the whole run.
+
+    Attributes:
+        samples: of each epoch.
+        batch_size: samples a batch.
+        accumulate: batches an optimiser step.
+    """
+
+    samples: tuple[int, ...]
     batch_size: int
     accumulate: int
-    epochs: int
 
     @property
-    def batches(self) -> int:
-        """Batches in an epoch; the last may be smaller."""
-        return -(-self.samples // self.batch_size)
+    def epochs(self) -> int:
+        """Their number."""
+        return len(self.samples)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimiser steps in an epoch; the last may have fewer batches."""
-        return -(-self.batches // self.accumulate)
+    def batches(self, epoch: int) -> int:
+        """Batches in an epoch (from 0); the last may be smaller."""
+        return -(-self.samples[epoch] // self.batch_size)
+
+    def steps_in(self, epoch: int) -> int:
+        """Optimiser steps in an epoch (from 0); the last may have fewer batches."""
+        return -(-self.batches(epoch) // self.accumulate)
+
+    def steps_before(self, epoch: int) -> int:
+        """Optimiser steps in all epochs before that one."""
+        return sum(map(self.steps_in, range(epoch)))
 
     @property
     def steps(self) -> int:
         """Optimiser steps in the whole run."""
-        return self.steps_per_epoch * self.epochs
+        return self.steps_before(self.epochs)
 
-    def groups(self, first: int = 0) -> Iterator[Group]:
-        """The epoch's optimiser steps, from batch ``first`` (the first of a group)."""
-        for start in range(first, self.batches, self.accumulate):
-            stop = min(start + self.accumulate, self.batches)
-            yield Group(stop - start, min(stop * self.batch_size, self.samples) - start * self.batch_size)
+    def groups(self, epoch: int, first: int = 0) -> Iterator[Group]:
+        """The optimiser steps of an epoch (from 0), from batch ``first`` (the first of a group)."""
+        batches, samples = self.batches(epoch), self.samples[epoch]
+        for start in range(first, batches, self.accumulate):
+            stop = min(start + self.accumulate, batches)
+            yield Group(stop - start, min(stop * self.batch_size, samples) - start * self.batch_size)
 
 
 class Totals:
@@ -142,8 +193,10 @@ class Run:
         world, device, precision, log: what it runs on and how it speaks.
         model: the specialist, not wrapped.
         network: the same as called in training (wrapped for several processes).
-        loss: the stage's loss.
-        data: what is trained and validated on.
+        make_loss: makes the stage's loss for given data.
+        course: what is trained on, epoch by epoch.
+        data: what is trained and validated on in the epoch under way.
+        loss: the stage's loss for it.
         plan: batches and optimiser steps.
         callbacks: in the order in which they are called.
         meta: what is written into every file of weights.
@@ -168,10 +221,10 @@ class Run:
     log: Log
     model: nn.Module
     network: nn.Module
-    loss: nn.Module
+    make_loss: Callable[[TrainingData], nn.Module]
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    data: TrainingData
+    course: Course
     plan: Plan
     totals: Totals
     callbacks: list[Callback]
@@ -186,6 +239,14 @@ class Run:
     lr: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     stop: str = ""
+    data: TrainingData = field(init=False)
+    loss: nn.Module = field(init=False)
+
+    def enter(self) -> None:
+        """Take the data of the epoch under way; after the last epoch its data again."""
+        data = self.course.at(min(self.epoch, self.plan.epochs - 1))
+        if data is not getattr(self, "data", None):
+            self.data, self.loss = data, self.make_loss(data).to(self.device)
 
     @property
     def finished(self) -> bool:

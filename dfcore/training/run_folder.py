@@ -32,7 +32,7 @@ FREE_KEYS = frozenset(
     {
         "run.out", "run.device", "run.save_every", "run.keep", "run.patience", "run.callbacks",
         "run.precision",    # the format that it resolved to is compared
-        "data.root", "data.store", "data.workers",      # the videos themselves are compared
+        "data.root", "data.store", "data.workers", "data.keep_chunks",      # the videos themselves are compared
     }
 )  # fmt: skip
 """What may change when a run is resumed."""

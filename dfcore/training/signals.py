@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -37,6 +38,17 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For work between steps that stops by itself on a signal (preparing): what was in force before, is again."""
+        before = self._before
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            if before:
+                self.__enter__()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -16,12 +16,12 @@ from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
+from dfcore.training.course import make_course
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
 from dfcore.training.lineage import continue_from, describe_start, starting_file
 from dfcore.training.losses import build_loss, loss_options
-from dfcore.training.material import data_table, make_data, sound_share
 from dfcore.training.precision import choose_device, choose_precision
-from dfcore.training.preparation import Chosen, Prepared, choose_videos, prepare_data, require_both_classes
+from dfcore.training.preparation import Chosen, choose_videos
 from dfcore.training.protocols import Callback
 from dfcore.training.run_folder import Opening, RunFolder
 from dfcore.training.world import World
@@ -77,17 +77,14 @@ def _train(
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
     model, lineage = make_model(config, resuming=opening is Opening.RESUME)
     _introduce(config, machine, spec, chosen)
-    prepared = world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val")))
-    require_both_classes(prepared)
-    _report(log, spec, chosen, prepared)
-    data = make_data(config, model, chosen, prepared, world)
+    factory, options = resolve(loss.factory), loss_options(config.stage)
     return execute(
         config,
         machine,
         opening,
         model,
-        build_loss(loss.name, resolve(loss.factory), data.class_weights, loss_options(config.stage)),
-        data,
+        lambda data: build_loss(loss.name, factory, data.class_weights, options),
+        make_course(config, model, chosen, world, log),
         callbacks=callbacks,
         facts=_facts(machine, spec, lineage),
     )
@@ -149,9 +146,8 @@ def _callbacks(config: TrainConfig) -> list[Callback]:
 def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
     """What is about to happen, on what, and why so."""
     stage, log = config.stage, machine.log
-    log.say(
-        f"training   {spec.name} ({spec.title}), stage {stage.number}, {stage.epochs} epochs, seed {config.run.seed}"
-    )
+    length = _length(config, chosen)
+    log.say(f"training   {spec.name} ({spec.title}), stage {stage.number}, {length}, seed {config.run.seed}")
     log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
@@ -159,21 +155,9 @@ def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
         log.say(f"           {note}")
 
 
-def _report(log: Log, spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> None:
-    """What the store has of it."""
-    report = prepared.report
-    log.say(
-        f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "
-        f"usable; in {prepared.store}"
-    )
-    if report.failed:
-        log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
-    for line in data_table(chosen, prepared):
-        log.say(f"           {line}")
-    if spec.speech:
-        log.say(f"sound      {sound_share(prepared)}")
-    if not any(record.split == "val" for record in prepared.records):
-        log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
+def _length(config: TrainConfig, chosen: Chosen) -> str:
+    epochs = f"{config.stage.epochs} epochs"
+    return f"{epochs} on each of {len(chosen.chunks)} chunks" if chosen.chunks else epochs
 
 
 def _device_name(machine: Machine) -> str:

@@ -97,7 +97,11 @@ def test_no_patience_never_stops() -> None:
 def test_metrics_lines_are_few_and_hold_the_mean_since_the_last(tmp_path: Path) -> None:
     folder = SimpleNamespace(metrics=tmp_path / "metrics.jsonl")
     run = SimpleNamespace(
-        folder=folder, world=SimpleNamespace(is_main=True), plan=SimpleNamespace(steps_per_epoch=150), epoch=0, lr=0.1
+        folder=folder,
+        world=SimpleNamespace(is_main=True),
+        plan=SimpleNamespace(steps_in=lambda epoch: 150),
+        epoch=0,
+        lr=0.1,
     )
     log = MetricsLog()
     for step in range(1, 8):

@@ -17,7 +17,7 @@ from dfcore.training.execute import assemble
 from dfcore.training.loop import apply_gradients, compute_gradients
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import Group, Plan, Run
+from dfcore.training.run import Group, Plan, Run, Steady
 from dfcore.training.schedule import learning_rate
 
 
@@ -37,7 +37,10 @@ class Linear(nn.Module):
 def make_run(tiny: ModuleType, tmp_path: Path, model: nn.Module | None = None, loss: Any = None, **values: Any) -> Run:
     config = tiny.tiny_config(tmp_path, **values)
     machine = tiny.tiny_machine(config)
-    return assemble(config, machine, model or Linear(), loss or CrossEntropy(), tiny.tiny_data(), [], {})
+    course = Steady(tiny.tiny_data(), config.stage.epochs)
+    run = assemble(config, machine, model or Linear(), lambda _: loss or CrossEntropy(), course, [], {})
+    run.enter()
+    return run
 
 
 def batches(count: int, sizes: list[int]) -> list[dict[str, Any]]:
@@ -85,12 +88,12 @@ def test_gradients_are_clipped_to_the_norm(tiny: ModuleType, tmp_path: Path) -> 
 
 
 def test_plan_counts_incomplete_batches_and_groups() -> None:
-    plan = Plan(samples=29, batch_size=4, accumulate=3, epochs=2)
-    assert (plan.batches, plan.steps_per_epoch, plan.steps) == (8, 3, 6)
-    assert list(plan.groups()) == [Group(3, 12), Group(3, 12), Group(2, 5)]
-    assert list(plan.groups(first=6)) == [Group(2, 5)]
-    assert list(plan.groups(first=8)) == []
-    assert list(Plan(8, 4, 1, 1).groups()) == [Group(1, 4), Group(1, 4)]
+    plan = Plan(samples=(29, 8), batch_size=4, accumulate=3)
+    assert (plan.batches(0), plan.steps_in(0), plan.steps_in(1), plan.steps_before(1), plan.steps) == (8, 3, 1, 3, 4)
+    assert list(plan.groups(0)) == [Group(3, 12), Group(3, 12), Group(2, 5)]
+    assert list(plan.groups(0, first=6)) == [Group(2, 5)]
+    assert list(plan.groups(0, first=8)) == []
+    assert list(Plan((8,), 4, 1).groups(0)) == [Group(1, 4), Group(1, 4)]
 
 
 class Watch(BaseCallback):

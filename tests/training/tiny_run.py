@@ -28,7 +28,7 @@ from dfcore.training.execute import Machine, RunResult, execute
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import TrainingData
+from dfcore.training.run import Course, Steady, TrainingData
 from dfcore.training.run_folder import RunFolder
 from dfcore.training.world import World
 
@@ -128,6 +128,7 @@ def tiny_run(
     first: tuple[object, ...] = (),
     model: nn.Module | None = None,
     data: TrainingData | None = None,
+    course: Course | None = None,
     world: World = ALONE,
     loss: nn.Module | None = None,
 ) -> RunResult:
@@ -139,8 +140,8 @@ def tiny_run(
         machine,
         opening,
         model or TinyModel(),
-        loss or CrossEntropy(),
-        data or tiny_data(world),
+        lambda _: loss or CrossEntropy(),
+        course or Steady(data or tiny_data(world), config.stage.epochs),
         callbacks=callbacks,
     )
 

@@ -141,14 +141,19 @@ class _Found:
                 manipulation="original" if label == REAL else "dfdc",
                 split=split,
                 group=(f"dfdc:{source}",),
+                part=self._name(folder),
             )
         )
 
     def _count(self, folder: Path, named: set[str], present: set[str]) -> None:
         below = folder.relative_to(self.root).as_posix()
         if absent := len(named - present):
-            self.missing[below if below != "." else folder.name] = absent
+            self.missing[self._name(folder)] = absent
         self.unlisted += [f"{below}/{name}" for name in sorted(present - named) if is_video(name)]
+
+    def _name(self, folder: Path) -> str:
+        below = folder.relative_to(self.root).as_posix()
+        return below if below != "." else folder.name
 
     def notes(self) -> list[str]:
         if not self.unlisted:

@@ -42,7 +42,7 @@ class MetricsLog(BaseCallback):
         """Now and then, a line with the mean loss."""
         self._sum = run.last_loss if self._sum is None else self._sum + run.last_loss
         self._count += 1
-        every = -(-run.plan.steps_per_epoch // LINES_PER_EPOCH)
+        every = -(-run.plan.steps_in(run.epoch) // LINES_PER_EPOCH)
         if run.step % every:
             return
         mean = self._sum.item() / self._count

@@ -29,7 +29,7 @@ class Progress(BaseCallback):
         bar.update()
         if not bar.disable and run.step % REFRESH == 0:
             bar.set_postfix(loss=f"{run.last_loss.item():.4f}", lr=f"{run.lr:.1e}", refresh=False)
-        if bar.n >= run.plan.steps_per_epoch:
+        if bar.n >= run.plan.steps_in(run.epoch):
             self._close()  # the validation has a bar of its own
 
     def on_epoch(self, run: Run) -> None:
@@ -41,9 +41,9 @@ class Progress(BaseCallback):
         self._close()
 
     def _open(self, run: Run) -> tqdm[Any]:
-        done = run.step - run.epoch * run.plan.steps_per_epoch - 1
-        label = f"epoch {run.epoch + 1}/{run.plan.epochs}"
-        total = run.plan.steps_per_epoch
+        done = run.step - run.plan.steps_before(run.epoch) - 1
+        label = f"epoch {run.epoch + 1}/{run.plan.epochs}" + (f", {run.data.title}" if run.data.title else "")
+        total = run.plan.steps_in(run.epoch)
         self._bar = progress_bar(None, label, speaks=run.world.is_main, total=total, initial=done)
         return self._bar
 
@@ -56,7 +56,8 @@ class Progress(BaseCallback):
 def epoch_line(line: dict[str, Any], epochs: int) -> str:
     """``epoch 2/6  loss 0.51 (val 0.48)  AUC video 0.91, frame 0.88, cue 0.79  ...``."""
     val = line["val"]
-    text = f"epoch {line['epoch']}/{epochs}  loss {line['train']['loss']:.4f}"
+    part = f" ({line['data']})" if line.get("data") else ""
+    text = f"epoch {line['epoch']}/{epochs}{part}  loss {line['train']['loss']:.4f}"
     if val:
         text += (
             f" (val {number(val['loss'], 4)})  AUC video {number(val['video_auc'])}, frame {number(val['frame_auc'])}, "
