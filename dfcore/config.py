@@ -141,6 +141,8 @@ class RunConfig:
     """Optimiser steps between two writes of ``last``; it is also written at each epoch's end and on Ctrl-C."""
     keep: int = 3
     """Best-epoch checkpoints kept."""
+    time_limit: str = ""
+    """After this time (``11h30m``) training stops behind the step under way, resumable; "" means never."""
     patience: int = 0
     """Epochs without a better validation AUC before stopping; 0 means never."""
     callbacks: tuple[str, ...] = ()

@@ -20,6 +20,7 @@
         ├── RunExistsError          exit 6   it would overwrite a finished or started run
         ├── TrainingError           exit 6   e.g. the loss is not a number
         └── RunInterrupted          exit 130 Ctrl-C or SIGTERM; the run can be resumed
+            └── TimeLimitReached    exit 75  the time limit; likewise
 
 A message names the thing, says what was expected and what was found, lists the choices, suggests the
 nearest one, and ends with what to do next. The command line prints the message alone
@@ -45,6 +46,7 @@ __all__ = [
     "RunExistsError",
     "RunInterrupted",
     "StoreError",
+    "TimeLimitReached",
     "TrainingError",
     "UnknownNameError",
     "UsageError",
@@ -149,6 +151,12 @@ class RunInterrupted(RunError):  # noqa: N818 - not an error of anybody's
     """Ctrl-C or SIGTERM; what was done is saved and the run can be resumed."""
 
     exit_code = 130
+
+
+class TimeLimitReached(RunInterrupted):
+    """The time limit; what was done is saved and the run can be resumed."""
+
+    exit_code = 75  # "temporary: try again", as mail programs use it
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Prepared chunks that stay on disk, the one in training included.  [default: all]",
 )
+@click.option("--time-limit", default=None, metavar="11h30m", help="Stop after this time, resumable (exit code 75).")
 @click.option("--resume", is_flag=True, help="Go on with the run that is there.")
 @click.option("--overwrite", is_flag=True, help="Start again, deleting the run that is there.")
 def command(
@@ -71,6 +72,7 @@ def command(
     from_scratch: bool,
     chunks: str | None,
     keep_chunks: int | None,
+    time_limit: str | None,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -112,6 +114,7 @@ def command(
         "stage.start": "scratch" if from_scratch else start,
         "stage.chunks": chunks,
         "data.keep_chunks": keep_chunks,
+        "run.time_limit": time_limit,
         "run.device": device,
         "run.seed": seed,
     }

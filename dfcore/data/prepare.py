@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def prepare(
     workers: int = 0,
     progress: bool = True,
     retry_failed: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> PrepareReport:
     """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not.
 
@@ -96,6 +97,7 @@ def prepare(
         workers: processes; 0 means one per core; 1 works in this process.
         progress: show a bar with a rate, if stderr is a terminal.
         retry_failed: try videos again that failed before.
+        check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:
         StoreError: the disk is full or not writable. What was done is kept.
@@ -121,6 +123,8 @@ def prepare(
             else:
                 done += 1
             bar.update()
+            if check is not None:
+                check()
     if tasks:
         store.index.save()
     return PrepareReport(done, reused, failed, time.monotonic() - started)

@@ -12,16 +12,15 @@ from dfcore.config import TrainConfig
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store import ClipStore
 from dfcore.models.specialist import Specialist
-from dfcore.training.console import Log
+from dfcore.training.execute import Machine
 from dfcore.training.material import data_table, draws, make_data, sound_share
 from dfcore.training.preparation import Chosen, Prepared, prepare_data, require_both_classes, store_path
 from dfcore.training.run import Course, Steady, TrainingData
-from dfcore.training.world import World
 
 __all__ = ["ChunkCourse", "make_course"]
 
 
-def make_course(config: TrainConfig, model: Specialist, chosen: Chosen, world: World, log: Log) -> Course:
+def make_course(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> Course:
     """The course through the chosen videos: what is taken whole is prepared now, a chunk when its turn comes.
 
     Raises:
@@ -29,9 +28,9 @@ def make_course(config: TrainConfig, model: Specialist, chosen: Chosen, world: W
         DfcoreError: whatever :func:`prepare_data` raises.
     """
     if chosen.chunks:
-        return ChunkCourse(config, model, chosen, world, log)
-    prepared = _prepare(config, model, chosen, world, log)
-    return Steady(make_data(config, model, chosen, prepared, world), config.stage.epochs)
+        return ChunkCourse(config, model, chosen, machine)
+    prepared = _prepare(config, model, chosen, machine)
+    return Steady(make_data(config, model, chosen, prepared, machine.world), config.stage.epochs)
 
 
 class ChunkCourse:
@@ -41,14 +40,14 @@ class ChunkCourse:
     learning-rate schedule is known before the first chunk is prepared.
     """
 
-    def __init__(self, config: TrainConfig, model: Specialist, chosen: Chosen, world: World, log: Log) -> None:
-        self._config, self._model, self._chosen, self._world, self._log = config, model, chosen, world, log
+    def __init__(self, config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> None:
+        self._config, self._model, self._chosen, self._machine = config, model, chosen, machine
         train = [record for record in chosen.records if _trains(record)]
         self._records = {chunk: [record for record in train if record.chunk == chunk] for chunk in chosen.chunks}
         self._val = [record for record in chosen.records if record.split == "val"]
         self._now: tuple[int, TrainingData] | None = None
         totals = [draws(config, self._records[chunk]) for chunk in chosen.chunks]
-        self.samples = tuple(-(-total // world.size) for total in totals for _ in range(config.stage.epochs))
+        self.samples = tuple(-(-total // machine.world.size) for total in totals for _ in range(config.stage.epochs))
         self.fingerprint = self._fingerprint()
         self.counts = self._counts()
 
@@ -69,17 +68,19 @@ class ChunkCourse:
         """Drop the prepared clips of finished chunks but the last few (``data.keep_chunks``)."""
         keep, chunks = self._config.data.keep_chunks, self._chosen.chunks
         place = min(epoch // self._config.stage.epochs, len(chunks) - 1)
-        if keep and self._world.is_main:
+        if keep and self._machine.world.is_main:
             for chunk in chunks[: max(0, place - keep + 1)]:
                 self._drop(chunk)
 
     def _make(self, place: int) -> TrainingData:
         chunk = self._chosen.chunks[place]
-        self._log.say(f"chunk      {chunk} ({place + 1} of {len(self._chosen.chunks)})")
+        self._machine.log.say(f"chunk      {chunk} ({place + 1} of {len(self._chosen.chunks)})")
         part = replace(self._chosen, records=(*self._records[chunk], *self._val))
-        prepared = _prepare(self._config, self._model, part, self._world, self._log)
+        prepared = _prepare(self._config, self._model, part, self._machine)
         total = draws(self._config, self._records[chunk])
-        return make_data(self._config, self._model, part, prepared, self._world, total=total, title=f"chunk {chunk}")
+        return make_data(
+            self._config, self._model, part, prepared, self._machine.world, total=total, title=f"chunk {chunk}"
+        )
 
     def _drop(self, chunk: int) -> None:
         store = ClipStore(store_path(self._config))
@@ -87,7 +88,7 @@ class ChunkCourse:
         for video in there:
             store.remove(video)
         if there:
-            self._log.say(f"           the clips of chunk {chunk} are dropped from {store.root}")
+            self._machine.log.say(f"           the clips of chunk {chunk} are dropped from {store.root}")
 
     def _fingerprint(self) -> str:
         records = [record for chunk in self._records.values() for record in chunk] + self._val
@@ -113,10 +114,12 @@ def _by_class(records: list[VideoRecord]) -> dict[str, int]:
     return {"real": counts[REAL], "fake": counts[FAKE]}
 
 
-def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, world: World, log: Log) -> Prepared:
+def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> Prepared:
     """Prepare what is chosen for training and validation, and say what the store has of it."""
-    spec = model.spec
-    prepared = world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val")))
+    spec, log = model.spec, machine.log
+    prepared = machine.world.on_main(
+        lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val"), check=machine.limit.check)
+    )
     require_both_classes(prepared)
     report = prepared.report
     log.say(

@@ -12,6 +12,7 @@ from dfcore.config import TrainConfig
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.training.execute import RunResult
+from dfcore.training.time_limit import TimeLimit
 from dfcore.training.trainer import train
 
 __all__ = ["train_curriculum"]
@@ -29,9 +30,10 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
         DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
     """
     _require_data(configs)
+    limit = TimeLimit(configs[0].run.time_limit)  # one for all stages
     results = []
     for config in configs:
-        results.append(train(config, resume=not overwrite, overwrite=overwrite))
+        results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
         # The next stage's model comes before this one's would be collected by itself.
         gc.collect()
         if torch.cuda.is_available():

@@ -18,7 +18,7 @@ from dfcore.training.callbacks.progress import number
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.console import Log
 from dfcore.training.loaders import worker_count
-from dfcore.training.loop import fit
+from dfcore.training.loop import enter, fit
 from dfcore.training.precision import Precision
 from dfcore.training.protocols import Callback
 from dfcore.training.ranking import best_epochs
@@ -26,6 +26,7 @@ from dfcore.training.run import Course, Plan, Run, Totals, TrainingData
 from dfcore.training.run_folder import Opening, RunFolder, read_json, write_json
 from dfcore.training.schedule import make_optimiser
 from dfcore.training.signals import StopSignals
+from dfcore.training.time_limit import NO_LIMIT, TimeLimit
 from dfcore.training.world import World
 
 __all__ = ["Machine", "RunResult", "assemble", "execute", "finished_result"]
@@ -52,12 +53,13 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a run runs on, and how it speaks."""
+    """What a run runs on, how it speaks, and how long it may take."""
 
     world: World
     device: torch.device
     precision: Precision
     log: Log
+    limit: TimeLimit = NO_LIMIT
 
 
 def execute(
@@ -97,9 +99,10 @@ def execute(
     machine.log.attach(run.folder.log)
     _introduce(run, opening)
     try:
-        for callback in run.callbacks:
-            callback.on_start(run)
-        with StopSignals(run.log.say) as signals:
+        with StopSignals(run.log.say, machine.limit) as signals:
+            enter(run, signals)
+            for callback in run.callbacks:
+                callback.on_start(run)
             fit(run, signals)
         return _finish(run)
     finally:

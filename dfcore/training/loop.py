@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import RunInterrupted, TrainingError
+from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.evaluate import move_views, predict_samples
 from dfcore.evaluation.metrics import summarise
 from dfcore.training.checkpoint import rng_state, save_last, set_rng_state
@@ -20,7 +20,7 @@ from dfcore.training.run import Group, Run
 from dfcore.training.schedule import learning_rate, set_learning_rate
 from dfcore.training.signals import StopSignals
 
-__all__ = ["fit"]
+__all__ = ["enter", "fit"]
 
 GPU_CHECK_EVERY = 16
 """Optimiser steps between two looks at the loss and at signals on a GPU, where each look waits for all queued work.
@@ -37,7 +37,7 @@ def fit(run: Run, signals: StopSignals) -> None:
     run.course.done(run.epoch)  # a kill may have come between saving and dropping
     while not run.finished:
         started = time.monotonic()
-        enter_epoch(run, signals)
+        enter(run, signals)
         train_epoch(run, signals)
         save_last(run)  # so that an interrupted validation costs no training
         metrics = validate(run, signals)
@@ -48,7 +48,7 @@ def fit(run: Run, signals: StopSignals) -> None:
             raise _interrupted(run, signals)
 
 
-def enter_epoch(run: Run, signals: StopSignals) -> None:
+def enter(run: Run, signals: StopSignals) -> None:
     """Take the epoch's data, which may have to be prepared first.
 
     The generators are left as they are: whether a chunk is prepared here or was prepared before must not show.
@@ -219,7 +219,8 @@ def _require_finite(run: Run) -> None:
 
 
 def _interrupted(run: Run, signals: StopSignals) -> RunInterrupted:
-    return RunInterrupted(
+    kind = TimeLimitReached if signals.limit.over else RunInterrupted
+    return kind(
         f"stopped by {signals.asked or 'a signal to another process'} at step {run.step} of {run.plan.steps} (epoch "
         f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
         "same command with --resume to go on."

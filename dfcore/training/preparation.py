@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,7 @@ def prepare_data(
     splits: Sequence[str] | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> Prepared:
     """Bring the clip store to where it has all that the specialists read.
 
@@ -98,6 +99,7 @@ def prepare_data(
         splits: only videos of these; None means all.
         workers: processes; None or 0 means one per core.
         retry_failed: try videos again that failed before.
+        check: called after each video; what it raises ends the preparing.
 
     Raises:
         DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.prepare` raise.
@@ -107,7 +109,13 @@ def prepare_data(
     store = ClipStore(store_path(config))
     evidence = {item.name: item for spec in specs for item in spec.evidence}
     report = prepare(
-        records, store, _plan(config, specs), tuple(evidence.values()), workers=workers or 0, retry_failed=retry_failed
+        records,
+        store,
+        _plan(config, specs),
+        tuple(evidence.values()),
+        workers=workers or 0,
+        retry_failed=retry_failed,
+        check=check,
     )
     failed = {failure.id for failure in report.failed}
     usable = tuple(record for record in records if record.id in store and record.id not in failed)

@@ -31,6 +31,7 @@ __all__ = ["FREE_KEYS", "Opening", "RunFolder", "differences", "read_json", "wri
 FREE_KEYS = frozenset(
     {
         "run.out", "run.device", "run.save_every", "run.keep", "run.patience", "run.callbacks",
+        "run.time_limit",
         "run.precision",    # the format that it resolved to is compared
         "data.root", "data.store", "data.workers", "data.keep_chunks",      # the videos themselves are compared
     }

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: finish the step, save, then stop."""
+"""Ctrl-C, SIGTERM and the time limit: finish the step, save, then stop."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
+from dfcore.training.time_limit import NO_LIMIT, TimeLimit
+
 __all__ = ["StopSignals", "ignore_stop_signals"]
 
 _STOP = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """While this context is open, the first signal only sets :attr:`asked`; a second one ends the process.
+    """While this context is open, the first signal only sets :attr:`asked`; a second one ends the process. So does the
+    time limit, when it has come.
 
     Handlers can be set on the main thread only; elsewhere this does nothing.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.asked = ""
-        """Name of the signal that came, or ""."""
+    def __init__(self, say: Callable[[str], None], limit: TimeLimit = NO_LIMIT) -> None:
+        self.limit = limit
+        self._signal = ""
         self._say = say
         self._before: dict[int, Any] = {}
+
+    @property
+    def asked(self) -> str:
+        """Name of the signal that came, or what else asks to stop, or ""."""
+        return self._signal or (f"the time limit of {self.limit.text}" if self.limit.over else "")
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -51,12 +59,12 @@ class StopSignals:
                 self.__enter__()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self._signal:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        self.asked = signal.Signals(number).name
-        self._say(f"{self.asked}: finishing this step and saving; once more to stop at once")
+        self._signal = signal.Signals(number).name
+        self._say(f"{self._signal}: finishing this step and saving; once more to stop at once")
 
 
 def ignore_stop_signals(worker: int = 0) -> None:

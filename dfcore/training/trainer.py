@@ -24,6 +24,7 @@ from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.preparation import Chosen, choose_videos
 from dfcore.training.protocols import Callback
 from dfcore.training.run_folder import Opening, RunFolder
+from dfcore.training.time_limit import TimeLimit
 from dfcore.training.world import World
 from dfcore.version import __version__
 
@@ -31,7 +32,12 @@ __all__ = ["RunResult", "train"]
 
 
 def train(
-    config: TrainConfig, *, resume: bool = False, overwrite: bool = False, callbacks: Iterable[Callback] = ()
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Iterable[Callback] = (),
+    limit: TimeLimit | None = None,
 ) -> RunResult:
     """Train ``config.specialist`` through the configured stage.
 
@@ -43,6 +49,7 @@ def train(
         resume: go on with the run that is there; of a finished one, return the result.
         overwrite: discard the run that is there.
         callbacks: called after the built-in ones.
+        limit: when to stop, where that was begun to be counted before; None counts ``run.time_limit`` from now.
 
     Raises:
         UsageError: an option, name or combination that cannot be.
@@ -50,21 +57,21 @@ def train(
         ModelError: the model cannot be built, or a checkpoint not be read or written.
         RunExistsError: the folder holds a run already, or one that was started otherwise.
         TrainingError: the loss is not a number.
-        RunInterrupted: Ctrl-C or SIGTERM; the run can be resumed.
+        RunInterrupted: Ctrl-C, SIGTERM or the time limit; the run can be resumed.
     """
+    limit = limit or TimeLimit(config.run.time_limit)
     world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
-        return _train(config, world, resume, overwrite, callbacks)
+        return _train(config, _machine(config, world, limit), resume, overwrite, callbacks)
     finally:
         world.close()
 
 
 def _train(
-    config: TrainConfig, world: World, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
+    config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
     spec = _specialist(config.specialist)
-    machine = _machine(config, world)
-    folder, log = RunFolder.of(config), machine.log
+    folder, log, world = RunFolder.of(config), machine.log, machine.world
     opening = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if opening is Opening.FINISHED:
         log.say(f"{folder.path} is finished; nothing was done")
@@ -84,7 +91,7 @@ def _train(
         opening,
         model,
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
-        make_course(config, model, chosen, world, log),
+        make_course(config, model, chosen, machine),
         callbacks=callbacks,
         facts=_facts(machine, spec, lineage),
     )
@@ -127,12 +134,12 @@ def _specialist(name: str) -> SpecialistSpec:
     return spec
 
 
-def _machine(config: TrainConfig, world: World) -> Machine:
+def _machine(config: TrainConfig, world: World, limit: TimeLimit) -> Machine:
     device = choose_device(config.run.device, world.local_rank)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # every batch has the same sizes
         torch.set_float32_matmul_precision("high")
-    return Machine(world, device, choose_precision(device, config.run.precision), Log(speaks=world.is_main))
+    return Machine(world, device, choose_precision(device, config.run.precision), Log(speaks=world.is_main), limit)
 
 
 def _callbacks(config: TrainConfig) -> list[Callback]:
