@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from dfcore.errors import CheckpointError, RunExistsError
 from dfcore.models.weights import replacing
 from dfcore.training.run import Run
 
-__all__ = ["FORMAT", "capture", "read_last", "restore", "rng_state", "save_last", "set_rng_state"]
+__all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state", "save_last", "set_rng_state"]
 
 FORMAT = 1
 """Raised by one when what is in the file changes its meaning."""
@@ -129,6 +131,18 @@ def rng_state(device: torch.device) -> dict[str, Any]:
     if device.type != "cpu":
         state["device"] = torch.get_device_module(device).get_rng_state().cpu()
     return state
+
+
+@contextmanager
+def kept_rng(device: torch.device) -> Iterator[None]:
+    """Leave every global random generator as it was before: for what is done once in an unbroken run and again in a
+    resumed one. (Even importing scikit-learn draws a number.)
+    """
+    state = rng_state(device)
+    try:
+        yield
+    finally:
+        set_rng_state(state, device)
 
 
 def set_rng_state(state: dict[str, Any], device: torch.device) -> None:

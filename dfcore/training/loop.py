@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.evaluate import move_views, predict_samples
 from dfcore.evaluation.metrics import summarise
-from dfcore.training.checkpoint import rng_state, save_last, set_rng_state
+from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.console import progress_bar
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.run import Group, Run
@@ -34,29 +34,28 @@ def fit(run: Run, signals: StopSignals) -> None:
         TrainingError: the loss, or a validation output, is not a finite number.
         RunInterrupted: a signal came; the state is saved.
     """
-    run.course.done(run.epoch)  # a kill may have come between saving and dropping
     while not run.finished:
         started = time.monotonic()
         enter(run, signals)
         train_epoch(run, signals)
         save_last(run)  # so that an interrupted validation costs no training
-        metrics = validate(run, signals)
-        end_epoch(run, metrics, time.monotonic() - started)
+        with kept_rng(run.device):
+            metrics = validate(run, signals)
+            end_epoch(run, metrics, time.monotonic() - started)
         save_last(run)
-        run.course.done(run.epoch)
         if _any_process(run, bool(signals.asked)):
             raise _interrupted(run, signals)
 
 
 def enter(run: Run, signals: StopSignals) -> None:
-    """Take the epoch's data, which may have to be prepared first.
+    """Take the epoch's data, which may have to be prepared first, and let go of what only earlier ones needed.
 
-    The generators are left as they are: whether a chunk is prepared here or was prepared before must not show.
+    Whether a chunk is prepared here or was prepared before must not show in the generators.
     """
-    state = rng_state(run.device)
-    with signals.paused():
-        run.enter()
-    set_rng_state(state, run.device)
+    with kept_rng(run.device):
+        run.course.done(run.epoch)  # here and not behind an epoch: a kill may come between saving and dropping
+        with signals.paused():
+            run.enter()
 
 
 def train_epoch(run: Run, signals: StopSignals) -> None:
