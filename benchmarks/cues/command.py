@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     start = time.monotonic()
     specs, notes = _specialists(args)
     args.out.mkdir(parents=True, exist_ok=True)
-    people = _people(args, specs)
+    people = _people(args)
     plan = {spec.name: _conditions(spec, args) for spec in specs}
     pairs, failed = _pairs(args, specs, people, plan)
     notes += [f"not made: {text}" for text in failed]
@@ -151,15 +151,14 @@ def _windows(args: argparse.Namespace, spec: SpecialistSpec) -> int:
     return 1 if spec.speech else args.windows
 
 
-def _people(args: argparse.Namespace, specs: Sequence[SpecialistSpec]) -> list[Person]:
+def _people(args: argparse.Namespace) -> list[Person]:
     if args.footage:
         return folder_people(args.footage, args.people or None)
-    voiced = any(spec.speech for spec in specs)
-    frames = STRETCHES * max(_stretch(args, spec) for spec in specs)
-    if voiced:
-        frames += round(2 * LEAD * FPS)  # so that a shifted voice comes from somewhere
-    folder = args.out / "people"
-    return demo_people(folder, args.people or 24, frames=frames, voiced=voiced, workers=args.workers)
+    # Always what the most demanding specialist reads: then a specialist sees the same people, and its figures are the
+    # same, whichever others are tried beside it.
+    longest = max(_stretch(args, spec) for spec in map(registry().specialist, registry().specialist_names()))
+    frames = STRETCHES * longest + round(2 * LEAD * FPS)  # the lead, so that a shifted voice comes from somewhere
+    return demo_people(args.out / "people", args.people or 24, frames=frames, workers=args.workers)
 
 
 def _conditions(spec: SpecialistSpec, args: argparse.Namespace) -> tuple[Condition, ...]:

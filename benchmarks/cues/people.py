@@ -11,17 +11,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dfcore.data.adapters.footage import RealFootage
-from dfcore.data.encode import write_h264
 from dfcore.data.footage import write_footage
-from dfcore.testing.demo.codec import FPS
-from dfcore.testing.demo.person import Person as Face
-from dfcore.testing.demo.scene import Take
 from dfcore.testing.speech import made_footage
 
 __all__ = ["Person", "demo_people", "folder_people", "pool"]
@@ -49,15 +43,11 @@ class Person:
     couple: int
 
 
-def demo_people(folder: Path, count: int, *, frames: int, voiced: bool = False, workers: int = 2) -> list[Person]:
-    """Rendered people, never compressed (H.264 at its lossless setting), made where they are not there yet.
-
-    With ``voiced`` they can be heard too, their mouths driven by the sound.
-    """
+def demo_people(folder: Path, count: int, *, frames: int, workers: int = 2) -> list[Person]:
+    """Rendered people who talk, never compressed (H.264 at its lossless setting), made where they are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    mark = f"{frames}{'v' if voiced else ''}"
-    paths = [folder / f"p{number:03d}-{mark}.mp4" for number in range(count)]
-    jobs = [(path, number, frames, voiced) for number, path in enumerate(paths) if not path.exists()]
+    paths = [folder / f"p{number:03d}-{frames}.mp4" for number in range(count)]
+    jobs = [(path, number, frames) for number, path in enumerate(paths) if not path.exists()]
     with tqdm(total=len(jobs), desc="making people", unit="video", disable=None if jobs else True) as bar:
         for _ in pool(_make, jobs, workers):
             bar.update()
@@ -100,24 +90,12 @@ def _couples(found: list[tuple[str, Path]]) -> list[Person]:
     return people
 
 
-def _make(job: tuple[Path, int, int, bool]) -> None:
-    path, number, frames, voiced = job
+def _make(job: tuple[Path, int, int]) -> None:
+    path, number, frames = job
     own = int(np.random.SeedSequence([0, number, 0xB0]).generate_state(1)[0])
     part = path.with_name(f".{os.getpid()}-{path.name}")
-    if voiced:
-        write_footage(made_footage(own % 2**20, frames=frames, size=SIZE), part, crf=None)
-    else:
-        take = Take(Face.draw(own), own, frames, SIZE)
-        y, u, v = (np.stack(planes) for planes in zip(*map(_planes, map(take.frame, range(frames))), strict=True))
-        write_h264(part, (y, u, v), FPS, crf=None)
+    write_footage(made_footage(own % 2**20, frames=frames, size=SIZE), part, crf=None)
     part.replace(path)
-
-
-def _planes(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
-    """Y, U, V 4:2:0 of an RGB picture, as an encoder would make them."""
-    stacked = av.VideoFrame.from_ndarray(rgb, format="rgb24").to_ndarray(format="yuv420p")
-    half, quarter = (SIZE // 2, SIZE // 2), SIZE // 4
-    return stacked[:SIZE], stacked[SIZE : SIZE + quarter].reshape(half), stacked[SIZE + quarter :].reshape(half)
 
 
 def pool(work: Any, jobs: list[Any], workers: int) -> Iterator[Any]:
