@@ -81,7 +81,10 @@ def test_without_a_stage_the_whole_curriculum_runs_and_goes_on_where_it_was(
     roots: dict[str, Path], tmp_path: Path
 ) -> None:
     arguments = ("train", "cm", "--out", tmp_path, *TINY, *SETS)
+    assert "no real and fake training videos of chunk 9, 8" in dfcore(*arguments, code=4, **roots)
+    assert not list(tmp_path.iterdir())  # a chunk that is missing is noticed before stage 1
     dfcore(*arguments, "--stage", "1", **roots)
+    arguments = (*arguments, "--chunks", "present")
     first = (tmp_path / "cm_stage1/cm_stage1_final.pt").stat().st_mtime_ns
     dfcore(*arguments, **roots)
     assert (tmp_path / "cm_stage1/cm_stage1_final.pt").stat().st_mtime_ns == first

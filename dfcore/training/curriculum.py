@@ -12,6 +12,8 @@ from dfcore.config import TrainConfig
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.training.execute import RunResult
+from dfcore.training.preparation import choose_videos
+from dfcore.training.run_folder import RunFolder
 from dfcore.training.time_limit import TimeLimit
 from dfcore.training.trainer import train
 
@@ -26,7 +28,7 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
         overwrite: discard the runs that are there and begin again.
 
     Raises:
-        UsageError: a stage's dataset is not there; said before anything is trained.
+        UsageError, DataError: a stage's dataset, or a chunk of it, is not there; said before anything is trained.
         DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
     """
     _require_data(configs)
@@ -42,11 +44,13 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
 
 
 def _require_data(configs: Sequence[TrainConfig]) -> None:
+    """Look for everything now that a later stage would miss hours from here."""
     datasets = registry().datasets()
+    given = [config for config in configs if not datasets[config.stage.dataset].generated]
     gone = [
         f"  stage {config.stage.number}: {datasets[config.stage.dataset].title} in {config.data.root}"
-        for config in configs
-        if not datasets[config.stage.dataset].generated and not Path(config.data.root).exists()
+        for config in given
+        if not Path(config.data.root).exists()
     ]
     if gone:
         raise UsageError(
@@ -54,3 +58,6 @@ def _require_data(configs: Sequence[TrainConfig]) -> None:
             + "\n".join(gone)
             + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with --stage N."
         )
+    for config in given:
+        if not RunFolder.of(config).summary.exists():
+            choose_videos(config)
