@@ -10,10 +10,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.adapters.listing import Listing
 from dfcore.data.clips import Clip
 from dfcore.data.records import Scan
 
-__all__ = ["Dataset", "EvidenceExtractor", "Face", "FaceDetector", "Footage", "PseudoFake"]
+__all__ = ["Dataset", "EvidenceExtractor", "Face", "FaceDetector", "Footage", "PseudoFake", "Recognises"]
 
 
 @runtime_checkable
@@ -27,6 +28,23 @@ class Dataset(Protocol):
 
         Raises:
             DatasetError: ``root`` does not exist, or holds nothing of this dataset.
+        """
+        ...
+
+
+@runtime_checkable
+class Recognises(Protocol):
+    """What an adapter may do besides: say whether a folder is its dataset's, so that it is found without being named."""
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """Whether ``folder`` is what :meth:`Dataset.scan` takes for its root, as far as the names tell.
+
+        Asked about every folder on the way: it must be cheap, write nothing, and be sure rather than generous. At most
+        the first bytes of a list may be read.
+
+        Args:
+            folder: one that exists.
+            listing: the names in it.
         """
         ...
 

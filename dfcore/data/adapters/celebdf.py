@@ -26,6 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dfcore.data.adapters.listing import (
+    Listing,
     check_root,
     child,
     find_base,
@@ -92,6 +93,11 @@ class CelebDF:
         # "" would hand the videos that mix people back to the core, which may put them anywhere
         kept = tuple(record for record in records if record.split)
         return Scan("celebdf", base, kept, missing, (*notes, *more), shared_splits=(("train", "test"), ("val", "test")))
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By any of the three folders."""
+        known = {name.lower() for name in _FOLDERS}
+        return any(name.lower() in known for name in listing.folders)
 
 
 def _read(base: Path) -> tuple[list[VideoRecord], list[str]]:

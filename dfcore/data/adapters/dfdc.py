@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.adapters.listing import check_root, is_video, list_folder, listed, split_name
+from dfcore.data.adapters.listing import Listing, check_root, first_bytes, is_video, list_folder, listed, split_name
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -38,6 +38,8 @@ VAL_PARTS = (24, 49)
 _DEPTH = 3
 _LABELS = {"real": REAL, "fake": FAKE}
 _PART = re.compile(r"dfdc_train_part_0*(\d+)", re.I)
+_CHUNK = re.compile(r".*chunk[_-]?\d+", re.I)
+_ENTRY = re.compile(r'"label"\s*:\s*"(REAL|FAKE)"')
 _LAYOUT = """Expected one of:
     ROOT/dfdc_train_part_N/metadata.json and its videos (any parts, also in folders of your own)
     ROOT/dataset.json (the preview)
@@ -72,6 +74,19 @@ class DFDC:
         notes = found.notes()
         records, more = _split_by_part(records)
         return Scan("dfdc", root, tuple(records), found.missing, (*notes, *more))
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By the names of parts, Kaggle's sample, or a list in the dataset's own form; in folders of chunks too."""
+        if any(part_number(name) is not None or name.lower() == "train_sample_videos" for name in listing.folders):
+            return True
+        if "metadata.json" in listing.files and any(map(is_video, listing.files)):
+            return bool(_ENTRY.search(first_bytes(folder / "metadata.json")))
+        if "dataset.json" in listing.files:
+            return "original_videos" in listing.folders
+        if "labels.csv" in listing.files:
+            return first_bytes(folder / "labels.csv").lower().startswith("filename,label")
+        chunks = [folder / name for name in listing.folders if _CHUNK.fullmatch(name)]
+        return any(part_number(name) is not None for chunk in chunks for name in list_folder(chunk).folders)
 
 
 @dataclass(slots=True)

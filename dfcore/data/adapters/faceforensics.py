@@ -11,6 +11,11 @@
 Any subset is read, in any case of letters, ``.mp4`` or another container; the ``videos`` level may be absent. ROOT may
 also be the folder above. What is not of the dataset is counted in the notes.
 
+Copies of one compression are also passed on flat; it is taken from the name of ROOT or of a folder above::
+
+    ROOT_c23/original/071.mp4
+    ROOT_c23/{Deepfakes,Face2Face,FaceSwap,NeuralTextures,FaceShifter,DeepFakeDetection}/071_054.mp4
+
 Split protocol: :mod:`dfcore.data.adapters.faceforensics_names`. Identities are ``ff:071`` (a video id: target and
 source of a fake) and ``actor:08``. ``original`` of a fake is its *target's* original of the same compression: frames,
 size and background are the target's (the frame rate is the source's). ``mask`` is the fake's mask video where it was
@@ -19,13 +24,23 @@ downloaded; FaceShifter has none.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfcore.data.adapters.faceforensics_names import COMPRESSIONS, PARTS, Name, Part, split_of
-from dfcore.data.adapters.listing import check_root, child, find_base, is_video, list_folder, listed, split_name
+from dfcore.data.adapters.listing import (
+    Listing,
+    check_root,
+    child,
+    find_base,
+    is_video,
+    list_folder,
+    listed,
+    split_name,
+)
 from dfcore.data.records import FAKE, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -36,6 +51,8 @@ _LAYOUT = """The official layout is
     ROOT/original_sequences/{youtube,actors}/{raw,c23,c40}/videos/*.mp4
     ROOT/manipulated_sequences/{Deepfakes,Face2Face,FaceSwap,NeuralTextures,FaceShifter,DeepFakeDetection}/{raw,c23,c40}/videos/*.mp4
 Any part of it will do. Point at ROOT."""
+_FLAT = {"original": PARTS[0]} | {part.manipulation.lower(): part for part in PARTS if part.label == FAKE}
+"""Parts by their folder where a copy is flat."""
 
 
 class FaceForensics:
@@ -50,18 +67,28 @@ class FaceForensics:
         Raises:
             DatasetError: ``root`` does not exist, lies inside the dataset, or holds nothing of it.
         """
-        base, notes = find_base(check_root(root, "FaceForensics++"), "FaceForensics++", _SIDES, _LAYOUT)
+        root = check_root(root, "FaceForensics++")
+        flat = _flat_base(root)
+        base, notes = (flat, []) if flat else find_base(root, "FaceForensics++", _SIDES, _LAYOUT)
         found = _Found(base)
         for part in PARTS:
-            folder = _descend(base, part.folder)
+            folder = None if flat else _descend(base, part.folder)
             if folder is not None:
                 found.read_part(part, folder)
+        for name, part in _FLAT.items():
+            folder = child(base, name) if flat else None
+            if folder is not None:
+                found.read_videos(part, _compression_of(base), child(folder, "videos") or folder, {})
         if not found.records:
             left_out = " ".join(found.notes())
             raise DatasetError(f"{base} holds no FaceForensics++ video that can be used. {left_out}\n{_LAYOUT}")
         return Scan(
             "faceforensics", base, tuple(found.records), found.missing(), (*notes, *found.notes(), *_unknown(base))
         )
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By the two top folders, or those of a flat copy."""
+        return any(name.lower() in _SIDES for name in listing.folders) or _is_flat(listing)
 
 
 @dataclass(slots=True)
@@ -83,9 +110,9 @@ class _Found:
         order = list(COMPRESSIONS)
         names = [name for name in list_folder(folder).folders if name.lower() in COMPRESSIONS]
         for name in sorted(names, key=lambda name: (order.index(name.lower()), name)):
-            self._read_videos(part, COMPRESSIONS[name.lower()], child(folder / name, "videos") or folder / name, masks)
+            self.read_videos(part, COMPRESSIONS[name.lower()], child(folder / name, "videos") or folder / name, masks)
 
-    def _read_videos(self, part: Part, compression: str, folder: Path, masks: dict[str, Path]) -> None:
+    def read_videos(self, part: Part, compression: str, folder: Path, masks: dict[str, Path]) -> None:
         below = folder.relative_to(self.base).as_posix()
         for file, stem, name in self._named(part, folder, below):
             self.stems[part, compression].add(stem)
@@ -144,7 +171,7 @@ class _Found:
     def notes(self) -> list[str]:
         """One sentence for each kind of file that was left out."""
         notes = []
-        present = {compression for _, compression in self.stems}
+        present = {compression for _, compression in self.stems if compression}
         absent = [name for name in ("raw", "c23", "c40") if name not in present]
         if present and absent:
             notes.append(f"Nothing of {' or '.join(absent)} is there, nor counted as missing.")
@@ -169,6 +196,33 @@ def _masks(method: Path) -> dict[str, Path]:
     folder = child(method, "masks")
     folder = folder and child(folder, "videos")
     return {split_name(n)[0]: folder / n for n in list_folder(folder).files if is_video(n)} if folder else {}
+
+
+def _is_flat(listing: Listing) -> bool:
+    """``original`` beside a method; methods alone may be a part of the official layout."""
+    names = {name.lower() for name in listing.folders}
+    return "original" in names and len(names & _FLAT.keys()) > 1
+
+
+def _flat_base(root: Path) -> Path | None:
+    """``root`` or the only folder right below it, where that is a flat copy."""
+    listing = list_folder(root)
+    if _is_flat(listing):
+        return root
+    below = [root / name for name in listing.folders if _is_flat(list_folder(root / name))]
+    return below[0] if len(below) == 1 else None
+
+
+def _compression_of(base: Path) -> str:
+    """As a word in the name of the copy's folder says (``FaceForensics++_C23``), or of the two above (``ff-c23``);
+    "" where none does. A folder above named ``raw`` says nothing: people keep all data as it came in one.
+    """
+    for folder in (base, base.parent, base.parent.parent):
+        words = {COMPRESSIONS.get(word, "") for word in re.split(r"[^a-z0-9]+", folder.name.lower())}
+        known = words & ({"raw", "c23", "c40"} if folder == base else {"c23", "c40"})
+        if len(known) == 1:
+            return known.pop()
+    return ""
 
 
 def _descend(folder: Path, path: str) -> Path | None:

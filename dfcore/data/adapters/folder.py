@@ -35,7 +35,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dfcore.data.adapters.listing import check_root, is_photo, is_video, list_folder, listed, split_name
+from dfcore.data.adapters.listing import Listing, check_root, is_photo, is_video, list_folder, listed, split_name
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -103,6 +103,10 @@ class Folder:
                 "Rename those that are not."
             )
         return Scan("folder", root, tuple(_records(files, identities)), {}, tuple(notes))
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By ``real`` beside ``fake``; the other names of a class are too common."""
+        return {"real", "fake"} <= {name.lower() for name in listing.folders}
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ __all__ = [
     "check_root",
     "child",
     "find_base",
+    "first_bytes",
     "is_photo",
     "is_video",
     "list_folder",
@@ -63,6 +64,15 @@ def child(folder: Path, name: str) -> Path | None:
         return None
     found = next((other for other in list_folder(folder).folders if other.lower() == name.lower()), None)
     return folder / found if found else None
+
+
+def first_bytes(file: Path, count: int = 1024) -> str:
+    """The beginning of a list as text; "" where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(count).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return ""
 
 
 def check_root(root: Path, title: str) -> Path:

@@ -24,7 +24,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dfcore.data.adapters.listing import listed, split_name, without_lost_originals
+from dfcore.data.adapters.listing import Listing, first_bytes, listed, split_name, without_lost_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -69,6 +69,13 @@ class Manifest:
             notes.append(f"Columns that are not read: {listed(unknown)}.")
         missing = {file.name: len(absent)} if absent else {}
         return Scan("csv", file.parent, tuple(without_lost_originals(records)), missing, tuple(notes))
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By a ``manifest.csv`` whose header has the needed columns."""
+        if "manifest.csv" not in listing.files:
+            return False
+        columns = first_bytes(folder / "manifest.csv").splitlines()[:1]
+        return {"path", "label"} <= {name.strip() for name in "".join(columns).lower().split(",")}
 
 
 def _find(root: Path) -> Path:

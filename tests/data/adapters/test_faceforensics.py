@@ -237,3 +237,35 @@ def test_real_media(real_media: Path) -> None:
     assert {r.split for r in found.records} == {"train"}
     assert Counter(r.compression for r in found.records) == {"c23": 3, "c40": 9}
     assert found.missing["original_sequences/youtube/c40"] == 996
+
+
+class TestFlat:
+    """Copies of one compression without the official folders."""
+
+    NAMES = ("original/071.mp4", "original/054.mp4", "Deepfakes/071_054.mp4", "FaceSwap/054_071.mp4", "csv/all.csv")
+
+    def test_it_is_read_like_the_official_layout(self, tmp_path: Path) -> None:
+        found = scan(touch(tmp_path / "ff-c23" / "FaceForensics++_C23", *self.NAMES))
+        assert {r.id: (r.label, r.manipulation, r.original) for r in found.records} == {
+            "original/071": (REAL, "original", ""),
+            "original/054": (REAL, "original", ""),
+            "Deepfakes/071_054": (FAKE, "Deepfakes", "original/071"),
+            "FaceSwap/054_071": (FAKE, "FaceSwap", "original/054"),
+        }
+        assert {r.compression for r in found.records} == {"c23"}
+        assert {r.split for r in found.records} == {"train"}
+        assert found.missing["manipulated_sequences/Deepfakes/c23"] == 999
+        assert scan(tmp_path / "ff-c23").root == tmp_path / "ff-c23" / "FaceForensics++_C23"
+
+    @pytest.mark.parametrize(
+        ("folder", "compression"),
+        [("ff-c23/v1", "c23"), ("raw/videos", ""), ("FF_raw", "raw"), ("c40_of_c23", ""), ("plain", "")],
+    )
+    def test_the_compression_stands_in_a_name_above(self, tmp_path: Path, folder: str, compression: str) -> None:
+        found = scan(touch(tmp_path / folder, *self.NAMES))
+        assert {r.compression for r in found.records} == {compression}
+
+    def test_methods_alone_are_a_part_of_the_official_layout(self, tmp_path: Path) -> None:
+        names = (f"manipulated_sequences/{method}/c23/videos/071_054.mp4" for method in ("Deepfakes", "FaceSwap"))
+        with pytest.raises(DatasetError, match="only a part"):
+            scan(touch(tmp_path, *names) / "manipulated_sequences")
