@@ -145,6 +145,7 @@ def dfcore_callbacks() -> list[ComponentSpec]:
         ComponentSpec(
             "checkpoints", "dfcore.training.callbacks.checkpoints:Checkpoints", "best epochs and the final weights"
         ),
+        ComponentSpec("disk", "dfcore.training.callbacks.disk:DiskWatch", "warns when checkpoints may not find room"),
         ComponentSpec(
             "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"
         ),

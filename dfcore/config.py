@@ -34,6 +34,7 @@ __all__ = [
     "override",
     "parse_set",
     "read_file",
+    "store_name",
 ]
 
 
@@ -296,6 +297,13 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def store_name(dataset: str, root: str) -> str:
+    """The name of a clip store that nobody named: the dataset's, and a mark of its folder."""
+    import hashlib
+
+    return f"{dataset}-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:8]}"
 
 
 def dataset_root(name: str) -> Path | None:

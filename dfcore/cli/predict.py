@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dfcore.kaggle import run_folder
+
 if TYPE_CHECKING:
     from dfcore.inference.predict import FileVerdict
 
 
 @click.command("predict")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--models", default="runs", show_default=True, type=click.Path(path_type=Path), help="Runs, or one file.")
+@click.option("--models", type=click.Path(path_type=Path), help="Runs, or one file.  [default: runs]")
 @click.option("--people", type=click.IntRange(min=1), default=4, show_default=True, help="People to judge in a file.")
 @click.option("--samples", type=click.IntRange(min=1), default=8, show_default=True, help="Samples a person.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(files: tuple[Path, ...], models: Path, people: int, samples: int, device: str, as_json: bool) -> None:
+def command(
+    files: tuple[Path, ...], models: Path | None, people: int, samples: int, device: str, as_json: bool
+) -> None:
     """Judge videos and photos (or folders of them) with trained specialists.
 
     A score is the probability of fake, for each person and, as the highest of them, for the file. A file that cannot be
@@ -32,7 +36,7 @@ def command(files: tuple[Path, ...], models: Path, people: int, samples: int, de
     from dfcore.training.precision import choose_device
 
     chosen = str(choose_device(device))
-    specialists = load_models(find_models(models), chosen)
+    specialists = load_models(find_models(models or Path(run_folder())), chosen)
     from dfcore.data.extract import ClipPlan
     from dfcore.inference.predict import predict_files, scan_files
 

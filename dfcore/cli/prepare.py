@@ -7,6 +7,7 @@ import sys
 import click
 
 from dfcore.cli.options import data_options, train_config
+from dfcore.cli.places import announce
 from dfcore.errors import UsageError
 
 
@@ -48,9 +49,13 @@ def command(
     stage = None if dataset else known.stage(1)
     options = {"data.store": store, "run.out": out}
     config = train_config(specs[0].name, stage, data, dataset, assignments, options)
+    announce([config])
     from dfcore.training.preparation import prepare_data
 
-    result = prepare_data(config, specs, workers=workers, retry_failed=retry_failed)
+    def warn(text: str) -> None:
+        click.echo(f"warning: {text}", err=True)
+
+    result = prepare_data(config, specs, workers=workers, retry_failed=retry_failed, warn=warn)
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "

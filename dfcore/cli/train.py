@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfcore import config
 from dfcore.cli.options import data_options, train_config
+from dfcore.cli.places import announce, dataset_root, nothing_attached
 from dfcore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def command(
     configs = [
         train_config(specialist, one, data, dataset, assignments, options if one.chunks else whole) for one in stages
     ]
+    announce(configs)
     if stage is None:
         from dfcore.training.curriculum import train_curriculum
 
@@ -155,13 +156,15 @@ def _whole_curriculum(data: str | None, dataset: str | None, start: str | None, 
         if value:
             numbers = ", ".join(f"{stage.number} ({stage.title})" for stage in stages)
             raise UsageError(f"{option} is for one stage: say which with --stage N. The curriculum has {numbers}.")
-    unknown = [stage for stage in stages if config.dataset_root(stage.dataset) is None]
+    known = registry()
+    unknown = [stage for stage in stages if dataset_root(known.dataset(stage.dataset)) is None]
     if unknown:
         raise UsageError(
             "without --stage the whole curriculum is trained, and it is not known where the data of these stages is:\n"
             + "".join(
                 f"  {s.number} ({s.title}): export DFCORE_DATASET_{s.dataset.upper()}=/path/to/it\n" for s in unknown
             )
+            + nothing_attached()
             + "Paths can also stand under [datasets] in dfcore.toml. To train one stage: --stage N --data /path/to/it. "
             "To try dfcore without data: --stage 1 --data demo (small made videos, for trying only)."
         )

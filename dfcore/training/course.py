@@ -14,6 +14,7 @@ from dfcore.data.store import ClipStore
 from dfcore.models.specialist import Specialist
 from dfcore.training.execute import Machine
 from dfcore.training.material import data_table, draws, make_data, sound_share
+from dfcore.training.memory import release_memory
 from dfcore.training.preparation import Chosen, Prepared, prepare_data, require_both_classes, store_path
 from dfcore.training.run import Course, Steady, TrainingData
 
@@ -61,6 +62,7 @@ class ChunkCourse:
         place = epoch // self._config.stage.epochs
         if self._now is None or self._now[0] != place:
             self._now = None  # let go of the chunk before, its open files above all
+            release_memory()
             self._now = place, self._make(place)
         return self._now[1]
 
@@ -76,11 +78,16 @@ class ChunkCourse:
         chunk = self._chosen.chunks[place]
         self._machine.log.say(f"chunk      {chunk} ({place + 1} of {len(self._chosen.chunks)})")
         part = replace(self._chosen, records=(*self._records[chunk], *self._val))
-        prepared = _prepare(self._config, self._model, part, self._machine)
+        prepared = _prepare(self._config, self._model, part, self._machine, later=self._later(place))
         total = draws(self._config, self._records[chunk])
         return make_data(
             self._config, self._model, part, prepared, self._machine.world, total=total, title=f"chunk {chunk}"
         )
+
+    def _later(self, place: int) -> int:
+        """Videos of later chunks that will be in the store together with this one's."""
+        keep, chunks = self._config.data.keep_chunks, self._chosen.chunks
+        return sum(len(self._records[chunk]) for chunk in chunks[place + 1 : max(keep, place + 1) if keep else None])
 
     def _drop(self, chunk: int) -> None:
         store = ClipStore(store_path(self._config))
@@ -114,11 +121,22 @@ def _by_class(records: list[VideoRecord]) -> dict[str, int]:
     return {"real": counts[REAL], "fake": counts[FAKE]}
 
 
-def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> Prepared:
-    """Prepare what is chosen for training and validation, and say what the store has of it."""
+def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine, later: int = 0) -> Prepared:
+    """Prepare what is chosen for training and validation, and say what the store has of it.
+
+    ``later`` videos are going to be prepared beside these.
+    """
     spec, log = model.spec, machine.log
     prepared = machine.world.on_main(
-        lambda: prepare_data(config, [spec], chosen=chosen, splits=("train", "val"), check=machine.limit.check)
+        lambda: prepare_data(
+            config,
+            [spec],
+            chosen=chosen,
+            splits=("train", "val"),
+            check=machine.limit.check,
+            warn=log.warn,
+            later=later,
+        )
     )
     require_both_classes(prepared)
     report = prepared.report

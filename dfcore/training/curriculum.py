@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from dfcore.config import TrainConfig
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.training.execute import RunResult
+from dfcore.training.memory import release_memory
 from dfcore.training.preparation import choose_videos
 from dfcore.training.run_folder import RunFolder
 from dfcore.training.time_limit import TimeLimit
@@ -35,11 +33,10 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
     limit = TimeLimit(configs[0].run.time_limit)  # one for all stages
     results = []
     for config in configs:
+        if not RunFolder.of(config).summary.exists():
+            limit.check(f"before stage {config.stage.number} began")
         results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
-        # The next stage's model comes before this one's would be collected by itself.
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()  # the next stage's model comes before this one's would be collected by itself
     return results
 
 

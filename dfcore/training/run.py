@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -34,7 +35,7 @@ class EpochSampler(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class TrainingData:
     """What is trained and validated on. A sample is ``{"views": {name: Tensor}, "label": int, "video": int}``.
 
@@ -243,10 +244,18 @@ class Run:
     loss: nn.Module = field(init=False)
 
     def enter(self) -> None:
-        """Take the data of the epoch under way; after the last epoch its data again."""
+        """Take the data of the epoch under way; after the last epoch its data again.
+
+        The data before are let go first: while other data are prepared, nobody must hold their files open.
+        """
+        before = None
+        if hasattr(self, "data"):
+            before = weakref.ref(self.data)
+            del self.data
         data = self.course.at(min(self.epoch, self.plan.epochs - 1))
-        if data is not getattr(self, "data", None):
-            self.data, self.loss = data, self.make_loss(data).to(self.device)
+        if before is None or before() is not data:
+            self.loss = self.make_loss(data).to(self.device)
+        self.data = data
 
     @property
     def finished(self) -> bool:

@@ -43,7 +43,7 @@ class TimeLimit:
         """Whether it has come."""
         return self._end is not None and self._clock() >= self._end
 
-    def check(self) -> None:
+    def check(self, when: str = "while videos were being prepared") -> None:
         """For work between steps that keeps what it has done.
 
         Raises:
@@ -51,8 +51,8 @@ class TimeLimit:
         """
         if self.over:
             raise TimeLimitReached(
-                f"the time limit of {self.text} was reached while videos were being prepared. What is prepared stays "
-                "in the store: run the same command with --resume to go on."
+                f"the time limit of {self.text} was reached {when}. What is done is kept: run the same command with "
+                "--resume to go on."
             )
 
 

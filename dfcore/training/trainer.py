@@ -13,6 +13,7 @@ from dfcore.config import TrainConfig
 from dfcore.errors import UsageError
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
+from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
@@ -85,7 +86,7 @@ def _train(
     model, lineage = make_model(config, resuming=opening is Opening.RESUME)
     _introduce(config, machine, spec, chosen)
     factory, options = resolve(loss.factory), loss_options(config.stage)
-    return execute(
+    result = execute(
         config,
         machine,
         opening,
@@ -95,6 +96,9 @@ def _train(
         callbacks=callbacks,
         facts=_facts(machine, spec, lineage),
     )
+    if in_notebook() and world.is_main:
+        links(result.folder)
+    return result
 
 
 def make_model(config: TrainConfig, *, resuming: bool = False) -> tuple[Specialist, dict[str, Any]]:
@@ -145,7 +149,7 @@ def _machine(config: TrainConfig, world: World, limit: TimeLimit) -> Machine:
 def _callbacks(config: TrainConfig) -> list[Callback]:
     """The built-in ones, then those asked for by name."""
     early = ("early_stop",) if config.run.patience else ()
-    names = dict.fromkeys(("metrics", "checkpoints", *early, *config.run.callbacks, "progress"))
+    names = dict.fromkeys(("metrics", "checkpoints", "disk", *early, *config.run.callbacks, "progress"))
     specs = [registry().component("callback", name) for name in names]
     return [resolve(spec.factory, f"callback {spec.name!r}")() for spec in specs]
 
