@@ -34,7 +34,7 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Recognises(Protocol):
-    """What an adapter may do besides: say whether a folder is its dataset's, so that it is found without being named."""
+    """What an adapter may do besides: say whether a folder is its dataset's, so that it is found unnamed."""
 
     def recognises(self, folder: Path, listing: Listing) -> bool:
         """Whether ``folder`` is what :meth:`Dataset.scan` takes for its root, as far as the names tell.

@@ -18,7 +18,7 @@ from dfcore.specs import DatasetSpec, resolve
 __all__ = ["DEPTH", "Found", "find_datasets"]
 
 DEPTH = 6
-"""Levels that are looked at: ``input/datasets/OWNER/NAME`` and two folders inside, as Kaggle mounts what people pack."""
+"""Levels that are looked at: ``input/datasets/OWNER/NAME``, as Kaggle mounts it, and what people pack inside."""
 
 MOST = 200
 """Folders in one folder that are looked into: where there are more, they hold frames or samples, not datasets."""

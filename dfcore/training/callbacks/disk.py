@@ -12,9 +12,9 @@ __all__ = ["DiskWatch"]
 class DiskWatch(BaseCallback):
     """Looks at the room for checkpoints before the first epoch and after each one, and warns once.
 
-    At most the folder holds ``last.pt`` (weights and two moments of each) twice, since the new one is written beside the
-    old; a best epoch more than are kept; and the final weights. The files of clips are watched where they are made
-    (:mod:`dfcore.training.disk`).
+    At most the folder holds ``last.pt`` (weights and two moments of each) twice, since the new one is written beside
+    the old; a best epoch more than are kept; and the final weights. The files of clips are watched where they are
+    made (:mod:`dfcore.training.disk`).
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,6 @@ class DiskWatch(BaseCallback):
             self._warned = True
             run.log.warn(
                 f"checkpoints may not find room: this run may still need {(most - have) / 1e9:.2f} GB, and "
-                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (--set run.keep=1), free "
-                "what old runs keep (dfcore runs prune), or move the clip store away (--store DIR)."
+                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (--set run.keep=1), "
+                "free what old runs keep (dfcore runs prune), or move the clip store away (--store DIR)."
             )
