@@ -52,6 +52,7 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "dfcore.data.adapters.dfdc:DFDC",
             "any of the 50 parts, Kaggle's sample, the preview, the test set",
             "https://ai.meta.com/datasets/dfdc/",
+            kaggle="competitions/deepfake-detection-challenge",
         ),
         DatasetSpec(
             "folder",

@@ -126,6 +126,7 @@ class DatasetSpec:
     ``generated`` marks data that dfcore makes itself; ``name`` then serves in place of a path.
     ``defaults`` are configuration values (``{"data.samples_per_video": 2}``) that suit the dataset and give
     way to anything the user sets.
+    ``kaggle`` is where its owners give it out on Kaggle, ``OWNER/NAME`` or ``competitions/NAME``; "" where they do not.
     """
 
     name: str
@@ -135,6 +136,7 @@ class DatasetSpec:
     url: str = ""
     generated: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
+    kaggle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,47 @@ def find_command(folder: Path | None, as_json: bool) -> None:
         )
 
 
+@command.command("download")
+@click.argument("name")
+@click.option("--from-kaggle", "handle", metavar="OWNER/NAME", help="A copy on Kaggle.  [default: the owners' own]")
+@click.option("--part", "parts", type=int, multiple=True, metavar="N", help="DFDC: the folder dfdc_train_part_N of it.")
+@click.option("--path", "paths", multiple=True, metavar="PATH", help="Only this file or folder of it.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to.  [default: kagglehub's cache]")
+def download_command(
+    name: str, handle: str | None, parts: tuple[int, ...], paths: tuple[str, ...], to: Path | None
+) -> None:
+    """Download the dataset NAME from Kaggle, through kagglehub (pip install 'dfcore[kaggle]').
+
+    A download that was broken off goes on when the command is given again. Datasets that their owners give out by a
+    form are not on Kaggle; a copy there that you have access to is named with --from-kaggle.
+
+    \b
+    dfcore datasets download dfdc --to /data
+    dfcore datasets download dfdc --from-kaggle OWNER/NAME --part 3 --part 7
+    """
+    from dfcore.data.adapters.find import find_datasets
+    from dfcore.data.download import download, source_of
+    from dfcore.plugins import registry
+
+    spec = registry().dataset(name)
+    wanted = [*paths, *(f"dfdc_train_part_{part}" for part in parts)]
+    if parts and not handle:
+        raise UsageError(
+            f"--part is for a copy that holds the parts as folders: name it with --from-kaggle OWNER/NAME. The owners' "
+            f"own on Kaggle ({spec.kaggle or 'none'}) is downloaded whole, or by --path."
+        )
+    folders = download(source_of(spec, handle), wanted, to)
+    for folder in folders:
+        click.echo(f"downloaded to {folder}")
+    tops = {folder if folder.is_dir() else folder.parent for folder in folders}
+    tops = {folder.parent if folder.name in wanted else folder for folder in tops}
+    found = [one.root for top in sorted(tops) for one in find_datasets(top, [spec])]
+    for root in found:
+        click.echo(f"{spec.title} in {root}: use it with --data {root} or DFCORE_DATASET_{name.upper()}={root}")
+    if not found:
+        click.echo(f"{spec.title} is not recognised in it yet; archives have to be unpacked first.")
+
+
 @command.command("verify")
 @click.argument("name")
 @click.argument("root", required=False, type=click.Path(path_type=Path))
