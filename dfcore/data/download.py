@@ -33,9 +33,10 @@ def source_of(spec: DatasetSpec, handle: str | None) -> str:
         UsageError: the owners do not give the dataset out on Kaggle, or the handle is none.
     """
     if handle is None and not spec.kaggle:
+        ask = f": ask them for it at {spec.url}" if spec.url else ""
         raise UsageError(
-            f"{spec.title} is not given out on Kaggle by its owners{f': ask them for it at {spec.url}' if spec.url else ''}"
-            ". If you have access to a copy on Kaggle, and its terms allow it, name it: --from-kaggle OWNER/NAME."
+            f"{spec.title} is not given out on Kaggle by its owners{ask}. If you have access to a copy on Kaggle, and "
+            "its terms allow it, name it: --from-kaggle OWNER/NAME."
         )
     found = (handle or spec.kaggle).strip("/")
     if len(found.split("/")) not in (2, 4):
@@ -79,7 +80,7 @@ def _kagglehub() -> Any:
 
 @contextmanager
 def _cache_in(folder: Path | None) -> Iterator[None]:
-    """Let kagglehub keep its files there. (Its ``output_dir`` would refuse a folder with a half-done download in it.)"""
+    """Let kagglehub keep its files there. (Its ``output_dir`` refuses a folder that holds a half-done download.)"""
     before = os.environ.get("KAGGLEHUB_CACHE")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,17 +98,13 @@ def _explained(error: Exception, handle: str, competition: bool) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     page = f"https://www.kaggle.com/{'' if competition else 'datasets/'}{handle}"
     if type(error).__name__ in ("UnauthenticatedError", "CredentialError") or status in (401, 403):
-        rules = (
-            f"accept the competition's rules at {page}/rules" if competition else f"see that you have access at {page}"
-        )
-        return (
-            f"Kaggle refuses {handle}: {_first(error)}. {_CREDENTIALS}; and {rules}. Then run the same command again."
-        )
+        access = f"accept the competition's rules at {page}/rules" if competition else f"see that {page} opens for you"
+        return f"Kaggle refuses {handle}: {_first(error)}. {_CREDENTIALS}; and {access}. Then run the command again."
     if status == 404:
         return f"Kaggle has no {handle}, or not the path asked for: {_first(error)}. Look at {page}."
     return (
-        f"{handle} could not be downloaded: {type(error).__name__}: {_first(error)}. What was downloaded is kept: the same "
-        "command goes on with it."
+        f"{handle} could not be downloaded: {type(error).__name__}: {_first(error)}. What was downloaded is kept: "
+        "the same command goes on with it."
     )
 
 

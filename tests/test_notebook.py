@@ -1,0 +1,91 @@
+"""Links and curves in a notebook's cells; IPython is stood in for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dfcore import notebook
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for stage in (1, 2):
+        run = tmp_path / f"runs/cm_stage{stage}"
+        run.mkdir(parents=True)
+        for name in (f"cm_stage{stage}_final.pt", f"cm_stage{stage}_epoch02.zip", "curves.png", "metrics.jsonl"):
+            (run / name).write_bytes(b"x" * 1500)
+        for name in ("last.pt", "config.json", "log.txt"):
+            (run / name).touch()
+    (tmp_path / "runs/store").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What a kernel's IPython displays: the kind and the path."""
+    found: list[tuple[str, str]] = []
+    module: Any = ModuleType("IPython")
+    module.get_ipython = lambda: SimpleNamespace(kernel=object())
+    module.display = SimpleNamespace(
+        FileLink=lambda path, result_html_suffix="": ("link", path + result_html_suffix),
+        Image=lambda filename: ("image", filename),
+        display=found.append,
+    )
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    return found
+
+
+NAMES = ["cm_stage1_final.pt", "cm_stage1_epoch02.zip", "curves.png", "metrics.jsonl"]
+
+
+def test_results_are_what_is_worth_keeping(runs: Path) -> None:
+    found = notebook.results()
+    assert [str(path) for path in found[:4]] == [f"runs/cm_stage1/{name}" for name in NAMES]
+    assert len(found) == 8
+    assert [path.name for path in notebook.results(runs / "cm_stage1")] == NAMES
+
+
+def test_in_a_kernel_they_are_links_relative_to_the_working_directory(
+    runs: Path, shown: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook.links(runs)
+    assert shown[0] == ("link", "runs/cm_stage1/cm_stage1_final.pt  (1.5 kB)")
+    assert len(shown) == 8
+    notebook.curves()
+    assert shown[8:] == [("image", f"runs/cm_stage{stage}/curves.png") for stage in (1, 2)]
+    assert "final" not in capsys.readouterr().out
+
+
+def test_a_file_outside_is_a_path(
+    runs: Path, shown: list[tuple[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(runs / "store")
+    notebook.links(runs)
+    assert not shown
+    assert f"{runs}/cm_stage1/cm_stage1_final.pt  (1.5 kB)" in capsys.readouterr().out
+
+
+def test_without_a_kernel_they_are_paths(
+    runs: Path, capsys: pytest.CaptureFixture[str], shown: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: None)
+    notebook.links()
+    notebook.curves()
+    monkeypatch.delitem(sys.modules, "IPython")
+    notebook.links()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:8] == lines[10:]
+    assert lines[0] == "runs/cm_stage1/cm_stage1_final.pt  (1.5 kB)"
+    assert lines[8] == "runs/cm_stage1/curves.png"
+    assert not shown
+
+
+def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notebook.links(tmp_path)
+    assert f"no results in {tmp_path} yet" in capsys.readouterr().out
