@@ -32,6 +32,6 @@ def _empty_configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_user_configuration(monkeypatch: pytest.MonkeyPatch, _empty_configuration: Path) -> None:
     """A developer's own dfcore.toml and variables must not change what the tests see."""
     for name in list(os.environ):
-        if name.startswith("DFCORE_") and name != "DFCORE_TEST_MEDIA":
+        if name.startswith(("DFCORE_", "KAGGLE_")) and name != "DFCORE_TEST_MEDIA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("DFCORE_CONFIG", str(_empty_configuration))
