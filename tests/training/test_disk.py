@@ -120,7 +120,7 @@ def test_what_a_run_is_said_to_need_is_no_less_than_it_takes(
 
         def __init__(self) -> None:
             super().__init__()
-            self.more = nn.Linear(1500, 1500)
+            self.more = nn.Linear(1000, 1000)
 
         def forward(self, views: object, labels: object = None) -> object:
             output = super().forward(views, labels)
