@@ -102,6 +102,13 @@ def test_all_data_must_be_there_before_anything_is_trained(roots: dict[str, Path
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_time_limit_is_the_commands_not_the_stages(roots: dict[str, Path], tmp_path: Path) -> None:
+    said = dfcore("train", "cm", "--out", tmp_path, *TINY, *SETS, "--time-limit", "1s", code=75, **roots)
+    assert "the time limit of 1s" in said
+    assert "--resume" in said
+    assert not (tmp_path / "cm_stage4").exists()
+
+
 @pytest.mark.parametrize("option", [("--data", "demo"), ("--from", "x.pt"), ("--from-scratch",)])
 def test_options_of_one_stage_need_the_stage(option: tuple[str, ...]) -> None:
     assert "say which with --stage N" in dfcore("train", "cm", *option, code=2)

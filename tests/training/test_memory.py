@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import weakref
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +67,7 @@ def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
 
     def preparing(*args: Any, **kwargs: Any) -> Any:
         maps = Path("/proc/self/maps").read_text()
-        links = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        links = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
         open_files.append(sum(".safetensors" in line for line in [*maps.splitlines(), *links]))
         assert not any(one() for one in data)
         return prepare(*args, **kwargs)

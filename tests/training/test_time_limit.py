@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,10 +10,17 @@ from typing import Any
 import pytest
 import torch
 
+import dfcore.data.prepare as prepare
+import dfcore.evaluation.evaluate as evaluate
+import dfcore.training.curriculum as curriculum
 import dfcore.training.execute as execute
+import dfcore.training.loop as loop
+from dfcore.cli import main
 from dfcore.config import TrainConfig, override
 from dfcore.errors import ConfigError, TimeLimitReached
+from dfcore.testing.demo import make_demo
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.run_folder import RunFolder
 from dfcore.training.time_limit import TimeLimit, parse_duration
 from dfcore.training.trainer import train
 
@@ -72,3 +80,82 @@ def test_the_limit_is_counted_from_the_start_of_the_command(tiny: ModuleType) ->
     clock.now = 10
     assert limit.over
     assert not execute.NO_LIMIT.over
+
+
+def stages(toy: TrainConfig, limit: str = "") -> list[TrainConfig]:
+    values = {"stage.epochs": 1, "stage.start": "scratch", "run.callbacks": "count", "run.time_limit": limit}
+    return [override(toy, {**values, "stage.number": number}) for number in (1, 2)]
+
+
+def test_one_limit_for_the_whole_curriculum(
+    toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    count = toy_plugin.Count
+    monkeypatch.setattr(count, "steps", 0)
+    train(override(stages(toy)[0], {"run.out": str(tmp_path / "first")}))
+    steps, count.steps = count.steps, 0
+    monkeypatch.setattr(curriculum, "TimeLimit", lambda text: TimeLimit(text, lambda: float(count.steps)))
+    with pytest.raises(TimeLimitReached, match=r"at step 1 of .*toy_stage2/last\.pt.*--resume"):
+        curriculum.train_curriculum(stages(toy, f"{steps + 1}s"))
+    assert RunFolder.of(stages(toy)[0]).summary.exists()
+
+
+def test_a_stage_is_not_begun_when_the_time_is_up(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = stages(toy, "9s")
+    late = RunFolder.of(first).summary.exists
+    monkeypatch.setattr(curriculum, "TimeLimit", lambda text: TimeLimit(text, lambda: 9.0 * late()))
+    with pytest.raises(TimeLimitReached, match=r"before stage 2 began.*--resume"):
+        curriculum.train_curriculum([first, second])
+    assert not RunFolder.of(second).path.exists()
+    results = curriculum.train_curriculum(stages(toy))
+    assert [result.folder.name for result in results] == ["toy_stage1", "toy_stage2"]
+
+
+class TestCommand:
+    """``dfcore train --time-limit``, to its exit code; the time is up when so many calls of a function are done."""
+
+    ARGUMENTS = "train cm --stage 1 --epochs 2 --backbone test_efficientnet --no-pretrained --batch-size 2"
+    SETS = ("samples_per_video=1", "eval_samples=1", "workers=0", "clips_per_video=1")
+
+    def dfcore(self, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+        sets = [word for key in self.SETS for word in ("--set", f"data.{key}")]
+        monkeypatch.setattr(sys, "argv", ["dfcore", *self.ARGUMENTS.split(), *sets, *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return int(done.value.code or 0)
+
+    def test_it_ends_resumable_wherever_it_is_and_goes_on_to_the_same_weights(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = make_demo(tmp_path / "demo", pairs=(1, 1, 0), frames=10, size=256, workers=1)
+        assert self.dfcore(monkeypatch, "--data", data, "--out", tmp_path / "whole") == 0
+        capsys.readouterr()
+        places = (
+            (prepare, "_record", "while videos were being prepared"),
+            (loop, "apply_gradients", "at step 1 of 4"),
+            (evaluate, "move_views", "at step 2 of 4 (epoch 1 of 2)"),  # validating
+        )
+        for module, name, said in places:
+            with monkeypatch.context() as patch:
+                calls: list[int] = []
+                original = getattr(module, name)
+                patch.setattr(module, name, lambda *a, _f=original, _c=calls, **k: (_f(*a, **k), _c.append(1))[0])
+                patch.setattr(TimeLimit, "over", property(lambda limit, _c=calls: bool(limit.text) and len(_c) > 0))
+                limited = ("--data", data, "--out", tmp_path / "limited", "--resume", "--time-limit", "11h30m")
+                assert self.dfcore(patch, *limited) == 75, name
+            error = capsys.readouterr().err
+            assert "time limit of 11h30m" in error
+            assert said in error
+            assert "--resume" in error
+        assert self.dfcore(monkeypatch, "--data", data, "--out", tmp_path / "limited", "--resume") == 0
+        first, second = (
+            torch.load(tmp_path / out / "cm_stage1/cm_stage1_final.pt", weights_only=True)["state_dict"]
+            for out in ("whole", "limited")
+        )
+        assert all(torch.equal(second[name], value) for name, value in first.items())
+
+    def test_a_time_that_is_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.dfcore(monkeypatch, "--data", tmp_path, "--out", tmp_path / "x", "--time-limit", "soon") == 2
+        assert "11h30m" in capsys.readouterr().err
