@@ -8,13 +8,14 @@ needed: where there is none, paths are printed.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from dfcore.kaggle import run_folder
+from dfcore.kaggle import kaggle, run_folder
 
-__all__ = ["curves", "in_notebook", "links", "results"]
+__all__ = ["bring_back", "curves", "in_notebook", "links", "results"]
 
 _PATTERNS = ("*_final.pt", "*_epoch*.zip", "curves.png", "metrics.jsonl")
 
@@ -35,6 +36,35 @@ def results(folder: Path | str | None = None) -> list[Path]:
     top = Path(folder if folder is not None else run_folder())
     runs = sorted({path.parent for pattern in _PATTERNS for path in (*top.glob(pattern), *top.glob(f"*/{pattern}"))})
     return [path for run in runs for pattern in _PATTERNS for path in sorted(run.glob(pattern))]
+
+
+def bring_back(source: Path | str | None = None, folder: Path | str | None = None) -> list[Path]:
+    """Copy the runs of an earlier session to where runs go, so that training goes on with them. Runs that are there
+    already are left as they are.
+
+    Args:
+        source: where to look for folders ``runs``, up to four levels deep; None means Kaggle's input folder, where the
+            output of an earlier session is attached. Elsewhere nothing is lost between sessions, and nothing is done.
+        folder: where runs go; None as for :func:`results`.
+
+    Returns:
+        The runs that were copied.
+    """
+    here, target = kaggle(), Path(folder if folder is not None else run_folder())
+    top = Path(source) if source is not None else here.input if here is not None else None
+    if top is None:
+        return []
+    patterns = ["*/" * depth + "runs/*/config.json" for depth in range(4)]
+    found = {path.parent.name: path.parent for pattern in patterns for path in sorted(top.glob(pattern))}
+    copied = []
+    for name, run in found.items():
+        if not (target / name).exists():
+            working = target / f".{name}.copying"
+            shutil.rmtree(working, ignore_errors=True)
+            shutil.copytree(run, working, copy_function=shutil.copyfile)  # the input's files cannot be written to
+            copied.append(working.rename(target / name))
+            print(f"{run} was copied to {target / name}")
+    return copied
 
 
 def links(folder: Path | str | None = None) -> None:

@@ -89,3 +89,25 @@ def test_without_a_kernel_they_are_paths(
 def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     notebook.links(tmp_path)
     assert f"no results in {tmp_path} yet" in capsys.readouterr().out
+
+
+class TestBringBack:
+    def test_an_earlier_sessions_runs_are_copied_once(self, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        root = runs.parent / "kaggle"
+        (root / "working").mkdir(parents=True)
+        earlier = root / "input/notebooks/me/training/runs"
+        earlier.parent.mkdir(parents=True)
+        runs.rename(earlier)
+        monkeypatch.setenv("DFCORE_KAGGLE", str(root))
+        (root / "working/runs/cm_stage1").mkdir(parents=True)
+        assert notebook.bring_back() == [root / "working/runs/cm_stage2"]
+        assert not list((root / "working/runs/cm_stage1").iterdir()), "what is there is left as it is"
+        places = (earlier / "cm_stage2", root / "working/runs/cm_stage2")
+        before, after = (sorted(path.name for path in place.iterdir()) for place in places)
+        assert before == after
+        assert notebook.bring_back() == []
+        assert [path.name for path in (root / "working/runs").glob(".*")] == []
+
+    def test_elsewhere_nothing_is_done(self, runs: Path) -> None:
+        assert notebook.bring_back() == []
+        assert len(notebook.bring_back(runs.parent, runs.parent / "new")) == 2
