@@ -50,12 +50,15 @@ def command(
     options = {"data.store": store, "run.out": out}
     config = train_config(specs[0].name, stage, data, dataset, assignments, options)
     announce([config])
-    from dfcore.training.preparation import prepare_data
+    from dfcore.training.disk import StoreWatch
+    from dfcore.training.preparation import choose_videos, prepare_data, store_path
 
     def warn(text: str) -> None:
         click.echo(f"warning: {text}", err=True)
 
-    result = prepare_data(config, specs, workers=workers, retry_failed=retry_failed, warn=warn)
+    chosen = choose_videos(config, specs)
+    watch = StoreWatch(store_path(config), chosen.records, warn, chunked=bool(chosen.chunks))
+    result = prepare_data(config, specs, chosen=chosen, workers=workers, retry_failed=retry_failed, check=watch.count)
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "

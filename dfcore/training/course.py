@@ -12,6 +12,7 @@ from dfcore.config import TrainConfig
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store import ClipStore
 from dfcore.models.specialist import Specialist
+from dfcore.training.disk import StoreWatch
 from dfcore.training.execute import Machine
 from dfcore.training.material import data_table, draws, make_data, sound_share
 from dfcore.training.memory import release_memory
@@ -126,18 +127,15 @@ def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Ma
 
     ``later`` videos are going to be prepared beside these.
     """
-    spec, log = model.spec, machine.log
-    prepared = machine.world.on_main(
-        lambda: prepare_data(
-            config,
-            [spec],
-            chosen=chosen,
-            splits=("train", "val"),
-            check=machine.limit.check,
-            warn=log.warn,
-            later=later,
-        )
-    )
+    spec, log, splits = model.spec, machine.log, ("train", "val")
+    records = [record for record in chosen.records if record.split in splits]
+    watch = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks))
+
+    def check() -> None:
+        watch.count()
+        machine.limit.check()
+
+    prepared = machine.world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=splits, check=check))
     require_both_classes(prepared)
     report = prepared.report
     log.say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
+from pathlib import Path
 
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import ClipStore
@@ -21,7 +22,7 @@ class StoreWatch:
     """Compares, now and then, what the videos still to be prepared are likely to take with the room there is.
 
     Args:
-        store: where they go; its index grows on the way.
+        root: the clip store's folder.
         records: what is to be in it.
         warn: told once, when the room is not likely to do.
         later: videos that will be prepared beside these, in chunks to come.
@@ -30,31 +31,32 @@ class StoreWatch:
 
     def __init__(
         self,
-        store: ClipStore,
+        root: Path,
         records: Sequence[VideoRecord],
         warn: Callable[[str], None],
         *,
         later: int = 0,
         chunked: bool = False,
     ) -> None:
-        self._store, self._warn, self._later, self._chunked = store, warn, later, chunked
-        self._left = sum(record.id not in store and record.id not in store.failures for record in records)
+        self._root, self._videos, self._warn = root, [record.id for record in records], warn
+        self._later, self._chunked = later, chunked
         self._done, self._warned = 0, False
         self._look()
 
     def count(self) -> None:
         """A video has been dealt with."""
         self._done += 1
-        self._left = max(0, self._left - 1)
         if self._done >= FIRST and self._done.bit_count() == 1:
             self._look()
 
     def _look(self) -> None:
-        left = self._left + self._later
-        if self._warned or not left or len(self._store) < FIRST:
+        if self._warned:
             return
-        each = mean_size(self._store)
-        space = room(self._store.root)
+        store = ClipStore(self._root)  # opened anew: other processes may be adding to it
+        left = self._later + sum(video not in store and video not in store.failures for video in self._videos)
+        if not left or len(store) < FIRST:
+            return
+        each, space = mean_size(store), room(self._root)
         if each * left > space.free:
             self._warned = True
             self._warn(

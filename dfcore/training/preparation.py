@@ -20,7 +20,6 @@ from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.chunks import in_chunks
-from dfcore.training.disk import StoreWatch
 
 __all__ = ["Chosen", "Prepared", "choose_videos", "prepare_data", "store_path"]
 
@@ -90,8 +89,6 @@ def prepare_data(
     workers: int | None = None,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-    later: int = 0,
 ) -> Prepared:
     """Bring the clip store to where it has all that the specialists read.
 
@@ -103,8 +100,6 @@ def prepare_data(
         workers: processes; None or 0 means one per core.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the preparing.
-        warn: told when the disk is not likely to hold all clips.
-        later: videos that are going to be prepared beside these.
 
     Raises:
         DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.prepare` raise.
@@ -113,14 +108,6 @@ def prepare_data(
     records = [record for record in chosen.records if splits is None or record.split in splits]
     store = ClipStore(store_path(config))
     evidence = {item.name: item for spec in specs for item in spec.evidence}
-    watch = StoreWatch(store, records, warn, later=later, chunked=bool(chosen.chunks)) if warn else None
-
-    def after_video() -> None:
-        if watch is not None:
-            watch.count()
-        if check is not None:
-            check()
-
     report = prepare(
         records,
         store,
@@ -128,7 +115,7 @@ def prepare_data(
         tuple(evidence.values()),
         workers=workers or 0,
         retry_failed=retry_failed,
-        check=after_video,
+        check=check,
     )
     failed = {failure.id for failure in report.failed}
     usable = tuple(record for record in records if record.id in store and record.id not in failed)

@@ -18,7 +18,9 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store import ClipStore
 from dfcore.kaggle import Room
 from dfcore.testing.views import made_clip
+from dfcore.training.course import ChunkCourse
 from dfcore.training.disk import StoreWatch, mean_size
+from dfcore.training.preparation import Chosen
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
 from dfcore.training.trainer import train
@@ -60,7 +62,7 @@ def test_the_size_of_a_video_counts_its_evidence(tmp_path: Path) -> None:
 
 def test_the_first_few_videos_give_the_estimate(tmp_path: Path, free: Callable[[int], None]) -> None:
     store, said = ClipStore(tmp_path), []
-    watch = StoreWatch(store, records(12), said.append)
+    watch = StoreWatch(tmp_path, records(12), said.append)
     free(1)
     fill(store, watch, 0, 3)
     assert not said
@@ -80,11 +82,11 @@ def test_what_is_there_already_gives_it_at_once(tmp_path: Path, free: Callable[[
     fill(store, None, 0, 5)
     each = mean_size(store)
     free(int(10 * each))
-    StoreWatch(store, records(15), said.append)
+    StoreWatch(tmp_path, records(15), said.append)
     assert not said, "just enough"
-    StoreWatch(store, records(16), said.append)
+    StoreWatch(tmp_path, records(16), said.append)
     assert len(said) == 1
-    StoreWatch(store, records(5), said.append, later=11, chunked=True)
+    StoreWatch(tmp_path, records(5), said.append, later=11, chunked=True)
     assert "11 videos are still" in said[1]
     assert "--keep-chunks 1" in said[1]
 
@@ -94,7 +96,7 @@ def test_known_failures_take_no_room(tmp_path: Path, free: Callable[[int], None]
     fill(store, None, 0, 4)
     store.failures.add("v04", Path("v4.mp4"), "no face", store.entry("v00").origin)
     free(1)
-    StoreWatch(store, records(5), said.append)
+    StoreWatch(tmp_path, records(5), said.append)
     assert not said
 
 
@@ -140,3 +142,19 @@ def test_what_a_run_is_said_to_need_is_no_less_than_it_takes(
     )
     asked = float(re.search(r"may still need ([\d.]+) GB", capsys.readouterr().out)[1])  # type: ignore[index]
     assert 1 < asked * 1e9 / Peak.most < 2
+
+
+@pytest.mark.parametrize(("keep", "later"), [(0, [4, 2, 0]), (1, [0, 0, 0]), (2, [2, 0, 0]), (9, [4, 2, 0])])
+def test_later_chunks_count_where_they_are_kept_together(
+    tiny: ModuleType, tmp_path: Path, keep: int, later: list[int]
+) -> None:
+    videos = [
+        VideoRecord(f"{chunk}/{label}", Path("x"), label, split="train", chunk=chunk)
+        for chunk in range(3)
+        for label in (0, 1)
+    ]
+    config = tiny.tiny_config(tmp_path, data__keep_chunks=keep)
+    found = ChunkCourse(
+        config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), tiny.tiny_machine(config)
+    )
+    assert [found._later(place) for place in range(3)] == later
