@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -184,3 +185,16 @@ def test_without_validation_videos_it_says_so(toy: TrainConfig, capsys: pytest.C
     result = train(override(toy, {"data.val_share": 0.0, "stage.epochs": 1}))
     assert result.metrics == {}
     assert "there are no validation videos" in capsys.readouterr().out
+
+
+def test_in_a_notebook_the_results_are_offered_as_links(
+    toy: TrainConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[str] = []
+    module: Any = ModuleType("IPython")
+    module.get_ipython = lambda: SimpleNamespace(kernel=object())
+    module.display = SimpleNamespace(FileLink=lambda path, result_html_suffix: path, display=shown.append)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    monkeypatch.chdir(tmp_path)
+    train(override(toy, {"stage.epochs": 1}))
+    assert shown[0] == "runs/toy_stage1/toy_stage1_final.pt"
