@@ -35,7 +35,7 @@ def test_a_run_leaves_all_its_files(tiny: ModuleType, tmp_path: Path, capsys: py
     ]
     printed = capsys.readouterr().out
     assert printed == (result.folder / "log.txt").read_text()
-    for words in ("10 = 2 epochs x 5", "batch 3 x 2", "epoch 2/2", "best epoch", str(result.final), str(result.plot)):
+    for words in ("10 in 2 epochs", "batch 3 x 2", "epoch 2/2", "best epoch", str(result.final), str(result.plot)):
         assert words in printed, words
     stored = json.loads((result.folder / "config.json").read_text())
     assert stored["config"] == json.loads(json.dumps(config.to_json()))
