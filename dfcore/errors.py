@@ -12,10 +12,11 @@
     ├── DataError                   exit 4   the input data
     │   ├── DatasetError            exit 4   a folder that does not hold the dataset
     │   ├── MediaError              exit 4   one file that cannot be decoded or has no usable face
-    │   └── StoreError              exit 4   a clip store that cannot be read or written
+    │   └── StoreError              exit 4   a clip store that cannot be read
     ├── ModelError                  exit 5   a model that cannot be built
     │   ├── WeightsError            exit 5   weights that are missing or do not fit
     │   └── CheckpointError         exit 5   a checkpoint that cannot be read or trusted
+    ├── WriteError                  exit 74  a file that cannot be written: a full disk, a folder without rights
     └── RunError                    exit 6   a training run
         ├── RunExistsError          exit 6   it would overwrite a finished or started run
         ├── TrainingError           exit 6   e.g. the loss is not a number
@@ -51,6 +52,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "WeightsError",
+    "WriteError",
     "nearest",
 ]
 
@@ -116,7 +118,7 @@ class MediaError(DataError):
 
 
 class StoreError(DataError):
-    """A clip store that cannot be read or written."""
+    """A clip store that cannot be read."""
 
 
 class ModelError(DfcoreError):
@@ -131,6 +133,12 @@ class WeightsError(ModelError):
 
 class CheckpointError(ModelError):
     """A checkpoint that cannot be read, or must not be trusted."""
+
+
+class WriteError(DfcoreError):
+    """A file that cannot be written; what was there before is as it was. A full disk above all."""
+
+    exit_code = 74  # "input/output error", as mail programs use it
 
 
 class RunError(DfcoreError):

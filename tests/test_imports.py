@@ -18,6 +18,7 @@ LIGHT = (
     "builtins",
     "config",
     "discovery",
+    "disk",
     "errors",
     "hookspecs",
     "kaggle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -82,8 +83,18 @@ def main() -> None:
     except BrokenPipeError:  # `dfcore ... | head`: the reader has left, there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except DfcoreError as error:
+    except (DfcoreError, OSError) as error:
+        shown = error if isinstance(error, DfcoreError) else _as_ours(error)
         if os.environ.get("DFCORE_TRACEBACK"):
             raise
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+        click.echo(f"Error: {shown}", err=True)
+        sys.exit(shown.exit_code)
+
+
+def _as_ours(error: OSError) -> DfcoreError:
+    """A full disk as our own error, wherever it was met; any other error is not ours to explain, and raised."""
+    from dfcore.disk import is_full, write_error
+
+    if not is_full(error):
+        raise error
+    return write_error(Path(str(error.filename or "a file")), error)

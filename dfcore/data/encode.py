@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.decode import SAMPLE_RATE
+from dfcore.disk import is_full, write_error
 from dfcore.errors import MediaError
 
 __all__ = ["write_h264"]
@@ -44,7 +45,8 @@ def write_h264(
         preset: x264's.
 
     Raises:
-        MediaError: this PyAV has no libx264, or the file cannot be written.
+        WriteError: the disk is full.
+        MediaError: this PyAV has no libx264, or the file cannot be written for another reason.
     """
     quality = {"qp": "0"} if crf is None else {"crf": f"{crf:g}"}
     try:
@@ -63,9 +65,11 @@ def write_h264(
                 sound.codec_context.bit_rate = _SOUND_BITS
                 _write_sound(container, sound, audio)
     except (av.FFmpegError, OSError) as error:
+        if is_full(error):
+            raise write_error(path, error) from error
         raise MediaError(
-            f"{path}: cannot be written as H.264: {error}. Free some space; or, if this PyAV was built without "
-            "libx264, install the wheel: pip install --only-binary :all: av"
+            f"{path}: cannot be written as H.264: {error}. If this PyAV was built without libx264, "
+            "install the wheel: pip install --only-binary :all: av"
         ) from error
 
 

@@ -20,7 +20,8 @@ from dfcore.data.extract import find_detector
 from dfcore.data.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
 from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord
-from dfcore.errors import UsageError
+from dfcore.disk import writing
+from dfcore.errors import UsageError, WriteError
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["CRFS", "forged_file", "forged_pairs"]
@@ -65,6 +66,7 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
 
     Raises:
         MediaError: the source cannot be decoded, or not be damaged so.
+        WriteError: there is no space for the temporary file.
     """
     if record.forgery is None:
         yield record.path
@@ -72,9 +74,15 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
     forgery = record.forgery
     footage = read_footage(record.path, detector=find_detector(detector), voice=forgery.voice, threads=threads)
     control, fake = _pseudo_fake(forgery.pseudo_fake)(footage, forgery.kind, np.random.default_rng(forgery.seed))
-    with tempfile.TemporaryDirectory(prefix="dfcore-") as folder:
-        path = Path(folder) / f"{record.path.stem}.mp4"
-        write_footage(fake if forgery.fake else control, path, crf=forgery.crf)
+    place = Path(tempfile.gettempdir())
+    with writing(place):
+        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
+    with folder:
+        path = Path(folder.name) / f"{record.path.stem}.mp4"
+        try:
+            write_footage(fake if forgery.fake else control, path, crf=forgery.crf)
+        except WriteError as error:
+            raise WriteError(f"{error} (Temporary files lie in {place}; TMPDIR names another folder.)") from error
         yield path
 
 

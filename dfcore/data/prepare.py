@@ -100,7 +100,7 @@ def prepare(
         check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:
-        StoreError: the disk is full or not writable. What was done is kept.
+        WriteError: the disk is full or not writable. What was done is kept.
         DatasetError: two records have the same id.
         PluginError: an evidence extractor cannot be imported, or returns something of another shape.
         UnknownNameError: no detector of the plan's name.

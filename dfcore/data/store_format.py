@@ -12,7 +12,6 @@ Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: `
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from dfcore.disk import sync_folder, write_error
 from dfcore.errors import StoreError
 
 __all__ = [
@@ -96,7 +96,7 @@ def write_bytes(path: Path, content: bytes, before_replace: Callable[[], None] |
         before_replace: called when the content is safe on the disk, just before it takes the place of ``path``.
 
     Raises:
-        StoreError: the disk is full, or the folder cannot be written to; nothing half-written stays.
+        WriteError: the disk is full, or the folder cannot be written to; nothing half-written stays.
     """
     temporary = path.parent / f".{path.name}.{_HOST}-{os.getpid()}{TEMPORARY_SUFFIX}"
     try:
@@ -108,35 +108,13 @@ def write_bytes(path: Path, content: bytes, before_replace: Callable[[], None] |
         if before_replace is not None:
             before_replace()
         os.replace(temporary, path)  # noqa: PTH105 - the same call as Path.replace, and the one that tests intercept
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise _write_error(path, len(content), error) from error
+        raise write_error(path, error, len(content)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write_error(path: Path, size: int, error: OSError) -> StoreError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(
-            f"no space left for {path} ({size / 2**20:.1f} MiB). Nothing half-written was kept and all videos prepared "
-            "before are safe: free some space, or move the store to a larger disk, and run the same command again."
-        )
-    return StoreError(
-        f"{path} cannot be written: {error.strerror or error}. Check that the store's folder exists and is writable; "
-        "all videos prepared before are safe."
-    )
 
 
 def write_arrays(
@@ -148,7 +126,7 @@ def write_arrays(
     """Write a safetensors file atomically, as :func:`write_bytes` does; its size in bytes.
 
     Raises:
-        StoreError: see :func:`write_bytes`.
+        WriteError: see :func:`write_bytes`.
     """
     about = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
     content = save({key: np.ascontiguousarray(value) for key, value in arrays.items()}, {_METADATA: about})

@@ -26,6 +26,7 @@ from dfcore.data.store_format import (
     remove_stray,
     write_bytes,
 )
+from dfcore.disk import append, writing
 from dfcore.errors import StoreError
 
 __all__ = ["Failure", "FailureLog", "IndexEntry", "Origin", "StoreIndex", "check_format", "read_entry"]
@@ -236,16 +237,18 @@ def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry
 
 
 def _append(path: Path, line: str) -> None:
-    try:
-        with path.open("ab+") as stream:
-            if stream.tell():  # a kill may have torn the last line
-                stream.seek(-1, os.SEEK_END)
-                line = line if stream.read(1) == b"\n" else "\n" + line
-            stream.write(line.encode())
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}. Free some space or fix its rights."
-        ) from error
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torn = path.exists() and not _ends_in_newline(path)  # by a kill
+    append(path, (("\n" if torn else "") + line).encode())
+
+
+def _ends_in_newline(path: Path) -> bool:
+    with path.open("rb") as stream:
+        if not stream.seek(0, os.SEEK_END):
+            return True
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) == b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +294,6 @@ class FailureLog(dict[str, Failure]):
         failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
         self[video] = failure
         self._lines += 1
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         _append(self.path, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
         return failure
 

@@ -39,7 +39,8 @@ def write_video(
     Evidence in ``clips`` is not written: see :func:`write_evidence`.
 
     Raises:
-        StoreError: the disk is full or not writable; there is nothing to write.
+        WriteError: the disk is full or not writable.
+        StoreError: there is nothing to write.
     """
     if not clips:
         raise StoreError(
@@ -91,7 +92,8 @@ def write_evidence(root: Path, entry: IndexEntry, name: str, version: int, value
         The entry with this evidence.
 
     Raises:
-        StoreError: see :func:`write_video`.
+        WriteError: see :func:`write_video`.
+        StoreError: its clips are missing or damaged.
     """
     file = ArrayFile(root / entry.file)
     arrays: dict[str, NDArray] = {}

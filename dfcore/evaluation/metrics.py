@@ -11,7 +11,7 @@ from dfcore.data.records import FAKE, LABEL_NAMES, REAL
 from dfcore.errors import TrainingError
 from dfcore.evaluation.evaluate import Predictions
 
-__all__ = ["THRESHOLD", "auc", "rank_key", "summarise", "video_level"]
+__all__ = ["THRESHOLD", "auc", "summarise", "video_level"]
 
 THRESHOLD = 0.5
 """A probability of at least this is called "fake"."""
@@ -61,16 +61,6 @@ def auc(label: NDArray[np.int64], fake: NDArray[np.float64]) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(label, fake))
-
-
-def rank_key(metrics: dict[str, Any]) -> tuple[float, float, float]:
-    """Greater is better: video AUC, then frame AUC, then the lower loss. An AUC of None counts as lowest."""
-    video, frame, loss = metrics.get("video_auc"), metrics.get("frame_auc"), metrics.get("loss")
-    return (
-        -1.0 if video is None else float(video),
-        -1.0 if frame is None else float(frame),
-        -float("inf") if loss is None else -float(loss),
-    )
 
 
 def _scores(label: NDArray[np.int64], fake: NDArray[np.float64]) -> dict[str, float | None]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+import stat
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +30,9 @@ __all__ = [
     "check_header",
     "check_tensors",
     "is_zip_of_ours",
+    "load_plain",
     "load_torch",
+    "look_at_torch_archive",
     "read_meta",
     "read_tensors",
 ]
@@ -73,18 +77,52 @@ def load_torch(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     Raises:
         CheckpointError: it is not a file of ours.
     """
+    return check_header(path, load_plain(path, mmap=mmap))
+
+
+def load_plain(path: Path, *, mmap: bool = False, whole: bool = False) -> Any:
+    """What a torch file holds, on the CPU: plain values and tensors, whoever wrote it.
+
+    Args:
+        path: the file.
+        mmap: leave the tensors on the disk until they are touched.
+        whole: compare every checksum first (torch writes them and never looks at them).
+
+    Raises:
+        CheckpointError: it is damaged, no torch archive, or holds what would have to be executed.
+    """
     _require_file(path)
     with _refusing(path):
         if not zipfile.is_zipfile(path):
             _refuse(path, "it is no torch archive (damaged, cut short, or of a kind from before torch 1.6)")
+        look_at_torch_archive(path)
+        if whole:
+            with zipfile.ZipFile(path) as archive:
+                bad = archive.testzip()
+            if bad:
+                _refuse(path, f"it is damaged (the checksum of {bad!r} differs)")
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def look_at_torch_archive(path: Path) -> None:
+    """Refuse a torch archive that unpacks to more than it holds, or whose members are not named as torch names them.
+
+    Raises:
+        CheckpointError: it is one, or it is no archive.
+    """
+    with _refusing(path):
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+        names = [entry.filename for entry in entries]
+        outside = [name for name in names if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name)]
+        links = [entry.filename for entry in entries if stat.S_ISLNK(entry.external_attr >> 16)]
+        if outside or links or len(set(names)) < len(names):
+            strange = (outside + links or [name for name in names if names.count(name) > 1])[0]
+            _refuse(path, f"its archive has a member that torch does not write ({strange!r})")
         # torch writes nothing compressed: what would unpack to more than the file itself is a bomb.
         packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
         if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
             _refuse(path, "its archive is compressed or declares more than the file holds")
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    return check_header(path, content)
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -169,8 +207,8 @@ def _require_file(path: Path) -> None:
 
 def _refuse(path: Path, reason: str) -> NoReturn:
     raise CheckpointError(
-        f"{path} is not a checkpoint that can be used: {reason}. Expected a *_final.pt or a best-epoch .zip "
-        "written by `dfcore train`; nothing in it was executed."
+        f"{path} is not a checkpoint that can be used: {reason}. Expected a file written by `dfcore train` "
+        "(*_final.pt, a best epoch's .zip, a run's last.pt); nothing in it was executed."
     )
 
 

@@ -8,6 +8,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import WeightsError
+from dfcore.errors import CheckpointError, WeightsError
+from dfcore.models.archives import look_at_torch_archive
 from dfcore.models.weights import first, mismatches
 
 __all__ = ["REMEDY", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
@@ -72,7 +74,11 @@ def read_file(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(path)
         else:
+            if zipfile.is_zipfile(path):
+                look_at_torch_archive(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError as error:
+        raise WeightsError(f"{error} Check --backbone-weights.") from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds pickled objects that would have to be executed to be read, and is refused "

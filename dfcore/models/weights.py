@@ -15,8 +15,7 @@ A ``.pt`` is a dictionary of these and ``state_dict``, written by ``torch.save``
 ``model.safetensors`` and ``meta.json``, compressed. Nothing read is ever executed: what is not exactly this, or
 would unpack to more than the file can honestly hold, is refused with :class:`~dfcore.errors.CheckpointError`.
 
-Writing is atomic. The temporary file is ``.NAME.tmp`` in the same folder; one left by a killed process is
-overwritten by the next write of the same name.
+Writing is atomic; see :func:`dfcore.disk.replacing`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +33,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 from dfcore.models import archives
 from dfcore.models.archives import FORMAT, META, TENSORS
@@ -52,7 +50,6 @@ __all__ = [
     "read",
     "read_final",
     "read_zip",
-    "replacing",
     "save_final",
     "save_zip",
     "state_hash",
@@ -66,11 +63,12 @@ def save_final(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
     """Write ``{name}_stage{N}_final.pt``, atomically; it is read back before it takes its name.
 
     Raises:
-        CheckpointError: it cannot be written; what was there before is untouched.
+        WriteError: it cannot be written; what was there before is untouched.
+        CheckpointError: what was written does not read back.
         TypeError: ``meta`` holds something other than plain values.
     """
     state, header = _content(model, meta)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path, _size(state)) as temporary, temporary.open("wb") as file:
         torch.save({**header, "state_dict": state}, file)
         file.flush()
         archives.load_torch(temporary, mmap=True)
@@ -92,12 +90,13 @@ def save_zip(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
     """Write a compressed ``.zip``, atomically; it is tested and read back before it takes its name.
 
     Raises:
-        CheckpointError: it cannot be written; what was there before is untouched.
+        WriteError: it cannot be written; what was there before is untouched.
+        CheckpointError: what was written does not read back.
         TypeError: ``meta`` holds something other than plain values.
     """
     state, header = _content(model, meta)
     parts = {META: json.dumps(header, indent=1).encode(), TENSORS: safetensors.torch.save(state)}
-    with replacing(path) as temporary:
+    with replacing(path, _size(state)) as temporary:
         with zipfile.ZipFile(temporary, "w") as archive:
             for name, data in parts.items():
                 entry = zipfile.ZipInfo(name)  # no clock in it: the same content gives the same bytes
@@ -173,40 +172,6 @@ def first(problems: list[str], count: int = 3) -> str:
     return "; ".join(problems[:count]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` to write to; it takes ``path``'s place when the block ends well.
-
-    Raises:
-        CheckpointError: the disk is full, the folder is not writable, ...; ``path`` is as it was.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
-        raise CheckpointError(
-            f"{path} cannot be written: {error}. Nothing there was changed; free some space or choose another folder."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _content(model: Specialist, meta: Mapping[str, Any]) -> tuple[State, Meta]:
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     own = {
@@ -219,6 +184,10 @@ def _content(model: Specialist, meta: Mapping[str, Any]) -> tuple[State, Meta]:
         "hash": state_hash(state),
     }
     return state, _plain({"stage": None, "metrics": {}, "config": {}, **meta, **own})
+
+
+def _size(state: State) -> int:
+    return sum(tensor.nbytes for tensor in state.values())
 
 
 def _plugin_version(module: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from dfcore.disk import replacing
 from dfcore.errors import CheckpointError, RunExistsError
-from dfcore.models.weights import replacing
+from dfcore.models import archives
 from dfcore.training.run import Run
 
 __all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state", "save_last", "set_rng_state"]
@@ -21,20 +21,40 @@ __all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state",
 FORMAT = 1
 """Raised by one when what is in the file changes its meaning."""
 
+_AFRESH = "Start again with --overwrite."
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("conditions", "model", "optimiser", "scaler", "callbacks"), dict),
+    **dict.fromkeys(("epoch", "batch", "step"), int),
+    **dict.fromkeys(("history", "totals", "rng"), list),
+    "lr": (int, float),
+    "stop": str,
+}
+"""What a state holds at least."""
+
 
 def save_last(run: Run) -> None:
     """Write ``last.pt``. Every process takes part; the first one writes.
 
     Raises:
-        CheckpointError: it cannot be written (a full disk, ...); the one before is kept.
+        WriteError: it cannot be written (a full disk, ...); the one before is kept.
     """
     state = capture(run)
 
     def write() -> None:
-        with replacing(run.folder.last) as temporary:
-            torch.save(state, temporary)
+        # Into an open file: given a path, torch keeps to itself why it cannot write.
+        with replacing(run.folder.last, _size(state)) as temporary, temporary.open("wb") as file:
+            torch.save(state, file)
 
     run.world.on_main(write)
+
+
+def _size(state: Any) -> int:
+    """Bytes of all tensors in a captured state."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    if isinstance(state, dict):
+        return sum(map(_size, state.values()))
+    return sum(map(_size, state)) if isinstance(state, (list, tuple)) else 0
 
 
 def capture(run: Run) -> dict[str, Any]:
@@ -76,6 +96,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
 
     Raises:
         RunExistsError: the run was started under other conditions; the message names them.
+        CheckpointError: the state is not one of this run's model.
     """
     run.epoch, run.batch = state["epoch"], state["batch"]
     run.enter()
@@ -87,36 +108,60 @@ def restore(run: Run, state: dict[str, Any]) -> None:
             f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
             "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
         )
-    run.model.load_state_dict(state["model"])
-    run.optimiser.load_state_dict(state["optimiser"])
-    run.scaler.load_state_dict(state["scaler"])
-    run.step = state["step"]
-    run.lr, run.stop, run.history = state["lr"], state["stop"], list(state["history"])
-    run.totals.sums.copy_(state["totals"][run.world.rank])
-    for callback in run.callbacks:
-        if _name(callback) in state["callbacks"]:  # one that was added since starts afresh
-            callback.load_state_dict(state["callbacks"][_name(callback)])
-    set_rng_state(state["rng"][run.world.rank], run.device)
+    with _fitting(run.folder.last):
+        run.model.load_state_dict(state["model"])
+        run.optimiser.load_state_dict(state["optimiser"])
+        run.scaler.load_state_dict(state["scaler"])
+        run.step = state["step"]
+        run.lr, run.stop, run.history = state["lr"], state["stop"], list(state["history"])
+        run.totals.sums.copy_(state["totals"][run.world.rank])
+        for callback in run.callbacks:
+            if _name(callback) in state["callbacks"]:  # one that was added since starts afresh
+                callback.load_state_dict(state["callbacks"][_name(callback)])
+        set_rng_state(state["rng"][run.world.rank], run.device)
 
 
 def read_last(path: Path) -> dict[str, Any]:
     """The state in ``path``, on the CPU; nothing in it is executed.
 
     Raises:
-        CheckpointError: it is damaged, or of another format.
+        CheckpointError: it is damaged, not a state, or of another format.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise CheckpointError(f"{path} cannot be read: {reason}. Start again with --overwrite.") from error
+        state = archives.load_plain(path, whole=True)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} {_AFRESH}") from error
     found = state.get("format") if isinstance(state, dict) else None
     if found != FORMAT:
         raise CheckpointError(
             f"{path} has format {found}, this dfcore reads format {FORMAT}. Resume with the dfcore that wrote it "
             "(its version is in config.json), or start again with --overwrite."
         )
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(state.get(key), kind)]
+    if wrong or not _is_plain(state) or len(state["history"]) != state["epoch"]:
+        raise CheckpointError(
+            f"{path} is not the state of a run ({', '.join(wrong) or 'it contradicts itself'}). {_AFRESH}"
+        )
     return state
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether no tensor claims more than it holds: a view with stride 0 can have any shape over four bytes."""
+    if isinstance(value, torch.Tensor):
+        return value.layout is torch.strided and value.untyped_storage().nbytes() >= value.nbytes
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return all(map(_is_plain, value)) if isinstance(value, (list, tuple)) else True
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """What does not fit while a state is taken over is a CheckpointError."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or ["no details"])[0]
+        raise CheckpointError(f"{path} does not fit this run ({type(error).__name__}: {reason}). {_AFRESH}") from error
 
 
 def rng_state(device: torch.device) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
+from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
-from dfcore.models.weights import replacing
 
-__all__ = ["FREE_KEYS", "Opening", "RunFolder", "differences", "read_json", "write_bytes", "write_json"]
+__all__ = ["FREE_KEYS", "Opening", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
 
 FREE_KEYS = frozenset(
     {
@@ -122,7 +122,7 @@ class RunFolder:
             return Opening.NEW
         if not resume:
             raise RunExistsError(self._refusal(finished))
-        self.require_same(read_json(self.config).get("config", {}), config)
+        self.require_same(read_json(self.config), config)
         return Opening.FINISHED if finished else Opening.RESUME
 
     def _refusal(self, finished: bool) -> str:
@@ -136,12 +136,16 @@ class RunFolder:
             "another --out."
         )
 
-    def require_same(self, before: Mapping[str, Any], config: TrainConfig) -> None:
+    def require_same(self, facts: Mapping[str, Any], config: TrainConfig) -> None:
         """Refuse to go on with a run whose configuration was another.
 
         Raises:
             RunExistsError: it names the keys that differ.
+            CheckpointError: there is no configuration in the facts.
         """
+        before = facts.get("config")
+        if not isinstance(before, Mapping):
+            raise CheckpointError(f"{self.config} holds no configuration of a run. Start again with --overwrite.")
         changed = differences(before, config.to_json())
         if changed:
             raise RunExistsError(
@@ -151,7 +155,8 @@ class RunFolder:
 
     def open(self, opening: Opening, facts: Mapping[str, Any]) -> None:
         """Make the folder ready: discard the old run if so decided, remove what was cut short, write the facts."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         if opening is not Opening.RESUME:
             # A NEW run may find traces of one that was killed before it saved anything.
             self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
@@ -184,9 +189,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write ``path`` atomically.
 
     Raises:
-        CheckpointError: it cannot be written; what was there is as it was.
+        WriteError: it cannot be written; what was there is as it was.
     """
-    with replacing(path) as temporary:
+    with replacing(path, len(content)) as temporary:
         temporary.write_bytes(content)
 
 
@@ -209,3 +214,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} does not hold a JSON object. Start again with --overwrite.")
     return found
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a ``metrics.jsonl``; a last line that a kill cut short is left out, a missing file is []."""
+    if not path.exists():
+        return []
+    return list(_parse(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+
+
+def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return

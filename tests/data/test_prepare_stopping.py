@@ -16,7 +16,7 @@ from dfcore.data.plan import ClipPlan
 from dfcore.data.prepare import PrepareReport, prepare
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import ClipStore
-from dfcore.errors import StoreError
+from dfcore.errors import WriteError
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
 
@@ -139,7 +139,7 @@ def test_a_full_disk_stops_with_words_and_keeps_what_was_done(
         monkeypatch.setattr(store_format.os, "fsync", _full)
     else:
         monkeypatch.setattr("dfcore.data.prepare._work", _work_on_a_full_disk)
-    with pytest.raises(StoreError, match=r"no space left for .*free some space"):
+    with pytest.raises(WriteError, match=r"no space left.*--store"):
         run(records, root, workers=workers)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in root.iterdir()} == before
@@ -151,7 +151,7 @@ def _full(_: int) -> None:
 
 
 def _work_on_a_full_disk(task: object) -> object:
-    raise StoreError("no space left for x: free some space.")
+    raise WriteError("no space left for x: choose another --store.")
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------

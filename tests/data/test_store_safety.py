@@ -16,7 +16,7 @@ from dfcore.data.clips import Clip
 from dfcore.data.store import ClipStore
 from dfcore.data.store_format import ArrayFile, write_bytes
 from dfcore.data.store_index import Origin
-from dfcore.errors import StoreError
+from dfcore.errors import StoreError, WriteError
 
 MakeClip = Callable[..., Clip]
 
@@ -87,7 +87,7 @@ def test_a_newer_format_asks_for_an_upgrade(
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(errno.ENOSPC, "no space left for .*run the same command again"), (errno.EACCES, "cannot be written")],
+    [(errno.ENOSPC, "cannot be written: no space left.*give the same command again"), (errno.EACCES, "cannot be written")],
 )
 def test_a_failed_write_leaves_everything_as_it_was(
     store: ClipStore, clips: list[Clip], monkeypatch: pytest.MonkeyPatch, code: int, words: str
@@ -100,7 +100,7 @@ def test_a_failed_write_leaves_everything_as_it_was(
 
     monkeypatch.setattr(store_format.os, "fsync", full)
     for action in (lambda: store.write("b", clips), lambda: store.write("a", clips[:1])):
-        with pytest.raises(StoreError, match=words):
+        with pytest.raises(WriteError, match=words):
             action()
     assert {name: (store.root / name).read_bytes() for name in files(store.root)} == before
     assert np.array_equal(store.open("a").access(0).evidence("ghost"), clips[0].evidence["ghost"])

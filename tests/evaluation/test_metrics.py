@@ -7,7 +7,7 @@ import pytest
 
 from dfcore.errors import TrainingError
 from dfcore.evaluation.evaluate import Predictions
-from dfcore.evaluation.metrics import auc, rank_key, summarise, video_level
+from dfcore.evaluation.metrics import auc, summarise, video_level
 
 # (video, label, probability of "fake", of the cue head)
 SAMPLES = [
@@ -112,14 +112,3 @@ def test_non_finite_output_is_refused_by_name() -> None:
     made.logits[4, 1] = np.nan
     with pytest.raises(TrainingError, match=r"1 of 9 samples \(the first in video number 2\)"):
         summarise(made)
-
-
-def test_rank_key_orders_by_video_then_frame_then_loss() -> None:
-    def key(video: float | None, frame: float | None, loss: float) -> tuple[float, ...]:
-        return rank_key({"video_auc": video, "frame_auc": frame, "loss": loss})
-
-    assert key(0.9, 0.1, 9.0) > key(0.8, 0.9, 0.1)
-    assert key(0.9, 0.6, 9.0) > key(0.9, 0.5, 0.1)
-    assert key(0.9, 0.5, 0.1) > key(0.9, 0.5, 0.2)
-    assert key(None, None, 0.1) > key(None, None, 0.2)
-    assert key(0.0, 0.0, 9.0) > key(None, None, 0.1)

@@ -16,7 +16,7 @@ import pytest
 from dfcore.data.adapters.faceforensics_names import official_pairs
 from dfcore.data.protocols import Dataset
 from dfcore.data.records import FAKE, REAL
-from dfcore.errors import DatasetError, UsageError
+from dfcore.errors import DatasetError, UsageError, WriteError
 from dfcore.testing.demo import Demo, dataset, make_demo, maker
 
 TINY = {"pairs": (1, 1, 1), "frames": 6, "size": 160}
@@ -194,7 +194,7 @@ def test_a_full_disk_is_said_and_keeps_what_is_made(tmp_path: Path, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr(maker, "_write", full)
-        with pytest.raises(DatasetError, match=r"No space left.*already made is kept"):
+        with pytest.raises(WriteError, match=r"demo cannot be written: no space left.*10.0 MiB needed"):
             make_demo(tmp_path / "demo", **SMALLEST)
     assert len(list((tmp_path / ".demo.making").rglob("*.mp4"))) == 2
     assert make_demo(tmp_path / "demo", **SMALLEST).is_dir()

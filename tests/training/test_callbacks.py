@@ -12,10 +12,11 @@ from PIL import Image
 
 from dfcore.models.weights import read_final, read_zip
 from dfcore.training.callbacks.early_stop import EarlyStop
-from dfcore.training.callbacks.metrics_log import MetricsLog, read_lines
+from dfcore.training.callbacks.metrics_log import MetricsLog
 from dfcore.training.callbacks.progress import duration, epoch_line
 from dfcore.training.protocols import BaseCallback, Callback
-from dfcore.training.ranking import best_epochs
+from dfcore.training.ranking import best_epochs, rank_key
+from dfcore.training.run_folder import read_lines
 
 SCORES = [0.6, 0.9, 0.7, 0.9, 0.5]
 
@@ -33,6 +34,17 @@ def test_best_epochs_in_order_and_the_earliest_of_equals() -> None:
     assert best_epochs(history(list(SCORES)), 2) == [2, 4]
     assert best_epochs(history([None, None, None], [0.5, 0.3, 0.4]), 1) == [2]
     assert best_epochs([{"epoch": 1, "val": {}}, {"epoch": 2, "val": {}}], 1) == [2]
+
+
+def test_rank_key_orders_by_video_then_frame_then_loss() -> None:
+    def key(video: float | None, frame: float | None, loss: float) -> tuple[float, ...]:
+        return rank_key({"video_auc": video, "frame_auc": frame, "loss": loss})
+
+    assert key(0.9, 0.1, 9.0) > key(0.8, 0.9, 0.1)
+    assert key(0.9, 0.6, 9.0) > key(0.9, 0.5, 0.1)
+    assert key(0.9, 0.5, 0.1) > key(0.9, 0.5, 0.2)
+    assert key(None, None, 0.1) > key(None, None, 0.2)
+    assert key(0.0, 0.0, 9.0) > key(None, None, 0.1)
 
 
 class Score(BaseCallback):

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -174,12 +175,13 @@ def kill_while_writing(number: int, when: str) -> None:
     """Die in the midst of the ``number``th write of last.pt: with half of it written, or just before the rename."""
     save, replace, count = torch.save, Path.replace, 0
 
-    def save_or_die(content: object, target: Path, *rest: object) -> None:
+    def save_or_die(content: object, file: BinaryIO, *rest: object) -> None:
         nonlocal count
-        save(content, target, *rest)
-        count += "last.pt" in str(target)
+        save(content, file, *rest)
+        count += "last.pt" in file.name
         if count == number and when == "half":
-            os.truncate(target, Path(target).stat().st_size // 2)
+            file.flush()
+            os.truncate(file.name, Path(file.name).stat().st_size // 2)
             die()
 
     def replace_or_die(self: Path, target: Path) -> Path:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from dfcore.data.adapters.faceforensics_names import official_pairs
 from dfcore.data.records import SPLITS
+from dfcore.disk import is_full, write_error
 from dfcore.errors import DatasetError, UsageError
 from dfcore.testing.demo.lock import alone
 from dfcore.testing.demo.video import fake_path, original_path, pair_videos
@@ -34,6 +35,8 @@ MARKER = "dfcore-demo.json"
 VERSION = 1
 """Raised when the same settings give other videos; an older tree is then made anew."""
 
+_ABOUT = 10 * 2**20
+"""Bytes that the default settings need."""
 _OURS = {MARKER, "original_sequences", "manipulated_sequences"}
 _NOTE = "Made by dfcore for trying and testing. The people do not exist; no accuracy may be claimed from these videos."
 
@@ -78,7 +81,8 @@ def make_demo(
 
     Raises:
         UsageError: a setting is out of range.
-        DatasetError: ``root`` holds something else, or cannot be written; or a worker process died.
+        WriteError: the disk is full; what is already made is kept.
+        DatasetError: ``root`` holds something else, or cannot be written otherwise; or a worker process died.
     """
     plan = Plan(pairs, frames, size, seed)
     _check(plan, workers)
@@ -92,9 +96,10 @@ def make_demo(
                 _fill(work, plan, workers or _cores())
                 _put_in_place(work, root)
     except OSError as error:
+        if is_full(error):
+            raise write_error(root, error, _ABOUT) from error
         raise DatasetError(
-            f"the demo data cannot be written at {root}: {error}. Free some space (it needs about 10 MB) or choose "
-            "another folder; what is already made is kept."
+            f"the demo data cannot be written at {root}: {error}. Choose another folder; what is already made is kept."
         ) from error
     return root
 

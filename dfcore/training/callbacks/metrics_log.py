@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from dfcore.disk import append
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.ranking import best_epochs
 from dfcore.training.run import Run
-from dfcore.training.run_folder import write_bytes
+from dfcore.training.run_folder import read_lines, write_bytes
 
-__all__ = ["MetricsLog", "read_lines"]
+__all__ = ["MetricsLog"]
 
 LINES_PER_EPOCH = 50
 """Training loss lines an epoch, at most."""
@@ -72,12 +70,8 @@ class MetricsLog(BaseCallback):
 
     @staticmethod
     def _append(run: Run, values: dict[str, Any]) -> None:
-        if not run.world.is_main:
-            return
-        with run.folder.metrics.open("a", encoding="utf-8") as file:
-            file.write(_line(values))
-            file.flush()
-            os.fsync(file.fileno())
+        if run.world.is_main:
+            append(run.folder.metrics, _line(values).encode(), sync=True)
 
 
 def draw(run: Run) -> None:
@@ -87,21 +81,6 @@ def draw(run: Run) -> None:
     best = best_epochs(run.history, 1)
     title = f"{run.folder.name} · {run.config.stage.dataset}"
     write_bytes(run.folder.plot, to_png(curves(run.history, title, best[0] if best else None)))
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a ``metrics.jsonl``; a last line that a kill cut short is left out, a missing file is []."""
-    if not path.exists():
-        return []
-    return list(_parse(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-
-
-def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -1,0 +1,149 @@
+"""Writing files so that a full disk or a kill costs nothing that was there before."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dfcore.errors import WriteError
+
+__all__ = ["append", "free_space", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def free_space(path: Path) -> int:
+    """Bytes that are free where ``path`` lies, or would lie."""
+    return shutil.disk_usage(_there(path)).free
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether a full disk, or a quota that is used up, is behind an error.
+
+    torch hides it: the ``OSError`` of the file that it writes to is then the context of a ``RuntimeError``.
+    """
+    while error is not None:
+        if getattr(error, "errno", None) in FULL:  # PyAV's are no OSErrors
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def size_text(size: float) -> str:
+    """``"812 B"``, ``"3.4 MiB"``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def write_error(path: Path, error: BaseException, need: int = 0) -> WriteError:
+    """The error for a file that cannot be written: why, how much space there is and is needed, and what to do.
+
+    Args:
+        path: the file.
+        error: what went wrong.
+        need: bytes that were to be written; 0 where that is not known.
+    """
+    if not is_full(error):
+        reason = getattr(error, "strerror", None) or error
+        return WriteError(
+            f"{path} cannot be written: {reason}. What was there before is as it was. Check that the folder exists "
+            "and may be written to, or choose another one."
+        )
+    with suppress(OSError):
+        free = free_space(path)
+        needed = f"{size_text(need)} needed, " if need else ""
+        quota = "; so a quota may be used up" if free > need else ""
+        return WriteError(
+            f"{path} cannot be written: no space left on the disk ({needed}{size_text(free)} free in {_there(path)}"
+            f"{quota}). What was saved before is as it was. Make space (`dfcore runs` lists the runs and their sizes, `dfcore runs prune` "
+            "removes what is no longer needed) or move the folder to a larger disk and name it (--out, --store); then "
+            "give the same command again, `dfcore train` with --resume, and it goes on from there."
+        )
+    return WriteError(f"{path} cannot be written: no space left, and its folder is gone. Look after the disk.")
+
+
+@contextmanager
+def writing(path: Path, need: int = 0) -> Iterator[None]:
+    """Whatever goes wrong inside in writing ``path`` is a WriteError; see :func:`write_error`."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error, need) from error
+
+
+@contextmanager
+def replacing(path: Path, need: int = 0) -> Iterator[Path]:
+    """A temporary file beside ``path`` to write to; it takes ``path``'s place when the block ends well.
+
+    It is ``.NAME.tmp``; one left by a killed process is overwritten by the next write of the same name.
+
+    Raises:
+        WriteError: the disk is full, the folder is not writable, ...; ``path`` is as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        _remove(temporary)  # before the free space is measured
+        raise write_error(path, error, need) from error
+    finally:
+        _remove(temporary)
+
+
+def append(path: Path, content: bytes, *, sync: bool = False) -> None:
+    """Append to a file, which is made if need be: all of ``content`` or, where the disk is full, nothing.
+
+    Raises:
+        WriteError: it cannot be written; it is as it was.
+    """
+    with writing(path, len(content)):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+                if sync:
+                    os.fsync(handle)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder safe against a power cut, where the system can."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _there(path: Path) -> Path:
+    """The nearest folder above ``path`` that is there."""
+    path = Path(path).absolute()
+    return next(folder for folder in path.parents if folder.is_dir())
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
