@@ -62,9 +62,10 @@ def write_error(path: Path, error: BaseException, need: int = 0) -> WriteError:
         quota = "; so a quota may be used up" if free > need else ""
         return WriteError(
             f"{path} cannot be written: no space left on the disk ({needed}{size_text(free)} free in {_there(path)}"
-            f"{quota}). What was saved before is as it was. Make space (`dfcore runs` lists the runs and their sizes, `dfcore runs prune` "
-            "removes what is no longer needed) or move the folder to a larger disk and name it (--out, --store); then "
-            "give the same command again, `dfcore train` with --resume, and it goes on from there."
+            f"{quota}). What was saved before is as it was. Make space (`dfcore runs` lists the runs and their sizes, "
+            "`dfcore runs prune` removes what is no longer needed) or move the folder to a larger disk and name it "
+            "(--out, --store); then give the same command again, `dfcore train` with --resume, and it goes on from "
+            "there."
         )
     return WriteError(f"{path} cannot be written: no space left, and its folder is gone. Look after the disk.")
 
@@ -139,9 +140,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def _there(path: Path) -> Path:
-    """The nearest folder above ``path`` that is there."""
+    """``path``, or the nearest folder above it that is there."""
     path = Path(path).absolute()
-    return next(folder for folder in path.parents if folder.is_dir())
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _remove(path: Path) -> None:

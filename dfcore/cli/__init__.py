@@ -17,6 +17,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS = {
     "train": "Train a specialist through one stage of the curriculum.",
     "predict": "Judge videos and photos with trained specialists.",
+    "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
     "datasets": "List the datasets; verify a copy of one.",
     "stages": "List the stages of the curriculum.",

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from dfcore.config import TrainConfig
-from dfcore.errors import DatasetError
+from dfcore.errors import CheckpointError, DatasetError
+from dfcore.models import weights
 from dfcore.training.callbacks.progress import number
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.console import Log
@@ -117,7 +118,12 @@ def finished_result(folder: RunFolder) -> RunResult:
         CheckpointError: its summary is damaged.
     """
     summary = read_json(folder.summary)
-    return RunResult(folder.path, folder.final, dict(summary["metrics"]), folder.plot, int(summary["best_epoch"]))
+    try:
+        return RunResult(folder.path, folder.final, dict(summary["metrics"]), folder.plot, int(summary["best_epoch"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder.summary} does not hold what a finished run came to ({error}). Start again with --overwrite."
+        ) from error
 
 
 def assemble(
@@ -187,6 +193,11 @@ def _introduce(run: Run, opening: Opening) -> None:
         run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
 
 
+def _final_hash(folder: RunFolder) -> str:
+    """Names the final weights for those who will not open them; "" where no callback made any."""
+    return str(weights.describe(folder.final)["hash"]) if folder.final.exists() else ""
+
+
 def _finish(run: Run) -> RunResult:
     for callback in run.callbacks:
         callback.on_finish(run)
@@ -201,7 +212,8 @@ def _finish(run: Run) -> RunResult:
         "plot": run.folder.plot.name,
         "stopped": run.stop,
     }
-    run.world.on_main(lambda: write_json(run.folder.summary, summary))  # last of all: it says "finished"
+    # Last of all: it says "finished".
+    run.world.on_main(lambda: write_json(run.folder.summary, {**summary, "hash": _final_hash(run.folder)}))
     if run.stop:
         run.log.say(f"stopped early: {run.stop}")
     scores = (

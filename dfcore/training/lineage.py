@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
-from dfcore.errors import CheckpointError, RunError
+from dfcore.errors import CheckpointError, RunError, RunExistsError
 from dfcore.models import weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
+from dfcore.training.run_folder import RunFolder, read_json
 
-__all__ = ["SCRATCH", "continue_from", "describe_start", "starting_file"]
+__all__ = ["SCRATCH", "continue_from", "describe_start", "require_lineage", "starting_file"]
 
 SCRATCH = "scratch"
 """Value of ``stage.start`` that leaves the stage before out of account (``--from-scratch``)."""
@@ -34,8 +35,7 @@ def starting_file(config: TrainConfig) -> Path | None:
     before = registry().stage(number).after
     if before is None:
         return None
-    name = f"{config.specialist}_stage{before}"
-    path = Path(config.run.out) / name / f"{name}_final.pt"
+    path = _final_of(config, before)
     if not path.exists():
         raise RunError(
             f"stage {number} starts from the weights of stage {before}, but {path} is not there. Make it with "
@@ -43,6 +43,45 @@ def starting_file(config: TrainConfig) -> Path | None:
             "--from FILE, or start without with --from-scratch."
         )
     return path
+
+
+def _final_of(config: TrainConfig, stage: int) -> Path:
+    name = f"{config.specialist}_stage{stage}"
+    return RunFolder(Path(config.run.out) / name, name).final
+
+
+def require_lineage(config: TrainConfig) -> None:
+    """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since.
+
+    Weights that were named (``--from``) and those that are not there any more, or damaged, are not compared: the run
+    has its own.
+
+    Raises:
+        RunExistsError: it names the command that makes the run anew.
+        CheckpointError: the run's ``config.json`` is damaged.
+    """
+    folder, before = RunFolder.of(config), registry().stage(config.stage.number).after
+    if config.stage.start or before is None or not folder.config.exists():
+        return
+    lineage = read_json(folder.config).get("lineage")
+    then = lineage.get("hash") if isinstance(lineage, dict) else None
+    path = _final_of(config, before)
+    now = _hash_of(path) if then else None
+    if now and now != then:
+        number = config.stage.number
+        raise RunExistsError(
+            f"{folder.path} started from other weights than {path} holds now ({str(then)[:12]} then, {now[:12]} now): "
+            f"stage {before} was trained again since, and going on would mix the two. Train stage {number} from the "
+            f"new weights with `dfcore train {config.specialist} --stage {number} --overwrite`, and then the stages "
+            "after it; or put the earlier file back."
+        )
+
+
+def _hash_of(path: Path) -> str | None:
+    try:
+        return str(weights.describe(path)["hash"])
+    except CheckpointError:
+        return None
 
 
 def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
 from dfcore.training.course import make_course
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
-from dfcore.training.lineage import continue_from, describe_start, starting_file
+from dfcore.training.lineage import continue_from, describe_start, require_lineage, starting_file
 from dfcore.training.losses import build_loss, loss_options
 from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.preparation import Chosen, choose_videos
@@ -74,6 +74,8 @@ def _train(
     spec = _specialist(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     opening = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
+    if opening in (Opening.RESUME, Opening.FINISHED):
+        world.on_main(lambda: require_lineage(config))
     if opening is Opening.FINISHED:
         log.say(f"{folder.path} is finished; nothing was done")
         return finished_result(folder)

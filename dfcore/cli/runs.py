@@ -1,0 +1,178 @@
+"""``dfcore runs`` and ``dfcore runs prune``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfcore import config
+from dfcore.cli.text import table
+from dfcore.disk import free_space, size_text
+from dfcore.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from dfcore.training.prune import Removal
+    from dfcore.training.runs import RunReport, Store
+
+out_option = click.option("--out", default=None, metavar="DIR", help="The folder of the runs.  [default: runs]")
+
+
+@click.group("runs", invoke_without_command=True)
+@out_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
+    """List the runs in a folder: how far each is, what it came to, what it takes; `prune` makes space.
+
+    Nothing of the weights is read. A damaged run is listed as such.
+    """
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise UsageError("--json is for the list: `dfcore runs --json`.")
+        ctx.obj = out
+        return
+    from dfcore.training.runs import find_runs, find_stores
+
+    folder = _folder(out)
+    runs, stores = find_runs(folder), find_stores(folder)
+    if as_json:
+        content = {
+            "out": str(folder),
+            "runs": [run.to_json() for run in runs],
+            "stores": [{"path": str(store.path), "size": store.size} for store in stores],
+            "free": free_space(folder),
+        }
+        click.echo(json.dumps(content, indent=2))
+        return
+    click.echo(_text(folder, runs, stores))
+
+
+@command.command("prune")
+@click.argument("names", nargs=-1)
+@out_option
+@click.option(
+    "--keep", type=click.IntRange(min=0), default=None, metavar="N", help="Keep only the best N epochs' .zip."
+)
+@click.option("--unfinished", is_flag=True, help="The last.pt of unfinished runs too: they start again.")
+@click.option("--final", is_flag=True, help="The final weights too.")
+@click.option("--stores", is_flag=True, help="The clip stores in the folder too (of the runs named, or all).")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def prune_command(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    out: str | None,
+    keep: int | None,
+    unfinished: bool,
+    final: bool,
+    stores: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Delete what the runs NAMES (default: all) need no more, after saying what and asking.
+
+    By default that is the last.pt of finished runs and what killed processes left half-written. The options add to it.
+    Final weights and what an unfinished run goes on from stay, unless they are asked for.
+
+    \b
+    dfcore runs prune --dry-run
+    dfcore runs prune cm_stage1 --keep 1 --yes
+    dfcore runs prune --stores
+    """
+    from dfcore.training.prune import plan_removals, remove
+    from dfcore.training.runs import find_runs, find_stores
+
+    if dry_run and yes:
+        raise UsageError("--dry-run deletes nothing and --yes deletes without asking: give one of them.")
+    folder = _folder(out or ctx.obj)
+    runs = _chosen(find_runs(folder), names)
+    used = {Path(run.store).absolute() for run in runs}
+    there = [s for s in find_stores(folder) if not names or s.path.absolute() in used] if stores else []
+    removals = plan_removals(runs, keep=keep, unfinished=unfinished, final=final, stores=there)
+    if not removals:
+        click.echo("There is nothing to delete. --keep, --stores, --unfinished and --final name more (see --help).")
+        return
+    click.echo(_plan(removals))
+    if dry_run:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("nothing was deleted: there is no terminal to ask on. --yes deletes without asking.")
+        click.confirm("Delete them?", abort=True)
+    try:
+        remove(removals)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename} may not be deleted: {error.strerror}. Some of the others are gone."
+        ) from error
+    click.echo(f"Deleted. {size_text(free_space(folder))} are free now.")
+
+
+def _folder(out: str | None) -> Path:
+    """The folder that is meant.
+
+    Raises:
+        UsageError: one was named that is not there.
+    """
+    folder = Path(out or str(config.read_file()["set"].get("run.out", "runs"))).expanduser()
+    if out and not folder.is_dir():
+        raise UsageError(f"--out {out}: no such folder. Give the one that was --out of `dfcore train`.")
+    return folder
+
+
+def _chosen(runs: list[RunReport], names: tuple[str, ...]) -> list[RunReport]:
+    known = {run.name: run for run in runs}
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("run", name, known)
+    return [known[name] for name in dict.fromkeys(names)] if names else runs
+
+
+def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
+    if not runs and not stores:
+        return f"No runs in {folder}. Make one, for example: dfcore train cm --stage 1 --data demo"
+    header = ("run", "dataset", "state", "best", "AUC video", "frame", "cue", "last.pt", "all files", "started from")
+    lines = [table(header, [_row(run) for run in runs])] if runs else []
+    if stores:
+        lines.append(table(("clip store", "size"), [(store.path, size_text(store.size)) for store in stores]))
+    total = sum(run.size for run in runs) + sum(store.size for store in stores)
+    free = size_text(free_space(folder))
+    lines.append(f"{size_text(total)} of runs and stores in {folder}, {free} free; `dfcore runs prune` makes space")
+    return "\n\n".join(lines)
+
+
+def _row(run: RunReport) -> tuple[Any, ...]:
+    scores = [run.metrics.get(key) for key in ("video_auc", "frame_auc", "cue_video_auc")]
+    cells = [f"{score:.3f}" if isinstance(score, (int, float)) else "-" for score in scores]
+    start = f"{run.start} (trained again since: see docs/training.md)" if run.outdated else run.start
+    return (
+        run.name,
+        run.dataset,
+        _state(run),
+        run.best or "-",
+        *cells,
+        size_text(run.sizes["last"]),
+        size_text(run.size),
+        start,
+    )
+
+
+def _state(run: RunReport) -> str:
+    if run.state == "finished":
+        words = f"finished, {run.epoch} epochs"
+    elif run.state == "unfinished":
+        words = f"unfinished, {run.epoch} of {run.epochs} epochs, step {run.step}"
+    else:
+        words = "damaged"
+    return f"{words}: {run.problem}" if run.problem else words
+
+
+def _plan(removals: list[Removal]) -> str:
+    rows = [(removal.what, len(removal.files), size_text(removal.size), removal.cost) for removal in removals]
+    total = sum(removal.size for removal in removals)
+    return f"{table(('what', 'files', 'size', ''), rows)}\n\n{size_text(total)} would be freed."
