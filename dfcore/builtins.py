@@ -150,4 +150,9 @@ def dfcore_callbacks() -> list[ComponentSpec]:
         ComponentSpec(
             "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"
         ),
+        ComponentSpec(
+            "tensorboard",
+            "dfcore.training.callbacks.tensorboard:TensorBoard",
+            "the lines of metrics.jsonl as TensorBoard's scalars",
+        ),
     ]

@@ -118,7 +118,9 @@ def run(*code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["train", "--help"], ["describe", "cm"], ["stages"], ["runs"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["plugins"], ["train", "--help"], ["describe", "cm"], ["stages"], ["runs"]]
+)
 def test_commands_that_must_start_fast_load_nothing_heavy(arguments: list[str]) -> None:
     call = f"from dfcore.cli import cli; cli.main({arguments!r}, standalone_mode=False)"
     assert run(call) == set()

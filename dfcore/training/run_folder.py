@@ -8,6 +8,7 @@
         metrics.jsonl                         a line for each epoch, and training loss lines
         curves.png                            the plot
         {specialist}_stage{N}_epochNN.zip     the best epochs' weights; no more than run.keep of them
+        tensorboard/                          the same lines as TensorBoard reads them, where that is asked for
         last.pt                               everything needed to go on
         {specialist}_stage{N}_final.pt        the best epoch's weights
         summary.json                          written last of all: the run is finished
@@ -97,6 +98,11 @@ class RunFolder:
         """Its being there says that the run is finished."""
         return self.path / "summary.json"
 
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
     def epoch_zip(self, epoch: int) -> Path:
         """The weights of an epoch (from 1)."""
         return self.path / f"{self.name}_epoch{epoch:02d}.zip"
@@ -161,7 +167,9 @@ class RunFolder:
             # A NEW run may find traces of one that was killed before it saved anything.
             self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
             self._remove(self.epoch_zips())
-        self._remove(self.path.glob(".*.tmp"))  # cut short while being written
+            self._remove(self.tensorboard.glob("*tfevents*"))
+        for folder in (self.path, self.tensorboard):
+            self._remove(folder.glob(".*.tmp"))  # cut short while being written
         if opening is not Opening.RESUME:
             write_json(self.config, facts)
 
@@ -216,16 +224,23 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a ``metrics.jsonl``; a last line that a kill cut short is left out, a missing file is []."""
+def read_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
+    """The lines of a ``metrics.jsonl`` from byte ``start`` on; a last line that a kill cut short is left out, a missing
+    file is [].
+    """
     if not path.exists():
         return []
-    return list(_parse(path.read_text(encoding="utf-8", errors="replace").splitlines()))
+    with path.open("rb") as file:
+        file.seek(start)
+        return list(_parse(file.read().decode(errors="replace").splitlines()))
 
 
 def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
-            yield json.loads(line)
+            values = json.loads(line)
         except ValueError:
             return
+        if not isinstance(values, dict):
+            return
+        yield values

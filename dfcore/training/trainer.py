@@ -19,7 +19,13 @@ from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.console import Log
 from dfcore.training.course import make_course
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
-from dfcore.training.lineage import continue_from, describe_start, require_lineage, starting_file
+from dfcore.training.lineage import (
+    continue_from,
+    describe_start,
+    recorded_lineage,
+    require_lineage,
+    starting_file,
+)
 from dfcore.training.losses import build_loss, loss_options
 from dfcore.training.precision import choose_device, choose_precision
 from dfcore.training.preparation import Chosen, choose_videos
@@ -86,6 +92,8 @@ def _train(
     # The cheap checks and the model come before preparing, which may take hours.
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
     model, lineage = make_model(config, resuming=opening is Opening.RESUME)
+    if opening is Opening.RESUME:
+        lineage = world.on_main(lambda: recorded_lineage(folder))
     _introduce(config, machine, spec, chosen)
     factory, options = resolve(loss.factory), loss_options(config.stage)
     result = execute(

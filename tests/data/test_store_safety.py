@@ -87,7 +87,10 @@ def test_a_newer_format_asks_for_an_upgrade(
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(errno.ENOSPC, "cannot be written: no space left.*give the same command again"), (errno.EACCES, "cannot be written")],
+    [
+        (errno.ENOSPC, "cannot be written: no space left.*give the same command again"),
+        (errno.EACCES, "cannot be written"),
+    ],
 )
 def test_a_failed_write_leaves_everything_as_it_was(
     store: ClipStore, clips: list[Clip], monkeypatch: pytest.MonkeyPatch, code: int, words: str

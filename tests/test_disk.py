@@ -1,0 +1,134 @@
+"""Writing on a disk that is full: nothing that was there is lost, and the message says what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dfcore.disk import append, free_space, is_full, replacing, size_text, write_error, writing
+from dfcore.errors import DfcoreError, WriteError
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def raised(first: BaseException, second: BaseException, *, cause: bool) -> BaseException:
+    try:
+        try:
+            raise first
+        except BaseException as error:
+            raise second from (error if cause else None)
+    except BaseException as error:
+        return error
+
+
+def test_a_full_disk_is_found_behind_other_errors() -> None:
+    assert is_full(FULL)
+    assert is_full(OSError(errno.EDQUOT, "quota"))
+    assert is_full(raised(FULL, RuntimeError("unexpected pos"), cause=True))
+    assert is_full(raised(FULL, RuntimeError("unexpected pos"), cause=False))
+    assert not is_full(OSError(errno.EACCES, "no"))
+    assert not is_full(raised(ValueError(), RuntimeError(), cause=True))
+    assert not is_full(None)
+
+
+def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> None:
+    free = free_space(tmp_path)
+    said = str(write_error(tmp_path / "new" / "last.pt", FULL, 3 * 2**20))
+    for words in (
+        f"{tmp_path}/new/last.pt cannot be written: no space left",
+        f"(3.0 MiB needed, {size_text(free)[:2]}",
+        f"free in {tmp_path}; so a quota",
+        "`dfcore runs prune`",
+        "--out",
+        "--resume",
+    ):
+        assert words in said, words
+    assert "needed," not in str(write_error(tmp_path / "x", FULL))
+    assert "quota" not in str(write_error(tmp_path / "x", FULL, 2**60))
+    assert str(write_error(tmp_path / "x", OSError(errno.EACCES, "Permission denied"))).startswith(
+        f"{tmp_path}/x cannot be written: Permission denied."
+    )
+
+
+def test_sizes_for_people() -> None:
+    sizes = [0, 1023, 1024, 1.5 * 2**20, 2**30, 3 * 2**40]
+    assert [size_text(size) for size in sizes] == ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "1.0 GiB", "3.0 TiB"]
+
+
+def test_what_was_there_stays_when_its_successor_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def write_half_and(raised: BaseException) -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise raised
+
+    for error in (FULL, RuntimeError("torch")):
+        with pytest.raises(WriteError, match="a cannot be written"):
+            write_half_and(error)
+    with pytest.raises(KeyboardInterrupt):
+        write_half_and(KeyboardInterrupt())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_an_append_is_whole_or_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "lines", os.write
+    append(path, b"one\n", sync=True)
+    left = [3]
+
+    def almost_full(handle: int, content: memoryview) -> int:
+        count = write(handle, content[: left[0]])
+        if not count:
+            raise FULL
+        left[0] -= count
+        return count
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", almost_full)
+        with pytest.raises(WriteError, match=r"lines cannot be written: no space left.*4 B needed"):
+            append(path, b"two\n")
+    assert path.read_bytes() == b"one\n"
+    append(path, b"two\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_device_that_is_full() -> None:
+    with pytest.raises(WriteError, match="/dev/full cannot be written: no space left"):
+        append(Path("/dev/full"), b"x")
+
+
+def test_another_error_inside_is_none_of_writings(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="Permission denied"), writing(tmp_path / "x"):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(ValueError, match="other"), writing(tmp_path / "x"):
+        raise ValueError("other")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(errno.ENOSPC, 74), (errno.EIO, 1)])
+def test_the_command_line_explains_a_full_disk_wherever_it_is_met(tmp_path: Path, code: int, exit_code: int) -> None:
+    script = (
+        "import dfcore.cli as c, dfcore.discovery as d\n"
+        f"def full(): raise OSError({code}, 'the reason', '/somewhere/file')\n"
+        "d.discover = full\n"
+        "import sys; sys.argv[1:] = ['plugins']; c.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == exit_code
+    assert ("Traceback" in done.stderr) == (code == errno.EIO)
+    assert ("/somewhere/file cannot be written: no space left" in done.stderr) == (code == errno.ENOSPC)
+
+
+def test_one_exit_code_for_all_files() -> None:
+    assert WriteError.exit_code == 74
+    assert issubclass(WriteError, DfcoreError)
