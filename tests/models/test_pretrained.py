@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -181,3 +183,33 @@ def test_a_file_without_tensors_is_refused(tmp_path):
 def test_a_missing_file_or_a_folder_is_refused(tmp_path, path):
     with pytest.raises(WeightsError, match=r"not a file.*--backbone-weights"):
         loaded(weights=tmp_path / path)
+
+
+@pytest.mark.parametrize("kind", ["compressed", "leads up"])
+def test_archives_that_torch_did_not_write_are_refused(tmp_path, state, kind):
+    path = tmp_path / "w.pth"
+    torch.save(state, path)
+    with zipfile.ZipFile(path) as archive:
+        members = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if kind == "compressed" else zipfile.ZIP_STORED) as archive:
+        for name, data in [*members.items(), *([("../evil", b"x")] if kind == "leads up" else [])]:
+            archive.writestr(name, data)
+    with pytest.raises(WeightsError, match=r"(compressed or declares|does not write).*--backbone-weights"):
+        loaded(weights=path)
+    assert not (tmp_path.parent / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "more"),
+    [
+        ("{}", 2**62, 0),
+        ('{"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}', None, 8),
+        ('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,8]}}', None, 8),
+        ('{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}', None, 8),
+    ],
+)
+def test_safetensors_with_a_lying_header(tmp_path, text, length, more):
+    data = struct.pack("<Q", len(text) if length is None else length) + text.encode() + bytes(more)
+    (tmp_path / "w.safetensors").write_bytes(data)
+    with pytest.raises(WeightsError, match=r"w\.safetensors cannot be read as weights"):
+        loaded(weights=tmp_path / "w.safetensors")

@@ -198,11 +198,30 @@ def header(text: str, length: int | None = None) -> bytes:
         header('{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}'),  # overflow
         header('{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}') + bytes(8),
         header("not json") + bytes(8),
+        header('{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}') + bytes(8),  # half as many bytes as the type's
+        header('{"a":{"dtype":"P99","shape":[2],"data_offsets":[0,8]}}') + bytes(8),  # no such type
+        header(
+            '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}'
+        )
+        + bytes(12),  # two tensors over the same bytes
+        header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}') + bytes(12),  # bytes that belong to none
     ],
 )
 def test_safetensors_with_a_lying_header(best, data):
     rewrite(best, {**members_of(best), "model.safetensors": data})
     with pytest.raises(CheckpointError, match=r"best\.zip cannot be read: it is damaged"):
+        weights.read(best)
+
+
+def test_a_member_that_is_a_link(best):
+    """Its content would be the path that it points to: nothing is followed."""
+    meta = members_of(best)["meta.json"]
+    link = zipfile.ZipInfo("model.safetensors")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(best, "w") as archive:
+        archive.writestr("meta.json", meta)
+        archive.writestr(link, "/etc/hostname")
+    with pytest.raises(CheckpointError, match="damaged"):
         weights.read(best)
 
 
