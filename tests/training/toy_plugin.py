@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -67,6 +67,40 @@ class Count(BaseCallback):
         type(self).steps += 1
 
 
+class Ledger(BaseCallback):
+    """Keeps a count over kills and resumes, and tells each call."""
+
+    entries: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def _enter(self, what: str) -> None:
+        self.entries.append((what, self.count))
+
+    def on_start(self, run: Any) -> None:
+        self._enter("start")
+
+    def on_step(self, run: Any) -> None:
+        self.count += 1
+        self._enter("step")
+
+    def on_epoch(self, run: Any) -> None:
+        self._enter("epoch")
+
+    def on_finish(self, run: Any) -> None:
+        self._enter("finish")
+
+    def on_exit(self, run: Any) -> None:
+        self._enter("exit")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.count = state["count"]
+
+
 @hookimpl
 def dfcore_specialist() -> SpecialistSpec:
     return SpecialistSpec(
@@ -87,7 +121,7 @@ def dfcore_datasets() -> list[DatasetSpec]:
 
 @hookimpl
 def dfcore_callbacks() -> list[ComponentSpec]:
-    return [ComponentSpec("count", "toy_plugin:Count")]
+    return [ComponentSpec("count", "toy_plugin:Count"), ComponentSpec("ledger", "toy_plugin:Ledger")]
 
 
 def made_clips(path: Path, plan: ClipPlan, *, record: VideoRecord, **rest: Any) -> list[Any]:
