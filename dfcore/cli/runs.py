@@ -101,7 +101,7 @@ def prune_command(
     if dry_run:
         return
     if not yes:
-        if not sys.stdin.isatty():
+        if not _asks():
             raise UsageError("nothing was deleted: there is no terminal to ask on. --yes deletes without asking.")
         click.confirm("Delete them?", abort=True)
     try:
@@ -111,6 +111,11 @@ def prune_command(
             f"{error.filename} may not be deleted: {error.strerror}. Some of the others are gone."
         ) from error
     click.echo(f"Deleted. {size_text(free_space(folder))} are free now.")
+
+
+def _asks() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
 
 
 def _folder(out: str | None) -> Path:
@@ -140,6 +145,12 @@ def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
     lines = [table(header, [_row(run) for run in runs])] if runs else []
     if stores:
         lines.append(table(("clip store", "size"), [(store.path, size_text(store.size)) for store in stores]))
+    lines += [
+        f"{run.name} started from weights that were made again since: "
+        f"dfcore train {run.specialist} --stage {run.stage} --overwrite trains it from the new ones."
+        for run in runs
+        if run.outdated
+    ]
     total = sum(run.size for run in runs) + sum(store.size for store in stores)
     free = size_text(free_space(folder))
     lines.append(f"{size_text(total)} of runs and stores in {folder}, {free} free; `dfcore runs prune` makes space")
@@ -149,7 +160,7 @@ def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
 def _row(run: RunReport) -> tuple[Any, ...]:
     scores = [run.metrics.get(key) for key in ("video_auc", "frame_auc", "cue_video_auc")]
     cells = [f"{score:.3f}" if isinstance(score, (int, float)) else "-" for score in scores]
-    start = f"{run.start} (trained again since: see docs/training.md)" if run.outdated else run.start
+    start = f"{run.start} (made again since)" if run.outdated else run.start
     return (
         run.name,
         run.dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 import torch
 
 from dfcore.config import TrainConfig, override
-from dfcore.errors import CheckpointError, RunError
+from dfcore.errors import CheckpointError, RunError, RunExistsError, RunInterrupted
+from dfcore.training.curriculum import train_curriculum
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.runs import find_runs
 from dfcore.training.trainer import train
 
 
@@ -90,3 +93,68 @@ def test_another_backbone_is_refused_by_name(toy: TrainConfig) -> None:
     first_stage(toy)
     with pytest.raises(CheckpointError, match=r"backbone test_efficientnet, the configuration says test_resnet"):
         train(second_stage(toy, model__backbone="test_resnet"))
+
+
+# -- a stage that was trained again after the next one was made from it ------------------------------------------------
+
+
+class Interrupt(BaseCallback):
+    def on_step(self, run: Any) -> None:
+        if run.step == 2:
+            os.kill(os.getpid(), 15)
+
+
+def retrained(toy: TrainConfig, **values: Any) -> Path:
+    return train(override(toy, {"stage.epochs": 1, **values}), overwrite=True).final
+
+
+def test_a_stage_made_from_weights_that_are_no_more_is_not_built_on(
+    toy: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = override(toy, {"stage.epochs": 1}), second_stage(toy)
+    train_curriculum([first, second])
+    final = Path(toy.run.out) / "toy_stage2" / "toy_stage2_final.pt"
+    before = final.read_bytes()
+    retrained(toy)
+    assert train(second, resume=True).final == final  # trained again, and the same came of it
+    retrained(toy, **{"stage.lr": 1e-3})
+    words = r"toy_stage2 started from other weights than .*toy_stage1_final\.pt holds now \(\w{12} then, \w{12} now\)"
+    for again in (
+        lambda: train(second, resume=True),
+        lambda: train_curriculum([override(first, {"stage.lr": 1e-3}), second]),
+    ):
+        with pytest.raises(RunExistsError, match=rf"{words}.*dfcore train toy --stage 2 --overwrite"):
+            again()
+    assert final.read_bytes() == before
+    (listed,) = [run for run in find_runs(Path(toy.run.out)) if run.outdated]
+    assert listed.name == "toy_stage2"
+    train(second, overwrite=True)
+    capsys.readouterr()
+    train_curriculum([override(first, {"stage.lr": 1e-3}), second])
+    assert capsys.readouterr().out.count("is finished; nothing was done") == 2
+    assert not any(run.outdated for run in find_runs(Path(toy.run.out)))
+
+
+def test_an_unfinished_stage_does_not_go_on_from_weights_that_are_no_more(toy: TrainConfig) -> None:
+    first, second = first_stage(toy), second_stage(toy)
+    with pytest.raises(RunInterrupted):
+        train(second, callbacks=[Interrupt()])
+    kept = first.read_bytes()
+    rewritten(first, hash="0" * 64)
+    with pytest.raises(RunExistsError, match="stage 1 was trained again since"):
+        train(second, resume=True)
+    first.write_bytes(kept[:1000])  # damaged: nothing to compare, and the run has its own weights
+    resumed = train(second, resume=True)
+    lineage = torch.load(resumed.final, weights_only=True)["lineage"]
+    assert lineage["file"] == str(first)  # a resumed run remembers too
+    assert lineage["stage"] == 1
+
+
+def test_weights_that_were_named_are_not_compared(toy: TrainConfig, tmp_path: Path) -> None:
+    named = first_stage(toy).rename(tmp_path / "named.pt")
+    second = second_stage(toy, stage__start=str(named))
+    with pytest.raises(RunInterrupted):
+        train(second, callbacks=[Interrupt()])
+    rewritten(named, hash="0" * 64).rename(Path(toy.run.out) / "toy_stage1" / "toy_stage1_final.pt")
+    named.write_bytes(b"")
+    assert train(second, resume=True).final.exists()
