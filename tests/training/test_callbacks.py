@@ -110,7 +110,7 @@ def test_metrics_lines_are_few_and_hold_the_mean_since_the_last(tmp_path: Path) 
     folder = SimpleNamespace(metrics=tmp_path / "metrics.jsonl")
     run = SimpleNamespace(
         folder=folder,
-        world=SimpleNamespace(is_main=True),
+        world=SimpleNamespace(on_main=lambda action: action()),
         plan=SimpleNamespace(steps_in=lambda epoch: 150),
         epoch=0,
         lr=0.1,

@@ -79,6 +79,13 @@ def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[1]["error"] == "RunError: the first process stopped: the disk is full"
 
 
+def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
+    assert both[1]["full"] == [
+        "WriteError: tiny_stage1_epoch01.zip cannot be written",
+        "RunError: the first process stopped: tiny_stage1_epoch01.zip cannot be written",
+    ]
+
+
 def test_only_the_first_speaks(both: list[dict[str, Any]]) -> None:
     assert both[0]["stdout"].count("epoch 1/2") == 2  # two runs, one line each
 

@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_run import TinyModel, TinySamples, metrics_log, tiny_config, tiny_run
 
-from dfcore.errors import CheckpointError, RunError, RunInterrupted
+from dfcore.errors import CheckpointError, RunError, RunInterrupted, WriteError
 from dfcore.evaluation.evaluate import predict_samples
 from dfcore.evaluation.metrics import summarise
+from dfcore.models import weights
 from dfcore.models.weights import state_hash
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.precision import choose_precision
@@ -47,6 +48,23 @@ def evaluate(world: World) -> dict[str, Any]:
     return summarise(predict_samples(model, loader, CPU, choose_precision(CPU), world))
 
 
+def full_disk(world: World, out: Path) -> list[str]:
+    """What each process hears when the first cannot write an epoch's weights, and nobody waits for it afterwards."""
+    save = weights.save_zip
+
+    def full(path: Path, *_: Any) -> None:
+        raise WriteError(f"{path.name} cannot be written")
+
+    weights.save_zip = full
+    try:
+        tiny_run(tiny_config(out / "full", stage__epochs=1), world=world)
+    except (RunError, WriteError) as error:
+        return world.gather(f"{type(error).__name__}: {error}")
+    finally:
+        weights.save_zip = save
+    return []
+
+
 def main() -> None:
     torch.set_num_threads(1)
     metrics_log.draw = lambda run: None
@@ -65,6 +83,8 @@ def main() -> None:
         found["interrupted"] = str(error)
     tiny_run(config, world=world, resume=True, extra=(keep,))
     found["resumed_hash"] = keep.hash
+
+    found["full"] = full_disk(world, out)
 
     def fail() -> None:
         raise CheckpointError("the disk is full")

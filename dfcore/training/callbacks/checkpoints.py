@@ -25,8 +25,9 @@ class Checkpoints(BaseCallback):
 
     def on_epoch(self, run: Run) -> None:
         """Write the epoch's weights if it is among the best."""
-        if not run.world.is_main:
-            return
+        run.world.on_main(lambda: self._save(run))  # not alone: the others must hear of a full disk
+
+    def _save(self, run: Run) -> None:
         if run.epoch in self._kept(run):
             path = run.folder.epoch_zip(run.epoch)
             weights.save_zip(path, _specialist(run), {**run.meta, **_about(run, run.epoch)})
@@ -39,8 +40,8 @@ class Checkpoints(BaseCallback):
         best = best_epochs(run.history, 1)[0]
         state, _ = weights.read_zip(run.folder.epoch_zip(best))
         run.model.load_state_dict(state)
-        if run.world.is_main:
-            weights.save_final(run.folder.final, _specialist(run), {**run.meta, **_about(run, best)})
+        about = {**run.meta, **_about(run, best)}
+        run.world.on_main(lambda: weights.save_final(run.folder.final, _specialist(run), about))
 
     def _clean(self, run: Run) -> None:
         if run.world.is_main:

@@ -31,10 +31,12 @@ class MetricsLog(BaseCallback):
 
     def on_start(self, run: Run) -> None:
         """Drop the lines that come after the state which the run goes on from: they are written again."""
-        if not run.world.is_main:
-            return
-        kept = [line for line in read_lines(run.folder.metrics) if _is_before(line, run)]
-        write_bytes(run.folder.metrics, "".join(_line(line) for line in kept).encode())
+
+        def rewrite() -> None:
+            kept = [line for line in read_lines(run.folder.metrics) if _is_before(line, run)]
+            write_bytes(run.folder.metrics, "".join(_line(line) for line in kept).encode())
+
+        run.world.on_main(rewrite)
 
     def on_step(self, run: Run) -> None:
         """Now and then, a line with the mean loss."""
@@ -52,13 +54,11 @@ class MetricsLog(BaseCallback):
     def on_epoch(self, run: Run) -> None:
         """The epoch's line, and the plot."""
         self._append(run, {"kind": "epoch", **run.history[-1]})
-        if run.world.is_main:
-            draw(run)
+        run.world.on_main(lambda: draw(run))
 
     def on_finish(self, run: Run) -> None:
         """The plot once more: a run killed between its last epoch and its end has it too."""
-        if run.world.is_main:
-            draw(run)
+        run.world.on_main(lambda: draw(run))
 
     def state_dict(self) -> dict[str, Any]:
         """The sum since the last line."""
@@ -70,8 +70,8 @@ class MetricsLog(BaseCallback):
 
     @staticmethod
     def _append(run: Run, values: dict[str, Any]) -> None:
-        if run.world.is_main:
-            append(run.folder.metrics, _line(values).encode(), sync=True)
+        # Every process comes here at the same steps: none is left waiting when the first finds the disk full.
+        run.world.on_main(lambda: append(run.folder.metrics, _line(values).encode(), sync=True))
 
 
 def draw(run: Run) -> None:
