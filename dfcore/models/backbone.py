@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dfcore.errors import ModelError, UnknownNameError
-from dfcore.models.pretrained import load_file, no_weights, pretrained_overlay
+from dfcore.disk import is_full, write_error
+from dfcore.errors import ModelError, UnknownNameError, WriteError
+from dfcore.models.pretrained import hub_cache, load_file, no_weights, pretrained_overlay
 from dfcore.models.vision import import_timm
 from dfcore.specs import MAP_SIZE
 
@@ -42,6 +43,7 @@ class TimmBackbone(nn.Module):
     Raises:
         UnknownNameError: timm knows no such model.
         WeightsError: the weights cannot be had, or do not fit.
+        WriteError: the disk is full that they are downloaded to.
         ModelError: the model gives no map, or not at that size.
     """
 
@@ -167,6 +169,9 @@ def _build(name: str, cfg: Any, pretrained: bool, weights: Path | None) -> nn.Mo
             name, pretrained=fetch, num_classes=0, pretrained_cfg_overlay=overlay or None
         )
     except Exception as error:
+        if fetch and is_full(error):
+            said = f"{write_error(hub_cache(), error)} (HF_HOME names another place for downloads.)"
+            raise WriteError(said) from error
         if fetch:
             raise no_weights(name, f"{type(error).__name__}: {error}") from error
         raise ModelError(f"timm cannot build {name!r}: {type(error).__name__}: {error}.") from error

@@ -22,7 +22,7 @@ from dfcore.errors import CheckpointError, WeightsError
 from dfcore.models.archives import look_at_torch_archive
 from dfcore.models.weights import first, mismatches
 
-__all__ = ["REMEDY", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
+__all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
 
 REMEDY = (
     "Give a file with `--backbone-weights FILE` (.safetensors or .pth with timm's parameter names), start at random "
@@ -129,6 +129,13 @@ def pretrained_overlay(name: str, cfg: Any) -> dict[str, Any]:
     if problem:
         raise no_weights(name, f"{problem}; they are not in {constants.HF_HUB_CACHE} either")
     return {}
+
+
+def hub_cache() -> Path:
+    """Where downloaded weights go (``HF_HOME`` names another place)."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
 
 
 def no_weights(name: str, reason: str) -> WeightsError:

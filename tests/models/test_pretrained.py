@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from dfcore.errors import WeightsError
+from dfcore.errors import WeightsError, WriteError
 from dfcore.models import pretrained
 from dfcore.models.backbone import TimmBackbone
 from dfcore.models.vision import import_timm
@@ -74,6 +75,16 @@ def test_a_failing_download_is_the_same_error(no_hub, monkeypatch):
 
     monkeypatch.setattr(import_timm(), "create_model", failing)
     with pytest.raises(WeightsError, match=r"ConnectionResetError: reset by peer.*--no-pretrained"):
+        TimmBackbone(NAME, pretrained=True)
+
+
+def test_a_download_that_fills_the_disk_says_so(no_hub, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pretrained, "unreachable", lambda _: None)
+    monkeypatch.setattr(import_timm(), "create_model", full)
+    with pytest.raises(WriteError, match=rf"{no_hub} cannot be written: no space left.*HF_HOME names another place"):
         TimmBackbone(NAME, pretrained=True)
 
 
