@@ -35,6 +35,7 @@ __all__ = [
     "look_at_torch_archive",
     "read_meta",
     "read_tensors",
+    "what_it_calls",
 ]
 
 FORMAT = 1
@@ -222,13 +223,19 @@ def _refusing(path: Path) -> Iterator[None]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds pickled objects that would have to be executed to be read, and is refused "
-            f"({_one_line(error)}). Use a file written by `dfcore train`."
+            f"({what_it_calls(error)}). Use a file written by `dfcore train`."
         ) from error
     except Exception as error:
         raise CheckpointError(
             f"{path} cannot be read: it is damaged or not a checkpoint ({type(error).__name__}: {_one_line(error)}). "
             "Take another copy, or an earlier epoch's file."
         ) from error
+
+
+def what_it_calls(error: pickle.UnpicklingError) -> str:
+    """What a refused file wanted to have called. (torch's own words begin with how to let it.)"""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return f"it calls for {found[1]}" if found else "torch's safe reader does not take it"
 
 
 def _one_line(error: Exception) -> str:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import CheckpointError, WeightsError
-from dfcore.models.archives import look_at_torch_archive
+from dfcore.models.archives import look_at_torch_archive, what_it_calls
 from dfcore.models.weights import first, mismatches
 
 __all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
@@ -82,7 +82,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds pickled objects that would have to be executed to be read, and is refused "
-            f"({str(error).splitlines()[0]}). Save its state dict alone, or as .safetensors."
+            f"({what_it_calls(error)}). Save its state dict alone, or as .safetensors."
         ) from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {type(error).__name__}: {error}.") from error

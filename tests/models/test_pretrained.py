@@ -165,7 +165,7 @@ class Evil:
 
 def test_pickles_are_refused_and_not_executed(tmp_path, state):
     torch.save({"state_dict": state, "more": Evil(tmp_path / "executed")}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="would have to be executed"):
+    with pytest.raises(WeightsError, match=r"would have to be executed.*\(it calls for _?io\.open\)\. Save"):
         loaded(weights=tmp_path / "w.pth")
     assert not (tmp_path / "executed").exists()
 
