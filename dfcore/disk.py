@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dfcore.errors import WriteError
+from dfcore.kaggle import room
 
-__all__ = ["append", "free_space", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
+__all__ = ["append", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-def free_space(path: Path) -> int:
-    """Bytes that are free where ``path`` lies, or would lie."""
-    return shutil.disk_usage(_there(path)).free
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -56,18 +51,16 @@ def write_error(path: Path, error: BaseException, need: int = 0) -> WriteError:
             f"{path} cannot be written: {reason}. What was there before is as it was. Check that the folder exists "
             "and may be written to, or choose another one."
         )
-    with suppress(OSError):
-        free = free_space(path)
-        needed = f"{size_text(need)} needed, " if need else ""
-        quota = "; so a quota may be used up" if free > need else ""
-        return WriteError(
-            f"{path} cannot be written: no space left on the disk ({needed}{size_text(free)} free in {_there(path)}"
-            f"{quota}). What was saved before is as it was. Make space (`dfcore runs` lists the runs and their sizes, "
-            "`dfcore runs prune` removes what is no longer needed) or move the folder to a larger disk and name it "
-            "(--out, --store); then give the same command again, `dfcore train` with --resume, and it goes on from "
-            "there."
-        )
-    return WriteError(f"{path} cannot be written: no space left, and its folder is gone. Look after the disk.")
+    space = room(path.absolute().parent)
+    needed = f"{size_text(need)} needed, " if need else ""
+    quota = "; so a quota may be used up" if space.free > need else ""
+    figures = f"{needed}{size_text(space.free)} free in {space.where}{quota}"
+    return WriteError(
+        f"{path} cannot be written: no space left on the disk ({figures}). What was saved before is as it was. Make "
+        "space (`dfcore runs` lists the runs and their sizes, `dfcore runs prune` removes what is no longer needed) or "
+        "move the folder to a larger disk and name it (--out, --store); then give the same command again, `dfcore "
+        "train` with --resume, and it goes on from there."
+    )
 
 
 @contextmanager
@@ -137,12 +130,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _there(path: Path) -> Path:
-    """``path``, or the nearest folder above it that is there."""
-    path = Path(path).absolute()
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 def _remove(path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.disk import append, free_space, is_full, replacing, size_text, write_error, writing
+from dfcore.disk import append, is_full, replacing, size_text, write_error, writing
 from dfcore.errors import DfcoreError, WriteError
+from dfcore.kaggle import room
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -37,7 +38,7 @@ def test_a_full_disk_is_found_behind_other_errors() -> None:
 
 
 def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> None:
-    free = free_space(tmp_path)
+    free = room(tmp_path).free
     said = str(write_error(tmp_path / "new" / "last.pt", FULL, 3 * 2**20))
     for words in (
         f"{tmp_path}/new/last.pt cannot be written: no space left",

@@ -11,8 +11,9 @@ import click
 
 from dfcore import config
 from dfcore.cli.text import table
-from dfcore.disk import free_space, size_text
+from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
+from dfcore.kaggle import room, run_folder
 
 if TYPE_CHECKING:
     from dfcore.training.prune import Removal
@@ -44,7 +45,7 @@ def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
             "out": str(folder),
             "runs": [run.to_json() for run in runs],
             "stores": [{"path": str(store.path), "size": store.size} for store in stores],
-            "free": free_space(folder),
+            "free": room(folder).free,
         }
         click.echo(json.dumps(content, indent=2))
         return
@@ -110,7 +111,7 @@ def prune_command(
         raise UsageError(
             f"{error.filename} may not be deleted: {error.strerror}. Some of the others are gone."
         ) from error
-    click.echo(f"Deleted. {size_text(free_space(folder))} are free now.")
+    click.echo(f"Deleted. {size_text(room(folder).free)} are free now.")
 
 
 def _asks() -> bool:
@@ -124,7 +125,7 @@ def _folder(out: str | None) -> Path:
     Raises:
         UsageError: one was named that is not there.
     """
-    folder = Path(out or str(config.read_file()["set"].get("run.out", "runs"))).expanduser()
+    folder = Path(out or str(config.read_file()["set"].get("run.out", run_folder()))).expanduser()
     if out and not folder.is_dir():
         raise UsageError(f"--out {out}: no such folder. Give the one that was --out of `dfcore train`.")
     return folder
@@ -152,7 +153,7 @@ def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
         if run.outdated
     ]
     total = sum(run.size for run in runs) + sum(store.size for store in stores)
-    free = size_text(free_space(folder))
+    free = size_text(room(folder).free)
     lines.append(f"{size_text(total)} of runs and stores in {folder}, {free} free; `dfcore runs prune` makes space")
     return "\n\n".join(lines)
 
