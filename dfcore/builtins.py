@@ -55,6 +55,13 @@ def dfcore_datasets() -> list[DatasetSpec]:
             kaggle="competitions/deepfake-detection-challenge",
         ),
         DatasetSpec(
+            "fakeavceleb",
+            "FakeAVCeleb",
+            "dfcore.data.adapters.fakeavceleb:FakeAVCeleb",
+            "labels of pictures and of sound; splits by identity",
+            "https://github.com/DASH-Lab/FakeAVCeleb",
+        ),
+        DatasetSpec(
             "folder",
             "Folder",
             "dfcore.data.adapters.folder:Folder",
@@ -64,7 +71,7 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "csv",
             "CSV manifest",
             "dfcore.data.adapters.manifest:Manifest",
-            "a table of your own: path, label, and split, group, manipulation, original",
+            "a table of your own: path, label, and split, group, manipulation, original, sound",
         ),
         DatasetSpec(
             "footage",

@@ -101,6 +101,11 @@ class SpecialistSpec:
         return self.channels * MAP_SIZE * MAP_SIZE
 
     @property
+    def hears(self) -> bool:
+        """Whether it reads the sound: then a video is fake to it if its sound is, else the pictures alone decide."""
+        return self.speech > 0
+
+    @property
     def trainable(self) -> bool:
         """Whether the plugin ships a cue module, or announces itself only."""
         return bool(self.module)

@@ -64,6 +64,8 @@ def command(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "
         f"in {report.seconds:.1f} s: {result.store}"
     )
+    for note in result.notes:
+        click.echo(note)
     for failure in report.failed[:20]:
         click.echo(f"  {failure.path}: {failure.reason}", err=True)
     if len(report.failed) > 20:

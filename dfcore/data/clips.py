@@ -35,6 +35,7 @@ class SourceHeader:
     ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes the coded frame upright.
     ``converted`` is "" for 8-bit 4:2:0 sources, else what was done once (``"yuv420p10le -> yuv420p"``).
     ``colour_range`` is ``tv`` or ``pc``; ``colour_matrix`` is ``bt601``, ``bt709`` or ``bt2020``.
+    ``label`` is that of the pictures alone and ``sound`` that of the sound, whichever specialist it was prepared for.
     """
 
     video: str
@@ -55,6 +56,7 @@ class SourceHeader:
     rotation: int
     has_audio: bool
     version: str
+    sound: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""

@@ -318,7 +318,8 @@ def _sound(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> So
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:
     return SourceHeader(
         video=record.id if record else path.stem,
-        label=record.label if record else None,
+        label=record.seen if record else None,
+        sound=record.sound if record else None,
         manipulation=record.manipulation if record else "",
         split=record.split if record else "",
         group=record.group if record else (),

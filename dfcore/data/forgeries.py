@@ -36,7 +36,7 @@ def forged_pairs(
     """Records of pairs made of the real ones among ``records``, in the same splits and groups.
 
     Args:
-        records: videos, fakes among them are passed over.
+        records: videos, with the labels for ``spec``; fakes among them are passed over.
         spec: whose pseudo-fakes.
         per_video: pairs of each real video; of a fraction, that share of the videos has one more.
         seed: decides which videos, kinds and damages. A larger ``per_video`` keeps the pairs of a smaller one.
@@ -103,6 +103,7 @@ def _pair(
                 manipulation=f"{spec.name}:{kind}" if fake else "control",
                 compression=record.compression,
                 original="" if not fake else record.id,
+                sound=None if fake and spec.hears else record.sound,
                 forgery=Forgery(spec.pseudo_fake, kind, fake, seed, crf, voice),
             )
         )

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dfcore.data.clips import BLOCK, Clip
+from dfcore.data.comparison import Comparison, compare_pictures
 from dfcore.data.extract import extract_clips, find_detector
 from dfcore.data.forgeries import forged_file
 from dfcore.data.plan import ClipPlan
@@ -53,7 +54,7 @@ class PrepareReport:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One video's work. With an ``entry`` its clips are there, and only the evidence is to be made."""
+    """One video's work. With an ``entry`` its clips are there, and only the rest is to be made."""
 
     root: Path
     record: VideoRecord
@@ -62,6 +63,7 @@ class _Task:
     entry: IndexEntry | None
     origin: Origin
     threads: int
+    compare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class _Outcome:
 
     entry: IndexEntry | None
     reason: str = ""
+    comparison: Comparison | None = None
 
 
 def prepare(
@@ -83,7 +86,8 @@ def prepare(
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
-    """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not.
+    """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not; and
+    where every fake with a ``twin`` was compared with it (``store.comparisons``).
 
     What is there is reused: a video is prepared again only when its plan does not cover the one asked for (then with
     the union of both), when its source file has another size, or when its file is damaged. Failures
@@ -166,17 +170,25 @@ def _survey(
         if failure is not None and failure.origin == origin and not retry_failed:
             failed.append(failure)
             continue
-        entry = store.index.get(record.id)
+        entry, compare = store.index.get(record.id), _to_compare(store, record)
         if entry is not None and _usable(store, entry, plan, origin):
             missing = missing_evidence(entry, evidence)
-            if not missing:
+            if not missing and not compare:
                 reused += 1
                 continue
-            tasks.append(_Task(store.root, record, entry.plan, missing, entry, origin, 0))
+            tasks.append(_Task(store.root, record, entry.plan, missing, entry, origin, 0, compare))
         else:
             wanted = plan if entry is None else entry.plan.union(plan)
-            tasks.append(_Task(store.root, record, wanted, tuple(evidence), None, origin, 0))
+            tasks.append(_Task(store.root, record, wanted, tuple(evidence), None, origin, 0, compare))
     return tasks, failed, reused
+
+
+def _to_compare(store: ClipStore, record: VideoRecord) -> bool:
+    """Whether the fake is still to be compared with its original, which is there."""
+    if record.twin is None or not record.twin.is_file():
+        return False
+    known = store.comparisons.get(record.id)
+    return known is None or not known.holds(record.path, record.twin)
 
 
 def _usable(store: ClipStore, entry: IndexEntry, plan: ClipPlan, origin: Origin) -> bool:
@@ -212,12 +224,15 @@ def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Any]]:
 
 def _work(task: _Task) -> _Outcome:
     """One video, from file to store. Whatever is this video's own fault is an outcome, not an error."""
-    entry = task.entry
+    entry, comparison = task.entry, None
     try:
-        clips, entry = _clips(task)
-        for spec in task.evidence:
-            values = [_extract(spec, clip) for clip in clips]
-            entry = write_evidence(task.root, entry, spec.name, spec.version, values)
+        if entry is None or task.evidence:
+            clips, entry = _clips(task)
+            for spec in task.evidence:
+                values = [_extract(spec, clip) for clip in clips]
+                entry = write_evidence(task.root, entry, spec.name, spec.version, values)
+        if task.compare and task.record.twin is not None:
+            comparison = compare_pictures(task.record.id, task.record.path, task.record.twin, threads=task.threads)
     except MediaError as error:
         return _Outcome(entry, str(error))
     except DfcoreError:
@@ -227,7 +242,7 @@ def _work(task: _Task) -> _Outcome:
     except Exception as error:  # a fault that one odd file brings out must not stop the other thousands
         log.warning("%s failed", task.record.path, exc_info=True)
         return _Outcome(entry, f"{task.record.path}: {type(error).__name__}: {error}")
-    return _Outcome(entry)
+    return _Outcome(entry, comparison=comparison)
 
 
 def _clips(task: _Task) -> tuple[list[Clip], IndexEntry]:
@@ -264,6 +279,8 @@ def _record(store: ClipStore, task: _Task, outcome: _Outcome | Died) -> Failure 
         return store.failures.add(video, task.record.path, reason, task.origin)
     if outcome.entry is not None and outcome.entry != task.entry:
         store.add(outcome.entry)
+    if outcome.comparison is not None:
+        store.comparisons.add(outcome.comparison)
     if outcome.reason:
         return store.failures.add(video, task.record.path, outcome.reason, task.origin)
     if video in store.failures:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dfcore.data.access import ClipAccess, MemoryClip, Planes
 from dfcore.data.clips import Clip, ClipHeader, SourceHeader, Speech
+from dfcore.data.comparison import ComparisonLog
 from dfcore.data.plan import ClipPlan
 from dfcore.data.store_format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store_index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
@@ -192,6 +193,7 @@ class ClipStore:
         self.root = Path(root)
         self.index = StoreIndex(self.root)
         self.failures = FailureLog(self.root)
+        self.comparisons = ComparisonLog(self.root)
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from dfcore.data.store_format import (
 from dfcore.disk import append, writing
 from dfcore.errors import StoreError
 
-__all__ = ["Failure", "FailureLog", "IndexEntry", "Origin", "StoreIndex", "check_format", "read_entry"]
+__all__ = ["Failure", "FailureLog", "IndexEntry", "Origin", "StoreIndex", "append_line", "check_format", "read_entry"]
 
 INDEX = "index.jsonl"
 FAILED = "failed.jsonl"
@@ -224,7 +224,7 @@ class StoreIndex(dict[str, IndexEntry]):
         """Take in an entry and append its line."""
         self[entry.id] = entry
         self.damaged.pop(entry.file, None)
-        _append(self.root / INDEX, entry.to_line())
+        append_line(self.root / INDEX, entry.to_line())
 
     def save(self) -> None:
         """Write the whole index anew, in the order of the ids."""
@@ -236,7 +236,12 @@ def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry
     return replace(entry, evidence=dict(evidence))
 
 
-def _append(path: Path, line: str) -> None:
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a log of the store; the folder is made.
+
+    Raises:
+        DiskError: the disk is full or not writable.
+    """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = path.exists() and not _ends_in_newline(path)  # by a kill
@@ -294,7 +299,7 @@ class FailureLog(dict[str, Failure]):
         failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
         self[video] = failure
         self._lines += 1
-        _append(self.path, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
+        append_line(self.path, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
         return failure
 
     def forget(self, videos: Iterable[str]) -> None:

@@ -144,7 +144,7 @@ def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Ma
     )
     if report.failed:
         log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
-    for line in data_table(chosen, prepared):
+    for line in (*prepared.notes, *data_table(chosen, prepared)):
         log.say(f"           {line}")
     if spec.speech:
         log.say(f"sound      {sound_share(prepared)}")

@@ -123,9 +123,13 @@ def sound_share(prepared: Prepared) -> str:
 
 
 def data_table(chosen: Chosen, prepared: Prepared) -> list[str]:
-    """Videos by compression, split and class, as lines of text; the test split as it was found, for it is not read."""
+    """Videos by compression, split and class, as lines of text; the test split as it was found, for it is not read.
+
+    The class is the specialist's: see :mod:`dfcore.data.labels`.
+    """
     usable = {record.id for record in prepared.records}
-    counted = [record for record in chosen.records if record.split == "test" or record.id in usable]
+    tests = [record for record in chosen.records if record.split == "test" and record.id not in usable]
+    counted = [*prepared.records, *tests]
     counts = Counter((record.compression, record.split, record.label) for record in counted)
     splits = [name for name in SPLITS if any(record.split == name for record in counted)]
     heads = [f"{name} (not read)" if name == "test" else name for name in splits]

@@ -11,6 +11,7 @@ from pathlib import Path
 from dfcore.config import TrainConfig, store_name
 from dfcore.data.adapters.shortcuts import LIMIT, best_word
 from dfcore.data.forgeries import forged_pairs
+from dfcore.data.labels import judged, marked
 from dfcore.data.plan import ClipPlan
 from dfcore.data.prepare import PrepareReport, prepare
 from dfcore.data.records import FAKE, REAL, VideoRecord
@@ -53,11 +54,16 @@ class Prepared:
     records: tuple[VideoRecord, ...]
     store: Path
     report: PrepareReport
+    notes: tuple[str, ...] = ()
+    """Sentences that say what was found in preparing."""
 
 
 def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> Chosen:
-    """Scan the dataset, take what the configuration asks for, give every video a split, and add the pseudo-fakes of
-    ``specs`` that are asked for. Decodes nothing.
+    """Scan the dataset, take what the configuration asks for, give every video a split and the label for what ``specs``
+    read, and add the pseudo-fakes of ``specs`` that are asked for. Decodes nothing.
+
+    Which videos are taken, and their splits, do not depend on ``specs``: every specialist has the same, and one store
+    serves all.
 
     Raises:
         UsageError: no folder is named, or what is asked for is not there; or a specialist has no pseudo-fakes.
@@ -71,7 +77,8 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     if config.data.pseudo_only:
         records = [record for record in records if record.label == REAL]
     records, split_notes = assign_splits(records, val_share=config.data.val_share, seed=config.run.seed)
-    notes = [*scan.notes, *split_notes, *_shortcut(records)]
+    records, label_notes = _labelled(records, specs)
+    notes = [*scan.notes, *split_notes, *label_notes, *_shortcut(records)]
     records, order, chunk_notes = in_chunks(records, config)
     notes += chunk_notes
     records = _limited(records, config.data.limit)
@@ -118,8 +125,9 @@ def prepare_data(
         check=check,
     )
     failed = {failure.id for failure in report.failed}
-    usable = tuple(record for record in records if record.id in store and record.id not in failed)
-    return Prepared(usable, store.root, report)
+    usable = [record for record in records if record.id in store and record.id not in failed]
+    found = judged(marked(usable, store.comparisons), hears=_hears(specs))
+    return Prepared(tuple(found), store.root, report, tuple(_compared(usable, store)))
 
 
 def require_both_classes(prepared: Prepared) -> None:
@@ -150,6 +158,40 @@ def store_path(config: TrainConfig) -> Path:
     return Path(config.run.out) / "store" / store_name(config.stage.dataset, config.data.root)
 
 
+def _hears(specs: Sequence[SpecialistSpec]) -> bool:
+    """Whose labels records have: without a specialist, or for several that differ, those of the pictures."""
+    return bool(specs) and all(spec.hears for spec in specs)
+
+
+def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -> tuple[list[VideoRecord], list[str]]:
+    """The records with the label for what the specialists read, and a sentence where pictures and sound differ."""
+    found = judged(records, hears=_hears(specs))
+    apart = sum(record.seen == REAL and record.sound == FAKE for record in found)
+    if not apart or not specs:
+        return found, []
+    names = ", ".join(spec.name for spec in specs)
+    how = f"fake, for {names} reads the sound" if _hears(specs) else f"real, for {names} reads the pictures alone"
+    return found, [f"{apart:,} videos with real pictures and a fake sound count as {how}."]
+
+
+def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
+    """What came of comparing fakes with their originals, in a sentence; nothing where none was to be compared."""
+    results = [store.comparisons[r.id] for r in records if r.twin is not None and r.id in store.comparisons]
+    if not results:
+        return []
+    same, odd = sum(bool(one.same) for one in results), [one for one in results if one.same is None]
+    notes = [
+        f"{len(results) - len(odd):,} fakes were compared with their originals: of {same:,} the pictures are the same and "
+        "only the sound is fake."
+    ]
+    if odd:
+        notes.append(
+            f"{len(odd):,} fakes could not be compared and count as fake pictures (all in {store.comparisons.path}); "
+            f"the first: {odd[0].reason}"
+        )
+    return notes
+
+
 def _plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
     return ClipPlan(
         clips=config.data.clips_per_video,
@@ -170,7 +212,8 @@ def _with_pseudo_fakes(
     sources = [record for record in records if record.split in (("train", "val") if data.pseudo_only else ("train",))]
     made, notes = [] if data.pseudo_only else list(records), []
     for spec in specs:
-        pairs = forged_pairs(sources, spec, data.pseudo_fakes, seed=config.run.seed)
+        real = judged(sources, hears=spec.hears)
+        pairs = forged_pairs(real, spec, data.pseudo_fakes, seed=config.run.seed)
         made += pairs
         notes.append(
             f"{len(pairs) // 2} pairs of pseudo-fakes of {spec.name} and their controls are made of real videos."
@@ -179,8 +222,9 @@ def _with_pseudo_fakes(
 
 
 def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRecord]:
-    """The compressions and methods asked for; originals always."""
-    methods = {record.manipulation for record in records if record.label == FAKE}
+    """The compressions and methods asked for; originals always. A forged sound is a method too."""
+    forged = {record.id for record in judged(records, hears=True) if record.label == FAKE}
+    methods = {record.manipulation for record in records if record.id in forged}
     compressions = {record.compression for record in records if record.compression}
     wanted_methods = _known("data.manipulations", config.data.manipulations, methods)
     wanted_compressions = _known("data.compressions", config.data.compressions, compressions)
@@ -188,7 +232,7 @@ def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRe
         record
         for record in records
         if (not wanted_compressions or record.compression in wanted_compressions)
-        and (not wanted_methods or record.label == REAL or record.manipulation in wanted_methods)
+        and (not wanted_methods or record.id not in forged or record.manipulation in wanted_methods)
     ]
 
 
@@ -202,15 +246,15 @@ def _known(key: str, wanted: Sequence[str], there: set[str]) -> set[str]:
 
 
 def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
-    """At most ``limit`` of each split, class and chunk, spread over methods and compressions by a hash of the id;
-    always the same ones, and those of a smaller limit among those of a larger one.
+    """At most ``limit`` of each split, class (of pictures and of sound) and chunk, spread over methods and compressions
+    by a hash of the id; always the same ones, and those of a smaller limit among those of a larger one.
     """
     if limit <= 0:
         return list(records)
     taken: set[str] = set()
-    counts: Counter[tuple[str, int, int | None]] = Counter()
+    counts: Counter[tuple[str, int, int | None, int | None]] = Counter()
     for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
-        kind = (record.split, record.label, record.chunk if record.split == "train" else None)
+        kind = (record.split, record.seen, record.sound, record.chunk if record.split == "train" else None)
         if record.split and counts[kind] < limit:
             counts[kind] += 1
             taken.add(record.id)

@@ -10,6 +10,9 @@
 
 Any subset of the parts is read; a single part may be ROOT itself.
 
+**Labels.** FAKE means that pictures or sound are. The lists do not say which, so each fake whose original is there
+(also in another part) is compared with it when it is prepared (:mod:`dfcore.data.comparison`).
+
 **Splits.** ``labels.csv`` is ``test``; the preview's ``set`` is kept. Of several parts, whole ones are held out as
 ``val``: :data:`VAL_PARTS` where they are there, else the last with both classes. Fakes and their originals
 (``dfdc:xyz``) stay together: what is linked across is left out. Of a single part dfcore holds out whole originals.
@@ -33,6 +36,7 @@ from dfcore.errors import DatasetError
 
 __all__ = ["DFDC", "VAL_PARTS", "part_number"]
 
+PARTS = 50
 VAL_PARTS = (24, 49)
 """Parts that validate and train nothing; the last of chunks 4 and 9."""
 _DEPTH = 3
@@ -73,6 +77,10 @@ class DFDC:
         records = _link(found.records)
         notes = found.notes()
         records, more = _split_by_part(records)
+        if twins := sum(record.twin is not None for record in records):
+            more.append(
+                f"The original of {twins:,} fakes is there: whether only their sound is fake is found when they are prepared."
+            )
         return Scan("dfdc", root, tuple(records), found.missing, (*notes, *more))
 
     def recognises(self, folder: Path, listing: Listing) -> bool:
@@ -157,6 +165,7 @@ class _Found:
                 split=split,
                 group=(f"dfdc:{source}",),
                 part=self._name(folder),
+                sound=REAL if label == REAL else None,
             )
         )
 
@@ -171,9 +180,16 @@ class _Found:
         return below if below != "." else folder.name
 
     def notes(self) -> list[str]:
-        if not self.unlisted:
-            return []
-        return [f"Left out, videos that no list gives a label to: {len(self.unlisted):,} ({listed(self.unlisted, 3)})."]
+        notes = []
+        there = {part_number(Path(record.part).name) for record in self.records} - {None}
+        absent = [str(number) for number in range(PARTS) if number not in there]
+        if there and absent:
+            notes.append(f"Of {PARTS} parts {PARTS - len(absent)} are there; absent: {listed(absent, 8)}.")
+        if self.unlisted:
+            notes.append(
+                f"Left out, videos that no list gives a label to: {len(self.unlisted):,} ({listed(self.unlisted, 3)})."
+            )
+        return notes
 
 
 def _by_number(name: str) -> tuple[bool, int, str]:
@@ -198,10 +214,13 @@ def _inside(name: str) -> bool:
 
 
 def _link(records: Iterable[VideoRecord]) -> list[VideoRecord]:
-    """Give each fake its original's id, where the original is there."""
+    """Give each fake its original's id, and the file to compare it with, where the original is there."""
     records = list(records)
-    reals = {record.group[0]: record.id for record in records if record.label == REAL}
-    return [replace(r, original=reals.get(r.group[0], "")) if r.label == FAKE else r for r in records]
+    reals = {record.group[0]: record for record in records if record.label == REAL}
+    return [
+        replace(r, original=real.id, twin=real.path) if r.label == FAKE and (real := reals.get(r.group[0])) else r
+        for r in records
+    ]
 
 
 def _split_by_part(records: list[VideoRecord]) -> tuple[list[VideoRecord], list[str]]:

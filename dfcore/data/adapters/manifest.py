@@ -15,6 +15,8 @@ be absent or empty; columns that are not known are named in the notes. Paths are
 * ``group``: the people (or sources) seen, separated by ``;``. Rows that share one are kept in one split. Without it a
   fake goes with its original, any other file stands alone.
 * ``original``: the ``path`` of the row that a fake was made from.
+* ``sound``: ``real`` or ``fake`` (or 0, 1), if you know; ``label`` is then that of the pictures. A specialist that reads
+  the sound takes a video with either of them fake for fake.
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ from dfcore.errors import DatasetError
 __all__ = ["Manifest"]
 
 _LABELS = {"real": REAL, "0": REAL, "fake": FAKE, "1": FAKE}
-_COLUMNS = ("path", "label", "split", "group", "manipulation", "original")
+_COLUMNS = ("path", "label", "split", "group", "manipulation", "original", "sound")
 _HELP = (
     "Expected: a CSV file with the columns path and label (real or fake), and if you like split, group, manipulation, "
-    "original."
+    "original, sound."
 )
 
 
@@ -108,16 +110,22 @@ def _record(file: Path, line: int, row: Mapping[str, str]) -> VideoRecord:
         raise DatasetError(f"{file}, line {line}: label {row['label']!r} is none of real, fake, 0 (real), 1 (fake).")
     if split not in ("", *SPLITS):
         raise DatasetError(f"{file}, line {line}: split {split!r} is none of {', '.join(SPLITS)}, or empty.")
-    original = _id(row.get("original", "")) if label == FAKE else ""
+    said = row.get("sound", "").lower()
+    if said and said not in _LABELS:
+        raise DatasetError(f"{file}, line {line}: sound {row['sound']!r} is none of real, fake, 0, 1, or empty.")
+    sound = _LABELS.get(said)
+    forged = FAKE in (label, sound)
+    original = _id(row.get("original", "")) if forged else ""
     people = tuple(dict.fromkeys(name.strip() for name in row.get("group", "").split(";") if name.strip()))
     return VideoRecord(
         id=_id(path),
         path=file.parent / path,
         label=label,
-        manipulation="original" if label == REAL else row.get("manipulation") or "fake",
+        manipulation="original" if not forged else row.get("manipulation") or "fake",
         split=split,
         group=people or (f"file:{original or _id(path)}",),
         original=original,
+        sound=sound,
     )
 
 
