@@ -207,16 +207,17 @@ def _shown(kind: str, items: tuple[str, ...]) -> list[str]:
 
 
 def _counts(report: Report) -> str:
-    """One row for each method, compression and label, one column for each split."""
+    """One row for each method, compression and label, one column for each split; what is known of none is left out."""
     splits = [split for split in ("train", "val", "test", "") if any(c.split == split for c in report.counts)]
-    cells: dict[tuple[str, str, str], dict[str, int]] = {}
+    cells: dict[tuple[str, ...], dict[str, int]] = {}
+    heard = ["sound"] if any(count.sound for count in report.counts) else []
     for count in report.counts:
-        row = cells.setdefault((count.manipulation, count.compression, count.label), {})
-        row[count.split] = count.videos
+        kind = (count.manipulation, count.compression, count.label, *([count.sound or "unknown"] if heard else []))
+        cells.setdefault(kind, {})[count.split] = count.videos
     rows = [
         (*kind, *(f"{row.get(split, 0):,}" for split in splits), f"{sum(row.values()):,}")
         for kind, row in cells.items()
     ]
     totals = [sum(row.get(split, 0) for row in cells.values()) for split in splits]
-    rows.append(("all", "", "", *(f"{total:,}" for total in totals), f"{sum(totals):,}"))
-    return table(("method", "compression", "label", *(split or "undecided" for split in splits), "files"), rows)
+    rows.append(("all", "", "", *("" for _ in heard), *(f"{total:,}" for total in totals), f"{sum(totals):,}"))
+    return table(("method", "compression", "label", *heard, *(split or "undecided" for split in splits), "files"), rows)

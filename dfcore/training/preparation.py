@@ -181,8 +181,8 @@ def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
         return []
     same, odd = sum(bool(one.same) for one in results), [one for one in results if one.same is None]
     notes = [
-        f"{len(results) - len(odd):,} fakes were compared with their originals: of {same:,} the pictures are the same and "
-        "only the sound is fake."
+        f"{len(results) - len(odd):,} fakes were compared with their originals: {same:,} show the same pictures, so "
+        "that only their sound is fake."
     ]
     if odd:
         notes.append(

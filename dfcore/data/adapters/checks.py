@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import combinations
 from pathlib import Path
 
 from dfcore.data.adapters.listing import listed
+from dfcore.data.labels import judged
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 
 __all__ = ["Problem", "check_copies", "check_ids", "check_leaks", "check_polarity"]
 
 _WORDS = {
-    REAL: frozenset({"real", "original", "genuine", "pristine"}),
-    FAKE: frozenset({"fake", "manipulated", "synthesis", "deepfake", "deepfakes"}),
+    REAL: frozenset({"real", "original", "genuine", "pristine", "realvideo"}),
+    FAKE: frozenset({"fake", "manipulated", "synthesis", "deepfake", "deepfakes", "fakevideo"}),
 }
+_SOUND_WORDS = {REAL: frozenset({"realaudio"}), FAKE: frozenset({"fakeaudio"})}
 _EDGE = 1 << 16
 """Bytes read at each end of a file to tell whether two are the same."""
 
@@ -47,10 +49,13 @@ def check_ids(scan: Scan) -> list[Problem]:
 
 
 def check_polarity(scan: Scan) -> list[Problem]:
-    """Labels (0 real, 1 fake) against all else that is known of a file: method, source, folder names."""
-    labels = {record.id: record.label for record in scan.records}
+    """Labels (0 real, 1 fake) of pictures and sound against all else that is known of a file: method, source, folder
+    names.
+    """
+    heard = judged(scan.records, hears=True)
+    labels = {record.id: record.label for record in heard}
     methods: dict[str, set[int]] = defaultdict(set)
-    for record in scan.records:
+    for record in heard:
         methods[record.manipulation].add(record.label)
     items = []
     for record in scan.records:
@@ -61,37 +66,47 @@ def check_polarity(scan: Scan) -> list[Problem]:
     if items:
         message = f"Labels that contradict the files' names or links (0 is real, 1 is fake): {len(items):,}."
         problems.append(Problem("polarity", True, message, tuple(items)))
-    if scan.records and len(set(labels.values())) == 1:
-        there = LABEL_NAMES[scan.records[0].label] if scan.records[0].label in (REAL, FAKE) else "unlabelled"
-        problems.append(
-            Problem("class", False, f"All files are {there}: nothing can be trained or measured on them alone.")
-        )
-    return problems
+    message = _one_class({record.label for record in scan.records}, set(labels.values()))
+    return [*problems, Problem("class", False, message)] if message else problems
+
+
+def _one_class(seen: set[int], heard: set[int]) -> str:
+    """What can be done with files whose pictures are all of one class; "" where they are not."""
+    if len(seen) != 1:
+        return ""
+    there = LABEL_NAMES[min(seen)] if seen <= {REAL, FAKE} else "unlabelled"
+    if len(heard) > 1:
+        return f"All pictures are {there}: only a specialist that reads the sound can be trained or measured on them."
+    if heard == {REAL}:
+        return "All files are real: they serve pre-training (stage 0); nothing can be measured on them alone."
+    return f"All files are {there}: nothing can be trained or measured on them alone."
 
 
 def _contradiction(record: VideoRecord, labels: dict[str, int], methods: dict[str, set[int]], root: Path) -> str:
-    if record.label not in (REAL, FAKE):
-        return f"its label is {record.label!r}"
-    name = LABEL_NAMES[record.label]
-    if record.label == FAKE and record.manipulation == "original":
+    """``labels`` and ``methods`` are of any part, pictures or sound."""
+    if record.label not in (REAL, FAKE) or record.sound not in (REAL, FAKE, None):
+        return f"its label is {record.label!r}, that of its sound {record.sound!r}"
+    label = labels[record.id]
+    if label == FAKE and record.manipulation == "original":
         return "labelled fake, but its manipulation is 'original'"
-    if record.label == REAL and record.manipulation != "original" and FAKE in methods[record.manipulation]:
+    if label == REAL and record.manipulation != "original" and FAKE in methods[record.manipulation]:
         return f"labelled real, but other files of {record.manipulation!r} are labelled fake"
     if record.original and labels.get(record.original) == FAKE:
         return f"made from {record.original}, which is labelled fake"
-    if record.original and record.label == REAL:
+    if record.original and label == REAL:
         return f"labelled real, but made from {record.original}"
-    said = _said_by_folders(record.path, root)
-    if said is not None and said != record.label:
-        return f"labelled {name}, but its folder says {LABEL_NAMES[said]}"
+    for what, own, known in (("", record.label, _WORDS), ("its sound is ", record.sound, _SOUND_WORDS)):
+        said = _said_by_folders(record.path, root, known)
+        if said is not None and own is not None and said != own:
+            return f"{what}labelled {LABEL_NAMES[own]}, but its folder says {LABEL_NAMES[said]}"
     return ""
 
 
-def _said_by_folders(path: Path, root: Path) -> int | None:
+def _said_by_folders(path: Path, root: Path, known: Mapping[int, frozenset[str]]) -> int | None:
     """The class that the folder names between ``root`` and ``path`` speak of; None when of none or of both."""
     folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
     words = {word for folder in folders for word in re.split(r"[^a-z]+", folder.lower())}
-    said = [label for label in (REAL, FAKE) if words & _WORDS[label]]
+    said = [label for label in (REAL, FAKE) if words & known[label]]
     return said[0] if len(said) == 1 else None
 
 
@@ -143,7 +158,7 @@ def check_copies(records: Iterable[VideoRecord]) -> list[Problem]:
     spare: list[str] = []
     for same in _same_files(records):
         line = " = ".join(f"{r.id} ({r.split or 'undecided'}, {LABEL_NAMES[r.label]})" for r in same)
-        splits, labels = {r.split for r in same if r.split}, {r.label for r in same}
+        splits, labels = {r.split for r in same if r.split}, {(r.label, r.sound) for r in same}
         (leaks if len(splits) > 1 or len(labels) > 1 else spare).append(line)
     problems = []
     if leaks:

@@ -79,7 +79,7 @@ class DFDC:
         records, more = _split_by_part(records)
         if twins := sum(record.twin is not None for record in records):
             more.append(
-                f"The original of {twins:,} fakes is there: whether only their sound is fake is found when they are prepared."
+                f"The original of {twins:,} fakes is there: if only their sound is fake, preparing them will find it."
             )
         return Scan("dfdc", root, tuple(records), found.missing, (*notes, *more))
 

@@ -27,7 +27,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from dfcore.data.adapters.listing import (
     check_root,
@@ -57,6 +57,7 @@ _FOLDERS = {
     "FakeVideo-FakeAudio": (FAKE, FAKE, 10835),
 }
 """Label of the pictures, of the sound, and how many videos the whole dataset has."""
+_TOPS = {name.lower(): name for name in _FOLDERS}
 _PERSON = re.compile(r"id\d{3,}", re.I)
 _LAYOUT = """The layout, as downloaded:
     ROOT/{RealVideo-RealAudio,RealVideo-FakeAudio,FakeVideo-RealAudio,FakeVideo-FakeAudio}/<race>/<gender>/<id>/*.mp4
@@ -104,7 +105,7 @@ class FakeAVCeleb:
 
 def _find(root: Path) -> tuple[Path, list[str]]:
     """Where the four folders are; of one of them, the folder above."""
-    if root.name.lower() in {name.lower() for name in _FOLDERS}:
+    if root.name.lower() in _TOPS:
         return root.parent, [f"{root.name} is one part of the dataset: all parts in {root.parent} are read."]
     return find_base(root, "FakeAVCeleb", _FOLDERS, _LAYOUT)
 
@@ -202,16 +203,15 @@ def _read_table(base: Path) -> tuple[dict[_Key, _Row], list[str]]:
 
 
 def _read_row(file: Path, line: int, values: Mapping[str, str | list[str]]) -> tuple[_Key, _Row]:
-    cells = {name: value.strip() for name, value in values.items() if isinstance(value, str)}
-    paths = [PurePosixPath(cell.replace("\\", "/")) for cell in cells.values()]
+    cells = {name: value.strip().replace("\\", "/") for name, value in values.items() if isinstance(value, str)}
     kind, method = cells["type"].lower(), cells["method"].lower()
-    top = next((name for name in _FOLDERS if name.lower() == kind), None)
-    name = next((path.name for path in paths if is_video(path.name)), "")
-    if top is None or not name:
+    name = next((cell.rpartition("/")[2] for cell in cells.values() if is_video(cell)), "")
+    if kind not in _TOPS or not name:
         raise DatasetError(f"{file}, line {line}: type {cells['type']!r} or the video's name is not understood.")
-    tops = {known.lower() for known in _FOLDERS}
-    places = {part.lower() for path in paths for part in path.parts if part.lower() in tops} - {kind}
-    genuine = _FOLDERS[top][:2] == (REAL, REAL)
+    places = {part for cell in cells.values() if "/" in cell for part in cell.lower().split("/")} & _TOPS.keys() - {
+        kind
+    }
+    genuine = _FOLDERS[_TOPS[kind]][:2] == (REAL, REAL)
     if places or (method == "real") != genuine:
         said = f"lies in {listed(sorted(places))}" if places else f"has the method {cells['method']!r}"
         raise DatasetError(f"{file}, line {line}: {name} is called {cells['type']} and {said}. Download it again.")

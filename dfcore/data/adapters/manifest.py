@@ -15,8 +15,8 @@ be absent or empty; columns that are not known are named in the notes. Paths are
 * ``group``: the people (or sources) seen, separated by ``;``. Rows that share one are kept in one split. Without it a
   fake goes with its original, any other file stands alone.
 * ``original``: the ``path`` of the row that a fake was made from.
-* ``sound``: ``real`` or ``fake`` (or 0, 1), if you know; ``label`` is then that of the pictures. A specialist that reads
-  the sound takes a video with either of them fake for fake.
+* ``sound``: ``real`` or ``fake`` (or 0, 1), if you know; ``label`` is then that of the pictures. To a specialist that
+  reads the sound a video is fake if either is.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,14 @@ FIRST_FRAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many files there are of a kind; ``split`` is "" while undecided."""
+    """How many files there are of a kind; ``split`` is "" while undecided, ``sound`` is its label, "" if not known."""
 
     manipulation: str
     compression: str
     label: str
     split: str
     videos: int
+    sound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,15 @@ def verify(scan: Scan, *, frames: bool = False, workers: int | None = None, prog
 
 def _count(records: Sequence[VideoRecord]) -> tuple[Count, ...]:
     """One entry for each kind, in the order in which the scan first names it."""
-    kinds = Counter((r.manipulation, r.compression, _label_name(r.label), r.split) for r in records)
-    return tuple(Count(*kind, videos) for kind, videos in kinds.items())
+    kinds = Counter(
+        Count(r.manipulation, r.compression, _label_name(r.label), r.split, 0, _label_name(r.sound)) for r in records
+    )
+    return tuple(replace(kind, videos=videos) for kind, videos in kinds.items())
 
 
-def _label_name(label: int) -> str:
+def _label_name(label: int | None) -> str:
+    if label is None:
+        return ""
     return LABEL_NAMES[label] if label in range(len(LABEL_NAMES)) else repr(label)
 
 

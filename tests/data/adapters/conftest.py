@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -15,11 +16,15 @@ SCENES = ("exit_phone_room", "kitchen_pan", "talking_against_wall", "walk_down_h
 
 
 def touch(root: Path, *names: str) -> Path:
-    """Empty files."""
+    """Empty files; by few system calls, since whole datasets are made so."""
+    folders = set[str]()
     for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path = f"{root}/{name}"
+        folder = path.rpartition("/")[0]
+        if folder not in folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            folders.add(folder)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
     return root
 
 
