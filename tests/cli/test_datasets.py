@@ -60,9 +60,14 @@ class TestVerify:
         assert content["usable"] is True
         assert content["videos"] == 12
         assert content["root"] == str(folder)
-        assert {"manipulation": "fake", "compression": "", "label": "fake", "split": "test", "videos": 3} in content[
-            "counts"
-        ]
+        assert {
+            "manipulation": "fake",
+            "compression": "",
+            "label": "fake",
+            "split": "test",
+            "videos": 3,
+            "sound": "",
+        } in content["counts"]
 
     def test_a_leak_ends_with_the_data_errors_code(self, folder: Path) -> None:
         shutil.copy(folder / "train/real/p0.png", folder / "test/real/again.png")

@@ -62,6 +62,11 @@ def test_listed_videos_are_test_and_nothing_else(whole: Scan) -> None:
     assert len({r.id for r in whole.records}) == len(whole.records)
 
 
+def test_the_first_line_of_the_list_counts(whole: Scan) -> None:
+    """It has no heading."""
+    assert {r.id: r.split for r in whole.records}[TESTS[0]] == "test"
+
+
 def test_youtube_videos_are_not_lost(whole: Scan) -> None:
     tubes = Counter(r.split for r in whole.records if r.id.startswith("YouTube"))
     assert tubes == {"test": 70, "train": 207, "val": 23}

@@ -75,6 +75,36 @@ def test_all_fifty_parts_hold_out_two(tmp_path: Path) -> None:
     assert [part_number(r.path.parent.name) for r in scan.records] == [n for n in range(50) for _ in range(5)]
 
 
+def test_validation_is_whole_and_no_part_of_train(tmp_path: Path) -> None:
+    """Not one record only, and not what is trained on too."""
+    scan = DFDC().scan(write_parts(tmp_path, tuple(range(50))))
+    splits = {split: {r.path for r in scan.records if r.split == split} for split in ("train", "val")}
+    assert (len(splits["train"]), len(splits["val"])) == (240, 10)
+    assert not splits["train"] & splits["val"]
+
+
+def test_absent_parts_are_named(tmp_path: Path) -> None:
+    notes = " ".join(DFDC().scan(write_parts(tmp_path / "some", tuple(range(1, 50)))).notes)
+    assert "Of 50 parts 49 are there; absent: 0." in notes
+    write_part(tmp_path / "sample" / "train_sample_videos", {"a": "", "b": "a"})
+    assert "parts" not in " ".join(DFDC().scan(tmp_path / "sample").notes)
+
+
+def test_a_fake_is_to_be_compared_with_its_original_where_that_is_there(tmp_path: Path) -> None:
+    write_part(tmp_path / "dfdc_train_part_3", {"a": "", "b": "a", "c": "gone", "d": "x"})
+    write_part(tmp_path / "dfdc_train_part_4", {"x": ""})
+    scan = DFDC().scan(tmp_path)
+    assert {r.path.stem: r.twin for r in scan.records} == {
+        "a": None,
+        "b": tmp_path / "dfdc_train_part_3/a.mp4",
+        "c": None,
+        "d": tmp_path / "dfdc_train_part_4/x.mp4",
+        "x": None,
+    }
+    assert {r.path.stem: r.sound for r in scan.records} == {"a": REAL, "b": None, "c": None, "d": None, "x": REAL}
+    assert "The original of 2 fakes is there" in " ".join(scan.notes)
+
+
 def test_a_subset_holds_out_its_last_part(tmp_path: Path) -> None:
     scan = DFDC().scan(write_parts(tmp_path, (3, 10), prefix="chunk_0"))
     assert parts_of(scan, "val") == {"dfdc_train_part_10"}

@@ -65,6 +65,26 @@ def test_a_leak_in_the_table_is_fatal(tmp_path: Path) -> None:
     assert any(problem.fatal for problem in check_leaks(found))
 
 
+def test_labels_of_the_sound(tmp_path: Path) -> None:
+    rows = (
+        "path,label,sound,manipulation,original",
+        "a.mp4,real,1,tts,c.mp4",
+        "b.mp4,1,real",
+        "c.mp4,0,real",
+        "sub/d.mp4,0",
+    )
+    found = scan(tmp_path, "\n".join(rows))
+    assert [(r.label, r.sound, r.manipulation, r.original) for r in found.records] == [
+        (REAL, FAKE, "tts", "c"),
+        (FAKE, REAL, "fake", ""),
+        (REAL, REAL, "original", ""),
+        (REAL, None, "original", ""),
+    ]
+    assert found.records[0].group == found.records[2].group == ("file:c",)
+    assert check_polarity(found) == []
+    assert found.notes == ()
+
+
 def test_absent_files_and_unknown_columns_are_said(tmp_path: Path) -> None:
     found = scan(tmp_path, "Path,Label,mood\na.mp4,real,good\ngone.mp4,fake,bad\n", ("a.mp4",))
     assert found.missing == {"manifest.csv": 1}
@@ -86,6 +106,7 @@ def test_paths_elsewhere(tmp_path: Path) -> None:
         ("path,label\na.mp4,maybe\n", "line 2: label 'maybe'"),
         ("path,label\n,real\n", "line 2: no path"),
         ("path,label,split\na.mp4,real,dev\n", "line 2: split 'dev'"),
+        ("path,label,sound\na.mp4,real,none\n", "line 2: sound 'none'"),
         ("path,label\na.mp4,real\na.mp4,fake\n", "line 3: a.mp4 has the name of line 2"),
         ("path,label\ngone.mp4,real\n", "none of its 1 files"),
     ],

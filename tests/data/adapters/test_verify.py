@@ -146,6 +146,55 @@ def test_one_class_warns(tmp_path: Path, picture: Picture) -> None:
     assert report.shortcuts == ()
 
 
+@pytest.mark.parametrize(
+    ("sound", "words"),
+    [
+        (None, "they serve pre-training"),
+        (REAL, "they serve pre-training"),
+        (FAKE, "only a specialist that reads the sound"),
+    ],
+)
+def test_one_class_of_pictures_says_what_can_be_done(
+    tmp_path: Path, picture: Picture, sound: int | None, words: str
+) -> None:
+    voice = "voice" if sound == FAKE else "original"
+    names = [VideoRecord(n, picture(tmp_path / f"{n}.png", seed=ord(n)), REAL, group=(n,)) for n in "ab"]
+    records = (names[0], dataclasses.replace(names[1], sound=sound, manipulation=voice))
+    report = check(Scan("csv", tmp_path, records))
+    assert kinds(report) == [("class", False)]
+    assert words in report.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sound": FAKE}, "labelled fake, but its manipulation is 'original'"),
+        ({"sound": 2}, "that of its sound 2"),
+        ({"original": "train/real/p2", "sound": REAL}, "labelled real, but made from"),
+    ],
+)
+def test_wrong_labels_of_the_sound_are_found(root: Path, changes: dict[str, object], reason: str) -> None:
+    problem = next(p for p in check(edit(scan(root), **changes)).problems if p.kind == "polarity")
+    assert len(problem.items) == 1
+    assert reason in problem.items[0]
+
+
+def test_a_dubbed_video_may_name_its_method_and_its_original(root: Path) -> None:
+    assert check(edit(scan(root), sound=FAKE, manipulation="voice", original="test/real/p18")).problems == ()
+
+
+def test_the_same_file_with_two_labels_of_the_sound_is_found(root: Path) -> None:
+    shutil.copy(root / "test/real/p16.png", root / "test/real/q.png")
+    report = check(edit(scan(root), sound=FAKE, manipulation="voice"))
+    assert kinds(report) == [("leak", True)]
+
+
+def test_counts_tell_the_labels_of_the_sound_apart(root: Path) -> None:
+    counts = check(edit(scan(root), sound=FAKE, manipulation="voice")).counts
+    assert {(c.label, c.sound) for c in counts} == {("real", "fake"), ("real", ""), ("fake", "")}
+    assert sum(c.videos for c in counts) == 20
+
+
 def test_unreadable_files_are_listed_with_reasons(root: Path) -> None:
     (root / "train/fake/empty.mp4").touch()
     (root / "train/real/text.mp4").write_text("not a video\n" * 50)
