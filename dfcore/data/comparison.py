@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.decode import MediaInfo, decode, probe
+from dfcore.data.store_format import write_bytes
 from dfcore.data.store_index import Origin, append_line
 from dfcore.errors import MediaError
 
@@ -132,14 +133,23 @@ def _block_means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
 class ComparisonLog(dict[str, Comparison]):
     """``compared.jsonl`` of a clip store, by video id: one JSON line for each comparison, the last one counts.
 
-    It outlives the clips: what is prepared again need not be compared again.
+    It outlives the clips: what is prepared again need not be compared again. ``part`` is the number, from 1, of one of
+    several processes that fill a store together: it appends to a file of its own, which is read with the others.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.path = root / LOG
+        self._own = self.path.with_stem(f"{self.path.stem}-{part}") if part else self.path
+        for file in (self.path, *self._parts()):
+            self._read(file)
+
+    def _parts(self) -> list[Path]:
+        return sorted(self.path.parent.glob(f"{self.path.stem}-*{self.path.suffix}"))
+
+    def _read(self, file: Path) -> None:
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            text = file.read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return
         for line in filter(None, text.split("\n")):
@@ -156,4 +166,15 @@ class ComparisonLog(dict[str, Comparison]):
             StoreError: the disk is full or not writable.
         """
         self[comparison.id] = comparison
-        append_line(self.path, json.dumps(asdict(comparison), ensure_ascii=False) + "\n")
+        append_line(self._own, _line(comparison))
+
+    def save(self) -> None:
+        """Write the log anew, in the order of the ids, in place of all parts. Nobody else may be writing."""
+        if self:
+            write_bytes(self.path, "".join(_line(self[video]) for video in sorted(self)).encode())
+        for part in self._parts():
+            part.unlink(missing_ok=True)
+
+
+def _line(comparison: Comparison) -> str:
+    return json.dumps(asdict(comparison), ensure_ascii=False) + "\n"

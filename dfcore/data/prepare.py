@@ -131,6 +131,7 @@ def prepare(
                 check()
     if tasks:
         store.index.save()
+        store.comparisons.save()
     return PrepareReport(done, reused, failed, time.monotonic() - started)
 
 

@@ -124,10 +124,19 @@ def prepare_data(
         retry_failed=retry_failed,
         check=check,
     )
+    return usable(records, store, report, specs)
+
+
+def usable(
+    records: Sequence[VideoRecord], store: ClipStore, report: PrepareReport, specs: Sequence[SpecialistSpec]
+) -> Prepared:
+    """Those of the records that are in the store and did not fail, with the labels for ``specs`` by what is known now:
+    fakes that were found to show their original's pictures are marked.
+    """
     failed = {failure.id for failure in report.failed}
-    usable = [record for record in records if record.id in store and record.id not in failed]
-    found = judged(marked(usable, store.comparisons), hears=_hears(specs))
-    return Prepared(tuple(found), store.root, report, tuple(_compared(usable, store)))
+    there = [record for record in records if record.id in store and record.id not in failed]
+    found = judged(marked(there, store.comparisons), hears=_hears(specs))
+    return Prepared(tuple(found), store.root, report, tuple(_compared(there, store)))
 
 
 def require_both_classes(prepared: Prepared) -> None:

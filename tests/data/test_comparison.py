@@ -148,6 +148,18 @@ def test_the_log_keeps_the_last_word_and_survives_a_torn_line(tmp_path: Path) ->
     assert ComparisonLog(tmp_path / "store")["d"].same is True
 
 
+def test_several_writers_have_a_file_each_until_one_puts_them_together(tmp_path: Path) -> None:
+    ComparisonLog(tmp_path).add(Comparison("a", False))
+    for part in (1, 2):
+        ComparisonLog(tmp_path, part).add(Comparison(f"b{part}", True))
+    assert {path.name for path in tmp_path.iterdir()} == {"compared.jsonl", "compared-1.jsonl", "compared-2.jsonl"}
+    log = ComparisonLog(tmp_path)
+    assert {video: found.same for video, found in log.items()} == {"a": False, "b1": True, "b2": True}
+    log.save()
+    assert [path.name for path in tmp_path.iterdir()] == ["compared.jsonl"]
+    assert ComparisonLog(tmp_path) == log
+
+
 def test_a_comparison_holds_as_long_as_both_files_are_the_same(tmp_path: Path) -> None:
     fake, original = tmp_path / "fake.mp4", tmp_path / "original.mp4"
     fake.write_bytes(b"12")

@@ -30,6 +30,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfcore.data.adapters.listing import (
+    Listing,
     check_root,
     child,
     find_base,
@@ -101,6 +102,10 @@ class FakeAVCeleb:
         missing = {name: size - have[name] for name, (_, _, size) in _FOLDERS.items() if size > have[name]}
         records, split_notes = _split(without_lost_originals(records))
         return Scan("fakeavceleb", base, tuple(records), missing, (*notes, *table_notes, *split_notes))
+
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        """By any of the four folders."""
+        return any(name.lower() in _TOPS for name in listing.folders)
 
 
 def _find(root: Path) -> tuple[Path, list[str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from dfcore.data.adapters.checks import check_leaks, check_polarity
 from dfcore.data.adapters.fakeavceleb import FakeAVCeleb
+from dfcore.data.adapters.listing import list_folder
 from dfcore.data.labels import judged
 from dfcore.data.protocols import Dataset
 from dfcore.data.records import FAKE, REAL, Scan
@@ -239,6 +240,12 @@ def test_roots_above_and_below(tmp_path: Path) -> None:
     assert above.records == below.records == expected.records
     assert "one level down" in " ".join(above.notes)
     assert "all parts in" in " ".join(below.notes)
+
+
+def test_it_is_recognised_by_its_folders(tmp_path: Path) -> None:
+    root = small(tmp_path / "copy")
+    assert FakeAVCeleb().recognises(root, list_folder(root))
+    assert not FakeAVCeleb().recognises(tmp_path, list_folder(tmp_path))
 
 
 def test_strange_files_are_counted(tmp_path: Path) -> None:
