@@ -240,7 +240,7 @@ def append_line(path: Path, line: str) -> None:
     """Append a line to a log of the store; the folder is made.
 
     Raises:
-        DiskError: the disk is full or not writable.
+        WriteError: the disk is full or not writable.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
