@@ -105,6 +105,12 @@ def test_pseudo_fakes_are_made_of_what_is_real_to_the_specialist(
         assert Counter(record.label for record in pairs) == {REAL: len(pairs) / 2, FAKE: len(pairs) / 2}
         sources = {int(record.id.split("_")[1]) for record in pairs}
         assert bool(sources & DUBBED) == dubbed
+    both = [
+        replace(spec, pseudo_fake="toy_plugin:Forger", name=name) for spec, name in ((seeing(), "a"), (hearing(), "b"))
+    ]
+    pairs = [record for record in choose_videos(toy, both).records if record.forgery is not None]
+    assert not {int(r.id.split("_")[1]) for r in pairs if "~b-" in r.id} & DUBBED
+    assert {int(r.id.split("_")[1]) for r in pairs if "~a-" in r.id} & DUBBED
 
 
 def heard_by(toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +177,11 @@ def test_fakes_found_to_have_their_originals_pictures(
             expected = (REAL, FAKE) if record.id in alike else (FAKE, None)
             assert (found[record.id].seen, found[record.id].sound) == expected
             assert found[record.id].label == (FAKE if spec.hears else expected[0])
-    train(toy, overwrite=True)
+    counts = trained(toy)["videos"]
     printed = capsys.readouterr().out
+    row = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["c23"])
+    assert row[1:5] == [str(counts[split][kind]) for split in ("train", "val") for kind in ("real", "fake")]
+    assert sum(counts[split]["real"] for split in counts) > sum(counts[split]["fake"] for split in counts)
     assert "fakes were compared with their originals: " in printed
     assert "only their sound is fake" in printed
     assert "1 fakes could not be compared" in printed

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import dfcore.training.preparation
+from dfcore.cli.prepare import command
+from dfcore.data.prepare import PrepareReport
+from dfcore.training.preparation import Prepared
+
+
+def test_it_says_what_was_prepared_and_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Prepared((), tmp_path / "store", PrepareReport(3, 2), ("4 fakes were compared with their originals.",))
+    monkeypatch.setattr(dfcore.training.preparation, "prepare_data", lambda *args, **how: found)
+    result = CliRunner().invoke(command, ["cm", "--dataset", "dfdc", "--data", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "3 prepared, 2 there already, 0 not usable" in result.output
+    assert "4 fakes were compared with their originals." in result.output
