@@ -84,6 +84,7 @@ def test_clips_that_are_there_are_not_made_again_for_a_comparison(
     run([replace(fake, twin=tmp_path / "not_yet.mp4") for fake in fakes], root)
     assert compared == []
     monkeypatch.setattr("dfcore.data.prepare.extract_clips", None)
+    monkeypatch.setattr("dfcore.data.store.StoredVideo.load", None)  # nor read
     assert run(fakes, root).done == 2
     assert compared == ["copy", "other"]
 

@@ -72,9 +72,9 @@ def test_the_label_follows_what_the_specialist_reads(toy: TrainConfig) -> None:
     )
 
 
-@pytest.mark.parametrize("limit", [0, 1, 2])
-def test_every_specialist_has_the_same_videos_in_the_same_splits(toy: TrainConfig, limit: int) -> None:
-    toy = override(toy, {"data.limit": limit})
+@pytest.mark.parametrize(("limit", "share"), [(0, 0.1), (0, 0.2), (0, 0.4), (1, 0.3), (2, 0.3)])
+def test_every_specialist_has_the_same_videos_in_the_same_splits(toy: TrainConfig, limit: int, share: float) -> None:
+    toy = override(toy, {"data.limit": limit, "data.val_share": share})
     several = [choose_videos(toy, specs) for specs in ([seeing()], [hearing()], [seeing(), hearing()], [])]
     videos = [{record.id: record.split for record in chosen.records} for chosen in several]
     assert all(found == videos[0] for found in videos)

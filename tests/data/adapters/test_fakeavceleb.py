@@ -162,6 +162,28 @@ def test_wrong_polarity_of_either_is_found(tmp_path: Path) -> None:
         assert len(problems[0].items) == len(scan.records), problems[0].items
 
 
+def test_wrong_sounds_of_fake_pictures_are_found(tmp_path: Path) -> None:
+    scan = FakeAVCeleb().scan(small(tmp_path))
+    turned = tuple(replace(r, sound=1 - (r.sound or 0)) if r.label == FAKE else r for r in scan.records)
+    assert len(check_polarity(replace(scan, records=turned))[0].items) == 3
+
+
+def test_a_small_copy_has_both_classes_in_what_it_is_split_into(tmp_path: Path) -> None:
+    """However few people it has: then more are held out, or it is left to the core."""
+    split = 0
+    for count in range(2, 14):
+        few = [person for person, stratum in PEOPLE if stratum == STRATA[0]][:count]
+        made = [made for made in lines() if made[1] in few and (made[5] == "-" or made[5] in few)]
+        scan = FakeAVCeleb().scan(write(tmp_path / str(count), made))
+        splits = {r.split for r in scan.records}
+        split += "val" in splits
+        for name in splits - {"test"}:
+            for hears in (False, True):
+                found = judged([r for r in scan.records if r.split == name], hears=hears)
+                assert {r.label for r in found} == {REAL, FAKE}, (count, name)
+    assert split > 5
+
+
 def test_people_methods_and_originals(tmp_path: Path) -> None:
     found = {r.path.stem: r for r in FakeAVCeleb().scan(small(tmp_path)).records}
     groups = {name: tuple(person.removeprefix("voxceleb:") for person in r.group) for name, r in found.items()}
