@@ -15,7 +15,7 @@ and further targets; without it, or without a row, both come from the names. Som
 
 **Splits.** There is no official one. Each person is of ``test``, ``val`` or ``train`` by a hash of the id alone, so
 that a part of the dataset is split as the whole is. A fake belongs to its source, whose folder it lies in, and to every
-target in the table or its name (a split by folders lets most test fakes show people of train): if they are of different
+target in the table or its name (a split by folders would let test fakes show people of train): if they are of different
 splits it is left out.
 """
 
