@@ -163,7 +163,7 @@ class ComparisonLog(dict[str, Comparison]):
         """Note a comparison and append its line.
 
         Raises:
-            StoreError: the disk is full or not writable.
+            WriteError: the disk is full or not writable.
         """
         self[comparison.id] = comparison
         append_line(self._own, _line(comparison))
