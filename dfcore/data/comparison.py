@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from dfcore.data.decode import MediaInfo, decode, probe
 from dfcore.data.store_format import write_bytes
-from dfcore.data.store_index import Origin, append_line
+from dfcore.data.store_index import Origin
+from dfcore.data.store_lines import append_line, part_of, read_lines, remove_parts
 from dfcore.errors import MediaError
 
 __all__ = ["VERSION", "Comparison", "ComparisonLog", "compare_pictures"]
@@ -140,19 +141,8 @@ class ComparisonLog(dict[str, Comparison]):
     def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.path = root / LOG
-        self._own = self.path.with_stem(f"{self.path.stem}-{part}") if part else self.path
-        for file in (self.path, *self._parts()):
-            self._read(file)
-
-    def _parts(self) -> list[Path]:
-        return sorted(self.path.parent.glob(f"{self.path.stem}-*{self.path.suffix}"))
-
-    def _read(self, file: Path) -> None:
-        try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for line in filter(None, text.split("\n")):
+        self._own = part_of(self.path, part)
+        for line in read_lines(self.path):
             try:
                 found = Comparison(**json.loads(line))
             except (TypeError, ValueError):
@@ -172,8 +162,7 @@ class ComparisonLog(dict[str, Comparison]):
         """Write the log anew, in the order of the ids, in place of all parts. Nobody else may be writing."""
         if self:
             write_bytes(self.path, "".join(_line(self[video]) for video in sorted(self)).encode())
-        for part in self._parts():
-            part.unlink(missing_ok=True)
+        remove_parts(self.path)
 
 
 def _line(comparison: Comparison) -> str:

@@ -26,10 +26,18 @@ from dfcore.data.store_format import (
     remove_stray,
     write_bytes,
 )
-from dfcore.disk import append, writing
+from dfcore.data.store_lines import append_line, part_of, read_lines, remove_parts
 from dfcore.errors import StoreError
 
-__all__ = ["Failure", "FailureLog", "IndexEntry", "Origin", "StoreIndex", "append_line", "check_format", "read_entry"]
+__all__ = [
+    "Failure",
+    "FailureLog",
+    "IndexEntry",
+    "Origin",
+    "StoreIndex",
+    "check_format",
+    "read_entry",
+]
 
 INDEX = "index.jsonl"
 FAILED = "failed.jsonl"
@@ -173,15 +181,16 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
 class StoreIndex(dict[str, IndexEntry]):
     """The index entries by video id, true to the files when it was opened.
 
-    ``damaged`` holds, by file, why clip files that are there cannot be used.
+    ``damaged`` holds, by file, why clip files that are there cannot be used. ``part`` says which file new lines go to.
 
     Raises:
         StoreError: ``root`` is a file.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.root = root
+        self._own = part_of(root / INDEX, part)
         self.damaged: dict[str, str] = {}
         if not root.exists():
             return
@@ -202,11 +211,7 @@ class StoreIndex(dict[str, IndexEntry]):
             self[entry.id] = entry
 
     def _lines(self) -> Iterator[IndexEntry]:
-        try:
-            text = (self.root / INDEX).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return
-        for line in text.split("\n"):
+        for line in read_lines(self.root / INDEX):
             try:
                 yield IndexEntry.from_line(line)
             except (KeyError, TypeError, ValueError):
@@ -224,36 +229,17 @@ class StoreIndex(dict[str, IndexEntry]):
         """Take in an entry and append its line."""
         self[entry.id] = entry
         self.damaged.pop(entry.file, None)
-        append_line(self.root / INDEX, entry.to_line())
+        append_line(self._own, entry.to_line())
 
     def save(self) -> None:
-        """Write the whole index anew, in the order of the ids."""
+        """Write the whole index anew, in the order of the ids, in place of all parts."""
         lines = "".join(self[video].to_line() for video in sorted(self))
         write_bytes(self.root / INDEX, lines.encode())
+        remove_parts(self.root / INDEX)
 
 
 def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry:
     return replace(entry, evidence=dict(evidence))
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append a line to a log of the store; the folder is made.
-
-    Raises:
-        WriteError: the disk is full or not writable.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torn = path.exists() and not _ends_in_newline(path)  # by a kill
-    append(path, (("\n" if torn else "") + line).encode())
-
-
-def _ends_in_newline(path: Path) -> bool:
-    with path.open("rb") as stream:
-        if not stream.seek(0, os.SEEK_END):
-            return True
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) == b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,17 +260,14 @@ class Failure:
 
 
 class FailureLog(dict[str, Failure]):
-    """``failed.jsonl``: one JSON line per video that could not be prepared."""
+    """``failed.jsonl``: one JSON line per video that could not be prepared. ``part`` as in :class:`StoreIndex`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.path = root / FAILED
+        self._own, self._part = part_of(self.path, part), part
         self._lines = 0
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for line in filter(None, text.split("\n")):
+        for line in read_lines(self.path):
             self._lines += 1
             try:
                 failure = Failure(**json.loads(line))
@@ -299,18 +282,22 @@ class FailureLog(dict[str, Failure]):
         failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
         self[video] = failure
         self._lines += 1
-        append_line(self.path, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
+        append_line(self._own, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
         return failure
 
     def forget(self, videos: Iterable[str]) -> None:
-        """Remove the lines of videos that succeeded; tidy the file."""
+        """Remove the lines of videos that succeeded; tidy the file. A part's lines are left for :meth:`save`."""
         for video in videos:
             self.pop(video, None)
-        if self._lines == len(self):
-            return
+        if self._lines != len(self) and not self._part:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file anew, in place of all parts."""
         lines = "".join(json.dumps(asdict(self[video]), ensure_ascii=False) + "\n" for video in self)
         if lines:
             write_bytes(self.path, lines.encode())
         else:
             self.path.unlink(missing_ok=True)
+        remove_parts(self.path)
         self._lines = len(self)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dfcore.config import TrainConfig
@@ -10,10 +11,12 @@ from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.training.execute import RunResult
 from dfcore.training.memory import release_memory
+from dfcore.training.precision import choose_device
 from dfcore.training.preparation import choose_videos
 from dfcore.training.run_folder import RunFolder
 from dfcore.training.time_limit import TimeLimit
 from dfcore.training.trainer import train
+from dfcore.training.world import World
 
 __all__ = ["train_curriculum"]
 
@@ -29,15 +32,32 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
         UsageError, DataError: a stage's dataset, or a chunk of it, is not there; said before anything is trained.
         DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
     """
-    _require_data(configs)
     limit = TimeLimit(configs[0].run.time_limit)  # one for all stages
+    _on_main(configs[0], lambda: _require_data(configs))
     results = []
     for config in configs:
-        if not RunFolder.of(config).summary.exists():
-            limit.check(f"before stage {config.stage.number} began")
+        if limit.text:
+            _on_main(config, partial(_require_time, config, limit))
         results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
         release_memory()  # the next stage's model comes before this one's would be collected by itself
     return results
+
+
+def _on_main(config: TrainConfig, action: Callable[[], None]) -> None:
+    """Between the stages, which join the other processes each for itself: one process decides for all."""
+    world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
+    try:
+        world.on_main(action)
+    except BaseException:
+        world.let_speak()
+        raise
+    finally:
+        world.close()
+
+
+def _require_time(config: TrainConfig, limit: TimeLimit) -> None:
+    if not RunFolder.of(config).summary.exists():
+        limit.check(f"before stage {config.stage.number} began")
 
 
 def _require_data(configs: Sequence[TrainConfig]) -> None:
@@ -57,4 +77,4 @@ def _require_data(configs: Sequence[TrainConfig]) -> None:
         )
     for config in given:
         if not RunFolder.of(config).summary.exists():
-            choose_videos(config)
+            choose_videos(config, [registry().specialist(config.specialist)])

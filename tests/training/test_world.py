@@ -50,6 +50,19 @@ def test_two_processes_measure_what_one_does(tiny: ModuleType, both: list[dict[s
         assert both[0]["metrics"][name] == pytest.approx(value, rel=1e-5), name
 
 
+def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
+    tiny: ModuleType, both: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """The same samples in each step and the gradient of their mean loss; accumulated, and with a smaller last step."""
+    alone = tiny.plain_run(tmp_path)
+    assert len(alone.norms) == 3
+    for found in both:
+        assert found["plain"]["norms"] == pytest.approx(alone.norms, rel=1e-4)
+        assert found["plain"]["train"] == pytest.approx(alone.train, rel=1e-5)
+        for name, values in alone.weights.items():
+            assert found["plain"]["weights"][name] == pytest.approx(values, abs=1e-5), name
+
+
 def test_training_stays_in_step(both: list[dict[str, Any]]) -> None:
     assert both[0]["size"] == 2
     for name in ("hash", "loss", "best"):
@@ -76,13 +89,13 @@ def test_both_resume_to_the_same_weights(both: list[dict[str, Any]]) -> None:
 
 def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[0]["error"] == "CheckpointError: the disk is full"
-    assert both[1]["error"] == "RunError: the first process stopped: the disk is full"
+    assert both[1]["error"] == "RunError: process 0 of 2 ended: the disk is full"
 
 
 def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[1]["full"] == [
         "WriteError: tiny_stage1_epoch01.zip cannot be written",
-        "RunError: the first process stopped: tiny_stage1_epoch01.zip cannot be written",
+        "RunError: process 0 of 2 ended: tiny_stage1_epoch01.zip cannot be written",
     ]
 
 
@@ -144,6 +157,6 @@ def test_loader_processes_by_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_count(0, torch.device("cuda")) == 0
     assert worker_count(-1, CPU) == 2
     assert worker_count(-1, torch.device("cuda")) == 8
-    assert worker_count(-1, torch.device("cuda"), world_size=4) == 3
+    assert worker_count(-1, torch.device("cuda"), local_size=4) == 3
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     assert worker_count(-1, CPU) == 0
