@@ -53,8 +53,8 @@ def radial_steps(rings: Tensor) -> Tensor:
 
 
 def coherence(steps: Tensor) -> Tensor:
-    """Length of the mean step over the mean length of the steps, ``[B, K, R, A]`` to ``[B, R]``: 1 where all A steps are
-    one vector, near 0 where they point anywhere.
+    """Length of the mean step over the mean length of the steps, ``[B, K, R, A]`` to ``[B, R]``: 1 where all A steps
+    are one vector, near 0 where they point anywhere.
     """
     return steps.mean(-1).square().sum(1).sqrt() / (steps.square().sum(1).sqrt().mean(-1) + _EPSILON)
 

@@ -2,15 +2,16 @@
 
 Skin goes on beyond a face: forehead, ears, neck. In log chromaticity, which more or less light leaves as it is, it goes
 on with the same colour. A blended face brings its own: the nearest colours around it lie aside of it, all in the same
-direction. So each ring about the face is asked which share of it has the colour of the face's core (a Parzen density),
-and where the mean of that share lies from there (one step of mean shift; Comaniciu and Meer, TPAMI 2002), at two widths.
-Hair, clothes and background are far away in colour and have no say, wherever they lie. Nirkin et al. (TPAMI 2021)
-compare the same two regions by learned identities.
+direction. So each ring about the face is asked which share of it has the colour of the face's core (a Parzen
+density), and where the mean of that share lies from there (one step of mean shift; Comaniciu and Meer, TPAMI 2002), at
+two widths. Hair, clothes and background are far away in colour and have no say, wherever they lie. Nirkin et al.
+(TPAMI 2021) compare the same two regions by learned identities.
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def zones(region: Region, side: int) -> Tensor:
     1: ``[B, 18, side * side]``.
     """
     radius, angle = (grid.flatten(1) for grid in polar_coordinates(region, side))
-    rings = torch.stack([(radius >= low) & (radius < high) for low, high in zip(RINGS, RINGS[1:], strict=False)], 1)
+    rings = torch.stack([(radius >= low) & (radius < high) for low, high in pairwise(RINGS)], 1)
     below = ((angle > math.pi / 4) & (angle < 3 * math.pi / 4))[:, None]
     above = ((angle < -math.pi / 6) & (angle > -5 * math.pi / 6))[:, None]
     return torch.cat([rings, rings & below, rings & ~below & ~above], 1).float()
@@ -67,7 +68,7 @@ def core_colour(colour: Tensor, core: Tensor) -> Tensor:
 
 
 def kinship(region: Region) -> tuple[Tensor, Tensor]:
-    """Of the whole picture ``[B, 144]``: for each width and zone the shift (2, in widths), its length, and the log
+    """Of the whole picture ``[B, 144]``: for each zone and width the shift (2, in widths), its length, and the log
     share of what is alike. Of the cells ``[B, 8, 49]``: for each width the share and the shift, then how far the cell's
     mean colour lies from the core's.
     """

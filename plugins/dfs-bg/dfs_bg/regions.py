@@ -88,8 +88,8 @@ def _ellipse(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def polar_coordinates(region: Region, side: int) -> tuple[Tensor, Tensor]:
-    """Where each place of a ``side`` x ``side`` picture lies seen from the face's ellipse: its distance from the middle
-    in half axes (1 on the outline), and its angle in -pi..pi (0 to the right, pi/2 downwards); ``[B, side, side]`` each.
+    """Where each place of a ``side`` x ``side`` picture lies seen from the face's ellipse, ``[B, side, side]`` each:
+    its distance from the middle in half axes (1 on the outline); its angle in -pi..pi (0 right, pi/2 down).
     """
     places = (torch.arange(side, device=region.axes.device) + 0.5) * 2 / side - 1
     x = (places[None, None] - region.centre[:, 0, None, None]) / region.axes[:, 0, None, None]

@@ -2,10 +2,10 @@
 
 A blended face was made smaller and larger, or sharpened, or only mixed of two pictures; each moves its finest octave
 against the others. Texture itself moves all octaves together, and not alike in hair, cloth and skin. So the energies of
-four octaves are taken of every 16x16 block of the native tiles, and the surround's blocks say, by a weighted regression,
-which fine energy belongs to a coarse one (camera, codec and focus are the same for both); what the face's blocks have
-beyond that is the cue. Blocks without much detail say little after a codec pass, so those with more of it are also taken
-by themselves.
+four octaves are taken of every 16x16 block of the native tiles, and the surround's blocks say, by a weighted
+regression, which fine energy belongs to a coarse one (camera, codec and focus are the same for both); what the face's
+blocks have beyond that is the cue. Blocks without much detail say little after a codec pass, so those with more of it
+are also taken by themselves.
 """
 
 from __future__ import annotations
