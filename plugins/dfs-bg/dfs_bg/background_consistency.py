@@ -41,12 +41,13 @@ def residuals(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     second s along both axes, and the third a sum of five of the second's values, at the centre (twice) and its diagonal
     neighbours.
     """
-    along = 2 * tiles[..., 1:-1] - tiles[..., :-2] - tiles[..., 2:]
-    both = 2 * along[..., 1:-1, :] - along[..., :-2, :] - along[..., 2:, :]  # [N, 62, 62]
+    along = (2 * tiles[..., 1:-1]).sub_(tiles[..., :-2]).sub_(tiles[..., 2:])
+    both = (2 * along[..., 1:-1, :]).sub_(along[..., :-2, :]).sub_(along[..., 2:, :])  # [N, 62, 62]
     middle = both[..., 1:-1, 1:-1]
-    corners = both[..., :-2, :-2] + both[..., :-2, 2:] + both[..., 2:, :-2] + both[..., 2:, 2:]
+    rows = both[..., :-2, :] + both[..., 2:, :]
+    third = (rows[..., :-2] + rows[..., 2:]).add_(middle, alpha=2)
     edge = slice(_EDGE, -_EDGE)
-    return along[..., edge, 1:-1] / 2, middle / 4, (corners + 2 * middle) / 12
+    return along[..., edge, 1:-1] / 2, middle / 4, third.div_(12)
 
 
 def autocorrelation(residual: Tensor) -> Tensor:
