@@ -58,7 +58,7 @@ class Region:
 def read_region(context: Tensor, face_mask: Tensor) -> Region:
     """``context`` ``[B, 3, S, S]``, ImageNet-normalised, and ``face_mask`` ``[B, 1, S, S]``."""
     mean, std = (context.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    rgb = _resized(context * std + mean)
+    rgb = _resized(context) * std + mean
     mask = _resized(face_mask)
     luma = (rgb * rgb.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     chroma = torch.cat([rgb[:, :1] - luma, rgb[:, 2:] - luma], 1)
