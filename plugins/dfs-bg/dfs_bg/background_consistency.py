@@ -1,8 +1,8 @@
 """Noise residuals of native tiles: does the face come from the same camera and codec as what surrounds it?
 
 Three fixed residuals (second order, its square 3x3 and 5x5 forms; Fridrich and Kodovsky, TIFS 2012) of each tile are
-described by their mean size, their spread, their autocorrelation at lags 1 to 4 along both axes, and the energy of
-three bands of the tile's spectrum. Texture raises all of them, so what a tile's contrast explains, fitted over the
+described by their mean size, their spread and their autocorrelation at lags 1 to 4 along both axes, and the tile by the
+energies of four octaves. Texture raises all of them, so what a tile's contrast explains, fitted over the
 surround, is taken off. Every tile is then compared with every other (the pairwise self-consistency of PCL, Zhao et al.,
 ICCV 2021, on fixed descriptors).
 """
@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
 from dfs_bg.regions import broadcast, contrast
+from dfs_bg.texture import OCTAVES, TEXTURE, octaves, texture
 
 __all__ = ["KERNELS", "BackgroundConsistencyCue", "autocorrelation", "residuals", "self_consistency", "unexplained"]
 
 LAGS = 4
-BANDS = 3
 _FLOOR = 1e-2
+_SIDE = 64
+"""Of a tile, in pixels."""
 _EDGE = 2
 """Pixels at a tile's edge that the residuals do not have."""
 
@@ -32,12 +33,28 @@ KERNELS[2, 0] = (
     -torch.tensor([[1.0, -2, 2, -2, 1], [-2, 6, -8, 6, -2], [2, -8, 12, -8, 2], [-2, 6, -8, 6, -2], [1, -2, 2, -2, 1]])
     / -12
 )
-_DESCRIPTORS = 3 * 2 + 2 * LAGS + BANDS
+_AT_ONCE = 49
+"""Tiles that are read together on a CPU: what is made of them in between stays in its cache, twice as fast."""
+_DESCRIPTORS = 3 * 2 + 2 * LAGS + OCTAVES
 
 
-def residuals(tiles: Tensor) -> Tensor:
-    """``[N, 64, 64]`` luma to ``[N, 3, 60, 60]``."""
-    return F.conv2d(tiles[:, None], KERNELS.to(tiles))
+def residuals(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What :data:`KERNELS` make of ``[N, 64, 64]`` luma, each ``[N, 60, 60]``.
+
+    Taken apart, which costs a tenth of the convolution on a CPU: with s = (-1, 2, -1), the first is s along x, the
+    second s along both axes, and the third a sum of five of the second's values, at the centre (twice) and its diagonal
+    neighbours. All tiles are one long row meanwhile, so that a neighbour is a fixed step away and every sum runs
+    through memory once; what it makes across the tiles' edges lies outside of the 60x60 that are returned.
+    """
+    row = tiles.reshape(-1)
+    along = (2 * row[1:-1]).sub_(row[:-2]).sub_(row[2:])  # of the pixels from number 1 on
+    both = (2 * along[_SIDE:-_SIDE]).sub_(along[: -2 * _SIDE]).sub_(along[2 * _SIDE :])  # from number 65
+    beside = both[: -2 * _SIDE] + both[2 * _SIDE :]
+    third = (beside[:-2] + beside[2:]).add_(both[_SIDE + 1 : -_SIDE - 1], alpha=2)  # from number 130, at (2, 2)
+    shape, strides = (len(tiles), *(_SIDE - 2 * _EDGE,) * 2), (_SIDE * _SIDE, _SIDE, 1)
+    found = ((along, 2 * _SIDE + 1, 2), (both, _SIDE + 1, 4), (third, 0, 12))
+    first, second, last = (values.as_strided(shape, strides, skip) / gain for values, skip, gain in found)
+    return first, second, last
 
 
 def autocorrelation(residual: Tensor) -> Tensor:
@@ -87,7 +104,7 @@ class BackgroundConsistencyCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(3 * _DESCRIPTORS + 3 + 2, channels, hidden=48)
+        self.projection = CueProjection(3 * _DESCRIPTORS + TEXTURE + 3 + 2, channels, hidden=48)
 
     def forward(self, tiles: Tensor, tile_face: Tensor) -> Tensor:
         """``tiles`` ``[B, 49, 64, 64]`` and ``tile_face`` ``[B, 49, 4, 4]`` to the cue's part of the map."""
@@ -99,28 +116,31 @@ class BackgroundConsistencyCue(nn.Module):
     def describe(self, tiles: Tensor, tile_face: Tensor) -> Tensor:
         """The operator alone: ``[B, K, 49]``."""
         face = tile_face.mean((-2, -1))
-        luma = tiles.flatten(0, 1).float()
-        residual = residuals(luma)
-        size = torch.log(residual.abs().mean((-2, -1)) + _FLOOR)
-        spread = torch.log(residual.square().mean((-2, -1)) + _FLOOR) - 2 * size
-        described = torch.cat([size, spread, autocorrelation(residual[:, 1]), _bands(luma)], -1)
-        values = described.unflatten(0, face.shape).mT  # [B, K, 49]
-        activity = torch.log(luma.var((-2, -1)) + 1.0).unflatten(0, face.shape)
+        rows = tiles.flatten(0, 1)
+        parts = rows.split(_AT_ONCE) if rows.device.type == "cpu" else (rows,)
+        described, energy, activity = (
+            torch.cat(found).unflatten(0, face.shape) for found in zip(*map(_read, parts), strict=True)
+        )
+        values = described.mT  # [B, K, 49]
         left = unexplained(values, activity, 1 - face)
         alike = self_consistency(left, face)
         own = torch.stack([activity, face], 1)
-        return torch.cat([values, left, broadcast(contrast(left, face)), alike, own], 1)
+        whole = torch.cat([contrast(left, face), texture(energy, tile_face)], 1)
+        return torch.cat([values, left, broadcast(whole), alike, own], 1)
 
 
-def _bands(luma: Tensor) -> Tensor:
-    """Log energy of three octaves of the spectrum above 1/16 cycle a pixel: ``[N, 64, 64]`` to ``[N, 3]``, relative to
-    the whole.
+def _read(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of uint8 ``[N, 64, 64]``: descriptors ``[N, 21]``, block energies by octave ``[N, 4, 4, 4]``, and log contrast
+    ``[N]``.
     """
-    found, rows = [], luma[:, None]
-    for _ in range(BANDS):
-        low = F.avg_pool2d(rows, 2)
-        detail = rows - F.interpolate(low, scale_factor=2)
-        found.append(torch.log(detail.square().mean((1, 2, 3)) + _FLOOR))
-        rows = low
-    bands = torch.stack(found, -1)
-    return bands - bands.mean(-1, keepdim=True)
+    luma = tiles.float()
+    found = residuals(luma)
+    size = torch.log(torch.stack([one.abs().mean((-2, -1)) for one in found], -1) + _FLOOR)
+    power = torch.stack([one.square().mean((-2, -1)) for one in found], -1)
+    spread = torch.log(power + _FLOOR) - 2 * size
+    energy = octaves(luma)
+    bands = torch.log(energy.mean((-2, -1)) + _FLOOR)
+    bands = bands - bands.mean(-1, keepdim=True)
+    variance = luma.square().mean((-2, -1)) - luma.mean((-2, -1)).square()
+    activity = torch.log(variance.clamp(min=0) + 1.0)
+    return torch.cat([size, spread, autocorrelation(found[1]), bands], -1), energy, activity

@@ -3,8 +3,9 @@
 The context is sampled along ellipses that are the face's own, larger and smaller, so that a blending mask's edge, which
 follows the face, becomes a line of constant radius. A paste leaves a step there that has the same sign all around
 (colour, brightness) or a change of sharpness; natural edges come and go with the angle. So each radius is described by
-the mean over the angles of the signed difference between the rings outside and inside of it, against the spread of
-those differences. Face X-ray (Li et al., CVPR 2020) learns the same boundary from blended images.
+the mean over the angles of the step between the rings outside and inside of it, and by its coherence: how long the mean
+step is beside the mean length of the steps. Face X-ray (Li et al., CVPR 2020) learns the same boundary from blended
+images.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_bg.regions import Region, broadcast, cells
+from dfs_bg.regions import Region, broadcast, cells, log_chromaticity
 
-__all__ = ["ANGLES", "RADII", "FaceBoundaryCue", "polar", "radial_steps"]
+__all__ = ["ANGLES", "RADII", "FaceBoundaryCue", "coherence", "polar", "radial_steps"]
 
 RADII = tuple(0.40 + 0.05 * k for k in range(22))
 """Radii of the rings in units of the face's half axes, 0.40 to 1.45."""
 ANGLES = 64
 _WIDTH = 2
 """Rings on either side that a step is taken between."""
-_STEPS = len(RADII) - 2 * _WIDTH + 1
-_BANDS = 5
-_EPSILON = 2e-3
+_STEPS = (len(RADII) - 2 * _WIDTH + 2) // 2
+"""Radii at which a step is taken, every second one."""
+_GROUPS = ((0, 1), (1, 3), (3, 5), (5, 6), (6, 7))
+"""Luma, chroma, log chromaticity, sharpness at two scales: what belongs together as one vector."""
+_LOCAL = 6
+_EPSILON = 1e-3
 
 
 def polar(maps: Tensor, region: Region) -> Tensor:
@@ -48,12 +52,18 @@ def radial_steps(rings: Tensor) -> Tensor:
     return pairs[:, :, _WIDTH:] - pairs[:, :, :-_WIDTH]
 
 
+def coherence(steps: Tensor) -> Tensor:
+    """Length of the mean step over the mean length of the steps, ``[B, K, R, A]`` to ``[B, R]``: 1 where all A steps
+    are one vector, near 0 where they point anywhere.
+    """
+    return steps.mean(-1).square().sum(1).sqrt() / (steps.square().sum(1).sqrt().mean(-1) + _EPSILON)
+
+
 class FaceBoundaryCue(nn.Module):
     """The cue ``face_boundary``: ``[B, channels, 7, 7]``.
 
-    Per radius (19) and signal (luma, two chromas, log sharpness): the mean step over the angles, and the mean over
-    their spread, which is its significance. Per cell: local sharpness at two scales and how it differs from the mean of
-    the cells around it.
+    Per radius (10) and signal (luma, chroma, log chromaticity, log sharpness at two scales): the mean step over the
+    angles, of colours its length, and its coherence. Per cell: sharpness, chroma, luma and the face's share.
     """
 
     laplace: Tensor
@@ -62,7 +72,7 @@ class FaceBoundaryCue(nn.Module):
         super().__init__()
         kernel = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None] / 4
         self.register_buffer("laplace", kernel, persistent=False)
-        self.projection = CueProjection(4 * _STEPS * 2 + _BANDS + 6, channels, hidden=48)
+        self.projection = CueProjection(2 * len(_GROUPS) * _STEPS + _LOCAL, channels, hidden=48)
 
     def forward(self, region: Region) -> Tensor:
         """The cue's part of the map."""
@@ -72,19 +82,19 @@ class FaceBoundaryCue(nn.Module):
         return out
 
     def describe(self, region: Region) -> Tensor:
-        """The operator alone: ``[B, K, 49]``."""
+        """The operator alone: ``[B, 106, 49]``."""
         fine = F.conv2d(F.pad(region.luma, (1, 1, 1, 1), "replicate"), self.laplace)
         half = F.avg_pool2d(region.luma, 2)
         coarse = F.conv2d(F.pad(half, (1, 1, 1, 1), "replicate"), self.laplace)
         energy = torch.cat([fine.square(), F.interpolate(coarse.square(), scale_factor=2)], 1)
-        smooth = F.avg_pool2d(energy, 5, 1, 2, count_include_pad=False)
-        sharpness = torch.log(smooth + 1e-5)
-        rings = polar(torch.cat([region.luma, region.chroma, sharpness], 1), region)
-        steps = radial_steps(rings)[:, :4]
-        mean, spread = steps.mean(-1), steps.std(-1)
-        certain = mean / (spread + _EPSILON)
-        bands = rings[:, 3].mean(-1)  # the radial course of sharpness
-        course = bands[:, 4::4][:, :_BANDS] - bands.mean(-1, keepdim=True)
+        sharpness = torch.log(F.avg_pool2d(energy, 5, 1, 2, count_include_pad=False) + 1e-5)
+        signals = torch.cat([region.luma, region.chroma, log_chromaticity(region.rgb), sharpness], 1)
+        steps = radial_steps(polar(signals, region))[:, :, ::2]  # [B, 7, 10, 64]
+        steps = F.avg_pool2d(steps, (1, 2))  # neighbouring angles: codec noise is no direction
+        overall = []
+        for first, last in _GROUPS:
+            group = steps[:, first:last]
+            mean = group.mean(-1)
+            overall += [mean[:, 0] if last - first == 1 else mean.square().sum(1).sqrt(), coherence(group)]
         local = cells(torch.cat([sharpness, region.chroma, region.luma, region.mask], 1))
-        overall = torch.cat([mean.flatten(1), certain.flatten(1), course], 1)
-        return torch.cat([broadcast(overall), local], 1)
+        return torch.cat([broadcast(torch.cat(overall, 1)), local], 1)

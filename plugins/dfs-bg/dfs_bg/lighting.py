@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_bg.regions import Region, broadcast, cells, contrast
+from dfs_bg.kinship import KINSHIP, KINSHIP_CELL, kinship
+from dfs_bg.regions import Region, broadcast, cells, contrast, log_chromaticity
 
-__all__ = ["COEFFICIENTS", "LightingCue", "harmonics", "light_fit", "log_chromaticity"]
+__all__ = ["COEFFICIENTS", "LightingCue", "harmonics", "light_fit"]
 
 COEFFICIENTS = 6
 _SIDE = 28
@@ -43,12 +44,6 @@ def light_fit(values: Tensor, weight: Tensor) -> Tensor:
     return found
 
 
-def log_chromaticity(rgb: Tensor) -> Tensor:
-    """Log R/G and log B/G: ``[B, 3, S, S]`` in 0..1 to ``[B, 2, S, S]``."""
-    logs = torch.log(rgb.clamp(min=0) + _DARK)
-    return torch.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1]], 1)
-
-
 class LightingCue(nn.Module):
     """The cue ``lighting``: ``[B, channels, 7, 7]``.
 
@@ -58,7 +53,7 @@ class LightingCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(3 * COEFFICIENTS + 3 * 3 + 4, channels)
+        self.projection = CueProjection(3 * COEFFICIENTS + 3 * 3 + 4 + KINSHIP + KINSHIP_CELL, channels, hidden=48)
 
     def forward(self, region: Region) -> Tensor:
         """The cue's part of the map."""
@@ -68,7 +63,7 @@ class LightingCue(nn.Module):
         return out
 
     def describe(self, region: Region) -> Tensor:
-        """The operator alone: ``[B, 31, 49]``."""
+        """The operator alone: ``[B, 183, 49]``."""
         rgb = F.adaptive_avg_pool2d(region.rgb, _SIDE)
         mask = F.adaptive_avg_pool2d(region.mask, _SIDE).flatten(1)
         light = torch.log(F.adaptive_avg_pool2d(region.luma, _SIDE).flatten(1).clamp(min=0) + _DARK)
@@ -85,7 +80,8 @@ class LightingCue(nn.Module):
         fitted = outside @ harmonics(_SIDE, light.device).T
         off = (light - fitted).unflatten(1, (1, _SIDE, _SIDE))
         local = cells(torch.cat([colour, off], 1))
-        return torch.cat([broadcast(broad), local], 1)
+        kin, kin_cells = kinship(region)
+        return torch.cat([broadcast(torch.cat([broad, kin], 1)), local, kin_cells], 1)
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

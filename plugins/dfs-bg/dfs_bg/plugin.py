@@ -33,6 +33,7 @@ def dfcore_specialist() -> SpecialistSpec:
             "Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps, SIGGRAPH 2001",
             "Finlayson et al., On the Removal of Shadows from Images, IEEE TPAMI 2006",
             "Fridrich and Kodovsky, Rich Models for Steganalysis of Digital Images, IEEE TIFS 2012",
+            "Comaniciu and Meer, Mean Shift: A Robust Approach Toward Feature Space Analysis, TPAMI 2002",
             "Nirkin et al., DeepFake Detection Based on Discrepancies Between Faces and their Context, TPAMI 2021",
         ),
     )

@@ -15,11 +15,22 @@ from torch.nn import functional as F
 from dfcore.data.views import IMAGENET_MEAN, IMAGENET_STD
 from dfcore.specs import MAP_SIZE
 
-__all__ = ["SIDE", "Region", "broadcast", "cells", "contrast", "read_region"]
+__all__ = [
+    "SIDE",
+    "Region",
+    "broadcast",
+    "cells",
+    "contrast",
+    "log_chromaticity",
+    "polar_coordinates",
+    "read_region",
+]
 
 SIDE = 112
 """Working size: 16x16 pixels a cell."""
 _LUMA = (0.299, 0.587, 0.114)
+_DARK = 0.02
+"""Added before a logarithm: black has no colour."""
 _FLOOR = 1e-3
 """Weight of every place on either side: where one side is empty both means agree, and the contrast is 0."""
 
@@ -47,7 +58,7 @@ class Region:
 def read_region(context: Tensor, face_mask: Tensor) -> Region:
     """``context`` ``[B, 3, S, S]``, ImageNet-normalised, and ``face_mask`` ``[B, 1, S, S]``."""
     mean, std = (context.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-    rgb = _resized(context * std + mean)
+    rgb = _resized(context) * std + mean
     mask = _resized(face_mask)
     luma = (rgb * rgb.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     chroma = torch.cat([rgb[:, :1] - luma, rgb[:, 2:] - luma], 1)
@@ -74,6 +85,22 @@ def _ellipse(mask: Tensor) -> tuple[Tensor, Tensor]:
     spread = (sums * (places - centre[..., None]) ** 2).sum(-1) / weight
     empty = (total < 1)[:, None]
     return centre.masked_fill(empty, 0.0), (2 * spread.clamp(min=1e-4).sqrt()).masked_fill(empty, 1 / 3)
+
+
+def polar_coordinates(region: Region, side: int) -> tuple[Tensor, Tensor]:
+    """Where each place of a ``side`` x ``side`` picture lies seen from the face's ellipse, ``[B, side, side]`` each:
+    its distance from the middle in half axes (1 on the outline); its angle in -pi..pi (0 right, pi/2 down).
+    """
+    places = (torch.arange(side, device=region.axes.device) + 0.5) * 2 / side - 1
+    x = (places[None, None] - region.centre[:, 0, None, None]) / region.axes[:, 0, None, None]
+    y = (places[None, :, None] - region.centre[:, 1, None, None]) / region.axes[:, 1, None, None]
+    return torch.hypot(x, y), torch.atan2(*torch.broadcast_tensors(y, x))
+
+
+def log_chromaticity(rgb: Tensor) -> Tensor:
+    """Log R/G and log B/G: ``[B, 3, S, S]`` in 0..1 to ``[B, 2, S, S]``."""
+    logs = torch.log(rgb.clamp(min=0) + _DARK)
+    return torch.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1]], 1)
 
 
 def cells(maps: Tensor) -> Tensor:

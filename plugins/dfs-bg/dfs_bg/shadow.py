@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_bg.lighting import log_chromaticity
-from dfs_bg.regions import Region, broadcast, cells, contrast
+from dfs_bg.regions import Region, broadcast, cells, contrast, log_chromaticity
 
 __all__ = ["ShadowCue", "gradients", "shadow_edges"]
 

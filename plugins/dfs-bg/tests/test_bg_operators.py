@@ -10,15 +10,17 @@ from torch import Tensor
 
 from dfcore.data.views import IMAGENET_MEAN, IMAGENET_STD
 from dfs_bg.background_consistency import (
+    KERNELS,
     BackgroundConsistencyCue,
     autocorrelation,
     residuals,
     self_consistency,
     unexplained,
 )
-from dfs_bg.face_boundary import RADII, FaceBoundaryCue, polar, radial_steps
-from dfs_bg.lighting import LightingCue, harmonics, light_fit, log_chromaticity
-from dfs_bg.regions import SIDE, Region, contrast, read_region
+from dfs_bg.face_boundary import RADII, FaceBoundaryCue, coherence, polar, radial_steps
+from dfs_bg.kinship import KINSHIP, KINSHIP_CELL, WIDTHS, ZONES, core_colour, kinship
+from dfs_bg.lighting import LightingCue, harmonics, light_fit
+from dfs_bg.regions import SIDE, Region, contrast, log_chromaticity, polar_coordinates, read_region
 from dfs_bg.shadow import gradients, shadow_edges
 
 AXES = (0.4, 0.5)
@@ -69,14 +71,26 @@ def test_a_step_at_the_contour_shows_at_its_radius_with_its_sign():
     assert steps[place > 1.1].abs().max() < 0.01
 
 
-def test_a_coherent_step_is_more_certain_than_an_edge_on_one_side():
-    ring = torch.where(radius() < 0.9, 0.3, 0.5).expand(3, -1, -1)
-    side = ring.clone()
-    side[:, :, : SIDE // 2] = 0.5
-    noise = 0.01 * torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+def test_coherence_is_1_of_one_vector_and_nothing_of_all_directions():
+    angle = torch.arange(64) * (2 * math.pi / 64)
+    around = torch.stack([angle.cos(), angle.sin()])
+    same = torch.tensor([0.3, -0.4])[:, None].expand(2, 64)
+    assert coherence(torch.stack([around, same])[:, :, None]).flatten().tolist() == pytest.approx([0, 1], abs=0.01)
+
+
+def test_a_paste_of_another_colour_is_coherent_and_an_edge_on_one_side_is_not():
+    generator = torch.Generator().manual_seed(1)
+    ring = torch.full((3, SIDE, SIDE), 0.5)
+    ring[0, radius() < 0.9] = 0.4
+    side = torch.full((3, SIDE, SIDE), 0.5)
+    side[0, :, : SIDE // 2] = 0.4
+    noise = 0.02 * torch.rand(3, SIDE, SIDE, generator=generator)
     cue = FaceBoundaryCue(14)
-    whole, half = (cue.describe(region(picture + noise))[0, 76:95, 0].max() for picture in (ring, side))
-    assert whole > 4 * half
+    whole, half = (cue.describe(region(picture + noise))[0, :, 0] for picture in (ring, side))
+    at = slice(30, 40)  # coherence of the chroma's steps, radius by radius
+    assert whole[at].max() > 0.9
+    assert whole[at].argmax().item() in (4, 5)  # 0.875 and 0.975, either side of 0.9
+    assert half[at].max() < 0.6
 
 
 # -- lighting ----------------------------------------------------------------------------------------------------------
@@ -97,11 +111,69 @@ def test_light_from_the_left_on_the_face_alone_is_the_difference_of_the_coeffici
     assert described[14].abs() < 0.05  # along y
 
 
+def test_polar_coordinates_are_those_of_the_ellipse():
+    found, angle = polar_coordinates(region(torch.rand(3, SIDE, SIDE)), 56)
+    torch.testing.assert_close(found[0], radius(56), atol=0.03, rtol=0)
+    assert angle[0, 55, 28].item() == pytest.approx(math.pi / 2, abs=0.05)  # downwards
+    assert angle[0, 28, 55].item() == pytest.approx(0, abs=0.05)  # to the right
+
+
 def test_a_change_of_the_lights_colour_moves_the_log_ratios_by_its_logarithm():
     rgb = 0.2 + 0.5 * torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     warmer = rgb * torch.tensor([1.2, 1.0, 0.8])[:, None, None]
     moved = (log_chromaticity(warmer) - log_chromaticity(rgb)).mean((0, 2, 3))
     assert moved.tolist() == pytest.approx([math.log(1.2), math.log(0.8)], abs=0.02)
+
+
+# -- kinship of colour -------------------------------------------------------------------------------------------------
+
+SKIN, BLUE = (0.6, 0.45, 0.35), (0.2, 0.3, 0.7)
+
+
+def painted(face: tuple[float, ...], neck: tuple[float, ...]) -> Tensor:
+    """A face up to its outline, a neck below it, a blue wall about both."""
+    picture = torch.tensor(BLUE)[:, None, None].expand(3, SIDE, SIDE).clone()
+    rows = torch.arange(SIDE)
+    neck_at = ((rows[:, None] > SIDE // 2) & ((rows[None] - SIDE / 2).abs() < 0.15 * SIDE)).expand(SIDE, SIDE)
+    for where, colour in ((neck_at, neck), (radius() < 1, face)):
+        picture[:, where] = torch.tensor(colour)[:, None]
+    return picture
+
+
+def test_a_face_of_the_necks_colour_is_akin_and_a_tinted_one_lies_as_far_off_as_its_tint():
+    tinted = tuple(value * factor for value, factor in zip(SKIN, (1.06, 1.0, 1.0), strict=True))
+    darker = tuple(value * 0.9 for value in SKIN)
+    place = ZONES // 3 + 4  # the ring from 1.2 to 1.4, below the face
+    found = {}
+    for name, face in (("own", SKIN), ("tinted", tinted), ("darker", darker)):
+        whole, cells = kinship(region(painted(face, SKIN)))
+        assert whole.shape == (1, KINSHIP)
+        assert cells.shape == (1, KINSHIP_CELL, 49)
+        found[name] = whole.reshape(ZONES, len(WIDTHS), 4)[place, 1]  # shift (2), its length, log share
+    assert found["own"][:3].abs().max() < 0.02
+    assert found["darker"][:3].abs().max() < 0.1  # less light is no other colour
+    expected = -math.log((1.06 * 0.6 + 0.02) / (0.6 + 0.02)) / WIDTHS[1]
+    share = math.exp(-(expected**2) / 2)
+    assert found["tinted"][0].item() == pytest.approx(expected, abs=0.1)
+    assert found["tinted"][1].abs() < 0.02
+    assert found["tinted"][2].item() == pytest.approx(abs(expected), abs=0.1)
+    assert (found["tinted"][3] - found["own"][3]).item() == pytest.approx(math.log(share), abs=0.03)
+
+
+def test_the_wall_has_no_say_and_the_necks_cells_are_akin():
+    whole, cells = kinship(region(painted(SKIN, SKIN)))
+    shares = whole.reshape(ZONES, len(WIDTHS), 4)[:, 0, 3].exp() - 0.01
+    beside = shares[2 * ZONES // 3 + 3 :]  # beyond the outline, at the flanks
+    assert beside.max() < 0.01
+    grid = cells[0, 0].reshape(7, 7)  # share of what is alike, at the narrower width
+    assert grid[6, 3] > 0.99
+    assert grid[6, 0] < 0.01
+
+
+def test_the_cores_colour_is_the_skins_and_not_the_mean_with_the_eyes():
+    colour = torch.zeros(1, 2, 100)
+    colour[:, 0, :30] = 0.9
+    assert core_colour(colour, torch.ones(1, 100)).abs().max() < 0.02
 
 
 # -- shadow ------------------------------------------------------------------------------------------------------------
@@ -127,12 +199,15 @@ def test_gradients_of_a_ramp():
 # -- background_consistency --------------------------------------------------------------------------------------------
 
 
-def test_residuals_of_a_ramp_are_nothing_and_of_an_impulse_the_kernel():
+def test_residuals_of_a_ramp_are_nothing_and_of_an_impulse_the_kernels():
     ramp = (torch.arange(64.0)[:, None] * 2 + torch.arange(64.0))[None]
-    assert residuals(ramp).abs().max() < 1e-3
+    assert torch.stack(residuals(ramp)).abs().max() < 1e-3
     impulse = torch.zeros(1, 64, 64)
     impulse[0, 32, 32] = 1
-    assert residuals(impulse)[0, :, 30, 30].tolist() == pytest.approx([1, 1, 1])
+    found = torch.cat(residuals(impulse))
+    assert found.shape == (3, 60, 60)
+    torch.testing.assert_close(found[:, 28:33, 28:33], KERNELS[:, 0])
+    assert found.sum().abs() < 1e-4
 
 
 def test_autocorrelation_of_white_and_of_averaged_noise():
