@@ -61,6 +61,8 @@ class DfcoreError(Exception):
     """Base of all errors that dfcore raises on purpose."""
 
     exit_code = 1
+    told = False
+    """Whether another process prints the message already."""
 
 
 class UsageError(DfcoreError):

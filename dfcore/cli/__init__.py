@@ -88,7 +88,8 @@ def main() -> None:
         shown = error if isinstance(error, DfcoreError) else _as_ours(error)
         if os.environ.get("DFCORE_TRACEBACK"):
             raise
-        click.echo(f"Error: {shown}", err=True)
+        if not shown.told:
+            click.echo(f"Error: {shown}", err=True)
         sys.exit(shown.exit_code)
 
 

@@ -44,7 +44,7 @@ def run_tasks(function: Callable[[Any], Any], tasks: Iterable[Any], workers: int
 
     ``function`` and tasks are pickled, so ``function`` must live at a module's top level. It should return its errors:
     one that it raises ends the run. Each worker gets one thread for numerical libraries. When the caller stops
-    (an error, Ctrl-C), the workers are ended; Ctrl-C does not reach them otherwise.
+    (an error, Ctrl-C), the workers are ended; Ctrl-C and SIGTERM do not reach them otherwise.
 
     Yields:
         The task and what ``function`` returned, or :class:`Died`.
@@ -72,7 +72,7 @@ def run_tasks(function: Callable[[Any], Any], tasks: Iterable[Any], workers: int
                     alive.append(_give(context, function, worker, task))
     finally:
         for worker in alive:
-            worker.process.terminate()
+            worker.process.kill()
         for worker in alive:
             worker.process.join()
             worker.pipe.close()
@@ -148,7 +148,8 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
     """A worker's life: tasks in, outcomes out, until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends the workers
+    for number in (signal.SIGINT, signal.SIGTERM):  # they may go to the whole group; the parent ends the workers
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone, or has no more tasks
         pipe.send(("ready", None))
         while True:

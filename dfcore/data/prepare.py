@@ -30,7 +30,7 @@ from dfcore.data.store_write import write_evidence, write_video
 from dfcore.errors import DatasetError, DfcoreError, MediaError, PluginError, StoreError
 from dfcore.specs import EvidenceSpec, resolve
 
-__all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare"]
+__all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare", "survey"]
 
 log = logging.getLogger("dfcore.data.prepare")
 
@@ -82,6 +82,7 @@ def prepare(
     evidence: Sequence[EvidenceSpec] = (),
     *,
     workers: int = 0,
+    sharing: int = 1,
     progress: bool = True,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
@@ -99,6 +100,7 @@ def prepare(
         plan: what to cut out.
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core; 1 works in this process.
+        sharing: how many such calls share this machine's cores at the moment.
         progress: show a bar with a rate, if stderr is a terminal.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the call, and what was done is kept.
@@ -111,7 +113,7 @@ def prepare(
     """
     started = time.monotonic()
     _check_ids(records)
-    workers = workers if workers > 0 else _cores()
+    cores = max(1, _cores() // sharing)
     tasks, failed, reused = _survey(records, store, plan, evidence, retry_failed)
     if any(task.entry is None for task in tasks):
         find_detector(plan.detector)  # an unknown name is an error of the call, not of each video
@@ -119,7 +121,7 @@ def prepare(
         resolve(spec.extractor, f"evidence {spec.name}")
     done = 0
     with tqdm(total=len(tasks), desc="preparing", unit="video", disable=None if progress else True) as bar:
-        for task, outcome in _run(tasks, workers):
+        for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
             if failure:
                 failed.append(failure)
@@ -130,9 +132,22 @@ def prepare(
             if check is not None:
                 check()
     if tasks:
-        store.index.save()
-        store.comparisons.save()
+        store.settle()
     return PrepareReport(done, reused, failed, time.monotonic() - started)
+
+
+def survey(
+    records: Sequence[VideoRecord], store: ClipStore, plan: ClipPlan, evidence: Sequence[EvidenceSpec] = ()
+) -> tuple[list[VideoRecord], PrepareReport]:
+    """What :func:`prepare` would have to do, and the report on all other records. Decodes and writes nothing.
+
+    Raises:
+        DatasetError: two records have the same id.
+    """
+    started = time.monotonic()
+    _check_ids(records)
+    tasks, failed, reused = _survey(records, store, plan, evidence, retry_failed=False)
+    return [task.record for task in tasks], PrepareReport(0, reused, failed, time.monotonic() - started)
 
 
 def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tuple[EvidenceSpec, ...]:
@@ -213,13 +228,13 @@ def _cores() -> int:
 # -- doing it ----------------------------------------------------------------------------------------------------
 
 
-def _run(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Any]]:
+def _run(tasks: Sequence[_Task], workers: int, cores: int) -> Iterator[tuple[_Task, Any]]:
     workers = min(workers, len(tasks))
     if workers <= 1:
         for task in tasks:
             yield task, _work(task)
         return
-    threads = max(1, _cores() // workers)
+    threads = max(1, cores // workers)
     yield from run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers)
 
 

@@ -184,16 +184,18 @@ class ClipStore:
 
     Args:
         root: the folder; it is made when the first video is written.
+        part: where several processes write into it at once, the number of this one, from 1; 0 for one alone. No two
+            may write the same video.
 
     Raises:
         StoreError: ``root`` is a file.
     """
 
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
-        self.index = StoreIndex(self.root)
-        self.failures = FailureLog(self.root)
-        self.comparisons = ComparisonLog(self.root)
+    def __init__(self, root: Path | str, part: int = 0) -> None:
+        self.root, self.part = Path(root), part
+        self.index = StoreIndex(self.root, part)
+        self.failures = FailureLog(self.root, part)
+        self.comparisons = ComparisonLog(self.root, part)
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -276,11 +278,21 @@ class ClipStore:
         self.add(entry)
         return entry
 
+    def settle(self) -> None:
+        """Write index, failures and comparisons anew, each as one file. One of several writers leaves that to whoever
+        opens the store when all have done: nobody else may be writing.
+        """
+        if not self.part:
+            self.index.save()
+            self.failures.save()
+            self.comparisons.save()
+
     def remove(self, video: str) -> None:
-        """Remove a video with its evidence, as if it had never been prepared."""
+        """Remove a video with its evidence, as if it had never been prepared. Its line in the index goes when that is
+        saved, or the store opened again.
+        """
         entry = self.entry(video)
         remove_evidence(self.root, entry.stem)
         (self.root / entry.file).unlink(missing_ok=True)
         self._open.pop(video, None)
         del self.index[video]
-        self.index.save()

@@ -3,6 +3,10 @@
 ``index.jsonl`` has one JSON line per video and saves opening every file to know what there is. The files are the truth:
 a line without its file, or with another size, is dropped; a file without a line is read. So the index may be
 deleted, cut short or out of date, and the store still opens right.
+
+Where several processes fill a store together, each appends to files of its own (``index-1.jsonl``, ``failed-1.jsonl``),
+also on other machines: a network file system does not keep lines apart that two of them append. They are read with the
+main ones and, when all is done, taken into these (:meth:`dfcore.data.store.ClipStore.settle`).
 """
 
 from __future__ import annotations
@@ -173,15 +177,16 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
 class StoreIndex(dict[str, IndexEntry]):
     """The index entries by video id, true to the files when it was opened.
 
-    ``damaged`` holds, by file, why clip files that are there cannot be used.
+    ``damaged`` holds, by file, why clip files that are there cannot be used. ``part`` says which file new lines go to.
 
     Raises:
         StoreError: ``root`` is a file.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.root = root
+        self._own = part_of(root / INDEX, part)
         self.damaged: dict[str, str] = {}
         if not root.exists():
             return
@@ -202,11 +207,7 @@ class StoreIndex(dict[str, IndexEntry]):
             self[entry.id] = entry
 
     def _lines(self) -> Iterator[IndexEntry]:
-        try:
-            text = (self.root / INDEX).read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return
-        for line in text.split("\n"):
+        for line in _read_lines(self.root / INDEX):
             try:
                 yield IndexEntry.from_line(line)
             except (KeyError, TypeError, ValueError):
@@ -224,16 +225,41 @@ class StoreIndex(dict[str, IndexEntry]):
         """Take in an entry and append its line."""
         self[entry.id] = entry
         self.damaged.pop(entry.file, None)
-        append_line(self.root / INDEX, entry.to_line())
+        append_line(self._own, entry.to_line())
 
     def save(self) -> None:
-        """Write the whole index anew, in the order of the ids."""
+        """Write the whole index anew, in the order of the ids, in place of all parts."""
         lines = "".join(self[video].to_line() for video in sorted(self))
         write_bytes(self.root / INDEX, lines.encode())
+        _remove_parts(self.root / INDEX)
 
 
 def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry:
     return replace(entry, evidence=dict(evidence))
+
+
+def part_of(path: Path, part: int) -> Path:
+    """The file that process ``part`` (from 1) writes in place of ``path``; of 0, ``path`` itself."""
+    return path.with_stem(f"{path.stem}-{part}") if part else path
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The parts that are there, beside ``path`` itself."""
+    return sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
+
+
+def _remove_parts(path: Path) -> None:
+    for part in parts_of(path):
+        part.unlink(missing_ok=True)
+
+
+def _read_lines(path: Path) -> Iterator[str]:
+    """The lines of a file and of its parts."""
+    for file in (path, *parts_of(path)):
+        try:
+            yield from filter(None, file.read_text(encoding="utf-8", errors="replace").split("\n"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
 
 
 def append_line(path: Path, line: str) -> None:
@@ -274,17 +300,14 @@ class Failure:
 
 
 class FailureLog(dict[str, Failure]):
-    """``failed.jsonl``: one JSON line per video that could not be prepared."""
+    """``failed.jsonl``: one JSON line per video that could not be prepared. ``part`` as in :class:`StoreIndex`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.path = root / FAILED
+        self._own, self._part = part_of(self.path, part), part
         self._lines = 0
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for line in filter(None, text.split("\n")):
+        for line in _read_lines(self.path):
             self._lines += 1
             try:
                 failure = Failure(**json.loads(line))
@@ -299,18 +322,22 @@ class FailureLog(dict[str, Failure]):
         failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
         self[video] = failure
         self._lines += 1
-        append_line(self.path, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
+        append_line(self._own, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
         return failure
 
     def forget(self, videos: Iterable[str]) -> None:
-        """Remove the lines of videos that succeeded; tidy the file."""
+        """Remove the lines of videos that succeeded; tidy the file. A part's lines are left for :meth:`save`."""
         for video in videos:
             self.pop(video, None)
-        if self._lines == len(self):
-            return
+        if self._lines != len(self) and not self._part:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file anew, in place of all parts."""
         lines = "".join(json.dumps(asdict(self[video]), ensure_ascii=False) + "\n" for video in self)
         if lines:
             write_bytes(self.path, lines.encode())
         else:
             self.path.unlink(missing_ok=True)
+        _remove_parts(self.path)
         self._lines = len(self)

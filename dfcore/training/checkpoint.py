@@ -61,7 +61,7 @@ def capture(run: Run) -> dict[str, Any]:
     """The run's whole state, readable by ``torch.load(weights_only=True)``. Every process takes part."""
     return {
         "format": FORMAT,
-        "conditions": _conditions(run),
+        "conditions": {**_conditions(run), **_data_condition(run)},
         "model": run.model.state_dict(),
         "optimiser": run.optimiser.state_dict(),
         "scaler": run.scaler.state_dict(),
@@ -83,8 +83,22 @@ def _conditions(run: Run) -> dict[str, Any]:
         "processes": run.world.size,
         "precision": run.precision.name,
         "videos, labels or splits": run.course.fingerprint,
-        "prepared videos": run.data.fingerprint if run.batch else "",  # between two epochs the next ones count
     }
+
+
+def _data_condition(run: Run) -> dict[str, Any]:
+    """Likewise, of the data of the epoch under way; between two epochs the next ones count."""
+    return {"prepared videos": run.data.fingerprint if run.batch else ""}
+
+
+def _require_same(run: Run, before: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [f"{key} (was {before.get(key)}, is {value})" for key, value in now.items() if before.get(key) != value]
+    if changed:
+        error = RunExistsError(
+            f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
+            "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
+        )
+        raise run.world.repeated(error)
 
 
 def _name(callback: Any) -> str:
@@ -99,15 +113,9 @@ def restore(run: Run, state: dict[str, Any]) -> None:
         CheckpointError: the state is not one of this run's model.
     """
     run.epoch, run.batch = state["epoch"], state["batch"]
+    _require_same(run, state["conditions"], _conditions(run))  # first, for entering may prepare a chunk
     run.enter()
-    now = _conditions(run)
-    changed = [f"{key} (was {state['conditions'].get(key)}, is {now[key]})" for key in now]
-    changed = [text for key, text in zip(now, changed, strict=True) if state["conditions"].get(key) != now[key]]
-    if changed:
-        raise RunExistsError(
-            f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
-            "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
-        )
+    _require_same(run, state["conditions"], _data_condition(run))
     with _fitting(run.folder.last):
         run.model.load_state_dict(state["model"])
         run.optimiser.load_state_dict(state["optimiser"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,9 @@ from dfcore.training.disk import StoreWatch
 from dfcore.training.execute import Machine
 from dfcore.training.material import data_table, draws, make_data, sound_share
 from dfcore.training.memory import release_memory
-from dfcore.training.preparation import Chosen, Prepared, prepare_data, require_both_classes, store_path
+from dfcore.training.preparation import Chosen, Prepared, require_both_classes, store_path
 from dfcore.training.run import Course, Steady, TrainingData
+from dfcore.training.sharing import prepare_together
 
 __all__ = ["ChunkCourse", "make_course"]
 
@@ -27,7 +29,7 @@ def make_course(config: TrainConfig, model: Specialist, chosen: Chosen, machine:
 
     Raises:
         DatasetError: one class has no training video that can be used.
-        DfcoreError: whatever :func:`prepare_data` raises.
+        DfcoreError: whatever :func:`prepare_together` raises.
     """
     if chosen.chunks:
         return ChunkCourse(config, model, chosen, machine)
@@ -58,7 +60,7 @@ class ChunkCourse:
 
         Raises:
             DatasetError: one class has no training video in the chunk that can be used.
-            DfcoreError: whatever :func:`prepare_data` raises.
+            DfcoreError: whatever :func:`prepare_together` raises.
         """
         place = epoch // self._config.stage.epochs
         if self._now is None or self._now[0] != place:
@@ -71,9 +73,10 @@ class ChunkCourse:
         """Drop the prepared clips of finished chunks but the last few (``data.keep_chunks``)."""
         keep, chunks = self._config.data.keep_chunks, self._chosen.chunks
         place = min(epoch // self._config.stage.epochs, len(chunks) - 1)
-        if keep and self._machine.world.is_main:
-            for chunk in chunks[: max(0, place - keep + 1)]:
-                self._drop(chunk)
+        if keep:
+            past = chunks[: max(0, place - keep + 1)]
+            # All processes meet here: none still reads a clip that goes, and none prepares while they go.
+            self._machine.world.on_main(lambda: self._drop(past))
 
     def _make(self, place: int) -> TrainingData:
         chunk = self._chosen.chunks[place]
@@ -90,13 +93,17 @@ class ChunkCourse:
         keep, chunks = self._config.data.keep_chunks, self._chosen.chunks
         return sum(len(self._records[chunk]) for chunk in chunks[place + 1 : max(keep, place + 1) if keep else None])
 
-    def _drop(self, chunk: int) -> None:
+    def _drop(self, chunks: Sequence[int]) -> None:
+        if not chunks:
+            return
         store = ClipStore(store_path(self._config))
-        there = [record.id for record in self._records[chunk] if record.id in store]
-        for video in there:
-            store.remove(video)
-        if there:
-            self._machine.log.say(f"           the clips of chunk {chunk} are dropped from {store.root}")
+        for chunk in chunks:
+            there = [record.id for record in self._records[chunk] if record.id in store]
+            for video in there:
+                store.remove(video)
+            if there:
+                store.index.save()
+                self._machine.log.say(f"           the clips of chunk {chunk} are dropped from {store.root}")
 
     def _fingerprint(self) -> str:
         records = [record for chunk in self._records.values() for record in chunk] + self._val
@@ -129,14 +136,11 @@ def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Ma
     """
     spec, log, splits = model.spec, machine.log, ("train", "val")
     records = [record for record in chosen.records if record.split in splits]
-    watch = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks))
-
-    def check() -> None:
-        watch.count()
-        machine.limit.check()
-
-    prepared = machine.world.on_main(lambda: prepare_data(config, [spec], chosen=chosen, splits=splits, check=check))
-    require_both_classes(prepared)
+    counted = None
+    if machine.world.is_main:
+        counted = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks)).count
+    prepared = prepare_together(config, [spec], chosen, splits, machine, counted=counted)
+    machine.world.on_main(lambda: require_both_classes(prepared))
     report = prepared.report
     log.say(
         f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "

@@ -100,7 +100,7 @@ def execute(
     machine.log.attach(run.folder.log)
     _introduce(run, opening)
     try:
-        with StopSignals(run.log.say, machine.limit) as signals:
+        with StopSignals(run.log.say, machine.limit, echoes=machine.world.size > 1) as signals:
             enter(run, signals)
             for callback in run.callbacks:
                 callback.on_start(run)
@@ -158,7 +158,7 @@ def assemble(
         callbacks=callbacks,
         meta={"stage": stage.number, **facts},
         channels_last=channels_last,
-        workers=worker_count(config.data.workers, device, world.size),
+        workers=worker_count(config.data.workers, device, world.local_size),
     )
 
 

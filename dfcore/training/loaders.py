@@ -71,8 +71,8 @@ def _loader(data: Dataset[Any], batch_size: int, workers: int, device: torch.dev
     )
 
 
-def worker_count(requested: int, device: torch.device, world_size: int = 1) -> int:
-    """Loader processes: as asked, or (-1) by device and cores.
+def worker_count(requested: int, device: torch.device, local_size: int = 1) -> int:
+    """Loader processes of each of ``local_size`` on this machine: as asked, or (-1) by device and cores.
 
     A GPU is kept busy by up to 8 processes; on a CPU the model wants the cores itself.
     """
@@ -80,5 +80,5 @@ def worker_count(requested: int, device: torch.device, world_size: int = 1) -> i
         return requested
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device.type == "cpu":
-        return 0 if cores <= 4 else 2
-    return max(1, min(8, cores // world_size - 1))
+        return 0 if cores <= 4 * local_size else 2
+    return max(1, min(8, cores // local_size - 1))

@@ -43,8 +43,9 @@ def fit(run: Run, signals: StopSignals) -> None:
             metrics = validate(run, signals)
             end_epoch(run, metrics, time.monotonic() - started)
         save_last(run)
-        if _any_process(run, bool(signals.asked)):
-            raise _interrupted(run, signals)
+        stop = _stops(run, signals)
+        if stop:
+            raise _interrupted(run, signals, stop)
 
 
 def enter(run: Run, signals: StopSignals) -> None:
@@ -72,11 +73,11 @@ def train_epoch(run: Run, signals: StopSignals) -> None:
         run.step += 1
         for callback in run.callbacks:
             callback.on_step(run)
-        stop = looks and _any_process(run, bool(signals.asked))
+        stop = _stops(run, signals) if looks else 0
         if stop or _saves(run):
             save_last(run)
         if stop:
-            raise _interrupted(run, signals)
+            raise _interrupted(run, signals, stop)
 
 
 def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Group) -> None:
@@ -141,7 +142,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
     def check() -> None:
         # One process alone may leave at once. Of several, none may leave while another waits for its share.
         if signals.asked and run.world.size == 1:
-            raise _interrupted(run, signals)
+            raise _interrupted(run, signals, _stops(run, signals))
 
     with progress_bar(loader, "validation", speaks=run.world.is_main) as batches:
         predictions = predict_samples(
@@ -197,30 +198,39 @@ def _looks(run: Run) -> bool:
     )
 
 
-def _any_process(run: Run, flag: bool) -> bool:
-    if run.world.size == 1:
-        return flag
-    return bool(run.world.greatest(torch.tensor(float(flag))).item())
+def _greatest(run: Run, number: int) -> int:
+    """The greatest of every process's numbers."""
+    return number if run.world.size == 1 else int(run.world.greatest(torch.tensor(float(number))).item())
+
+
+def _stops(run: Run, signals: StopSignals) -> int:
+    """Why to stop, the same on every process: 0 for no reason, 1 for a signal to one of them, 2 for the time limit, as
+    the first of their clocks has it.
+    """
+    return _greatest(run, 2 if signals.limit.over else int(bool(signals.asked)))
 
 
 def _require_finite(run: Run) -> None:
     """Stop before weights that are not numbers are made, or at least before they are saved."""
-    if not _any_process(run, not bool(run.totals.finite())):
+    if not _greatest(run, not bool(run.totals.finite())):
         return
     kept = f"The last good state is {run.folder.last}" if run.folder.last.exists() else "Nothing was saved before it"
     stage = run.config.stage
-    raise TrainingError(
+    error = TrainingError(
         f"the loss or its gradient is not a finite number at step {run.step + 1} of {run.plan.steps} (epoch "
         f"{run.epoch + 1}, learning rate {run.lr:.2g}, {run.precision.name}). {kept}; the files of finished epochs are "
         f"kept too. Try a lower rate (--set stage.lr={stage.lr / 5:.2g}), a longer warm-up (--set stage.warmup=0.1) "
         "or full precision (--set run.precision=fp32), each with --overwrite or another --out."
     )
+    raise run.world.repeated(error)
 
 
-def _interrupted(run: Run, signals: StopSignals) -> RunInterrupted:
-    kind = TimeLimitReached if signals.limit.over else RunInterrupted
-    return kind(
-        f"stopped by {signals.asked or 'a signal to another process'} at step {run.step} of {run.plan.steps} (epoch "
+def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:
+    kind = TimeLimitReached if stop == 2 else RunInterrupted
+    elsewhere = f"the time limit of {signals.limit.text}" if stop == 2 else "a signal to another process"
+    error = kind(
+        f"stopped by {signals.asked or elsewhere} at step {run.step} of {run.plan.steps} (epoch "
         f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
         "same command with --resume to go on."
     )
+    return run.world.repeated(error)

@@ -19,10 +19,19 @@ from dfcore.data.splits import assign_splits
 from dfcore.data.store import ClipStore
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
-from dfcore.specs import SpecialistSpec, resolve
+from dfcore.specs import EvidenceSpec, SpecialistSpec, resolve
 from dfcore.training.chunks import in_chunks
 
-__all__ = ["Chosen", "Prepared", "choose_videos", "prepare_data", "store_path"]
+__all__ = [
+    "Chosen",
+    "Prepared",
+    "choose_videos",
+    "clip_plan",
+    "needed_evidence",
+    "prepare_data",
+    "store_path",
+    "usable",
+]
 
 NAMED = 3
 """Failures that are named in a message; all are in ``failed.jsonl``."""
@@ -114,12 +123,11 @@ def prepare_data(
     chosen = chosen or choose_videos(config, specs)
     records = [record for record in chosen.records if splits is None or record.split in splits]
     store = ClipStore(store_path(config))
-    evidence = {item.name: item for spec in specs for item in spec.evidence}
     report = prepare(
         records,
         store,
-        _plan(config, specs),
-        tuple(evidence.values()),
+        clip_plan(config, specs),
+        needed_evidence(specs),
         workers=workers or 0,
         retry_failed=retry_failed,
         check=check,
@@ -201,7 +209,13 @@ def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
     return notes
 
 
-def _plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
+def needed_evidence(specs: Sequence[SpecialistSpec]) -> tuple[EvidenceSpec, ...]:
+    """What the specialists need to be extracted from the clips."""
+    return tuple({item.name: item for spec in specs for item in spec.evidence}.values())
+
+
+def clip_plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
+    """What is cut out of each video: enough for every specialist."""
     return ClipPlan(
         clips=config.data.clips_per_video,
         frames=max([config.data.clip_frames, *(spec.clip_frames for spec in specs)]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -15,19 +16,36 @@ from dfcore.training.time_limit import NO_LIMIT, TimeLimit
 __all__ = ["StopSignals", "ignore_stop_signals"]
 
 _STOP = (signal.SIGINT, signal.SIGTERM)
+_ECHO = 5.0
+"""Seconds in which a signal that comes again is the same one: a cluster's manager sends it to ``torchrun`` and to the
+processes, and ``torchrun`` hands it on to them."""
 
 
 class StopSignals:
-    """While this context is open, the first signal only sets :attr:`asked`; a second one ends the process. So does the
-    time limit, when it has come.
+    """While this context is open, the first signal only sets :attr:`asked`, and so does the time limit, when it has
+    come; a second signal ends the process.
 
     Handlers can be set on the main thread only; elsewhere this does nothing.
+
+    Args:
+        say: prints a line.
+        limit: the time limit.
+        echoes: whether a second signal within seconds may be the first one's echo (several processes).
+        doing: what is finished first, in words.
     """
 
-    def __init__(self, say: Callable[[str], None], limit: TimeLimit = NO_LIMIT) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        limit: TimeLimit = NO_LIMIT,
+        *,
+        echoes: bool = False,
+        doing: str = "finishing this step and saving",
+    ) -> None:
         self.limit = limit
         self._signal = ""
-        self._say = say
+        self._come = 0.0
+        self._say, self._echoes, self._doing = say, echoes, doing
         self._before: dict[int, Any] = {}
 
     @property
@@ -59,12 +77,15 @@ class StopSignals:
                 self.__enter__()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self._signal:
+            if self._echoes and now - self._come < _ECHO:
+                return
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        self._signal = signal.Signals(number).name
-        self._say(f"{self._signal}: finishing this step and saving; once more to stop at once")
+        self._signal, self._come = signal.Signals(number).name, now
+        self._say(f"{self._signal}: {self._doing}; once more to stop at once")
 
 
 def ignore_stop_signals(worker: int = 0) -> None:

@@ -84,14 +84,14 @@ def _train(
         world.on_main(lambda: require_lineage(config))
     if opening is Opening.FINISHED:
         log.say(f"{folder.path} is finished; nothing was done")
-        return finished_result(folder)
+        return world.on_main(lambda: finished_result(folder))
     if resume and opening is Opening.NEW:
         log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
     # The cheap checks and the model come before preparing, which may take hours.
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
-    model, lineage = make_model(config, resuming=opening is Opening.RESUME)
+    model, lineage = world.together(lambda: make_model(config, world, resuming=opening is Opening.RESUME))
     if opening is Opening.RESUME:
         lineage = world.on_main(lambda: recorded_lineage(folder))
     _introduce(config, machine, spec, chosen)
@@ -111,19 +111,23 @@ def _train(
     return result
 
 
-def make_model(config: TrainConfig, *, resuming: bool = False) -> tuple[Specialist, dict[str, Any]]:
+def make_model(
+    config: TrainConfig, world: World | None = None, *, resuming: bool = False
+) -> tuple[Specialist, dict[str, Any]]:
     """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet; and
     where earlier weights come from.
 
-    A run that is resumed brings its own weights, so nothing is downloaded for it.
+    A run that is resumed brings its own weights, so nothing is downloaded for it. Of several processes only the first
+    reads weights: the others are given them when the model is wrapped (:meth:`World.wrap`).
 
     Raises:
         RunError: the stage starts from another one that is not there.
         CheckpointError: its weights do not fit.
         ModelError: the model cannot be built.
     """
-    file = None if resuming else starting_file(config)
-    fresh = file is None and not resuming
+    bare = resuming or not (world or World()).is_main
+    file = None if bare else starting_file(config)
+    fresh = file is None and not bare
     model = factory.create(
         config.specialist,
         backbone=config.model.backbone,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -14,14 +16,19 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dfcore.errors import DfcoreError, RunError
+from dfcore.errors import DfcoreError, RunError, RunInterrupted, TimeLimitReached
 
 __all__ = ["World"]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=DfcoreError)
 
-_PATIENCE = timedelta(days=7)
-"""How long the others wait while the first process prepares data. A process that dies ends the wait at once."""
+_PATIENCE = timedelta(days=1)
+"""How long the others wait while the first process looks through a dataset. A process that dies ends the wait."""
+_LOOK = 0.2
+"""Seconds between two looks of a process that waits for the others."""
+_starts = itertools.count()
+_parts = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,15 @@ class World:
         rank: this process's number, 0 for the one that writes and prints.
         size: how many there are.
         local_rank: its number on its own machine.
+        local_size: how many there are on its machine.
+        board: where the processes leave word for each other without waiting; None for one alone.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
+    board: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def start(cls, device: Callable[[int], torch.device]) -> World:
@@ -51,20 +62,28 @@ class World:
         if "WORLD_SIZE" not in os.environ:
             return cls()
         try:
-            world = cls(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+            rank, size, local_rank = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+            local_size = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         except (KeyError, ValueError) as error:
             raise RunError(
                 f"WORLD_SIZE is set but not what belongs to it ({error}). Start several processes with "
                 "`torchrun --standalone --nproc-per-node N -m dfcore train ...`, or unset WORLD_SIZE for one."
             ) from error
-        if world.size == 1:
-            return world
-        chosen = device(world.local_rank)
+        if size == 1:
+            return cls()
+        from torch.distributed.distributed_c10d import PrefixStore  # not in every build of PyTorch
+        from torch.distributed.rendezvous import rendezvous
+
+        chosen = device(local_rank)
         if chosen.type == "cuda":
             torch.cuda.set_device(chosen)
         backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=_PATIENCE)
-        return world
+        # A store of its own for each start: that of torchrun outlives the group, and the addresses that an earlier
+        # stage's group left there must not be taken for this one's.
+        shared, _, _ = next(rendezvous("env://", rank, size, timeout=_PATIENCE))
+        board = PrefixStore(f"dfcore/{next(_starts)}", shared)
+        dist.init_process_group(backend, store=board, rank=rank, world_size=size, timeout=_PATIENCE)
+        return cls(rank, size, local_rank, local_size, board)
 
     def close(self) -> None:
         """Leave the group."""
@@ -83,30 +102,115 @@ class World:
         """Do ``action`` on the first process and give its result to all.
 
         Raises:
-            DfcoreError: ``action`` raised it; the other processes raise a RunError with its message.
+            DfcoreError: ``action`` raised it; the other processes raise one with its message.
         """
         if self.size == 1:
             return action()
-        outcome: list[Any] = [None, ""]
+        outcome: list[Any] = [None, None]
         failure: DfcoreError | None = None
         if self.is_main:
             try:
                 outcome[0] = action()
             except DfcoreError as error:
-                failure, outcome[1] = error, str(error) or type(error).__name__
-        dist.broadcast_object_list(outcome, src=0)
+                failure, outcome[1] = error, _described(error)
+        with _meeting():
+            dist.broadcast_object_list(outcome, src=0)
         if failure is not None:
             raise failure
         if outcome[1]:
-            raise RunError(f"the first process stopped: {outcome[1]}")
+            raise self._reported(0, outcome[1])
         return cast("T", outcome[0])
+
+    def together(self, action: Callable[[], T]) -> T:
+        """Do ``action`` on every process, each for itself; where one fails, all do.
+
+        Raises:
+            DfcoreError: ``action`` raised it here, or on another process, which the message names.
+        """
+        if self.size == 1:
+            return action()
+        result, failure = None, None
+        try:
+            result = action()
+        except Exception as error:  # raised again when the others know of it
+            failure = error
+        self._agree(failure)
+        return cast("T", result)
+
+    def side_by_side(self, part: Callable[[Callable[[], None]], T], check: Callable[[], None]) -> list[T]:
+        """Do a long part of some work on every process, each at its own pace; what each returned, by rank.
+
+        Where one fails, the others stop at their next look; no time limit of a collective call is in force meanwhile.
+
+        Args:
+            part: the work, called with a function that it must call now and then, and that raises to stop it.
+            check: called at each look, also while waiting for the others; may raise to stop all.
+
+        Raises:
+            DfcoreError: ``part`` or ``check`` raised it here, or on another process, which the message names.
+        """
+        if self.size == 1:
+            return [part(check)]
+        number = next(_parts)
+        stop, done = f"stop-{number}", f"done-{number}"
+
+        def look() -> None:
+            check()
+            if self.board.check([stop]):
+                raise _StoppedElsewhere
+
+        result, failure = None, None
+        try:
+            result = part(look)
+            self.board.add(done, 1)
+            while self.board.add(done, 0) < self.size:
+                look()
+                time.sleep(_LOOK)
+        except _StoppedElsewhere:
+            pass  # the reason comes below
+        except Exception as error:
+            failure = error
+            with suppress(RuntimeError):  # torchrun itself may be gone
+                self.board.set(stop, "")
+        self._agree(failure)
+        return self.gather(cast("T", result))
+
+    def _agree(self, failure: Exception | None) -> None:
+        """Tell all processes of each one's failure, and raise it.
+
+        Raises:
+            Exception: ``failure``.
+            DfcoreError: another process has one, or is gone.
+        """
+        try:
+            reasons = self.gather(_described(failure))
+        except RunError:
+            if failure is not None:
+                raise failure from None
+            raise
+        if failure is not None:
+            raise failure
+        for rank, reason in enumerate(reasons):
+            if reason is not None:
+                raise self._reported(rank, reason)
+
+    def _reported(self, rank: int, reason: tuple[str, str]) -> DfcoreError:
+        """Another process's failure, as this one raises it."""
+        kind, text = reason
+        return self.repeated(_KINDS.get(kind, RunError)(f"process {rank} of {self.size} stopped: {text}"))
+
+    def repeated(self, error: E) -> E:
+        """An error that every process raises: only the first one prints it."""
+        error.told = not self.is_main
+        return error
 
     def gather(self, value: T) -> list[T]:
         """Every process's value, by rank, on every process."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
+        with _meeting():
+            dist.all_gather_object(values, value)
         return values
 
     def total(self, values: Tensor) -> Tensor:
@@ -120,7 +224,8 @@ class World:
     def _reduce(self, values: Tensor, operation: Any) -> Tensor:
         result = values.clone()
         if self.size > 1:
-            dist.all_reduce(result, operation)
+            with _meeting():
+                dist.all_reduce(result, operation)
         return result
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
@@ -143,5 +248,33 @@ class World:
     def share_buffers(self, model: nn.Module) -> None:
         """Give every process the first one's buffers (batch-norm statistics), so that all evaluate one model."""
         if self.size > 1:
-            for buffer in model.buffers():
-                dist.broadcast(buffer, src=0)
+            with _meeting():
+                for buffer in model.buffers():
+                    dist.broadcast(buffer, src=0)
+
+
+@contextmanager
+def _meeting() -> Iterator[None]:
+    """A call in which all processes meet: one that is gone is an error in words."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RunError(
+            "another process of this run has ended; see what it said. If it was killed (for want of memory, perhaps), "
+            f"run the same command with --resume to go on. ({str(error).splitlines()[0]})"
+        ) from error
+
+
+class _StoppedElsewhere(Exception):  # noqa: N818 - says where the error is
+    """Another process has failed."""
+
+
+_KINDS: dict[str, type[DfcoreError]] = {kind.__name__: kind for kind in (RunInterrupted, TimeLimitReached)}
+"""Failures that keep their kind, and with it the exit code, on the processes that repeat them."""
+
+
+def _described(error: Exception | None) -> tuple[str, str] | None:
+    if error is None:
+        return None
+    kind = type(error).__name__
+    return kind, (str(error) or kind) if isinstance(error, DfcoreError) else f"{kind}: {error}"

@@ -76,7 +76,7 @@ def test_both_resume_to_the_same_weights(both: list[dict[str, Any]]) -> None:
 
 def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[0]["error"] == "CheckpointError: the disk is full"
-    assert both[1]["error"] == "RunError: the first process stopped: the disk is full"
+    assert both[1]["error"] == "RunError: process 0 of 2 stopped: the disk is full"
 
 
 def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
@@ -144,6 +144,6 @@ def test_loader_processes_by_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_count(0, torch.device("cuda")) == 0
     assert worker_count(-1, CPU) == 2
     assert worker_count(-1, torch.device("cuda")) == 8
-    assert worker_count(-1, torch.device("cuda"), world_size=4) == 3
+    assert worker_count(-1, torch.device("cuda"), local_size=4) == 3
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     assert worker_count(-1, CPU) == 0

@@ -36,12 +36,14 @@ class Checkpoints(BaseCallback):
 
     def on_finish(self, run: Run) -> None:
         """Write the best epoch's weights as the run's final ones."""
+        run.world.on_main(lambda: self._finish(run))
+
+    def _finish(self, run: Run) -> None:
         self._clean(run)
         best = best_epochs(run.history, 1)[0]
         state, _ = weights.read_zip(run.folder.epoch_zip(best))
         run.model.load_state_dict(state)
-        about = {**run.meta, **_about(run, best)}
-        run.world.on_main(lambda: weights.save_final(run.folder.final, _specialist(run), about))
+        weights.save_final(run.folder.final, _specialist(run), {**run.meta, **_about(run, best)})
 
     def _clean(self, run: Run) -> None:
         if run.world.is_main:
