@@ -1,14 +1,15 @@
 """Preparing, shared among the processes of a run.
 
-The first process looks for what is to be done, and the videos are dealt out in their order, to each process every n-th.
-Each works at its own pace, on its share of its machine's cores, and appends to index and failure
-files of its own (:mod:`dfcore.data.store_index`); when all are done the first one makes one of them, and the others see
-what it sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video under way, and
+The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is always
+the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and failure files
+of its own (:mod:`dfcore.data.store_index`); when all are done the first one makes one of them, and the others see what it
+sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video under way, and
 what is prepared stays.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import socket
 import time
@@ -77,6 +78,7 @@ def prepare_together(
         store = ClipStore(root)
         found, report = survey(records, store, plan, evidence)
         store.failures.forget(record.id for record in found)  # those that failed before are tried again
+        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
         return [(record.id, Origin.of(record.path).size) for record in found], report
 
     todo, report = world.on_main(look)
@@ -164,12 +166,12 @@ def _require_one_store(root: Path, machine: Machine) -> None:
     """
     world = machine.world
 
-    def leave() -> Path:
-        mark = root / f".shared-{secrets.token_hex(8)}"
-        write_bytes(mark, b"")
-        return mark
+    def leave() -> str:
+        name = f".shared-{secrets.token_hex(8)}"
+        write_bytes(root / name, b"")
+        return name
 
-    mark = world.on_main(leave)
+    mark = root / world.on_main(leave)
     try:
         world.together(lambda: _require_mark(mark, machine))
     finally:

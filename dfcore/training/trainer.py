@@ -70,6 +70,9 @@ def train(
     world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
         return _train(config, _machine(config, world, limit), resume, overwrite, callbacks)
+    except BaseException:
+        world.let_speak()
+        raise
     finally:
         world.close()
 

@@ -27,6 +27,8 @@ _PATIENCE = timedelta(days=1)
 """How long the others wait while the first process looks through a dataset. A process that dies ends the wait."""
 _LOOK = 0.2
 """Seconds between two looks of a process that waits for the others."""
+_FAREWELL = 5.0
+"""Seconds that a process which leaves with an error waits for the first one, which may not know of it."""
 _starts = itertools.count()
 _parts = itertools.count()
 
@@ -84,6 +86,21 @@ class World:
         board = PrefixStore(f"dfcore/{next(_starts)}", shared)
         dist.init_process_group(backend, store=board, rank=rank, world_size=size, timeout=_PATIENCE)
         return cls(rank, size, local_rank, local_size, board)
+
+    def let_speak(self) -> None:
+        """Before leaving with an error: ``torchrun`` ends all processes as soon as one is gone, so the first one, which
+        prints what happened, goes first.
+        """
+        if self.size == 1:
+            return
+        with suppress(RuntimeError):  # torchrun itself may be gone
+            if self.is_main:
+                self.board.set("leaving", "")
+                return
+            end = time.monotonic() + _FAREWELL
+            while not self.board.check(["leaving"]) and time.monotonic() < end:
+                time.sleep(_LOOK)
+        time.sleep(1)
 
     def close(self) -> None:
         """Leave the group."""
@@ -197,7 +214,7 @@ class World:
     def _reported(self, rank: int, reason: tuple[str, str]) -> DfcoreError:
         """Another process's failure, as this one raises it."""
         kind, text = reason
-        return self.repeated(_KINDS.get(kind, RunError)(f"process {rank} of {self.size} stopped: {text}"))
+        return self.repeated(_KINDS.get(kind, RunError)(f"process {rank} of {self.size} ended: {text}"))
 
     def repeated(self, error: E) -> E:
         """An error that every process raises: only the first one prints it."""

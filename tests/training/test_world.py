@@ -50,6 +50,19 @@ def test_two_processes_measure_what_one_does(tiny: ModuleType, both: list[dict[s
         assert both[0]["metrics"][name] == pytest.approx(value, rel=1e-5), name
 
 
+def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
+    tiny: ModuleType, both: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """The same samples in each step and the gradient of their mean loss; accumulated, and with a smaller last step."""
+    alone = tiny.plain_run(tmp_path)
+    assert len(alone.norms) == 3
+    for found in both:
+        assert found["plain"]["norms"] == pytest.approx(alone.norms, rel=1e-4)
+        assert found["plain"]["train"] == pytest.approx(alone.train, rel=1e-5)
+        for name, values in alone.weights.items():
+            assert found["plain"]["weights"][name] == pytest.approx(values, abs=1e-5), name
+
+
 def test_training_stays_in_step(both: list[dict[str, Any]]) -> None:
     assert both[0]["size"] == 2
     for name in ("hash", "loss", "best"):
@@ -76,7 +89,7 @@ def test_both_resume_to_the_same_weights(both: list[dict[str, Any]]) -> None:
 
 def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[0]["error"] == "CheckpointError: the disk is full"
-    assert both[1]["error"] == "RunError: process 0 of 2 stopped: the disk is full"
+    assert both[1]["error"] == "RunError: process 0 of 2 ended: the disk is full"
 
 
 def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:

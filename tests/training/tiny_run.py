@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.config import TrainConfig, override
+from dfcore.data.sampler import BalancedSampler
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.weights import read_final
 from dfcore.specs import CueSpec, SpecialistSpec
@@ -56,6 +57,39 @@ class TinyModel(nn.Module):
         return SpecialistOutput(
             self.classifier(self.backbone(face)), self.cue_head(cues), nothing, nothing, torch.zeros(())
         )
+
+
+def plain_model() -> TinyModel:
+    """Without what looks at a whole batch (batch norm) or draws (dropout)."""
+    model = TinyModel()
+    model.backbone[1], model.classifier[0] = nn.Identity(), nn.Identity()
+    return model
+
+
+class Steps(BaseCallback):
+    """What the optimiser was given, step by step, and the weights that came of it."""
+
+    def __init__(self) -> None:
+        self.norms: list[float] = []
+        self.weights: dict[str, list[float]] = {}
+
+    def on_step(self, run) -> None:
+        self.norms.append(run.gradient_norm.item())
+
+    def on_epoch(self, run) -> None:
+        self.weights = {name: value.detach().flatten().tolist() for name, value in run.model.named_parameters()}
+        self.train = run.history[-1]["train"]
+
+
+def plain_run(out: Path | str, world: World = ALONE) -> Steps:
+    """An epoch of 30 samples, 12 or fewer an optimiser step, on however many processes; the project's own sampler."""
+    steps, samples = Steps(), TinySamples(1)
+    labels = [index // FRAMES % 2 for index in range(len(samples))]
+    sampler = BalancedSampler(labels, seed=3, rank=world.rank, world=world.size)
+    data = TrainingData(samples, sampler, TinySamples(2))
+    config = tiny_config(out, stage__epochs=1, stage__batch_size=6 // world.size, stage__clip_norm=0.0)
+    tiny_run(config, model=plain_model(), data=data, world=world, extra=(steps,))
+    return steps
 
 
 class TinySamples(torch.utils.data.Dataset):

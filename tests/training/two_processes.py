@@ -12,7 +12,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny_run import TinyModel, TinySamples, metrics_log, tiny_config, tiny_run
+from tiny_run import TinyModel, TinySamples, metrics_log, plain_run, tiny_config, tiny_run
 
 from dfcore.errors import CheckpointError, RunError, RunInterrupted, WriteError
 from dfcore.evaluation.evaluate import predict_samples
@@ -75,6 +75,9 @@ def main() -> None:
     keep = Keep()
     result = tiny_run(tiny_config(out / "whole", stage__epochs=2), world=world, extra=(keep,))
     found |= {"hash": keep.hash, "loss": keep.epoch_loss, "best": result.metrics}
+
+    steps = plain_run(out / "plain", world)
+    found["plain"] = {"norms": steps.norms, "weights": steps.weights, "train": steps.train}
 
     config = tiny_config(out / "broken", stage__epochs=2, run__save_every=0)
     try:
