@@ -1,10 +1,10 @@
 """Preparing, shared among the processes of a run.
 
-The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is always
-the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and failure files
-of its own (:mod:`dfcore.data.store_index`); when all are done the first one makes one of them, and the others see what it
-sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video under way, and
-what is prepared stays.
+The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is
+always the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and
+failure files of its own (:mod:`dfcore.data.store_index`); when all are done the first one makes one of them, and the
+others see what it sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video
+under way, and what is prepared stays.
 """
 
 from __future__ import annotations

@@ -26,6 +26,10 @@ def test_a_worker_that_dies_is_the_outcome_of_its_task_alone() -> None:
     assert {n: outcome for n, outcome in outcomes.items() if n != 3} == {n: n for n in (0, 1, 2, 4, 5)}
 
 
+def test_a_signal_to_the_whole_group_is_not_the_fault_of_the_videos_under_way() -> None:
+    assert dict(run_tasks(fake_parts.is_terminated_on_three, range(6), 2)) == {n: n for n in range(6)}
+
+
 def test_an_error_ends_the_run_and_the_workers() -> None:
     with pytest.raises(MediaError, match="three"):
         list(run_tasks(fake_parts.raises_on_three, range(9), 2))

@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dfcore.data.decode import decode
 from dfcore.data.plan import ClipPlan
-from dfcore.data.prepare import PrepareReport, prepare
+from dfcore.data.prepare import PrepareReport, prepare, survey
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import ClipStore
 from dfcore.errors import DatasetError, PluginError, PluginImportError, UnknownNameError
@@ -215,3 +216,32 @@ def test_faults_of_the_call_are_errors_not_failures(records: Records, root: Path
     with pytest.raises(PluginError, match=r"must return \[T, C, H/16, W/16\] = \[3, 2, "):
         run(records, root, evidence=[ghost("wrong_shape")])
     assert not (root / "failed.jsonl").exists()
+
+
+def test_calls_that_share_a_machine_share_its_cores(
+    records: Records, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, set[int]]] = []
+
+    def noted(work: Any, tasks: Any, workers: int) -> Any:
+        begun.append((workers, {task.threads for task in tasks}))
+        return iter(())
+
+    monkeypatch.setattr("dfcore.data.prepare._cores", lambda: 12)
+    monkeypatch.setattr("dfcore.data.prepare.run_tasks", noted)
+    for sharing in (1, 4, 6, 100):
+        run(records, root, workers=0, sharing=sharing)
+    assert begun == [(4, {3}), (3, {1}), (2, {1})]  # four videos; of 100 each works in its own process
+
+
+def test_a_survey_says_what_is_to_be_done_and_writes_nothing(records: Records, root: Path, tmp_path: Path) -> None:
+    bad = VideoRecord("text", write_broken(tmp_path / "text.mp4", "text"), 0)
+    todo, report = survey([*records, bad], ClipStore(root), PLAN)
+    assert [record.id for record in todo] == ["a", "b", "c", "d", "text"]
+    assert not root.exists()
+    run([*records[:2], bad], root)
+    todo, report = survey([*records, bad], ClipStore(root), PLAN, [ghost()])
+    assert [record.id for record in todo] == ["a", "b", "c", "d"]  # a and b lack the evidence
+    todo, report = survey([*records, bad], ClipStore(root), PLAN)
+    assert ([record.id for record in todo], report.reused) == (["c", "d"], 2)
+    assert [failure.id for failure in report.failed] == ["text"]

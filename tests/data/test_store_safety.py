@@ -193,3 +193,39 @@ def test_an_index_with_a_torn_line_takes_the_next_one(store: ClipStore, clips: l
     ClipStore(store.root).write("c", clips)
     lines = (store.root / "index.jsonl").read_text().splitlines()
     assert [json.loads(lines[i])["id"] for i in (0, -1)] == ["a", "c"]
+
+
+# -- several writers -------------------------------------------------------------------------------------------------
+
+
+def test_several_writers_append_to_files_of_their_own_that_become_one(
+    store: ClipStore, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("a", clips)
+    store.failures.add("old", tmp_path / "old", "broken", Origin())
+    one, two = ClipStore(store.root, part=1), ClipStore(store.root, part=2)
+    one.write("c", clips)
+    two.write("b", clips)
+    two.failures.add("v", tmp_path / "v", "no face", Origin())
+    one.settle()  # the others may still write: nothing is settled
+    names = {path.name for path in store.root.glob("*.jsonl")}
+    assert names == {"index.jsonl", "index-1.jsonl", "index-2.jsonl", "failed.jsonl", "failed-2.jsonl"}
+    monkeypatch.setattr("dfcore.data.store_index.ArrayFile", lambda path: pytest.fail(f"{path} was opened"))
+    behind = ClipStore(store.root)
+    behind.settle()
+    assert {path.name for path in store.root.glob("*.jsonl")} == {"index.jsonl", "failed.jsonl"}
+    again = ClipStore(store.root)
+    assert again.ids() == ["a", "b", "c"]
+    assert set(again.failures) == {"old", "v"}
+    assert "failed.jsonl" in str(again.failures.path)
+
+
+def test_what_was_tried_again_by_one_of_several_is_forgotten_behind_them(store: ClipStore, tmp_path: Path) -> None:
+    store.failures.add("v", tmp_path / "v", "no face", Origin())
+    part = ClipStore(store.root, part=1)
+    part.failures.forget(["v"])
+    assert list(part.failures) == []
+    assert list(ClipStore(store.root).failures) == ["v"]  # a part must not write what others write too
+    behind = ClipStore(store.root)
+    behind.failures.forget(["v"])
+    assert not (store.root / "failed.jsonl").exists()

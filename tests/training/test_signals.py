@@ -34,6 +34,23 @@ def test_the_second_signal_ends_the_process() -> None:
     assert "alive" not in done.stdout
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_an_echo_within_seconds_is_the_same_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster's manager signals torchrun and the processes, and torchrun hands its signal on to them."""
+    now = [100.0]
+    monkeypatch.setattr("dfcore.training.signals.time.monotonic", lambda: now[0])
+    killed: list[int] = []
+    with StopSignals(lambda text: None, echoes=True) as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        now[0] += 4
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.asked == "SIGTERM"
+        now[0] += 2
+        monkeypatch.setattr("dfcore.training.signals.os.kill", lambda pid, number: killed.append(number))
+        signal.raise_signal(signal.SIGTERM)
+    assert killed == [signal.SIGTERM]
+
+
 def test_does_nothing_on_another_thread() -> None:
     asked: list[str] = []
 

@@ -108,6 +108,12 @@ def dies_on_three(number: int) -> int:
     return number
 
 
+def is_terminated_on_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return number
+
+
 def raises_on_three(number: int) -> int:
     if number == 3:
         raise MediaError("three")
