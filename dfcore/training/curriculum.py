@@ -10,10 +10,12 @@ from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.training.execute import RunResult
 from dfcore.training.memory import release_memory
+from dfcore.training.precision import choose_device
 from dfcore.training.preparation import choose_videos
 from dfcore.training.run_folder import RunFolder
 from dfcore.training.time_limit import TimeLimit
 from dfcore.training.trainer import train
+from dfcore.training.world import World
 
 __all__ = ["train_curriculum"]
 
@@ -29,12 +31,17 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
         UsageError, DataError: a stage's dataset, or a chunk of it, is not there; said before anything is trained.
         DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
     """
-    _require_data(configs)
     limit = TimeLimit(configs[0].run.time_limit)  # one for all stages
+    world = World.start(lambda local_rank: choose_device(configs[0].run.device, local_rank))
+    try:
+        world.on_main(lambda: _require_data(configs))
+    except BaseException:
+        world.let_speak()
+        raise
+    finally:
+        world.close()
     results = []
     for config in configs:
-        if not RunFolder.of(config).summary.exists():
-            limit.check(f"before stage {config.stage.number} began")
         results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
         release_memory()  # the next stage's model comes before this one's would be collected by itself
     return results
