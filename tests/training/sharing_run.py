@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,14 +37,24 @@ real_prepare = dfcore.data.prepare.prepare
 
 
 class Trouble:
-    """Something that happens on the second process at its second video."""
+    """Something that happens on the second process at its second video; the first one has two by then."""
 
     kind: Callable[[], None] | None = None
+    mark = Path()
+
+    @classmethod
+    def come(cls) -> None:
+        if RANK == 1 and len(made) == 1 and cls.kind is not None:
+            cls.mark.touch()
+            cls.kind()
+        if RANK == 0 and len(made) == 2 and cls.kind is not None:
+            while not cls.mark.exists():
+                time.sleep(0.02)
+            time.sleep(0.5)
 
 
 def clips(path: Path, plan: Any, *, record: Any, **rest: Any) -> list[Any]:
-    if RANK == 1 and len(made) == 1 and Trouble.kind is not None:
-        Trouble.kind()
+    Trouble.come()
     if record.id == ODD:
         raise MediaError(f"{path}: made to fail.")
     found = toy_plugin.made_clips(path, plan, record=record, **rest)
@@ -102,7 +113,8 @@ def noted_writes(under: Path) -> Iterator[list[str]]:
 def attempt(config: TrainConfig, *, trouble: Callable[[], None] | None = None, **how: Any) -> dict[str, Any]:
     """Train; what came of it."""
     made.clear()
-    Trouble.kind = trouble
+    Trouble.kind, Trouble.mark = trouble, Path(config.run.out).parent / "trouble"
+    Trouble.mark.parent.mkdir(exist_ok=True)
     found: dict[str, Any] = {}
     try:
         found["metrics"] = train(config, **how).metrics

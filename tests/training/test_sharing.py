@@ -122,7 +122,8 @@ def test_what_stops_one_while_preparing_stops_both(out: Path, both: Found, name:
     assert both[1][name]["error"].startswith(own)
     assert both[0][name]["error"].startswith(told)
     kept = [*both[0][name]["made"], *both[1][name]["made"]]
-    assert 0 < len(kept) < len(ClipStore(out / "whole/store"))
+    assert len(both[0][name]["made"]) <= 4  # it was at its third video, and had seven or more to go
+    assert kept
     if name == "late":  # the others were gone on with since
         assert set(ClipStore(out / "late/store")) == set(kept)
         return
