@@ -3,7 +3,7 @@
     python benchmarks/two_processes.py [--specialist cm] [--backbone efficientnet_b4] [--batch 8] [--device auto]
 
 One process takes steps of ``batch`` samples; two take steps of ``batch`` samples each and exchange their gradients as
-the trainer does: NCCL between two GPUs, gloo on a CPU, where each process has half of the cores' threads, in both cases.
+the trainer does: NCCL between two GPUs, gloo on a CPU, where each process has half of the cores' threads in both cases.
 On a CPU one process with all of them is measured too, for that is what it would be given. All are taken in turn, the
 second process waiting while the first is alone, and medians are compared: 2 is the most that a second GPU, or the other
 half of the cores, can gain. Other work on the machine makes the figures worthless.
