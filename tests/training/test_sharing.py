@@ -42,7 +42,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     logs = ["--redirects", "3", "--log-dir", str(folder / "logs")]
     script = [str(Path(__file__).with_name("sharing_run.py")), str(folder)]
-    done = subprocess.run([*launcher, *logs, *script], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    done = subprocess.run(
+        [*launcher, *logs, *script], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False, timeout=300
+    )
     assert done.returncode == 0, "".join(path.read_text() for path in folder.rglob("std*.log"))
     return folder
 
