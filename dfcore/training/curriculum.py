@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dfcore.config import TrainConfig
@@ -32,19 +33,31 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
         DfcoreError: whatever :func:`~dfcore.training.trainer.train` raises; the stages before keep their results.
     """
     limit = TimeLimit(configs[0].run.time_limit)  # one for all stages
-    world = World.start(lambda local_rank: choose_device(configs[0].run.device, local_rank))
+    _on_main(configs[0], lambda: _require_data(configs))
+    results = []
+    for config in configs:
+        if limit.text:
+            _on_main(config, partial(_require_time, config, limit))
+        results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
+        release_memory()  # the next stage's model comes before this one's would be collected by itself
+    return results
+
+
+def _on_main(config: TrainConfig, action: Callable[[], None]) -> None:
+    """Between the stages, which join the other processes each for itself: one process decides for all."""
+    world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
-        world.on_main(lambda: _require_data(configs))
+        world.on_main(action)
     except BaseException:
         world.let_speak()
         raise
     finally:
         world.close()
-    results = []
-    for config in configs:
-        results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
-        release_memory()  # the next stage's model comes before this one's would be collected by itself
-    return results
+
+
+def _require_time(config: TrainConfig, limit: TimeLimit) -> None:
+    if not RunFolder.of(config).summary.exists():
+        limit.check(f"before stage {config.stage.number} began")
 
 
 def _require_data(configs: Sequence[TrainConfig]) -> None:

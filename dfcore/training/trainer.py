@@ -88,8 +88,6 @@ def _train(
     if opening is Opening.FINISHED:
         log.say(f"{folder.path} is finished; nothing was done")
         return world.on_main(lambda: finished_result(folder))
-    # Of several stages, the one before may have used the time up; by one process's clock, not yet by another's.
-    world.together(lambda: machine.limit.check(f"before stage {config.stage.number} began"))
     if resume and opening is Opening.NEW:
         log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
     loss = registry().component("loss", config.stage.loss)
