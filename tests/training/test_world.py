@@ -95,7 +95,7 @@ def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
 def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[1]["full"] == [
         "WriteError: tiny_stage1_epoch01.zip cannot be written",
-        "RunError: the first process stopped: tiny_stage1_epoch01.zip cannot be written",
+        "RunError: process 0 of 2 ended: tiny_stage1_epoch01.zip cannot be written",
     ]
 
 
