@@ -81,12 +81,12 @@ def test_one_process_measures_the_same(toy: TrainConfig, out: Path, both: Found)
     config = override(TrainConfig.from_json(values), {"data.root": toy.data.root})
     model = factory.create("toy", backbone="test_efficientnet", pretrained=False)
     model.load_state_dict(read_final(folder / "toy_stage1_final.pt")["state_dict"])
-    chosen = choose_videos(config, [])
+    chosen = choose_videos(config, [model.spec])
     data = make_data(
         config,
         model,
         chosen,
-        usable(chosen.records, ClipStore(config.data.store), PrepareReport(0, 0)),
+        usable(chosen.records, ClipStore(config.data.store), PrepareReport(0, 0), [model.spec]),
         World(),
     )
     assert data.val is not None
