@@ -58,9 +58,9 @@ class CueModule(nn.Module):
         """All that is fixed: functions of the views that may be computed once and kept.
 
         Returns:
-            For ``lip_sync`` what its towers read: ``shapes`` ``[B, 60, 144]``, ``cepstra`` ``[B, 20, 240]``, ``heard`` and
-            ``weight`` ``[B, 60]``; the operators' features of the others, ``audio_visual_correlation`` ``[B, 103, 49]`` and
-            ``speech_patterns`` ``[B, 28, 49]``. All float32.
+            Float32. For ``lip_sync`` what its towers read: ``shapes`` ``[B, 60, 144]``, ``cepstra`` ``[B, 20, 240]``,
+            ``heard`` and ``weight`` ``[B, 60]``. The operators' features of the others: ``audio_visual_correlation``
+            ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
         """
         with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
             speech = self._read(views)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -40,8 +39,9 @@ POINTS = 60
 SIDE = 32
 """To which mouth pictures are reduced."""
 SHAPES = 12
-"""Half periods across and down of the finest waves that a mouth's shape is made of: details of a twelfth of its square."""
+"""Waves to a side that a mouth's shape is made of: the finest has details of a twelfth of its square."""
 CEPSTRA = 20
+"""Waves that a voice's spectrum is made of."""
 LAGS = 15
 """Delays looked at, in points to either side: 0.6 s."""
 SEGMENT, STARTS = 24, tuple(range(0, 37, 6))
@@ -129,7 +129,8 @@ def cepstra(mel: Tensor, heard: Tensor) -> Tensor:
     Mermelstein 1980), without their means over the columns that are heard, so that neither the microphone nor the
     level counts. Columns not heard are 0.
 
-    Powers are floored at 1e-4. Cepstra fall about as 1 / n; the lifter (1 + n) / 20 makes real voices' deviations about 1.
+    Powers are floored at 1e-4. Cepstra fall about as 1 / n; the lifter (1 + n) / 20 makes real voices' deviations
+    about 1.
     """
     audible = heard.repeat_interleave(_COLUMNS, 1)[:, None]
     lifter = (1 + torch.arange(CEPSTRA, device=mel.device)) / 20
