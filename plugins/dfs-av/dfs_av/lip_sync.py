@@ -1,8 +1,9 @@
 """Learned similarity of mouth and voice at 31 delays.
 
 Two light towers (Chung and Zisserman, SyncNet, 2016) put 0.2 s of the mouth's shape (five points of its cosine
-transform) and 0.2 s of the voice's (19 columns of its cepstra) into one space. Where a mouth resembles the voice of another time more than that of its own, the
-two are apart. As in AVAD (Feng et al., CVPR 2023) the evidence is the distribution over delays and how it goes.
+transform) and 0.2 s of the voice's (19 columns of its cepstra) into one space. Where a mouth resembles the voice of
+another time more than that of its own, the two are apart. As in AVAD (Feng et al., CVPR 2023) the evidence is the
+distribution over delays and how it goes.
 
 The towers learn it from real footage alone: a mouth must find its own voice among the 31 candidates of the same clip
 (InfoNCE; AVH-Align, Smeu et al., CVPR 2025), so that who speaks cannot help.
@@ -33,9 +34,9 @@ _POOLED = 4.0
 class SyncTowers(nn.Module):
     """The two towers, each two linear maps over 0.2 s, and the token that stands for sound where there is none.
 
-    They start from fixed transforms (:func:`~dfs_av.speech_view.mouth_shapes`, :func:`~dfs_av.speech_view.cepstra`), not
-    from pictures: on a processor that costs a twentieth of convolutions over the pictures, and it leaves less to learn
-    from little speech.
+    They start from fixed transforms (:func:`~dfs_av.speech_view.mouth_shapes`,
+    :func:`~dfs_av.speech_view.cepstra`), not from pictures: on a processor that costs a twentieth of convolutions over
+    the pictures, and it leaves less to learn from little speech.
     """
 
     def __init__(self) -> None:
