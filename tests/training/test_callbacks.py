@@ -94,10 +94,10 @@ class Heard(BaseCallback):
 
 def test_the_weights_say_what_share_had_sound(tiny: ModuleType, tmp_path: Path) -> None:
     config = tiny.tiny_config(tmp_path, stage__epochs=4, run__save_every=0, run__keep=4)
-    result = tiny.tiny_run(config, first=(Score([0.6, 0.7, 0.9, 0.8]), Heard()))
-    assert read_final(result.final)["sound"] == {"videos": 20, "with_sound": 3, "share": 0.15}
-    _, meta = read_zip(result.folder / "tiny_stage1_epoch02.zip")
-    assert meta["sound"] == {"videos": 10, "with_sound": 1, "share": 0.1}
+    result = tiny.tiny_run(config, first=(Score([0.6, 0.9, 0.7, 0.8]), Heard()))
+    assert read_final(result.final)["sound"] == {"videos": 10, "with_sound": 1, "share": 0.1}  # of the second epoch
+    _, meta = read_zip(result.folder / "tiny_stage1_epoch04.zip")
+    assert meta["sound"] == {"videos": 20, "with_sound": 3, "share": 0.15}
     assert "sound" not in read_final(run_scored(tiny, tmp_path / "silent", [0.5])[0].final)
 
 
