@@ -69,10 +69,14 @@ class Talk:
 
 
 def make_talk(name: str, mouth: NDArray[np.uint8], present: NDArray[np.bool_], audio: NDArray[np.int16]) -> Talk | None:
-    """Of the sound (16 kHz) that belongs to the pictures; None where they are too short, or show or say too little."""
+    """Of pictures, and the sound (16 kHz) from the first on; where the mouth is often out of view, of the longest
+    stretch through which it is not. None where that is too short, or says too little.
+    """
     count = min(len(mouth), len(audio) // _STEP)
-    audio = audio[: count * _STEP]
-    if count < POINTS + 2 * LAGS or present[:count].mean() < LEAST_MOUTH:
+    first, last = (0, count) if present[:count].mean() >= LEAST_MOUTH else _longest(present[:count])
+    mouth, present, audio = mouth[first:last], present[first:last], audio[first * _STEP : last * _STEP]
+    count = last - first
+    if count < POINTS:
         return None
     if voiced_points(audio).sum() < LEAST_VOICE * SPEECH_RATE:
         return None
@@ -84,6 +88,15 @@ def make_talk(name: str, mouth: NDArray[np.uint8], present: NDArray[np.bool_], a
         torch.from_numpy(mel_spectrum(audio)),
         torch.from_numpy(near.astype(np.float32)),
     )
+
+
+def _longest(present: NDArray[np.bool_]) -> tuple[int, int]:
+    """First point and the one after the last of the longest run."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], present.astype(np.int8), [0]])))
+    if not len(edges):
+        return 0, 0
+    first, last = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: run[1] - run[0])
+    return int(first), int(last)
 
 
 def read_talk(person: Person, folder: Path) -> Talk | None:
@@ -148,8 +161,10 @@ def lessons(talk: Talk) -> Described:
     return described([window(talk, at) for at in range(0, len(talk) - POINTS + 1, SPARSE)])
 
 
-def questions(talk: Talk, voice: Talk) -> dict[str, Described]:
-    """Windows to judge: ``own``, and each of :data:`KINDS`."""
+def questions(talk: Talk, voice: Talk) -> dict[str, Described] | None:
+    """Windows to judge: ``own``, and each of :data:`KINDS`; None of a talk too short to move its sound."""
+    if len(talk) < POINTS + 2 * LAGS:
+        return None
     places = list(range(LAGS, len(talk) - POINTS - LAGS + 1, TESTED))
     found = {"own": described([window(talk, at) for at in places])}
     for kind, late in KINDS.items():
