@@ -144,8 +144,8 @@ class Experiment:
                 found.hits += ((held["own"].argmax(-1) - LAGS).abs() <= 1).tolist()
                 for kind, values in held.items():
                     scores[kind] += (-values[:, LAGS]).tolist()
-            for kind, values in scores.items():
-                found.scores[kind].append(values)
+            for kind, given in scores.items():
+                found.scores[kind].append(given)
         return found
 
     def _learnt(
@@ -194,17 +194,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     torch.set_num_threads(max(1, args.workers))
     try:
-        table = _table(args)
+        args.out.mkdir(parents=True, exist_ok=True)
+        _run(args, args.out / "speech-growth.md")
     except DfcoreError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "speech-growth.md").write_text(table, encoding="utf-8")
-    print(table)
     return 0
 
 
-def _table(args: argparse.Namespace) -> str:
+def _run(args: argparse.Namespace, place: Path) -> None:
+    """Every amount, a line of the table as soon as it is there."""
     start = None
     people = folder_people(args.footage) if args.footage else []
     if not args.footage or args.first_made:
@@ -215,15 +214,18 @@ def _table(args: argparse.Namespace) -> str:
     talks = _talks(people, args.out / "speech" / ("footage" if args.footage else "made"))
     if len(talks) < 4:
         raise UsageError(f"{len(talks)} videos hold 2.4 s of a voice and its mouth; at least 4 are needed.")
-    experiment = Experiment(talks, people, args.folds, args.steps)
+    total = sum(map(len, talks)) / SPEECH_RATE / 60
     head = ["minutes", "delay found", *(f"AUC {kind}" if kind == "other" else f"AUC ±{kind}" for kind in KINDS)]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = [f"{len(talks)} people, {total:.1f} minutes in all", ""]
+    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    print("\n".join(lines), flush=True)
+    experiment = Experiment(talks, people, args.folds, args.steps)
     amounts = [float(part) for part in args.minutes.split(",")]
-    for minutes in tqdm([0.0, *amounts] if start else amounts, "amounts", disable=None):
+    for minutes in [0.0, *amounts] if start else amounts:
         judged = experiment.run(minutes, args.seeds, start)
         lines.append("| " + " | ".join(row(judged, args.seeds * args.folds)) + " |")
-    total = sum(map(len, talks)) / SPEECH_RATE / 60
-    return "\n".join([f"{len(talks)} people, {total:.1f} minutes in all", "", *lines]) + "\n"
+        print(lines[-1], flush=True)
+        place.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _talks(people: Sequence[Person], folder: Path) -> list[Talk]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from cues.people import Person  # noqa: E402
-from speech_growth import Experiment, row, taken  # noqa: E402
+from speech_growth import Experiment, main, row, taken  # noqa: E402
 from talks import KINDS, SPARSE, Talk, lessons, make_talk, window  # noqa: E402
 
 LENGTH = 120
@@ -80,3 +80,8 @@ def test_it_learns_from_some_and_is_asked_of_others() -> None:
     assert float(cells[4].split()[0]) > 0.9  # moved by 5
     untaught = experiment.run(0.0, 1, None)
     assert np.mean(untaught.hits) < 0.5
+
+
+def test_a_folder_without_videos_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--footage", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
