@@ -36,7 +36,7 @@ class SyncTowers(nn.Module):
 
     They start from fixed transforms (:func:`~dfs_av.speech_view.mouth_shapes`,
     :func:`~dfs_av.speech_view.cepstra`), not from pictures: on a processor that costs a twentieth of convolutions over
-    the pictures, and it leaves less to learn from little speech.
+    the pictures.
     """
 
     def __init__(self) -> None:
