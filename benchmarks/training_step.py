@@ -3,7 +3,8 @@
     python benchmarks/training_step.py [--specialist cm] [--backbone efficientnet_b4] [--batch 8] [--device cpu]
 
 The bare loop is forward, cross-entropy, backward, clipping and AdamW over the backbone with timm's own classifier. The
-specialist's step is the trainer's own code. Steps are taken in turn, and medians compared.
+specialist's step is the trainer's own code, with the cue module's own loss where it has one. Steps are taken in turn,
+and medians compared.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ def main() -> None:
     criterion = CrossEntropy()
 
     def full_loss() -> torch.Tensor:
-        output = specialist(views)
-        return (criterion(output.logits, labels) + 0.3 * criterion(output.cue_logits, labels)).mean()
+        output = specialist(views, labels)
+        losses = criterion(output.logits, labels) + 0.3 * criterion(output.cue_logits, labels)
+        return losses.mean() + 0.3 * output.auxiliary
 
     def bare_loss() -> torch.Tensor:
         return F.cross_entropy(bare(views["face"]).float(), labels)

@@ -196,6 +196,9 @@ class Learned(nn.Module):
         return torch.cat([parts[name](features) for name, features in kept.items() if name in parts], dim=1)
 
     def auxiliary_loss(self, kept: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
-        """The module's own loss, where it has one and its views are kept."""
-        own = getattr(self.module, "auxiliary_loss", None)
-        return own(kept, labels) if own is not None and self.way == "direct" else None
+        """The module's own loss, where it has one; of what is kept: ``described_loss`` of features that ``describe``
+        gave, ``auxiliary_loss`` of views.
+        """
+        name = {"direct": "auxiliary_loss", "described": "described_loss"}.get(self.way, "")
+        own = getattr(self.module, name, None)
+        return None if own is None else own(kept, labels)

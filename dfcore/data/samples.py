@@ -19,6 +19,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store import ClipStore
 from dfcore.data.views import build_views
 from dfcore.errors import UsageError
+from dfcore.specs import resolve
 
 __all__ = ["ClipSamples", "sample_generator", "spread"]
 
@@ -73,7 +74,8 @@ class ClipSamples(Dataset[dict[str, Any]]):
     """Samples of stored videos, as a dataset for ``torch.utils.data.DataLoader``.
 
     An item is ``{"views": {name: tensor}, "label": 0 or 1, "video": position of its record, "frame": index of its first
-    frame in the source}``; collated, the last three are int64 ``[B]``.
+    frame in the source}``; collated, the last three are int64 ``[B]``. With ``applicable`` it has ``"judged"`` too,
+    whether the specialist would give a score of its clip; collated, bool ``[B]``.
 
     In training an index may exceed ``len(self)``: index ``i + k * len(self)`` is sample ``i`` drawn for the k-th time
     more, with other frames and augmentations. So a sampler that repeats the samples of a rare class
@@ -89,6 +91,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         train: draw afresh each epoch, and augment.
         augment: names of training augmentations.
         seed: of all draws.
+        applicable: dotted path of the specialist's reason to abstain (see :class:`dfcore.specs.SpecialistSpec`), or "".
 
     Raises:
         StoreError: a video is not in the store; the message says why, where that is known.
@@ -108,6 +111,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         train: bool = False,
         augment: Sequence[str] = (),
         seed: int = 0,
+        applicable: str = "",
     ) -> None:
         for name, value in (("samples per video", samples_per_video), ("frames", frames), ("image size", image_size)):
             if value < 1:
@@ -115,6 +119,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.records, self.store, self.views = tuple(records), store, tuple(views)
         self.image_size, self.frames, self.train, self.seed, self.epoch = image_size, frames, train, seed, 0
         self.samples_per_video = samples_per_video
+        self.applicable = applicable
         self.augment = augmentation(augment) if train else None
         self._lengths = [store.entry(record.id).frames for record in self.records]
         self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
@@ -144,7 +149,10 @@ class ClipSamples(Dataset[dict[str, Any]]):
         clip, positions = self._drawn(video, draw, rng) if self.train else self._fixed[video][draw]
         access = self.store.open(record.id).access(clip)
         views = build_views(access, self.views, positions, image_size=self.image_size, augment=self.augment, rng=rng)
-        return {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
+        item = {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
+        if self.applicable:
+            item["judged"] = resolve(self.applicable)(access) is None
+        return item
 
     def _drawn(self, video: int, draw: int, rng: random.Random) -> tuple[int, list[int]]:
         """Clip and positions of a training sample. The draws of one epoch go through the clips in turn."""

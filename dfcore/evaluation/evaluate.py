@@ -32,15 +32,22 @@ class Predictions:
         label: int64 ``[N]``, 0 real, 1 fake.
         logits: float32 ``[N, 2]`` of the classifier.
         cue_logits: float32 ``[N, 2]`` of the cue head alone.
+        judged: bool ``[N]``, False where the specialist abstains from the sample's clip; None where it never does.
     """
 
     video: NDArray[np.int64]
     label: NDArray[np.int64]
     logits: NDArray[np.float32]
     cue_logits: NDArray[np.float32]
+    judged: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Predictions:
+        """Those that are chosen."""
+        judged = None if self.judged is None else self.judged[chosen]
+        return Predictions(self.video[chosen], self.label[chosen], self.logits[chosen], self.cue_logits[chosen], judged)
 
     @property
     def fake(self) -> NDArray[np.float64]:
@@ -84,7 +91,8 @@ def predict_samples(
 
     Args:
         model: the bare model (not wrapped for distributed training); its mode is restored afterwards.
-        loader: batches ``{"views", "label", "video"}`` of the samples ``rank, rank + size, ...`` in that order, as
+        loader: batches ``{"views", "label", "video"}``, with ``"judged"`` where the specialist may abstain, of the
+            samples ``rank, rank + size, ...`` in that order, as
             :func:`dfcore.training.loaders.evaluation_loader` gives them: no sample twice, none left out.
         device: where the model is.
         precision: its ``autocast()`` is the context of the forward pass.
@@ -105,7 +113,8 @@ def predict_samples(
             with precision.autocast():
                 output = model(move_views(batch["views"], device, channels_last=channels_last))
             # Kept on the device: copying each batch back would make the CPU wait for it.
-            parts.append((batch["video"], batch["label"], output.logits.float(), output.cue_logits.float()))
+            judged = batch.get("judged", torch.ones(len(batch["label"]), dtype=torch.bool))
+            parts.append((batch["video"], batch["label"], output.logits.float(), output.cue_logits.float(), judged))
     finally:
         model.train(was_training)
     return _interleave(world.gather(_to_arrays(parts)))
@@ -114,7 +123,7 @@ def predict_samples(
 def _to_arrays(parts: list[tuple[Tensor, ...]]) -> tuple[NDArray, ...]:
     if not parts:
         nothing = np.zeros((0, 2), np.float32)
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing, np.zeros(0, np.bool_)
     return tuple(torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
 
 
@@ -123,5 +132,5 @@ def _interleave(shares: list[tuple[NDArray, ...]]) -> Predictions:
     size = len(shares)
     position = np.concatenate([rank + size * np.arange(len(share[0])) for rank, share in enumerate(shares)])
     order = np.argsort(position)
-    video, label, logits, cue_logits = (np.concatenate(column)[order] for column in zip(*shares, strict=True))
-    return Predictions(video, label, logits, cue_logits)
+    video, label, logits, cue_logits, judged = (np.concatenate(column)[order] for column in zip(*shares, strict=True))
+    return Predictions(video, label, logits, cue_logits, judged)

@@ -26,14 +26,20 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     a threshold of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and ``cue_video_auc`` are those of
     the cue head alone.
 
+    ``coverage`` is the share of the samples that the specialist judges. One that it abstains from counts in no other
+    figure. Where it abstains from all (AV on silent videos), all are measured, for training must choose by something,
+    and ``notes`` says so.
+
     A metric that a missing class leaves undefined is ``None``, and ``notes`` says why.
 
     Raises:
         TrainingError: an output is not a finite number.
     """
     _refuse_non_finite(predictions)
-    labels, notes = predictions.label, _notes(predictions.label)
+    predictions, coverage, abstained = _judged(predictions)
+    labels, notes = predictions.label, [*_notes(predictions.label), *abstained]
     summary: dict[str, Any] = {"samples": len(predictions), "videos": len(np.unique(predictions.video))}
+    summary["coverage"] = coverage
     summary["loss"] = _log_loss(predictions.logits, labels)
     summary["cue_loss"] = _log_loss(predictions.cue_logits, labels)
     video_labels, video_fake = video_level(predictions.video, labels, predictions.fake)
@@ -44,6 +50,18 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     summary["cue_video_auc"] = auc(video_labels, video_cue)
     summary["notes"] = notes
     return summary
+
+
+def _judged(predictions: Predictions) -> tuple[Predictions, float, list[str]]:
+    """What is measured, the share of the samples that are judged, and what there is to say of the others."""
+    judged, total = predictions.judged, len(predictions)
+    if judged is None or judged.all():
+        return predictions, 1.0, []
+    if not judged.any():
+        note = f"the specialist abstains from all {total} samples; the figures are of the model without its evidence"
+        return predictions, 0.0, [note]
+    note = f"the specialist abstains from {int((~judged).sum())} of {total} samples; they are not counted"
+    return predictions.only(judged), float(judged.mean()), [note]
 
 
 def video_level(

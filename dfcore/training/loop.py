@@ -161,6 +161,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "step": run.step,
             "lr": run.lr,
             **({"data": run.data.title} if run.data.title else {}),
+            **({"sound": run.data.sound} if run.data.sound else {}),
             "train": run.totals.means(run.world),
             "val": metrics,
             "seconds": round(seconds, 1),

@@ -60,6 +60,7 @@ def make_data(
             train=train,
             augment=_augmentations(config, spec) if train else (),
             seed=seed,
+            applicable="" if train else spec.applicable,
         )
 
     train = samples("train", data.samples_per_video, train=True)
@@ -74,6 +75,7 @@ def make_data(
         class_weights=class_weights(train.labels, power) if power < 1 else None,
         fingerprint=_fingerprint(prepared.records, store),
         counts=_counts(spec, chosen, prepared),
+        sound=_heard(store, by_split["train"]) if spec.speech else None,
         title=title,
     )
 
@@ -116,10 +118,14 @@ def _counts(spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> dict[st
 
 def sound_share(prepared: Prepared) -> str:
     """How many of the videos have sound, in words: ``"12 of 40 videos (30 %)"``."""
-    store = ClipStore(prepared.store)
-    heard = sum(store.open(record.id).source.has_audio for record in prepared.records)
-    total = len(prepared.records)
+    found = _heard(ClipStore(prepared.store), prepared.records)
+    heard, total = found["with_sound"], found["videos"]
     return f"{heard} of {total} videos have sound ({heard / max(total, 1):.0%})"
+
+
+def _heard(store: ClipStore, records: Sequence[VideoRecord]) -> dict[str, int]:
+    heard = sum(store.open(record.id).source.has_audio for record in records)
+    return {"videos": len(records), "with_sound": heard}
 
 
 def data_table(chosen: Chosen, prepared: Prepared) -> list[str]:

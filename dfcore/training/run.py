@@ -46,6 +46,7 @@ class TrainingData:
         class_weights: the loss's share of the class-balance correction, ``[2]``, or None.
         fingerprint: changes when other videos, labels or splits are used.
         counts: what there is, for ``config.json``.
+        sound: of a specialist that hears, ``{"videos": n, "with_sound": m}`` of the training videos; else None.
         title: what this is of the whole (``chunk 9``), or "".
     """
 
@@ -55,6 +56,7 @@ class TrainingData:
     class_weights: Tensor | None = None
     fingerprint: str = ""
     counts: dict[str, Any] = field(default_factory=dict)
+    sound: dict[str, int] | None = None
     title: str = ""
 
 

@@ -28,8 +28,8 @@ from dfcore.errors import UsageError  # noqa: E402
 from dfcore.plugins import Registry  # noqa: E402
 from dfcore.testing.views import made_views  # noqa: E402
 
-KEPT = [Registry().specialist(name) for name in ("cm", "rr")]
-"""One whose projections are captured, one that describes and projects."""
+KEPT = [Registry().specialist(name) for name in ("cm", "rr", "av")]
+"""One whose projections are captured, one that describes and projects, one with a loss of its own too."""
 
 
 def people(count: int) -> list[Person]:
@@ -178,7 +178,10 @@ def test_kept_features_make_the_module_s_own_map(spec) -> None:  # type: ignore[
     learned = Learned(spec).eval()
     views = made_views(spec, batch=1)
     with torch.no_grad():
-        torch.testing.assert_close(learned(describe(learned.module, views)), learned.module(views))
+        kept = describe(learned.module, views)
+        torch.testing.assert_close(learned(kept), learned.module(views))
+        own = learned.auxiliary_loss(kept, torch.zeros(1, dtype=torch.int64))
+    assert (own is None) == (spec.name != "av")
 
 
 def test_it_runs_through_and_keeps_what_it_made(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from dfcore.data.access import ClipAccess
 from dfcore.data.augment import AUGMENTATIONS
 from dfcore.data.clips import Clip
 from dfcore.data.records import VideoRecord
@@ -50,6 +51,17 @@ def samples(store: ClipStore, records: list[VideoRecord], **how: Any) -> ClipSam
 
 def key(item: dict[str, Any]) -> tuple[Any, ...]:
     return (item["label"], item["video"], item["frame"], *(view.numpy().tobytes() for view in item["views"].values()))
+
+
+def says_no_to_fakes(access: ClipAccess) -> str | None:
+    return "it is a fake" if access.header.frames[0] >= 100 else None
+
+
+def test_in_evaluation_a_sample_knows_whether_it_is_judged(store: ClipStore, records: list[VideoRecord]) -> None:
+    asked = samples(store, records, applicable=f"{__name__}:says_no_to_fakes", views=["face"])
+    found = [(item["video"], item["judged"]) for item in (asked[i] for i in range(len(asked)))]
+    assert set(found) == {(0, True), (1, False), (2, False), (3, True)}
+    assert "judged" not in samples(store, records, views=["face"])[0]
 
 
 # -- which frames ------------------------------------------------------------------------------------------------------

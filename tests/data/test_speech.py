@@ -80,6 +80,34 @@ def test_frames_at_uneven_times_are_placed_by_them(tmp_path: Path) -> None:
     assert np.abs(shown_at(speech) - want).max() < 0.025 + 0.02
 
 
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_the_mouth_of_a_lying_video_is_cut_upright(tmp_path: Path, rotation: int) -> None:
+    rows, columns = np.mgrid[:128, :160]
+    upright = np.stack([40 + rows / 2 + columns] * 3, -1).astype(np.uint8)  # no two sides alike
+    upright[(rows // 8 + columns // 12) % 3 == 0] //= 2
+
+    def mouth(turns: int) -> NDArray[np.uint8]:
+        coded = np.rot90(upright, turns)  # a player turns it back, clockwise
+        path = write_file(
+            tmp_path / f"{turns}.mp4",
+            width=coded.shape[1],
+            height=coded.shape[0],
+            frames=70,
+            picture=lambda _: np.ascontiguousarray(coded),
+            rotation=90 * turns,
+            options={"crf": "4"},
+        )
+        speech = extract_clips(path, PLAN)[0].speech
+        assert speech is not None
+        assert speech.present.all()
+        return speech.mouth[30]
+
+    expected, found = (mouth(turns).astype(int) for turns in (0, rotation // 90))
+    assert expected.std() > 20
+    assert np.abs(found - expected).mean() < 3
+    assert np.abs(np.rot90(found, 2) - expected).mean() > 15
+
+
 def test_a_hole_in_the_frames_is_marked_and_filled_with_the_nearest(tmp_path: Path) -> None:
     times = [k / 25 for k in range(100) if not 45 <= k < 60]
     speech = extract_clips(clock_video(tmp_path / "v.mp4", times, 25.0), PLAN)[0].speech

@@ -79,6 +79,24 @@ def test_more_processes_than_samples() -> None:
     assert found.logits[:, 1].tolist() == [0.0, 1.0]
 
 
+class Abstaining(Numbered):
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {**super().__getitem__(index), "judged": index % 3 == 0}
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_abstentions_stay_with_their_samples(size: int) -> None:
+    SHARES.clear()
+    for _ in range(2):
+        for rank in range(size):
+            world = OneOf(rank, size)
+            loader = evaluation_loader(Abstaining(11), batch_size=2, workers=0, device=CPU, world=world)
+            found = predict_samples(Echo(), loader, CPU, FP32, world)
+    assert found.judged is not None
+    assert found.judged.tolist() == [i % 3 == 0 for i in range(11)]
+    assert found.only(found.judged).logits[:, 1].tolist() == [0, 3, 6, 9]
+
+
 def test_no_gradients_and_the_mode_is_restored() -> None:
     model = Echo().train()
     found = predict_samples(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,26 @@ def test_no_samples_at_all() -> None:
     assert found["loss"] is None
     assert found["video_auc"] is None
     assert "no samples" in found["notes"][0]
+
+
+def test_what_the_specialist_abstains_from_is_counted_and_not_measured() -> None:
+    judged = np.array([sample[0] != 0 for sample in SAMPLES])
+    found = summarise(replace(predictions(SAMPLES), judged=judged))
+    kept = summarise(predictions([sample for sample in SAMPLES if sample[0] != 0]))
+    share = judged.mean()
+    assert 0 < share < 1
+    assert found["coverage"] == pytest.approx(share)
+    assert kept["coverage"] == 1
+    assert f"abstains from {(~judged).sum()} of 9 samples" in found["notes"][0]
+    assert {**found, "coverage": 1, "notes": []} == {**kept, "notes": []}
+
+
+def test_where_it_abstains_from_all_the_rest_of_the_model_is_measured() -> None:
+    found = summarise(replace(predictions(SAMPLES), judged=np.zeros(9, bool)))
+    assert found["coverage"] == 0
+    assert found["samples"] == 9
+    assert found["video_auc"] == pytest.approx(3 / 4)
+    assert "abstains from all 9 samples" in found["notes"][0]
 
 
 def test_ties_count_half() -> None:

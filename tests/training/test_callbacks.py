@@ -84,6 +84,23 @@ def test_the_best_epochs_are_kept_and_the_final_weights_are_the_best(tiny: Modul
     assert zipfile.ZipFile(result.folder / "tiny_stage1_epoch04.zip").testzip() is None
 
 
+class Heard(BaseCallback):
+    """Each chunk has ten videos; of the first one has sound, of the second two."""
+
+    def on_epoch(self, run: Any) -> None:
+        chunk = (run.epoch + 1) // 2
+        run.history[-1] |= {"data": f"chunk {chunk}", "sound": {"videos": 10, "with_sound": chunk}}
+
+
+def test_the_weights_say_what_share_had_sound(tiny: ModuleType, tmp_path: Path) -> None:
+    config = tiny.tiny_config(tmp_path, stage__epochs=4, run__save_every=0, run__keep=4)
+    result = tiny.tiny_run(config, first=(Score([0.6, 0.9, 0.7, 0.8]), Heard()))
+    assert read_final(result.final)["sound"] == {"videos": 10, "with_sound": 1, "share": 0.1}  # of the second epoch
+    _, meta = read_zip(result.folder / "tiny_stage1_epoch04.zip")
+    assert meta["sound"] == {"videos": 20, "with_sound": 3, "share": 0.15}
+    assert "sound" not in read_final(run_scored(tiny, tmp_path / "silent", [0.5])[0].final)
+
+
 def test_keep_nothing_still_keeps_the_best(tiny: ModuleType, tmp_path: Path) -> None:
     result, _ = run_scored(tiny, tmp_path, [0.6, 0.5], run__keep=0)
     assert result.best_epoch == 1
@@ -154,6 +171,8 @@ def test_epoch_line_for_people() -> None:
     assert "video 0.910, frame n/a, cue 0.500" in text
     assert text.endswith("3 min 20 s")
     assert "val" not in epoch_line({**line, "val": {}}, 6)
+    assert "judged" not in text
+    assert "  judged 80%  " in epoch_line({**line, "val": {**val, "coverage": 0.8}}, 6)
     assert [duration(s) for s in (0.2, 59, 61, 7500)] == ["1 s", "59 s", "1 min 01 s", "2 h 05 min"]
 
 

@@ -70,5 +70,12 @@ def _specialist(run: Run) -> Specialist:
 
 
 def _about(run: Run, epoch: int) -> dict[str, object]:
-    metrics = run.history[epoch - 1]
-    return {"epoch": epoch, "epochs": run.plan.epochs, "metrics": metrics["val"]}
+    """What its file says of an epoch; ``sound``: of the training videos up to it, how many had any."""
+    lines = run.history[:epoch]
+    about = {"epoch": epoch, "epochs": run.plan.epochs, "metrics": lines[-1]["val"]}
+    # Of the history, for it is all that a resumed run knows of the chunks that were trained on before.
+    heard = {line.get("data", ""): line["sound"] for line in lines if "sound" in line}
+    if heard:
+        total = {name: sum(part[name] for part in heard.values()) for name in ("videos", "with_sound")}
+        about["sound"] = {**total, "share": round(total["with_sound"] / max(total["videos"], 1), 4)}
+    return about

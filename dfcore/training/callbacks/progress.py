@@ -64,6 +64,8 @@ def epoch_line(line: dict[str, Any], epochs: int) -> str:
             f"cue {number(val['cue_video_auc'])}  accuracy real {number(val['frame_real_accuracy'])}, "
             f"fake {number(val['frame_fake_accuracy'])}"
         )
+        coverage = val.get("coverage", 1.0)
+        text += f"  judged {coverage:.0%}" if coverage < 1 else ""
     return f"{text}  {duration(line['seconds'])}"
 
 

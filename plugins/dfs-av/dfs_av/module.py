@@ -17,6 +17,8 @@ __all__ = ["CHANNELS", "CueModule"]
 
 CHANNELS = {"lip_sync": 18, "audio_visual_correlation": 18, "speech_patterns": 12}
 """The cues in channel order, as announced."""
+_TOWERS = ("shapes", "cepstra", "heard", "weight")
+"""What the towers of ``lip_sync`` read of a :class:`SpeechView`."""
 _VIEWS = {"mouth": (60, 96, 96), "mouth_present": (60,), "log_mel": (80, 240), "heard": (60,)}
 
 
@@ -49,9 +51,33 @@ class CueModule(nn.Module):
             KeyError: a view is missing.
             ModelError: a view has another shape.
         """
+        return self.project(self.describe(views))
+
+    @torch.no_grad()
+    def describe(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """All that is fixed: functions of the views that may be computed once and kept.
+
+        Returns:
+            Float32. For ``lip_sync`` what its towers read: ``shapes`` ``[B, 60, 144]``, ``cepstra`` ``[B, 20, 240]``,
+            ``heard`` and ``weight`` ``[B, 60]``. The operators' features of the others: ``audio_visual_correlation``
+            ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
+        """
         with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
             speech = self._read(views)
-            cues = (self.lip_sync(speech), self.audio_visual_correlation(speech), self.speech_patterns(speech))
+            return {
+                **_towers_part(speech),
+                "audio_visual_correlation": self.audio_visual_correlation.describe(speech),
+                "speech_patterns": self.speech_patterns.describe(speech),
+            }
+
+    def project(self, described: Mapping[str, Tensor]) -> Tensor:
+        """All that is learned: what :meth:`describe` gave to the cue map ``[B, 48, 7, 7]``."""
+        with torch.autocast(described["weight"].device.type, enabled=False):
+            cues = (
+                self.lip_sync.project(*(described[name] for name in _TOWERS)),
+                self.audio_visual_correlation.projection(described["audio_visual_correlation"]),
+                self.speech_patterns.projection(described["speech_patterns"]),
+            )
             return torch.cat(cues, 1)
 
     def auxiliary_loss(self, views: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
@@ -62,16 +88,26 @@ class CueModule(nn.Module):
             views: as in :meth:`forward`.
             labels: int64 ``[B]``, 0 for real.
         """
+        real = labels == 0
+        if not real.any():
+            return None
         with torch.no_grad():
-            speech = self._read(views)
-            chosen = (labels == 0) & (speech.weight.sum(1) > 0)
+            speech = self._read({name: views[name][real] for name in _VIEWS})
+        return self.described_loss(_towers_part(speech), labels[real])
+
+    def described_loss(self, described: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
+        """:meth:`auxiliary_loss` of what :meth:`describe` gave."""
+        chosen = (labels == 0) & (described["weight"].sum(1) > 0)
         if not chosen.any():
             return None
-        parts = {name: getattr(speech, name)[chosen] for name in SpeechView.__dataclass_fields__}
-        return self.lip_sync.loss(SpeechView(**parts))
+        return self.lip_sync.loss(*(described[name][chosen] for name in _TOWERS))
 
     @staticmethod
     def _read(views: Mapping[str, Tensor]) -> SpeechView:
         mouth, present, mel, heard = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
         with torch.no_grad():
             return read_speech(mouth, present.float(), mel.float(), heard.float())
+
+
+def _towers_part(speech: SpeechView) -> dict[str, Tensor]:
+    return {name: getattr(speech, name) for name in _TOWERS}

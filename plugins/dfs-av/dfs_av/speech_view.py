@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,20 +10,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "CEPSTRA",
     "GATE",
     "GROUPS",
     "LAGS",
     "POINTS",
     "SEGMENT",
+    "SHAPES",
     "SIDE",
     "STARTS",
     "SpeechView",
     "aligned",
     "at_points",
     "cells",
+    "cepstra",
+    "cosines",
     "decibels",
     "grouped",
     "mouth_courses",
+    "mouth_shapes",
     "read_speech",
     "segments",
     "sound_courses",
@@ -32,6 +38,10 @@ __all__ = [
 POINTS = 60
 SIDE = 32
 """To which mouth pictures are reduced."""
+SHAPES = 12
+"""Waves to a side that a mouth's shape is made of: the finest has details of a twelfth of its square."""
+CEPSTRA = 20
+"""Waves that a voice's spectrum is made of."""
 LAGS = 15
 """Delays looked at, in points to either side: 0.6 s."""
 SEGMENT, STARTS = 24, tuple(range(0, 37, 6))
@@ -41,6 +51,7 @@ GROUPS = (5, 5, 4, 3, 4, 5, 5)
 GATE = -45.0
 """dBFS below which there is no voice."""
 _COLUMNS = 4
+_QUIET = math.log(1e-4)
 _PARSEVAL = 38400.0
 """Sum of a mel column's powers over the signal's mean square (see the view ``log_mel``)."""
 _BANDS = ((0, 20), (20, 40), (40, 60), (60, 80))
@@ -52,9 +63,9 @@ class SpeechView:
     """A batch of speech.
 
     Attributes:
-        mouth: float ``[B, 60, 32, 32]``, mean 0 and standard deviation 1 over each clip.
+        shapes: float ``[B, 60, 144]``, :func:`mouth_shapes`.
+        cepstra: float ``[B, 20, 240]``, :func:`cepstra`.
         present: float ``[B, 60]``.
-        mel: float ``[B, 80, 240]``, natural log.
         heard: float ``[B, 60]``.
         voice: float ``[B, 60]``, 1 where there is a voice.
         weight: float ``[B, 60]``, 1 where there is a voice to be seen and heard.
@@ -62,9 +73,9 @@ class SpeechView:
         sound: float ``[B, A, 60]``, :func:`sound_courses`.
     """
 
-    mouth: Tensor
+    shapes: Tensor
+    cepstra: Tensor
     present: Tensor
-    mel: Tensor
     heard: Tensor
     voice: Tensor
     weight: Tensor
@@ -79,8 +90,52 @@ def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, heard: Tensor) -> S
     luma = luma / (luma.square().mean((1, 2, 3), keepdim=True).sqrt() + 1.0)
     voice = voice_weight(mel, heard)
     return SpeechView(
-        luma, present, mel, heard, voice, voice * present, mouth_courses(luma, present), sound_courses(mel, heard)
+        shapes=mouth_shapes(luma, present),
+        cepstra=cepstra(mel, heard),
+        present=present,
+        heard=heard,
+        voice=voice,
+        weight=voice * present,
+        seen=mouth_courses(luma, present),
+        sound=sound_courses(mel, heard),
     )
+
+
+def cosines(length: int, count: int, device: torch.device | None = None) -> Tensor:
+    """The first ``count`` waves of the orthonormal DCT-II of ``length`` values, as rows: ``[count, length]``."""
+    place = torch.arange(length, device=device) + 0.5
+    waves = torch.cos(math.pi / length * torch.arange(count, device=device)[:, None] * place)
+    waves *= math.sqrt(2 / length)
+    waves[0] /= math.sqrt(2)
+    return waves
+
+
+def mouth_shapes(luma: Tensor, present: Tensor) -> Tensor:
+    """How the mouth departs from the clip's mean mouth: ``[B, 60, 32, 32]`` to ``[B, 60, 144]``.
+
+    The 12x12 lowest coefficients of the two-dimensional DCT (as in lip reading before it was learnt: Potamianos et al.
+    2003), without their means over the points that are present: what stays is how the mouth moves, not whose it is.
+    Coefficient ``12 v + u`` has v half periods down and u across; mirrored, odd u change their sign. Absent points are
+    0. The scale, 2 / 3, makes real mouths' deviations about 1.
+    """
+    waves = cosines(SIDE, SHAPES, luma.device)
+    found = (waves @ luma @ waves.mT).flatten(2) * (2 / 3)
+    weight = present[..., None]
+    return (found - (found * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)) * weight
+
+
+def cepstra(mel: Tensor, heard: Tensor) -> Tensor:
+    """Cepstra of the log-mel spectrum, ``[B, 80, 240]`` to ``[B, 20, 240]``: the first 20 waves of its DCT (Davis and
+    Mermelstein 1980), without their means over the columns that are heard, so that neither the microphone nor the
+    level counts. Columns not heard are 0.
+
+    Powers are floored at 1e-4. Cepstra fall about as 1 / n; the lifter (1 + n) / 20 makes real voices' deviations
+    about 1.
+    """
+    audible = heard.repeat_interleave(_COLUMNS, 1)[:, None]
+    lifter = (1 + torch.arange(CEPSTRA, device=mel.device)) / 20
+    found = (cosines(mel.shape[1], CEPSTRA, mel.device) * lifter[:, None]) @ mel.clamp(min=_QUIET)
+    return (found - (found * audible).sum(-1, keepdim=True) / audible.sum(-1, keepdim=True).clamp(min=1)) * audible
 
 
 def decibels(mel: Tensor) -> Tensor:

@@ -70,6 +70,21 @@ def test_its_own_loss_is_of_real_clips_with_a_voice():
     assert module.auxiliary_loss(silent, real) is None
 
 
+def test_what_is_fixed_may_be_kept():
+    views = made_views(Registry().specialist("av"), 4)
+    torch.manual_seed(0)
+    module = CueModule().train()
+    kept = module.describe(views)
+    assert not any(values.requires_grad for values in kept.values())
+    torch.manual_seed(1)
+    other = CueModule().train()
+    assert all(torch.equal(values, kept[name]) for name, values in other.describe(views).items())
+    torch.testing.assert_close(module.eval().project(kept), module(views))
+    labels = torch.tensor([0, 1, 0, 1])
+    torch.testing.assert_close(module.described_loss(kept, labels), module.auxiliary_loss(views, labels))
+    assert module.described_loss(kept, torch.ones(4)) is None
+
+
 def test_it_abstains_without_a_mouth_or_a_voice():
     clip = made_clip(1)
     assert clip.speech is not None

@@ -16,16 +16,21 @@ from dfs_av.lip_sync import FEATURES, LipSyncCue, contrastive_loss, delay_curve,
 from dfs_av.module import CueModule
 from dfs_av.speech_patterns import RHYTHMS, SpeechPatternsCue, coherence, modulation
 from dfs_av.speech_view import (
+    CEPSTRA,
     GROUPS,
     LAGS,
+    SHAPES,
     STARTS,
     SpeechView,
     aligned,
     at_points,
     cells,
+    cepstra,
+    cosines,
     decibels,
     grouped,
     mouth_courses,
+    mouth_shapes,
     read_speech,
     segments,
     voice_weight,
@@ -93,6 +98,64 @@ def test_an_opening_mouth_is_darker_and_moves() -> None:
     assert gradients[35] > 0.1
     assert moving.nonzero().flatten().tolist() == [30, 40]
     assert chin.eq(0).all()
+
+
+# -- transforms --------------------------------------------------------------------------------------------------------
+
+
+def test_waves_are_orthonormal_and_a_wave_is_one_of_them() -> None:
+    waves = cosines(32, 12)
+    torch.testing.assert_close(waves @ waves.mT, torch.eye(12), atol=1e-5, rtol=0)
+    torch.testing.assert_close(waves[0], torch.full((32,), 32**-0.5))
+
+
+@pytest.mark.parametrize(("down", "across"), [(0, 1), (3, 0), (5, 11)])
+def test_a_wave_over_the_mouth_is_one_coefficient(down: int, across: int) -> None:
+    place = (np.arange(32) + 0.5) * math.pi / 32
+    wave = np.outer(np.cos(down * place), np.cos(across * place)).astype(np.float32)
+    luma = torch.zeros(1, 60, 32, 32)
+    luma[:, 20:40] = torch.from_numpy(wave)
+    found = mouth_shapes(luma, torch.ones(1, 60))[0]
+    norm = (32 if down == 0 else 16) * (32 if across == 0 else 16)  # sum of the wave's squares
+    assert found[30].abs().argmax().item() == SHAPES * down + across
+    assert found[30, SHAPES * down + across].item() == pytest.approx(2 / 3 * math.sqrt(norm) * 2 / 3, rel=1e-4)
+    assert found[30].square().sum().item() == pytest.approx(found[30].abs().max().item() ** 2, rel=1e-4)
+    assert found.mean(0).abs().max() < 1e-4
+
+
+def test_shapes_forget_whose_mouth_it_is_and_turn_with_a_mirror() -> None:
+    luma = torch.randn(1, 60, 32, 32, generator=torch.Generator().manual_seed(0))
+    present = torch.ones(1, 60)
+    present[0, 50:] = 0
+    found = mouth_shapes(luma, present)
+    anyone = torch.randn(32, 32, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(mouth_shapes(luma + anyone, present), found, atol=1e-4, rtol=0)
+    assert found[0, 50:].eq(0).all()
+    assert found[0, :50].mean(0).abs().max() < 1e-5
+    sign = torch.tensor([1.0, -1.0]).repeat(SHAPES * SHAPES // 2)
+    torch.testing.assert_close(mouth_shapes(luma.flip(-1), present), found * sign, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("number", [1, 4, 19])
+def test_a_wave_over_the_spectrum_is_one_cepstrum(number: int) -> None:
+    wave = torch.cos(math.pi * number * (torch.arange(80) + 0.5) / 80)
+    mel = torch.zeros(1, 80, 240)
+    mel[..., 100:160] = wave[:, None]
+    found = cepstra(mel, torch.ones(1, 60))[0]
+    assert found[:, 130].abs().argmax().item() == number
+    assert found[number, 130].item() == pytest.approx(0.75 * math.sqrt(40) * (1 + number) / 20, rel=1e-4)
+    assert found[:, 130].abs().sum().item() == pytest.approx(found[number, 130].item(), rel=1e-3)
+
+
+def test_cepstra_forget_level_and_microphone_and_are_0_unheard() -> None:
+    mel = torch.randn(1, 80, 240, generator=torch.Generator().manual_seed(0))
+    heard = torch.ones(1, 60)
+    heard[0, :15] = 0
+    found = cepstra(mel, heard)
+    microphone = torch.linspace(-2, 3, 80)[:, None]
+    torch.testing.assert_close(cepstra(mel + microphone, heard), found, atol=1e-4, rtol=0)
+    assert found[..., :60].eq(0).all()
+    assert found[..., 60:].mean(-1).abs().max() < 1e-5
 
 
 # -- bookkeeping -------------------------------------------------------------------------------------------------------
@@ -222,19 +285,14 @@ def test_the_loss_of_no_and_of_perfect_knowledge() -> None:
 def test_the_towers_see_a_fifth_of_a_second() -> None:
     torch.manual_seed(0)
     towers = LipSyncCue(18).towers.eval()
-    mouth = torch.randn(1, 60, 32, 32, requires_grad=True)
-    mel = torch.randn(1, 80, 240).requires_grad_()
-    towers.mouth_in(mouth[:, None])[0, :, 30].sum().backward()
-    assert mouth.grad is not None
-    assert mouth.grad.abs().sum((0, 2, 3)).nonzero().flatten().tolist() == [28, 29, 30, 31, 32]
-    convolutions = mel
-    for layer in towers.sound:
-        if isinstance(layer, torch.nn.Conv1d):
-            convolutions = layer(convolutions)
-    convolutions[0, :, 30].sum().backward()
-    assert mel.grad is not None
-    columns = mel.grad.abs().sum((0, 1)).nonzero().flatten()
-    assert (columns.min().item(), columns.max().item()) == (120 - 9, 120 + 9)
+    shapes = torch.randn(1, 60, SHAPES**2, requires_grad=True)
+    sound = torch.randn(1, CEPSTRA, 240, requires_grad=True)
+    seen, voice = towers(shapes, sound, torch.ones(1, 60))
+    (seen[0, 30, 0] + voice[0, 30, 0]).backward()
+    assert shapes.grad is not None
+    assert sound.grad is not None
+    assert shapes.grad.abs().sum((0, 2)).nonzero().flatten().tolist() == [28, 29, 30, 31, 32]
+    assert sound.grad.abs().sum((0, 1)).nonzero().flatten().tolist() == list(range(120 - 9, 120 + 10))
 
 
 # -- patterns ----------------------------------------------------------------------------------------------------------
