@@ -54,6 +54,11 @@ def coherence(first: Tensor, second: Tensor) -> Tensor:
     return (cross @ pooling) / (powers @ pooling + _FLOOR)
 
 
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """How much of ``whole`` is ``part``, over the last axis; 0 of nothing."""
+    return part.sum(-1) / whole.sum(-1).clamp(min=1)
+
+
 class SpeechPatternsCue(nn.Module):
     """The cue ``speech_patterns``: ``[B, channels, 7, 7]``; rows are time segments, columns rhythms."""
 
@@ -73,7 +78,7 @@ class SpeechPatternsCue(nn.Module):
         """The operator alone: ``[B, 28, 49]``: modulation of darkness, motion, level and onsets in the segment and in
         the clip (8 + 4 against their own sum over rhythms), coherence of level with three courses of the mouth;
         per segment voice activity, onsets, mean level, mouth motion and opening's spread; per clip the shares of
-        voice, sound and picture, and whether there is any sound.
+        voice (in what is heard), sound and picture, and whether there is any sound.
         """
         darkness, gradients, moving, _ = speech.seen.unbind(1)
         level, onset = speech.sound[:, 0], speech.sound[:, -1]
@@ -84,7 +89,7 @@ class SpeechPatternsCue(nn.Module):
         shared = torch.stack([coherence(level, course) for course in (darkness, gradients, moving)], 1)
         rows = torch.stack(
             [
-                segments(speech.voice).mean(-1),
+                _share(segments(speech.voice), segments(speech.heard)),
                 segments(onset).mean(-1),
                 segments(level).mean(-1),
                 segments(moving).mean(-1),
@@ -94,10 +99,10 @@ class SpeechPatternsCue(nn.Module):
         )
         clip = torch.stack(
             [
-                speech.voice.mean(1),
-                speech.heard.mean(1),
+                _share(speech.voice, speech.heard),
+                speech.track.mean(1),
                 speech.present.mean(1),
-                speech.heard.amax(1),
+                speech.track.amax(1),
                 math.sqrt(_RATE) * moving.std(1),
                 level.std(1),
                 gradients.std(1),

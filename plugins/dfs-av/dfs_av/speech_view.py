@@ -20,6 +20,7 @@ __all__ = [
     "SIDE",
     "STARTS",
     "SpeechView",
+    "after_onset",
     "aligned",
     "at_points",
     "cells",
@@ -66,7 +67,8 @@ class SpeechView:
         shapes: float ``[B, 60, 144]``, :func:`mouth_shapes`.
         cepstra: float ``[B, 20, 240]``, :func:`cepstra`.
         present: float ``[B, 60]``.
-        heard: float ``[B, 60]``.
+        heard: float ``[B, 60]``, 1 where there is sound and the voice has begun.
+        track: float ``[B, 60]``, 1 where there is sound.
         voice: float ``[B, 60]``, 1 where there is a voice.
         weight: float ``[B, 60]``, 1 where there is a voice to be seen and heard.
         seen: float ``[B, V, 60]``, :func:`mouth_courses`.
@@ -77,6 +79,7 @@ class SpeechView:
     cepstra: Tensor
     present: Tensor
     heard: Tensor
+    track: Tensor
     voice: Tensor
     weight: Tensor
     seen: Tensor
@@ -84,16 +87,21 @@ class SpeechView:
 
 
 def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, heard: Tensor) -> SpeechView:
-    """The four views, with a leading batch axis."""
+    """The four views, with a leading batch axis. Silence before the voice is trimmed: in some datasets its length gives
+    the label away.
+    """
     luma = F.avg_pool2d(mouth.float(), mouth.shape[-1] // SIDE)
     luma = luma - luma.mean((1, 2, 3), keepdim=True)
     luma = luma / (luma.square().mean((1, 2, 3), keepdim=True).sqrt() + 1.0)
+    track, begun = heard, after_onset(voice_weight(mel, heard))
+    heard = heard * begun
     voice = voice_weight(mel, heard)
     return SpeechView(
         shapes=mouth_shapes(luma, present),
         cepstra=cepstra(mel, heard),
         present=present,
         heard=heard,
+        track=track,
         voice=voice,
         weight=voice * present,
         seen=mouth_courses(luma, present),
@@ -153,11 +161,16 @@ def at_points(columns: Tensor) -> Tensor:
 
 
 def voice_weight(mel: Tensor, heard: Tensor) -> Tensor:
-    """1 where the level is above -45 dBFS at a point: ``[B, 60]``. What comes before the first such point is silence
-    and weighs 0 too, whatever its length.
+    """1 where the level is above -45 dBFS at a point: ``[B, 60]``."""
+    return (at_points(decibels(mel)) > GATE).float() * heard
+
+
+def after_onset(voice: Tensor) -> Tensor:
+    """1 behind the first point with a voice, whose 40 ms begin in what went before; all 1 where there is none:
+    ``[B, 60]``.
     """
-    level = decibels(mel)
-    return (at_points(level) > GATE).float() * heard
+    begun = F.pad(voice.cummax(1).values[:, :-1], (1, 0))
+    return torch.where(voice.amax(1, keepdim=True) > 0, begun, torch.ones_like(begun))
 
 
 def mouth_courses(luma: Tensor, present: Tensor) -> Tensor:
@@ -178,14 +191,14 @@ def mouth_courses(luma: Tensor, present: Tensor) -> Tensor:
 
 def sound_courses(mel: Tensor, heard: Tensor) -> Tensor:
     """Six courses of the sound, ``[B, 80, 240]`` to ``[B, 6, 60]``: level, four bands' log power, and onsets (how fast
-    the level rises).
+    the level rises; of two points that are both heard).
 
     Levels are floored at -60 dBFS: what lies below is no speech.
     """
     level = at_points(decibels(mel).clamp(min=-60)) / 10
     powers = torch.stack([mel[:, low:high].exp().sum(1) for low, high in _BANDS], 1)
     bands = at_points((10 * torch.log10(powers / _PARSEVAL)).clamp(min=-60)) / 10
-    onset = F.pad(level.diff(dim=1).clamp(min=0), (1, 0))
+    onset = F.pad(level.diff(dim=1).clamp(min=0) * heard[:, :-1], (1, 0))
     return torch.cat([level[:, None], bands, onset[:, None]], 1) * heard[:, None]
 
 
