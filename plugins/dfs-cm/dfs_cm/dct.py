@@ -15,12 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.models.cues import CueProjection
-from dfs_cm.surround import cell_contrast, face_contrast
+from dfs_cm.comparison import Comparison
+from dfs_cm.surround import weighted_mean
 
-__all__ = ["BINS", "DctCue", "band_energies", "block_dct", "dct_matrix", "log_magnitudes", "soft_histogram", "zigzag"]
+__all__ = ["BINS", "DctCue", "band_energies", "block_dct", "block_logs", "dct_matrix", "log_magnitudes", "soft_histogram", "zigzag"]
 
 FREQUENCIES = 20
 """AC frequencies of the 8x8 blocks, in zig-zag order: all with i + j <= 5."""
+FREQUENCIES_4 = 15
+"""All AC frequencies of the 4x4 blocks."""
 BINS = 21
 """|c| = 0, 1, ..., 19 and 20 or more."""
 DIAGONALS = ((1, 3), (3, 6), (6, 10), (10, 15), (15, 21))
@@ -91,6 +94,14 @@ def log_magnitudes(magnitudes: Tensor, count: int) -> Tensor:
     return _select(magnitudes.flatten(-2), 1, count + 1).log1p().mean(-1)
 
 
+def block_logs(magnitudes: Tensor, count: int) -> Tensor:
+    """:func:`log_magnitudes` of each 16x16 block: ``[B, 49, s, s, h, w]`` of 64x64 tiles to ``[B, count, 784]``."""
+    side = magnitudes.shape[-1] // 4
+    logs = _select(magnitudes.flatten(-2), 1, count + 1).log1p()  # [B, 49, count, h * w]
+    blocks = logs.unflatten(-1, (4, side, 4, side)).mean((-3, -1))
+    return blocks.flatten(-2).transpose(1, 2).flatten(2)
+
+
 def band_energies(magnitudes: Tensor) -> Tensor:
     """Log mean square of F3-Net's low, mid and high band: ``[..., s, s, h, w]`` to ``[..., 3]``.
 
@@ -121,28 +132,31 @@ def soft_histogram(values: Tensor, bins: int = BINS) -> Tensor:
 
 
 class DctCue(nn.Module):
-    """Block-DCT statistics of native tiles, beside their contrast to the surround."""
+    """Block-DCT statistics of native tiles without what the local spectrum explains, in each cell and over the face."""
 
     def __init__(self, channels: int = 12) -> None:
         super().__init__()
-        energies = FREQUENCIES + 15 + 3
-        histograms = BINS * len(DIAGONALS)
-        self.projection = CueProjection(3 * energies + 2 * histograms + 1, channels)
+        statistics = FREQUENCIES + FREQUENCIES_4 + BINS * len(DIAGONALS)
+        self.projection = CueProjection(2 * statistics + 3 + 1, channels)
 
-    def forward(self, magnitudes: Tensor, magnitudes4: Tensor, share: Tensor) -> Tensor:
+    def forward(
+        self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, cells: Comparison, share: Tensor
+    ) -> Tensor:
         """|C| of 8x8 ``[B, 49, 8, 8, 8, 8]`` and 4x4 blocks ``[B, 49, 4, 4, 16, 16]``, face ``share`` [B, 49]."""
         with torch.no_grad():
-            features = self.features(magnitudes, magnitudes4, share)
+            features = self.features(magnitudes, magnitudes4, blocks, cells, share)
         projected: Tensor = self.projection(features)
         return projected
 
     @staticmethod
-    def features(magnitudes: Tensor, magnitudes4: Tensor, share: Tensor) -> Tensor:
+    def features(
+        magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, cells: Comparison, share: Tensor
+    ) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
-        energies = torch.cat(
-            [log_magnitudes(magnitudes, FREQUENCIES), log_magnitudes(magnitudes4, 15), band_energies(magnitudes)], -1
-        ).mT
+        logs = torch.cat([block_logs(magnitudes, FREQUENCIES), block_logs(magnitudes4, FREQUENCIES_4)], 1)
+        fine = blocks.residual(logs)
         pooled = (_select(magnitudes.flatten(-2), first, stop).flatten(-2) for first, stop in DIAGONALS)
-        histograms = torch.cat([soft_histogram(values) for values in pooled], -1).mT
-        parts = (energies, cell_contrast(energies, share), face_contrast(energies, share))
-        return torch.cat([*parts, histograms, cell_contrast(histograms, share), share.unsqueeze(1)], 1)
+        shape = cells.residual(torch.cat([soft_histogram(values) for values in pooled], -1).mT)
+        energy = weighted_mean(band_energies(magnitudes).mT, cells.surround)
+        broad = torch.cat([blocks.in_face(fine), cells.in_face(shape), energy], 1).expand(-1, -1, shape.shape[-1])
+        return torch.cat([fine.unflatten(-1, (-1, 16)).mean(-1), shape, broad, share.unsqueeze(1)], 1)

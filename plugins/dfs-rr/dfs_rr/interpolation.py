@@ -41,8 +41,11 @@ def _second(tiles: Tensor, dim: int) -> Tensor:
 
 
 def p_map(squares: Tensor) -> Tensor:
-    """How well each pixel is predicted, 0..1: exp(-|e|^tau / sigma) with tau = 2, sigma = 1, of ``e^2``."""
-    return torch.exp(-squares)
+    """How well each pixel is predicted, 0..1: exp(-|e|^tau / sigma) with tau = 2, sigma = 1, of ``e^2``.
+
+    Not below exp(-40): a float's subnormal numbers, which a CPU computes with many times more slowly, mean nothing here.
+    """
+    return squares.neg().clamp_(min=-40.0).exp_()
 
 
 def second_difference(tiles: Tensor, dim: int) -> Tensor:

@@ -18,6 +18,7 @@ __all__ = [
     "CELLS",
     "CONFOUNDERS",
     "FLOOR",
+    "MARGIN",
     "PER_RATIO",
     "TILE",
     "BlockMean",
