@@ -59,14 +59,13 @@ class BlockBoundariesCue(nn.Module):
     def __init__(self, channels: int = 10) -> None:
         super().__init__()
         measures = 2 * sum(PERIODS) + 3 * 2 * len(PERIODS)
-        self.projection = CueProjection(2 * measures + 1, channels)
+        self.projection = CueProjection(measures + 1, channels)
 
     def forward(self, columns: Tensor, rows: Tensor, cells: Comparison, share: Tensor) -> Tensor:
         """:func:`boundary_steps` of the tiles in both directions ``[B, 49, 63]``, face ``share`` [B, 49]."""
         with torch.no_grad():
             measures = cells.residual(self.measures(columns, rows, share))
-            face = cells.in_face(measures).expand_as(measures)
-            features = torch.cat([measures, face, share.unsqueeze(1)], 1)
+            features = torch.cat([measures, share.unsqueeze(1)], 1)
         projected: Tensor = self.projection(features)
         return projected
 

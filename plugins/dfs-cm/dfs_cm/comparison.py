@@ -16,30 +16,15 @@ from torch import Tensor
 
 from dfs_cm.surround import FLOOR, weighted_mean
 
-__all__ = ["Comparison", "curve", "local_spectrum", "unexplained", "whiten"]
+__all__ = ["Comparison", "curve", "unexplained", "whiten"]
 
-BANDS = ((1, 2), (3, 4), (5, 7), (8, 14))
-"""Ranges of i + j of the 8x8 frequencies whose energies say what a place looks like."""
 RIDGE = 1.0
 """Added to the regression's sums of squares, in places: matters only for a tiny surround."""
 NOISE = 0.02
 """Added to the confounders' variances, in squared nepers: what is alike everywhere stays small."""
+LEVERAGE = 1.0
 SHRINK = 0.02
 """Share of the face that has to be comparable before its mean is believed by half."""
-
-
-def local_spectrum(magnitudes: Tensor) -> Tensor:
-    """Log mean square of four bands in each 16x16 block: |C| ``[B, 49, 8, 8, 8, 8]`` to ``[B, 4, 784]``.
-
-    ``magnitudes`` as of :func:`dfs_cm.dct.block_dct`, of tiles of 64x64. In log squared luma levels; 0.05 is added.
-    """
-    index = torch.arange(8, device=magnitudes.device)
-    total = index[:, None] + index[None]
-    masks = torch.stack([((total >= low) & (total <= high)).float() for low, high in BANDS])
-    weights = masks / masks.sum((1, 2), keepdim=True)
-    energy = weights.flatten(1) @ magnitudes.square().flatten(2, 3).flatten(-2)  # [B, 49, 4, 64]
-    blocks = energy.unflatten(-1, (4, 2, 4, 2)).mean((-3, -1)).flatten(-2)  # [B, 49, 4, 16]
-    return (blocks + 0.05).log().transpose(1, 2).flatten(2)
 
 
 def whiten(confounders: Tensor, weights: Tensor, noise: float = NOISE) -> Tensor:
@@ -93,40 +78,41 @@ class Comparison:
     """Places of a window (its 784 blocks of 16x16, or its 49 tiles) and what they may differ in without any forgery.
 
     Attributes:
-        design: float ``[B, P, N]``, the confounders, whitened over the surround; for blocks with their products.
-        surround: float ``[B, N]``, weight in the surround, 0..1.
-        face: float ``[B, N]``, weight in the face, already lowered where the surround shows nothing like it.
-        whole: float ``[B, 1, 1]``, the face's weight before that.
+        design: float ``[B, P, N]``, the confounders, whitened over the surround, with their products.
+        share: float ``[B, N]``, of each place in the face, 0..1.
+        comparable: float ``[B, N]``, 0..1, how much of what a place shows is usual in the surround.
     """
 
     design: Tensor
-    surround: Tensor
-    face: Tensor
-    whole: Tensor
+    share: Tensor
+    comparable: Tensor
 
     @classmethod
     def of(cls, confounders: Tensor, share: Tensor, *, curved: bool) -> Comparison:
         """Of ``confounders`` ``[B, Q, N]`` and the face's ``share`` ``[B, N]`` of each place.
 
-        A place at a squared Mahalanobis distance d² from the surround counts exp(1 - d²/Q), at most 1: fully within
+        A place at a squared Mahalanobis distance d² from the surround counts exp(LEV (1 - d²/Q)), at most 1: fully within
         what is usual there, hardly beyond twice.
         """
         surround = 1 - share
         white = whiten(confounders, surround)
-        comparable = (1 - white.square().mean(1)).clamp(max=0).exp()
-        design = curve(white, surround) if curved else white
-        return cls(design, surround, share * comparable, share.sum(-1)[:, None, None])
+        comparable = (LEVERAGE * (1 - white.square().mean(1)).clamp(max=0)).exp()
+        return cls(curve(white, surround) if curved else white, share, comparable)
+
+    @property
+    def surround(self) -> Tensor:
+        """``[B, N]``, weight in the surround, 0..1."""
+        return 1 - self.share
 
     def residual(self, values: Tensor) -> Tensor:
-        """What the surround does not explain of ``values``: ``[B, K, N]`` to ``[B, K, N]``."""
-        return unexplained(values, self.design, self.surround)
+        """What the surround does not explain of ``values``, as far as places are comparable: ``[B, K, N]``."""
+        return unexplained(values, self.design, self.surround) * self.comparable.unsqueeze(1)
 
     def in_face(self, residual: Tensor) -> Tensor:
         """The residual's mean over the face's comparable places, ``[B, K, N]`` to ``[B, K, 1]``.
 
         Drawn to 0 where few are comparable, and 0 without a face.
         """
-        weight = self.face.unsqueeze(1)
-        return (residual * weight).sum(-1, keepdim=True) / (
-            weight.sum(-1, keepdim=True) + SHRINK * self.whole + FLOOR
-        )
+        share = self.share.unsqueeze(1)
+        counted = (share * (self.comparable.unsqueeze(1) + SHRINK)).sum(-1, keepdim=True)
+        return (residual * share).sum(-1, keepdim=True) / (counted + FLOOR)

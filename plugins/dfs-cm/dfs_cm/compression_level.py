@@ -71,7 +71,7 @@ class CompressionLevelCue(nn.Module):
 
     def __init__(self, channels: int = 8) -> None:
         super().__init__()
-        self.projection = CueProjection(2 * 11 + 3 + 1, channels)
+        self.projection = CueProjection(11 + 3 + 1, channels)
 
     def forward(
         self, magnitudes: Tensor, columns: Tensor, rows: Tensor, qp: Tensor, cells: Comparison, share: Tensor
@@ -98,5 +98,5 @@ class CompressionLevelCue(nn.Module):
     ) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
         residual = cells.residual(torch.cat([zero_shares(magnitudes).mT, grid_excess(columns, rows).mT], 1))
-        broad = torch.cat([cells.in_face(residual), weighted_mean(quantiser, cells.surround)], 1)
-        return torch.cat([residual, broad.expand(-1, -1, residual.shape[-1]), share.unsqueeze(1)], 1)
+        coded = weighted_mean(quantiser, cells.surround).expand(-1, -1, residual.shape[-1])
+        return torch.cat([residual, coded, share.unsqueeze(1)], 1)

@@ -102,6 +102,16 @@ def block_logs(magnitudes: Tensor, count: int) -> Tensor:
     return blocks.flatten(-2).transpose(1, 2).flatten(2)
 
 
+def block_histograms(magnitudes: Tensor) -> Tensor:
+    """Histograms of each 16x16 block's 8x8 coefficients, five diagonals: ``[B, 49, 8, 8, 8, 8]`` to ``[B, 105, 784]``."""
+    found = []
+    for first, stop in DIAGONALS:
+        values = _select(magnitudes.flatten(-2), first, stop)  # [B, 49, n, 64]
+        blocks = values.unflatten(-1, (4, 2, 4, 2)).movedim((-4, -2), (2, 3))  # [B, 49, 4, 4, n, 2, 2]
+        found.append(soft_histogram(blocks.flatten(4)).flatten(1, 3))
+    return torch.cat(found, -1).mT
+
+
 def band_energies(magnitudes: Tensor) -> Tensor:
     """Log mean square of F3-Net's low, mid and high band: ``[..., s, s, h, w]`` to ``[..., 3]``.
 
@@ -132,31 +142,31 @@ def soft_histogram(values: Tensor, bins: int = BINS) -> Tensor:
 
 
 class DctCue(nn.Module):
-    """Block-DCT statistics of native tiles without what the local spectrum explains, in each cell and over the face."""
+    """Block-DCT statistics of native tiles without what the local spectrum explains, cell by cell."""
 
     def __init__(self, channels: int = 12) -> None:
         super().__init__()
         statistics = FREQUENCIES + FREQUENCIES_4 + BINS * len(DIAGONALS)
-        self.projection = CueProjection(2 * statistics + 3 + 1, channels)
+        self.projection = CueProjection(statistics + 3 + 1, channels)
 
     def forward(
-        self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, cells: Comparison, share: Tensor
+        self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor
     ) -> Tensor:
         """|C| of 8x8 ``[B, 49, 8, 8, 8, 8]`` and 4x4 blocks ``[B, 49, 4, 4, 16, 16]``, face ``share`` [B, 49]."""
         with torch.no_grad():
-            features = self.features(magnitudes, magnitudes4, blocks, cells, share)
+            features = self.features(magnitudes, magnitudes4, blocks, share)
         projected: Tensor = self.projection(features)
         return projected
 
     @staticmethod
     def features(
-        magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, cells: Comparison, share: Tensor
+        magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor
     ) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
         logs = torch.cat([block_logs(magnitudes, FREQUENCIES), block_logs(magnitudes4, FREQUENCIES_4)], 1)
         fine = blocks.residual(logs)
-        pooled = (_select(magnitudes.flatten(-2), first, stop).flatten(-2) for first, stop in DIAGONALS)
-        shape = cells.residual(torch.cat([soft_histogram(values) for values in pooled], -1).mT)
-        energy = weighted_mean(band_energies(magnitudes).mT, cells.surround)
-        broad = torch.cat([blocks.in_face(fine), cells.in_face(shape), energy], 1).expand(-1, -1, shape.shape[-1])
-        return torch.cat([fine.unflatten(-1, (-1, 16)).mean(-1), shape, broad, share.unsqueeze(1)], 1)
+        shape = blocks.residual(block_histograms(magnitudes))
+        energy = weighted_mean(band_energies(magnitudes).mT, 1 - share)
+        found = torch.cat([fine, shape], 1)
+        cells = found.unflatten(-1, (-1, 16)).mean(-1)
+        return torch.cat([cells, energy.expand(-1, -1, cells.shape[-1]), share.unsqueeze(1)], 1)

@@ -24,9 +24,9 @@ def dfcore_specialist() -> SpecialistSpec:
                 "ghost",
                 3,
                 "dfs_cm.evidence:extract_ghost",
-                channels=14,
-                summary="log squared change of each block when re-encoded at six qualities, by kind of frame, and log "
-                "activity",
+                channels=18,
+                summary="log squared change of each block when re-encoded at six qualities, by kind of frame; log "
+                "activity and local spectrum",
             ),
         ),
         frames=1,

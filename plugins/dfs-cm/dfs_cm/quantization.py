@@ -21,7 +21,7 @@ __all__ = ["MAPS", "QUALITIES", "QuantizationCue", "soft_argmin"]
 QUALITIES = 6
 """Maps of the ghost for each kind of frames."""
 MAPS = 2 * QUALITIES
-"""Ghosts of the reference frames, then of the B frames; after them log activity in space and in time."""
+"""Ghosts of the reference frames, then of the B frames; after them log activity in space and in time, and the spectrum's bands."""
 LIMIT = 3.0
 """Residuals in nepers are cut off there."""
 
@@ -43,7 +43,7 @@ class QuantizationCue(nn.Module):
         self.projection = CueProjection(2 * (MAPS + 2) + MAPS + 2 + 1, channels)
 
     def forward(self, ghost: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
-        """``ghost`` ``[B, 49, 14, 4, 4]``, the window's ``blocks``, face ``share`` [B, 49]."""
+        """``ghost`` ``[B, 49, 18, 4, 4]``, the window's ``blocks``, face ``share`` [B, 49]."""
         with torch.no_grad():
             features = self.features(ghost, blocks, share)
         projected: Tensor = self.projection(features)
@@ -52,11 +52,11 @@ class QuantizationCue(nn.Module):
     @staticmethod
     def features(ghost: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
-        maps = ghost.transpose(1, 2).flatten(2)  # [B, 14, 49 * 16]
+        maps = ghost.transpose(1, 2).flatten(2)  # [B, 18, 49 * 16]
         residual = blocks.residual(maps[:, :MAPS]).clamp(-LIMIT, LIMIT)
         face = blocks.in_face(residual)
         cells = residual.unflatten(-1, (-1, 16)).mean(-1)
         course = [soft_argmin(part) for found in (cells, face) for part in found.split(QUALITIES, 1)]
-        broad = torch.cat([face, *course[2:], weighted_mean(maps, blocks.surround)], 1)
+        broad = torch.cat([face, *course[2:], weighted_mean(maps[:, : MAPS + 2], blocks.surround)], 1)
         broad = broad.expand(-1, -1, cells.shape[-1])
         return torch.cat([cells, *course[:2], broad, share.unsqueeze(1)], 1)
