@@ -75,11 +75,12 @@ class Places:
         explain in the surround; its rank within the window (-1/2..1/2); the log ratio over the face, and the same minus
         that of the surround; both again, weighted by squared contrast.
         """
-        strong, base = energy * self.contrast, against * self.contrast
-        floor = to_cells(self.contrast) * FLOOR + 1e-3
+        square = self.contrast.square()
+        strong, base = energy * square, against * square
+        floor = to_cells(square) * FLOOR + 1e-3
         cell = self.unexplained(torch.log((to_cells(strong) + floor) / (to_cells(base) + floor)))
         broad = []
-        for power in (self.contrast, self.contrast.square()):
+        for power in (square, square * self.contrast):
             face = _pooled(energy, self.face[..., None] * power, against)
             broad += [face, face - _pooled(energy, self.surround[..., None] * power, against)]
         return torch.cat([cell, ranks(cell), torch.cat(broad, dim=-1)[:, None].expand(-1, CELLS, -1)], dim=-1)
