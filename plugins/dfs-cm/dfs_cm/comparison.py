@@ -22,7 +22,6 @@ RIDGE = 1.0
 """Added to the regression's sums of squares, in places: matters only for a tiny surround."""
 NOISE = 0.02
 """Added to the confounders' variances, in squared nepers: what is alike everywhere stays small."""
-LEVERAGE = 1.0
 SHRINK = 0.02
 """Share of the face that has to be comparable before its mean is believed by half."""
 
@@ -91,12 +90,12 @@ class Comparison:
     def of(cls, confounders: Tensor, share: Tensor, *, curved: bool) -> Comparison:
         """Of ``confounders`` ``[B, Q, N]`` and the face's ``share`` ``[B, N]`` of each place.
 
-        A place at a squared Mahalanobis distance d² from the surround counts exp(LEV (1 - d²/Q)), at most 1: fully within
-        what is usual there, hardly beyond twice.
+        A place at a squared Mahalanobis distance d² from the surround counts exp(1 - d²/Q), at most 1: fully within what
+        is usual there, hardly beyond twice.
         """
         surround = 1 - share
         white = whiten(confounders, surround)
-        comparable = (LEVERAGE * (1 - white.square().mean(1)).clamp(max=0)).exp()
+        comparable = (1 - white.square().mean(1)).clamp(max=0).exp()
         return cls(curve(white, surround) if curved else white, share, comparable)
 
     @property

@@ -18,7 +18,17 @@ from dfcore.models.cues import CueProjection
 from dfs_cm.comparison import Comparison
 from dfs_cm.surround import weighted_mean
 
-__all__ = ["BINS", "DctCue", "band_energies", "block_dct", "block_logs", "dct_matrix", "log_magnitudes", "soft_histogram", "zigzag"]
+__all__ = [
+    "BINS",
+    "DctCue",
+    "band_energies",
+    "block_dct",
+    "block_logs",
+    "dct_matrix",
+    "log_magnitudes",
+    "soft_histogram",
+    "zigzag",
+]
 
 FREQUENCIES = 20
 """AC frequencies of the 8x8 blocks, in zig-zag order: all with i + j <= 5."""
@@ -103,7 +113,7 @@ def block_logs(magnitudes: Tensor, count: int) -> Tensor:
 
 
 def block_histograms(magnitudes: Tensor) -> Tensor:
-    """Histograms of each 16x16 block's 8x8 coefficients, five diagonals: ``[B, 49, 8, 8, 8, 8]`` to ``[B, 105, 784]``."""
+    """Histograms of |C| in each 16x16 block, five diagonals: ``[B, 49, 8, 8, 8, 8]`` to ``[B, 105, 784]``."""
     found = []
     for first, stop in DIAGONALS:
         values = _select(magnitudes.flatten(-2), first, stop)  # [B, 49, n, 64]
@@ -149,9 +159,7 @@ class DctCue(nn.Module):
         statistics = FREQUENCIES + FREQUENCIES_4 + BINS * len(DIAGONALS)
         self.projection = CueProjection(statistics + 3 + 1, channels)
 
-    def forward(
-        self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor
-    ) -> Tensor:
+    def forward(self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
         """|C| of 8x8 ``[B, 49, 8, 8, 8, 8]`` and 4x4 blocks ``[B, 49, 4, 4, 16, 16]``, face ``share`` [B, 49]."""
         with torch.no_grad():
             features = self.features(magnitudes, magnitudes4, blocks, share)
@@ -159,9 +167,7 @@ class DctCue(nn.Module):
         return projected
 
     @staticmethod
-    def features(
-        magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor
-    ) -> Tensor:
+    def features(magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
         logs = torch.cat([block_logs(magnitudes, FREQUENCIES), block_logs(magnitudes4, FREQUENCIES_4)], 1)
         fine = blocks.residual(logs)

@@ -21,7 +21,8 @@ __all__ = ["MAPS", "QUALITIES", "QuantizationCue", "soft_argmin"]
 QUALITIES = 6
 """Maps of the ghost for each kind of frames."""
 MAPS = 2 * QUALITIES
-"""Ghosts of the reference frames, then of the B frames; after them log activity in space and in time, and the spectrum's bands."""
+"""Ghosts of the reference frames, then of the B frames. After them come log activity in space and in time, and the
+spectrum's bands."""
 LIMIT = 3.0
 """Residuals in nepers are cut off there."""
 

@@ -84,7 +84,7 @@ def test_white_confounders_are_uncorrelated_over_the_surround():
 @pytest.mark.parametrize(("away", "least", "most"), [(0.0, 0.9, 1.0), (1.5, 0.2, 0.4), (4.0, 0.0, 1e-4)])
 def test_what_the_surround_shows_nowhere_counts_less(away, least, most):
     """exp(1 - d²): one standard deviation away counts whole, 1.5 for 0.29, 4 for nothing."""
-    confounders = torch.linspace(-3**0.5, 3**0.5, 784).expand(1, 1, 784).clone()  # of variance 1
+    confounders = torch.linspace(-(3**0.5), 3**0.5, 784).expand(1, 1, 784).clone()  # of variance 1
     share = torch.zeros(1, 784)
     share[:, 300] = 1
     confounders[..., 300] = away

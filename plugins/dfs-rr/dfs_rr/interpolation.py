@@ -43,7 +43,7 @@ def _second(tiles: Tensor, dim: int) -> Tensor:
 def p_map(squares: Tensor) -> Tensor:
     """How well each pixel is predicted, 0..1: exp(-|e|^tau / sigma) with tau = 2, sigma = 1, of ``e^2``.
 
-    Not below exp(-40): a float's subnormal numbers, which a CPU computes with many times more slowly, mean nothing here.
+    Not below exp(-40): subnormal numbers, with which a CPU is many times slower, mean nothing here.
     """
     return squares.neg().clamp_(min=-40.0).exp_()
 

@@ -23,7 +23,7 @@ BANDS = 12
 _LOW = 4
 """Rings that the knee's line is drawn through."""
 COMPARED = 7
-"""The lowest rings, up to 0.3 cycles per pixel, are compared one by one: what lies above is what the codec kept of it."""
+"""The lowest rings, up to 0.3 cycles per pixel, are compared: what lies above is what the codec left of it."""
 _NPR = 7
 _SHAPE = 2
 

@@ -21,6 +21,7 @@ __all__ = [
     "MARGIN",
     "PER_RATIO",
     "TILE",
+    "VIEWS",
     "BlockMean",
     "Operator",
     "Places",
@@ -45,7 +46,7 @@ PER_RATIO = 6
 _RIDGE = 0.05
 _BLACK, _WHITE = 17, 234
 """Luma at or beyond which a pixel is clipped, in either range's head room."""
-_VIEWS = ("tiles", "tile_face", "qp")
+VIEWS = ("tiles", "tile_face", "qp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ class Places:
     def compare(self, energy: Tensor, against: Tensor) -> Tensor:
         """Descriptors of energy ratios, per cell: ``[B, N, K]`` twice (or ``[B, N, 1]``) to ``[B, 49, 6K]``.
 
-        Energies are summed up where contrast is strong: a codec wipes out what is faint and leaves strong edges as they
+        Energies are weighted by squared contrast: a codec wipes out what is faint and leaves strong edges as they
         are, an enlarged picture is soft at the strongest of them too. So a face that went through the codec once more
         or less hardly shows here.
 
-        In groups of K: each cell's log ratio, weighted by contrast, without what activity, brightness and quantiser
+        In groups of K: each cell's log ratio without what activity, brightness and quantiser
         explain in the surround; its rank within the window (-1/2..1/2); the log ratio over the face, and the same minus
-        that of the surround; both again, weighted by squared contrast.
+        that of the surround; both again, weighted by its cube.
         """
         square = self.contrast.square()
         strong, base = energy * square, against * square
@@ -171,7 +172,7 @@ class WindowReader(nn.Module):
         Raises:
             KeyError: a view is missing; the message names it.
         """
-        for name in _VIEWS:
+        for name in VIEWS:
             if name not in views:
                 raise KeyError(f"the cue module of 'rr' reads the view {name!r}; given: {', '.join(views) or 'none'}.")
         raw = views["tiles"].flatten(0, 1).float()
@@ -218,9 +219,12 @@ def to_cells(values: Tensor) -> Tensor:
 
 
 def ranks(cell: Tensor) -> Tensor:
-    """Rank of each of 49 cells ``[B, 49, K]`` within its window, from -1/2 (least) to 1/2; ties share theirs."""
-    sign = torch.sign(cell[:, :, None] - cell[:, None])
-    return sign.mean(2) * (CELLS / (CELLS - 1) / 2)
+    """Rank of each of 49 cells ``[B, 49, K]`` within its window, from -1/2 (least) to 1/2; ties share theirs.
+
+    Values less than 0.01 apart count as tied in part: tiles that coincide must not be told apart by rounding.
+    """
+    order = ((cell[:, :, None] - cell[:, None]) * 100).clamp_(-1, 1)
+    return order.mean(2) * (CELLS / (CELLS - 1) / 2)
 
 
 def _pooled(energy: Tensor, weight: Tensor, against: Tensor) -> Tensor:
