@@ -90,8 +90,8 @@ class Comparison:
     def of(cls, confounders: Tensor, share: Tensor, *, curved: bool) -> Comparison:
         """Of ``confounders`` ``[B, Q, N]`` and the face's ``share`` ``[B, N]`` of each place.
 
-        A place at a squared Mahalanobis distance d² from the surround counts exp(1 - d²/Q), at most 1: fully within what
-        is usual there, hardly beyond twice.
+        A place at a squared Mahalanobis distance d² from the surround counts exp(1 - d²/Q), at most 1: fully within
+        what is usual there, hardly beyond twice.
         """
         surround = 1 - share
         white = whiten(confounders, surround)

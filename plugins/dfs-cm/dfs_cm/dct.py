@@ -25,7 +25,6 @@ __all__ = [
     "block_dct",
     "block_logs",
     "dct_matrix",
-    "log_magnitudes",
     "soft_histogram",
     "zigzag",
 ]
@@ -96,16 +95,11 @@ def _order(size: int, first: int, stop: int, device: torch.device) -> Tensor:
         return torch.tensor([i * size + j for i, j in zigzag(size)[first:stop]]).to(device)
 
 
-def log_magnitudes(magnitudes: Tensor, count: int) -> Tensor:
-    """Mean over blocks of log(1 + |C|) for the first AC frequencies in zig-zag order.
-
-    ``magnitudes`` |C| as of :func:`block_dct`, ``[..., s, s, h, w]``, to ``[..., count]``.
-    """
-    return _select(magnitudes.flatten(-2), 1, count + 1).log1p().mean(-1)
-
-
 def block_logs(magnitudes: Tensor, count: int) -> Tensor:
-    """:func:`log_magnitudes` of each 16x16 block: ``[B, 49, s, s, h, w]`` of 64x64 tiles to ``[B, count, 784]``."""
+    """Mean log(1 + |C|) of the first AC frequencies in each 16x16 block.
+
+    |C| of 64x64 tiles, ``[B, 49, s, s, h, w]``, to ``[B, count, 784]``, in zig-zag order.
+    """
     side = magnitudes.shape[-1] // 4
     logs = _select(magnitudes.flatten(-2), 1, count + 1).log1p()  # [B, 49, count, h * w]
     blocks = logs.unflatten(-1, (4, side, 4, side)).mean((-3, -1))

@@ -46,9 +46,8 @@ def extract_ghost(clip: Clip) -> NDArray[np.float16]:
     """The evidence ``ghost``: float16 ``[T, 18, H/16, W/16]``, the same for all T frames.
 
     Channels 0-5 are the ghosts from fine to coarse, averaged over the clip's reference frames (I and P), 6-11 those of
-    its B frames; where it has none of a kind, of all.
-    12 and 13 are log activity in space and in time, 14-17 the local spectrum, of all frames: the change is compared under
-    equal ones of these.
+    its B frames; where it has none of a kind, of all. 12 and 13 are log activity in space and in time, 14-17 the local
+    spectrum, of all frames: the change is compared under equal ones of these.
     """
     maps = jpeg_ghost(clip.y) if is_jpeg_like(clip) else ghost((clip.y, clip.u, clip.v))
     kinds = by_kind(maps, clip.header.pict_types)
