@@ -62,7 +62,7 @@ def test_zigzag_is_jpegs():
 
 
 def test_log_magnitudes_follow_the_zigzag_block_by_block():
-    """Frequency (2, 0) is the third AC one; a coefficient of e - 1 has log(1 + |C|) = 1. One block of one tile has it."""
+    """Frequency (2, 0) is the third AC one; a coefficient of e - 1 gives 1. One block of one tile has it."""
     tiles = torch.full((1, 49, 64, 64), 128.0)
     tiles[0, 5, 16:32, 48:] = cosine_block(2, 0, 8, (math.e - 1) / math.sqrt(32)).repeat(2, 2)
     found = block_logs(block_dct(tiles).abs(), 20)
