@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.models.cues import CueProjection
-from dfs_cm.surround import cell_contrast, face_contrast, weighted_mean
+from dfs_cm.comparison import Comparison
+from dfs_cm.surround import weighted_mean
 
 __all__ = ["PERIODS", "BlockBoundariesCue", "agreement", "boundary_steps", "fold", "phase_profile", "phase_steps"]
 
@@ -57,19 +58,20 @@ class BlockBoundariesCue(nn.Module):
 
     def __init__(self, channels: int = 10) -> None:
         super().__init__()
-        profiles, summary = 2 * sum(PERIODS), 3 * 2 * len(PERIODS)
-        self.projection = CueProjection(profiles + 3 * summary + 2 + 1, channels)
+        measures = 2 * sum(PERIODS) + 3 * 2 * len(PERIODS)
+        self.projection = CueProjection(measures + 1, channels)
 
-    def forward(self, columns: Tensor, rows: Tensor, share: Tensor) -> Tensor:
+    def forward(self, columns: Tensor, rows: Tensor, cells: Comparison, share: Tensor) -> Tensor:
         """:func:`boundary_steps` of the tiles in both directions ``[B, 49, 63]``, face ``share`` [B, 49]."""
         with torch.no_grad():
-            features = self.features(columns, rows, share)
+            measures = cells.residual(self.measures(columns, rows, share))
+            features = torch.cat([measures, share.unsqueeze(1)], 1)
         projected: Tensor = self.projection(features)
         return projected
 
     @staticmethod
-    def features(columns: Tensor, rows: Tensor, share: Tensor) -> Tensor:
-        """The operator's output, ``[B, K, 49]``."""
+    def measures(columns: Tensor, rows: Tensor, share: Tensor) -> Tensor:
+        """Profiles and, for each direction and period, peak, value on the grid and agreement: ``[B, 60, 49]``."""
         profiles, summaries = [], []
         for steps in (columns, rows):
             for period in PERIODS:
@@ -77,7 +79,4 @@ class BlockBoundariesCue(nn.Module):
                 surround = weighted_mean(profile.mT, 1 - share).mT  # [B, 1, period]
                 profiles.append(profile.mT)
                 summaries += [profile.amax(-1), profile[..., 0], agreement(profile, surround)]
-        summary = torch.stack(summaries, 1)
-        level = torch.stack([columns.mean(-1), rows.mean(-1)], 1).log1p()
-        parts = (*profiles, summary, cell_contrast(summary, share), face_contrast(summary, share))
-        return torch.cat([*parts, level, share.unsqueeze(1)], 1)
+        return torch.cat([*profiles, torch.stack(summaries, 1)], 1)

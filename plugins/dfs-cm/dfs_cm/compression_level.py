@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from dfcore.models.cues import CueProjection
 from dfs_cm.block_boundaries import fold, phase_profile
-from dfs_cm.dct import band_energies
-from dfs_cm.quantization import activity_residual
-from dfs_cm.surround import cell_contrast, face_contrast
+from dfs_cm.comparison import Comparison
+from dfs_cm.surround import weighted_mean
 
 __all__ = ["CompressionLevelCue", "grid_excess", "quantiser_features", "zero_shares"]
 
@@ -68,13 +67,15 @@ def quantiser_features(qp: Tensor, hidden: Tensor) -> Tensor:
 
 
 class CompressionLevelCue(nn.Module):
-    """Zero shares, blockiness raw and normalised by activity, the quantiser, and their contrasts."""
+    """Zero shares and blockiness without what the local spectrum explains, and the surround's quantiser."""
 
     def __init__(self, channels: int = 8) -> None:
         super().__init__()
-        self.projection = CueProjection(3 * 14 + 2 + 2 * 3 + 1, channels)
+        self.projection = CueProjection(11 + 3 + 1, channels)
 
-    def forward(self, magnitudes: Tensor, columns: Tensor, rows: Tensor, qp: Tensor, share: Tensor) -> Tensor:
+    def forward(
+        self, magnitudes: Tensor, columns: Tensor, rows: Tensor, qp: Tensor, cells: Comparison, share: Tensor
+    ) -> Tensor:
         """The cue's channels, ``[B, 8, 7, 7]``.
 
         Args:
@@ -82,20 +83,20 @@ class CompressionLevelCue(nn.Module):
             columns: boundary steps across columns, ``[B, 49, 63]``.
             rows: those across rows.
             qp: quantisers ``[B, 49, 4, 4]``, -1 where unknown.
+            cells: how the window's tiles are compared.
             share: of the face in each tile, ``[B, 49]``.
         """
         with torch.no_grad():
             hidden = torch.rand(len(qp), device=qp.device) < (HIDDEN_QP if self.training else 0.0)
-            features = self.features(magnitudes, columns, rows, quantiser_features(qp, hidden), share)
+            features = self.features(magnitudes, columns, rows, quantiser_features(qp, hidden), cells, share)
         projected: Tensor = self.projection(features)
         return projected
 
     @staticmethod
-    def features(magnitudes: Tensor, columns: Tensor, rows: Tensor, quantiser: Tensor, share: Tensor) -> Tensor:
+    def features(
+        magnitudes: Tensor, columns: Tensor, rows: Tensor, quantiser: Tensor, cells: Comparison, share: Tensor
+    ) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
-        zeros, excess = zero_shares(magnitudes).mT, grid_excess(columns, rows).mT
-        activity = band_energies(magnitudes).mT  # [B, 3, 49]
-        both = torch.cat([zeros, excess, activity], 1)
-        residual, _ = activity_residual(excess, activity, 1 - share)
-        parts = (both, cell_contrast(both, share), face_contrast(both, share), residual)
-        return torch.cat([*parts, quantiser, cell_contrast(quantiser, share), share.unsqueeze(1)], 1)
+        residual = cells.residual(torch.cat([zero_shares(magnitudes).mT, grid_excess(columns, rows).mT], 1))
+        coded = weighted_mean(quantiser, cells.surround).expand(-1, -1, residual.shape[-1])
+        return torch.cat([residual, coded, share.unsqueeze(1)], 1)

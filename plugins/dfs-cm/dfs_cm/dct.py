@@ -15,12 +15,24 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.models.cues import CueProjection
-from dfs_cm.surround import cell_contrast, face_contrast
+from dfs_cm.comparison import Comparison
+from dfs_cm.surround import weighted_mean
 
-__all__ = ["BINS", "DctCue", "band_energies", "block_dct", "dct_matrix", "log_magnitudes", "soft_histogram", "zigzag"]
+__all__ = [
+    "BINS",
+    "DctCue",
+    "band_energies",
+    "block_dct",
+    "block_logs",
+    "dct_matrix",
+    "soft_histogram",
+    "zigzag",
+]
 
 FREQUENCIES = 20
 """AC frequencies of the 8x8 blocks, in zig-zag order: all with i + j <= 5."""
+FREQUENCIES_4 = 15
+"""All AC frequencies of the 4x4 blocks."""
 BINS = 21
 """|c| = 0, 1, ..., 19 and 20 or more."""
 DIAGONALS = ((1, 3), (3, 6), (6, 10), (10, 15), (15, 21))
@@ -83,12 +95,25 @@ def _order(size: int, first: int, stop: int, device: torch.device) -> Tensor:
         return torch.tensor([i * size + j for i, j in zigzag(size)[first:stop]]).to(device)
 
 
-def log_magnitudes(magnitudes: Tensor, count: int) -> Tensor:
-    """Mean over blocks of log(1 + |C|) for the first AC frequencies in zig-zag order.
+def block_logs(magnitudes: Tensor, count: int) -> Tensor:
+    """Mean log(1 + |C|) of the first AC frequencies in each 16x16 block.
 
-    ``magnitudes`` |C| as of :func:`block_dct`, ``[..., s, s, h, w]``, to ``[..., count]``.
+    |C| of 64x64 tiles, ``[B, 49, s, s, h, w]``, to ``[B, count, 784]``, in zig-zag order.
     """
-    return _select(magnitudes.flatten(-2), 1, count + 1).log1p().mean(-1)
+    side = magnitudes.shape[-1] // 4
+    logs = _select(magnitudes.flatten(-2), 1, count + 1).log1p()  # [B, 49, count, h * w]
+    blocks = logs.unflatten(-1, (4, side, 4, side)).mean((-3, -1))
+    return blocks.flatten(-2).transpose(1, 2).flatten(2)
+
+
+def block_histograms(magnitudes: Tensor) -> Tensor:
+    """Histograms of |C| in each 16x16 block, five diagonals: ``[B, 49, 8, 8, 8, 8]`` to ``[B, 105, 784]``."""
+    found = []
+    for first, stop in DIAGONALS:
+        values = _select(magnitudes.flatten(-2), first, stop)  # [B, 49, n, 64]
+        blocks = values.unflatten(-1, (4, 2, 4, 2)).movedim((-4, -2), (2, 3))  # [B, 49, 4, 4, n, 2, 2]
+        found.append(soft_histogram(blocks.flatten(4)).flatten(1, 3))
+    return torch.cat(found, -1).mT
 
 
 def band_energies(magnitudes: Tensor) -> Tensor:
@@ -121,28 +146,27 @@ def soft_histogram(values: Tensor, bins: int = BINS) -> Tensor:
 
 
 class DctCue(nn.Module):
-    """Block-DCT statistics of native tiles, beside their contrast to the surround."""
+    """Block-DCT statistics of native tiles without what the local spectrum explains, cell by cell."""
 
     def __init__(self, channels: int = 12) -> None:
         super().__init__()
-        energies = FREQUENCIES + 15 + 3
-        histograms = BINS * len(DIAGONALS)
-        self.projection = CueProjection(3 * energies + 2 * histograms + 1, channels)
+        statistics = FREQUENCIES + FREQUENCIES_4 + BINS * len(DIAGONALS)
+        self.projection = CueProjection(statistics + 3 + 1, channels)
 
-    def forward(self, magnitudes: Tensor, magnitudes4: Tensor, share: Tensor) -> Tensor:
+    def forward(self, magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
         """|C| of 8x8 ``[B, 49, 8, 8, 8, 8]`` and 4x4 blocks ``[B, 49, 4, 4, 16, 16]``, face ``share`` [B, 49]."""
         with torch.no_grad():
-            features = self.features(magnitudes, magnitudes4, share)
+            features = self.features(magnitudes, magnitudes4, blocks, share)
         projected: Tensor = self.projection(features)
         return projected
 
     @staticmethod
-    def features(magnitudes: Tensor, magnitudes4: Tensor, share: Tensor) -> Tensor:
+    def features(magnitudes: Tensor, magnitudes4: Tensor, blocks: Comparison, share: Tensor) -> Tensor:
         """The operator's output, ``[B, K, 49]``."""
-        energies = torch.cat(
-            [log_magnitudes(magnitudes, FREQUENCIES), log_magnitudes(magnitudes4, 15), band_energies(magnitudes)], -1
-        ).mT
-        pooled = (_select(magnitudes.flatten(-2), first, stop).flatten(-2) for first, stop in DIAGONALS)
-        histograms = torch.cat([soft_histogram(values) for values in pooled], -1).mT
-        parts = (energies, cell_contrast(energies, share), face_contrast(energies, share))
-        return torch.cat([*parts, histograms, cell_contrast(histograms, share), share.unsqueeze(1)], 1)
+        logs = torch.cat([block_logs(magnitudes, FREQUENCIES), block_logs(magnitudes4, FREQUENCIES_4)], 1)
+        fine = blocks.residual(logs)
+        shape = blocks.residual(block_histograms(magnitudes))
+        energy = weighted_mean(band_energies(magnitudes).mT, 1 - share)
+        found = torch.cat([fine, shape], 1)
+        cells = found.unflatten(-1, (-1, 16)).mean(-1)
+        return torch.cat([cells, energy.expand(-1, -1, cells.shape[-1]), share.unsqueeze(1)], 1)

@@ -13,7 +13,7 @@ def dfcore_specialist() -> SpecialistSpec:
         title="Compression artifacts",
         cues=(
             CueSpec("dct", 12, "block-DCT magnitudes, histograms and bands on the native grid"),
-            CueSpec("quantization", 10, "recompression ghost, normalised by local activity"),
+            CueSpec("quantization", 10, "recompression ghost without what the local spectrum explains"),
             CueSpec("block_boundaries", 10, "luma steps at every phase of the 8- and 16-pixel grid"),
             CueSpec("compression_level", 8, "zeroed high frequencies, blockiness, the quantiser as normaliser"),
         ),
@@ -22,10 +22,11 @@ def dfcore_specialist() -> SpecialistSpec:
         evidence=(
             EvidenceSpec(
                 "ghost",
-                2,
+                3,
                 "dfs_cm.evidence:extract_ghost",
-                channels=8,
-                summary="log squared change of each block when re-encoded at six qualities, and log activity",
+                channels=18,
+                summary="log squared change of each block when re-encoded at six qualities, by kind of frame; log "
+                "activity and local spectrum",
             ),
         ),
         frames=1,

@@ -1,4 +1,4 @@
-"""Face against surround: weights of the 49 cells, and contrasts between them.
+"""Face against surround: weights of the 49 cells, and means under them.
 
 A real frame is judged against itself: what differs between clips (content, camera, last encoder) is mostly shared by
 the face and what surrounds it, and what a splice leaves is not.
@@ -6,10 +6,9 @@ the face and what surrounds it, and what a splice leaves is not.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-__all__ = ["cell_contrast", "face_contrast", "face_share", "weighted_mean"]
+__all__ = ["FLOOR", "face_share", "weighted_mean"]
 
 FLOOR = 1e-3
 """Weight of every cell on either side: where one side is empty both means agree, and the contrast is 0."""
@@ -27,14 +26,3 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """
     raised = (weights + FLOOR).unsqueeze(1)
     return (values * raised).sum(-1, keepdim=True) / raised.sum(-1, keepdim=True)
-
-
-def cell_contrast(values: Tensor, share: Tensor) -> Tensor:
-    """Each cell minus the surround's mean: ``values`` [B, K, 49], ``share`` [B, 49] of face, result [B, K, 49]."""
-    return values - weighted_mean(values, 1 - share)
-
-
-def face_contrast(values: Tensor, share: Tensor) -> Tensor:
-    """The face's mean minus the surround's, the same in every cell: [B, K, 49] to [B, K, 49]."""
-    difference = weighted_mean(values, share) - weighted_mean(values, 1 - share)
-    return torch.broadcast_to(difference, values.shape)

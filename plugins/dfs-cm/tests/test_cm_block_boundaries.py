@@ -51,7 +51,7 @@ def test_a_face_on_another_grid_disagrees_with_its_surround():
     share[0, 24] = 1
     tiles = blocky(8, 0, 6.0).expand(1, 49, 64, 64).clone()
     tiles[0, 24] = blocky(8, 3, 6.0)
-    features = BlockBoundariesCue.features(boundary_steps(tiles, -1), boundary_steps(tiles, -2), share)
+    features = BlockBoundariesCue.measures(boundary_steps(tiles, -1), boundary_steps(tiles, -2), share)
     alike = features[0, 48 + 2]  # columns, period 8: peak, on-grid, agreement
     assert alike[24].item() < 0
     assert alike[0].item() > 0.99

@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from dfs_cm.dct import BINS, band_energies, block_dct, dct_matrix, log_magnitudes, soft_histogram, zigzag
+from dfs_cm.dct import (
+    BINS,
+    band_energies,
+    block_dct,
+    block_histograms,
+    block_logs,
+    dct_matrix,
+    soft_histogram,
+    zigzag,
+)
 
 
 def cosine_block(vertical: int, horizontal: int, size: int, amplitude: float) -> torch.Tensor:
@@ -52,13 +61,24 @@ def test_zigzag_is_jpegs():
     assert len(set(zigzag(8))) == 64
 
 
-def test_log_magnitudes_follow_the_zigzag():
-    """Frequency (2, 0) is the third AC one; a coefficient of e - 1 has log(1 + |C|) = 1."""
-    picture = cosine_block(2, 0, 8, (math.e - 1) / math.sqrt(32)).repeat(2, 2)  # C[2, 0] = amplitude · √8 · 2
-    found = log_magnitudes(block_dct(picture).abs(), 20)
-    expected = torch.zeros(20)
-    expected[2] = 1.0
+def test_log_magnitudes_follow_the_zigzag_block_by_block():
+    """Frequency (2, 0) is the third AC one; a coefficient of e - 1 gives 1. One block of one tile has it."""
+    tiles = torch.full((1, 49, 64, 64), 128.0)
+    tiles[0, 5, 16:32, 48:] = cosine_block(2, 0, 8, (math.e - 1) / math.sqrt(32)).repeat(2, 2)
+    found = block_logs(block_dct(tiles).abs(), 20)
+    expected = torch.zeros(1, 20, 784)
+    expected[0, 2, 5 * 16 + 4 + 3] = 1.0
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_histograms_are_of_each_block():
+    """Twelve coefficients of the diagonal i + j = 2 in a block: four of (2, 0) are 3, the eight others 0."""
+    magnitudes = torch.zeros(1, 49, 8, 8, 8, 8)
+    magnitudes[0, 7, 2, 0, 4:6, 2:4] = 3.0  # third row, second column of the eighth tile
+    found = block_histograms(magnitudes).unflatten(1, (5, BINS))[0, :, :, 7 * 16 + 2 * 4 + 1]
+    assert found[1, [0, 3]].tolist() == pytest.approx([8 / 12, 4 / 12])
+    assert found[0, 0].item() == 1
+    assert block_histograms(magnitudes).unflatten(1, (5, BINS))[0, 1, 0].sum().item() == pytest.approx(784 - 4 / 12)
 
 
 def test_each_band_sees_its_own_frequencies():

@@ -14,10 +14,13 @@ from dfs_cm.evidence import (
     CRFS,
     EPSILON,
     JPEG_QUALITIES,
+    OPTIONS,
+    by_kind,
     extract_ghost,
     ghost,
     is_jpeg_like,
     jpeg_ghost,
+    local_spectrum,
     log_activity,
     log_motion,
 )
@@ -58,21 +61,46 @@ def test_the_ghost_is_the_same_each_time(size):
 def test_the_ghost_is_the_log_mean_squared_change_of_each_block():
     clip = made_clip(5, size=64)
     found = ghost(planes(clip), (26,))
-    changed = x264_again(planes(clip), 26)[0]
+    changed = x264_again(planes(clip), 26, OPTIONS)[0]
     block = (slice(2, 3), slice(16, 32), slice(48, 64))  # frame 2, row 1, column 3
     expected = np.log(EPSILON + np.square(clip.y[block].astype(float) - changed[block]).mean())
     assert found.shape == (8, 1, 4, 4)
     assert found[2, 0, 1, 3] == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_evidence_holds_six_ghosts_and_two_activities():
+def test_the_evidence_holds_both_kinds_of_frames_and_what_they_are_compared_under():
     clip = made_clip(6, size=80)
+    clip.header = replace(clip.header, pict_types="IBBPBBPB")
     evidence = extract_ghost(clip)
-    assert evidence.shape == (8, 8, 5, 5)
+    assert evidence.shape == (8, 18, 5, 5)
     assert evidence.dtype == np.float16
-    np.testing.assert_array_equal(evidence[:, :6], ghost(planes(clip), CRFS).astype(np.float16))
-    np.testing.assert_array_equal(evidence[:, 6], log_activity(clip.y).astype(np.float16))
-    np.testing.assert_array_equal(evidence[:, 7], log_motion(clip.y).astype(np.float16))
+    assert (evidence == evidence[:1]).all()
+    maps = ghost(planes(clip), CRFS)
+    near = {"rtol": 1e-3, "atol": 1e-3}
+    np.testing.assert_allclose(evidence[0, :6], maps[[0, 3, 6]].mean(0), **near)
+    np.testing.assert_allclose(evidence[0, 6:12], maps[[1, 2, 4, 5, 7]].mean(0), **near)
+    np.testing.assert_allclose(evidence[0, 12], log_activity(clip.y).mean(0), **near)
+    np.testing.assert_allclose(evidence[0, 13], log_motion(clip.y).mean(0), **near)
+    np.testing.assert_allclose(evidence[0, 14:], local_spectrum(clip.y), **near)
+
+
+@pytest.mark.parametrize("types", ["PPPP", "BBBB", "????"])
+def test_frames_of_one_kind_stand_for_the_other(types):
+    maps = np.random.default_rng(0).random((4, 6, 2, 2), np.float32)
+    for found in by_kind(maps, types):
+        np.testing.assert_allclose(found, maps.mean(0))
+
+
+@pytest.mark.parametrize(("frequency", "band"), [((0, 1), 0), ((3, 1), 1), ((2, 4), 2), ((7, 6), 3)])
+def test_a_cosine_fills_its_own_band(frequency, band):
+    """One 8x8 frequency of amplitude 240: its band's mean square is 240² over the band's frequencies."""
+    index = np.arange(16)
+    waves = [np.cos((2 * (index % 8) + 1) * f * np.pi / 16) * np.sqrt((2 if f else 1) / 8) for f in frequency]
+    luma = (128 + 240 * np.outer(*waves)).round().astype(np.uint8)
+    found = local_spectrum(np.stack([luma, luma]))[:, 0, 0]
+    count = (5, 9, 21, 28)[band]
+    assert found[band] == pytest.approx(np.log(EPSILON + 240**2 / count), abs=0.05)
+    assert np.delete(found, band).max() < np.log(1.0)
 
 
 def test_activity_of_a_ramp_and_of_a_flat_block():
@@ -126,7 +154,7 @@ def test_stills_take_jpeg_and_videos_x264(frames, codec_name, expected, monkeypa
     used = []
     monkeypatch.setattr("dfs_cm.evidence.x264_again", lambda p, *_: used.append("x264") or p)
     monkeypatch.setattr("dfs_cm.evidence.jpeg_again", lambda luma, _: used.append("jpeg") or luma)
-    assert extract_ghost(clip).shape == (frames, 8, 4, 4)
+    assert extract_ghost(clip).shape == (frames, 18, 4, 4)
     assert set(used) == {"jpeg" if expected else "x264"}
 
 

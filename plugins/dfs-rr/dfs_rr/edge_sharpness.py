@@ -10,13 +10,14 @@ Three measures that do not depend on an edge's contrast, weighted so that the sh
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
 
-from dfs_rr.resample import binomial
+import torch
+from torch import Tensor, nn
+
 from dfs_rr.window import PER_RATIO, TILE, BlockMean, Operator, Window
 
-__all__ = ["REACH", "EdgeSharpness", "gradient_power", "reblur", "step_width"]
+__all__ = ["REACH", "EdgeSharpness", "gradient_power", "reblur", "smoothed", "step_width"]
 
 REACH = 9
 """Pixels over which a step is summed up, and length of Crété-Roffet's blur."""
@@ -25,7 +26,7 @@ _RATIOS = 6
 
 
 def step_width(tiles: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """``(|step| * |gradient|^3, gradient^4)`` along an axis, for its pixels 5 to 58.
+    """``(|step| * |gradient|^3, gradient^4)`` along an axis, for its pixels 5 to 58, both 16 times.
 
     The gradient is the central difference, the step its sum over 9 pixels. The ratio of the sums is the width of the
     edges in pixels: 2.89 sigma for a step blurred by a Gaussian of sigma.
@@ -37,10 +38,11 @@ def step_width(tiles: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
     if size <= 2 * _SIDE:
         raise ValueError(f"an axis of {size} pixels is too short; more than {2 * _SIDE} are needed.")
-    gradient = (moved(1) - moved(-1)) / 2
-    step = (moved(_SIDE) + moved(_SIDE - 1) - moved(1 - _SIDE) - moved(-_SIDE)) / 2
-    square = gradient.square()
-    return (step * gradient).abs_() * square, square.square()
+    gradient = moved(1) - moved(-1)
+    step = (moved(_SIDE) - moved(-_SIDE)).add_(moved(_SIDE - 1)).sub_(moved(1 - _SIDE))
+    step = step.mul_(gradient).abs_()
+    square = gradient.square_()
+    return step.mul_(square), square.square_()
 
 
 def reblur(tiles: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -55,6 +57,18 @@ def reblur(tiles: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     return torch.sub(before, after, alpha=1 / REACH).clamp_(min=0), before
 
 
+def smoothed(tiles: Tensor, dilation: int = 1) -> Tensor:
+    """Burt and Adelson's 1-4-6-4-1 filter along both axes, taps ``dilation`` apart: ``[n, H, W]``, 4 taps less each.
+
+    Of standard deviation ``dilation`` pixels: four sums of two neighbours make it.
+    """
+    for dim in (-1, -2):
+        for _ in range(4):
+            size = tiles.shape[dim] - dilation
+            tiles = tiles.narrow(dim, 0, size) + tiles.narrow(dim, dilation, size)
+    return tiles.mul_(1 / 256)
+
+
 def gradient_power(tiles: Tensor) -> Tensor:
     """``|grad|^4`` by central differences: ``[n, H, W]`` to ``[n, H - 2, W - 2]``."""
     across = tiles[:, 1:-1, 2:] - tiles[:, 1:-1, :-2]
@@ -66,30 +80,29 @@ class EdgeSharpness(Operator):
     """The cue ``edge_sharpness``. Fixed; no parameters."""
 
     descriptors = _RATIOS * PER_RATIO
-    once: Tensor
-    twice: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("once", binomial(TILE), persistent=False)
-        self.register_buffer("twice", binomial(TILE, 2), persistent=False)
         whole, inner = range(TILE), range(_SIDE, TILE - _SIDE)
         self.along_rows = BlockMean(whole, inner)
         self.along_columns = BlockMean(inner, whole)
-        self.both = BlockMean(range(1, TILE - 1), range(1, TILE - 1))
+        # A central difference loses a pixel at each end, the first blur two more, the second another four.
+        self.levels: Sequence[BlockMean] = nn.ModuleList(  # type: ignore[assignment]
+            BlockMean(range(lost, TILE - lost), range(lost, TILE - lost)) for lost in (1, 3, 7)
+        )
 
     def forward(self, window: Window) -> Tensor:
         """Descriptors ``[B, 49, D]``."""
         x = window.pixels
         energy, against = [], []
-        for measure in (step_width, reblur):
+        for measure, scale in ((step_width, 1 / 16), (reblur, 1.0)):
             for dim, mean in ((-1, self.along_rows), (-2, self.along_columns)):
                 top, bottom = measure(x, dim)
-                energy.append(mean(top))
-                against.append(mean(bottom))
-        smooth = self.once @ (x @ self.once.mT)
-        levels = (x, smooth, self.twice @ (smooth @ self.twice.mT))
-        powers = [self.both(gradient_power(level)) for level in levels]
+                energy.append(mean(top) * scale)
+                against.append(mean(bottom) * scale)
+        once = smoothed(x)
+        pictures = (x, once, smoothed(once, 2))
+        powers = [mean(gradient_power(picture)) for mean, picture in zip(self.levels, pictures, strict=True)]
         return window.blocks.compare(
             torch.stack([*energy, *powers[1:]], dim=-1), torch.stack([*against, *powers[:-1]], dim=-1)
         )

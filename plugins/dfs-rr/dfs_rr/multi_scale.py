@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dfs_rr.resample import down_up, pyramid_step
-from dfs_rr.window import PER_RATIO, TILE, BlockMean, Operator, Window
+from dfs_rr.window import MARGIN, PER_RATIO, TILE, BlockMean, Operator, Window
 
 __all__ = ["OCTAVES", "SCALES", "MultiScale", "Pyramid", "ladder"]
 
@@ -24,10 +24,16 @@ SCALES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 OCTAVES = 4
 
 
-def ladder(rows: Tensor, operators: Tensor) -> list[Tensor]:
-    """What each of S operators changes in tiles: ``[64, n, 64]`` and ``[S, 64, 64]`` to S times ``[64, n, 64]``."""
+def ladder(rows: Tensor, operators: Tensor, margin: int = 0) -> list[Tensor]:
+    """What each of S operators changes in tiles: ``[64, n, 64]`` and ``[S, 64, 64]`` to S times ``[64, n, 64]``.
+
+    With a ``margin`` the tiles' outermost pixels are left out: S times ``[64 - 2 margin, n, 64 - 2 margin]``.
+    """
+    inner = slice(margin, rows.shape[0] - margin)
+    operators = operators[:, inner]
     down = (operators.flatten(0, 1) @ rows.flatten(1)).unflatten(0, operators.shape[:2])
-    return [_minus(rows, part, m) for part, m in zip(down, operators, strict=True)]
+    kept = rows[inner, :, inner].contiguous()
+    return [_minus(kept, part, m) for part, m in zip(down, operators, strict=True)]
 
 
 def _minus(rows: Tensor, down: Tensor, matrix: Tensor) -> Tensor:
@@ -71,13 +77,15 @@ class MultiScale(Operator):
         super().__init__()
         self.register_buffer("operators", torch.stack([down_up(TILE, s) for s in SCALES]), persistent=False)
         self.pyramid = Pyramid()
+        inner = range(MARGIN, TILE - MARGIN)
+        self.inner = BlockMean(inner, inner)
         pixels = [range(0, TILE, 1 << level) for level in range(OCTAVES)]
         self.block_means: Sequence[BlockMean] = nn.ModuleList(BlockMean(at, at) for at in pixels)  # type: ignore[assignment]
 
     def forward(self, window: Window) -> Tensor:
         """Descriptors ``[B, 49, D]``."""
         rows = window.pixels.movedim(0, 1).contiguous()
-        lost = [self.block_means[0].of_rows(part.square_()) for part in ladder(rows, self.operators)]
+        lost = [self.inner.of_rows(part.square_()) for part in ladder(rows, self.operators, MARGIN)]
         bands = self.pyramid(rows)
         octaves = [mean.of_rows(band.square_()) for mean, band in zip(self.block_means, bands, strict=True)]
         return window.blocks.compare(torch.stack([*lost, *octaves], dim=-1), window.variance)

@@ -22,6 +22,8 @@ BANDS = 12
 """Rings of the spectrum between 1/64 and 1/2 cycles per pixel."""
 _LOW = 4
 """Rings that the knee's line is drawn through."""
+COMPARED = 7
+"""The lowest rings, up to 0.3 cycles per pixel, are compared: what lies above is what the codec left of it."""
 _NPR = 7
 _SHAPE = 2
 
@@ -65,13 +67,13 @@ def band_matrix() -> Tensor:
 
 
 def knee(bands: Tensor, density: Tensor) -> Tensor:
-    """How the spectrum ends: ``[..., 12]`` ring energies to ``[..., 2]``.
+    """How the spectrum ends: energies of the lowest n rings ``[..., n]`` and their ``density`` [n] to ``[..., 2]``.
 
     The line is that of log density over log frequency through the four lowest rings. First the knee in cycles per
     pixel: the bandwidth that is filled as the line foretells (half filled counts half). Then the log of how far the
     rings above fall short of the line, on average.
     """
-    edges = torch.linspace(1 / TILE, 0.5, BANDS + 1, device=bands.device)
+    edges = torch.linspace(1 / TILE, 0.5, BANDS + 1, device=bands.device)[: bands.shape[-1] + 1]
     x = torch.log((edges[1:] + edges[:-1]) / 2)
     y = torch.log(bands / density + FLOOR)
     lx = x[:_LOW] - x[:_LOW].mean()
@@ -86,7 +88,7 @@ def knee(bands: Tensor, density: Tensor) -> Tensor:
 class Upscaling(Operator):
     """The cue ``upscaling``. Fixed; no parameters."""
 
-    descriptors = (_NPR + BANDS) * PER_RATIO + 3 * _SHAPE
+    descriptors = (_NPR + COMPARED) * PER_RATIO + 2 * _SHAPE
     rings: Tensor
     taper: Tensor
 
@@ -104,12 +106,11 @@ class Upscaling(Operator):
         relations = window.blocks.compare(*self._relations(window))
         spectrum = power(window.pixels, self.taper).flatten(1) @ self.rings
         bands = spectrum.unflatten(0, (-1, CELLS))
-        ends = window.cells.compare(bands, bands.sum(-1, keepdim=True))
-        shape = knee(bands, self.rings.sum(0))
-        level = window.cells.unexplained(shape)
-        weight = window.cells.face[..., None]
+        ends = window.cells.compare(bands[..., :COMPARED], bands.sum(-1, keepdim=True))
+        level = window.cells.unexplained(knee(bands[..., :COMPARED], self.rings.sum(0)[:COMPARED]))
+        weight = window.cells.face[..., None] * window.cells.contrast
         face = (level * weight).sum(1, keepdim=True) / (weight.sum(1, keepdim=True) + 1e-3)
-        return torch.cat([relations, ends, shape, level, face.expand_as(level)], dim=-1)
+        return torch.cat([relations, ends, level, face.expand_as(level)], dim=-1)
 
     def _relations(self, window: Window) -> tuple[Tensor, Tensor]:
         """Energies ``[B, 784, 7]`` of the neighbouring-pixel relations, and what each is compared with."""

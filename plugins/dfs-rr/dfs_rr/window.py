@@ -18,8 +18,10 @@ __all__ = [
     "CELLS",
     "CONFOUNDERS",
     "FLOOR",
+    "MARGIN",
     "PER_RATIO",
     "TILE",
+    "VIEWS",
     "BlockMean",
     "Operator",
     "Places",
@@ -37,13 +39,14 @@ MARGIN = 4
 FLOOR = 1 / 12
 """Variance of rounding to whole grey levels: energies below it say nothing."""
 CONFOUNDERS = 6
-"""Per cell: log activity, mean luma, quantiser, whether it is known, share of face, share of saturated pixels."""
+"""The surround's log activity, mean luma, quantiser and whether it is known (the same in all cells: how the clip was
+coded, not whether its face is sharper); per cell the share of face and of saturated pixels."""
 PER_RATIO = 6
 """Descriptors that :meth:`Places.compare` makes of each ratio."""
 _RIDGE = 0.05
 _BLACK, _WHITE = 17, 234
 """Luma at or beyond which a pixel is clipped, in either range's head room."""
-_VIEWS = ("tiles", "tile_face", "qp")
+VIEWS = ("tiles", "tile_face", "qp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +56,46 @@ class Places:
     Attributes:
         face: float ``[B, N]``, weight as part of the face, 0..1.
         surround: float ``[B, N]``, weight as part of the surround.
+        contrast: float ``[B, N, 1]``, variance over the window's mean variance.
         regressors: float ``[B, N, P]``, what a value may depend on without any forgery.
     """
 
     face: Tensor
     surround: Tensor
+    contrast: Tensor
     regressors: Tensor
 
     def compare(self, energy: Tensor, against: Tensor) -> Tensor:
         """Descriptors of energy ratios, per cell: ``[B, N, K]`` twice (or ``[B, N, 1]``) to ``[B, 49, 6K]``.
 
-        In groups of K: log ratio; the same without what activity, brightness and quantiser explain in the
-        surround; its rank within the window (-1/2..1/2); its mean in the face; the log ratio of the energies
-        summed over the face; and the same minus that of the surround.
-        """
-        value = torch.log((energy + FLOOR) / (against + FLOOR))
-        excess = self.unexplained(value)
-        cell = to_cells(excess)
-        face = _pooled(energy, self.face, against)
-        apart = face - _pooled(energy, self.surround, against)
-        overall = (excess * self.face[..., None]).sum(1) / (self.face.sum(1)[:, None] + 1e-3)
-        broad = torch.cat([overall, face, apart], dim=-1)[:, None].expand(-1, CELLS, -1)
-        return torch.cat([to_cells(value), cell, ranks(cell), broad], dim=-1)
+        Energies are weighted by squared contrast: a codec wipes out what is faint and leaves strong edges as they
+        are, an enlarged picture is soft at the strongest of them too. So a face that went through the codec once more
+        or less hardly shows here.
 
-    def unexplained(self, value: Tensor) -> Tensor:
-        """``[B, N, K]`` minus its ridge regression on the regressors, fitted in the surround alone."""
-        weight = (self.surround + 1e-3)[..., None]  # a window full of face is fitted on itself
+        In groups of K: each cell's log ratio without what activity, brightness and quantiser
+        explain in the surround; its rank within the window (-1/2..1/2); the log ratio over the face, and the same minus
+        that of the surround; both again, weighted by its cube.
+        """
+        square = self.contrast.square()
+        strong, base = energy * square, against * square
+        floor = to_cells(square) * FLOOR + 1e-3
+        cell = self.unexplained(torch.log((to_cells(strong) + floor) / (to_cells(base) + floor)))
+        broad = []
+        for power in (square, square * self.contrast):
+            face = _pooled(energy, self.face[..., None] * power, against)
+            broad += [face, face - _pooled(energy, self.surround[..., None] * power, against)]
+        return torch.cat([cell, ranks(cell), torch.cat(broad, dim=-1)[:, None].expand(-1, CELLS, -1)], dim=-1)
+
+    def unexplained(self, cell: Tensor) -> Tensor:
+        """``[B, 49, K]`` minus its ridge regression on the regressors, fitted in the surround alone."""
+        weight = to_cells(self.surround[..., None]) + 1e-3  # a window full of face is fitted on itself
         weight = weight / weight.sum(1, keepdim=True)
-        x = F.pad(self.regressors, (1, 0), value=1.0)
+        x = F.pad(to_cells(self.regressors), (1, 0), value=1.0)
         gram = (x * weight).mT @ x
         ridge = torch.full((gram.shape[-1],), _RIDGE, device=x.device)
         ridge[0] = 1e-6
-        slopes = torch.linalg.solve_ex(gram + torch.diag(ridge), (x * weight).mT @ value).result
-        return value - x @ slopes
+        slopes = torch.linalg.solve_ex(gram + torch.diag(ridge), (x * weight).mT @ cell).result
+        return cell - x @ slopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +172,7 @@ class WindowReader(nn.Module):
         Raises:
             KeyError: a view is missing; the message names it.
         """
-        for name in _VIEWS:
+        for name in VIEWS:
             if name not in views:
                 raise KeyError(f"the cue module of 'rr' reads the view {name!r}; given: {', '.join(views) or 'none'}.")
         raw = views["tiles"].flatten(0, 1).float()
@@ -174,12 +184,16 @@ class WindowReader(nn.Module):
         columns = _confounders(variance[..., 0], mean, views["qp"].float().flatten(1), share, saturated)
         regressors = torch.cat([columns[..., :3], columns[..., :1] ** 2], dim=-1)
         cell_share = to_cells(share[..., None])[..., 0]
+        contrast = variance / (variance.mean(1, keepdim=True) + FLOOR)
+        weight = (1 - cell_share[..., None]) ** 2 + 1e-3
+        confounders = to_cells(columns)
+        seen = (confounders * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         return Window(
             pixels=pixels,
             variance=variance,
-            blocks=Places(share**2, (1 - share) ** 2, regressors),
-            cells=Places(cell_share**2, (1 - cell_share) ** 2, to_cells(regressors)),
-            confounders=to_cells(columns),
+            blocks=Places(share**2, (1 - share) ** 2, contrast, regressors),
+            cells=Places(cell_share**2, (1 - cell_share) ** 2, to_cells(contrast), to_cells(regressors)),
+            confounders=torch.cat([seen[..., :4].expand(-1, CELLS, -1), confounders[..., 4:]], dim=-1),
         )
 
 
@@ -205,12 +219,15 @@ def to_cells(values: Tensor) -> Tensor:
 
 
 def ranks(cell: Tensor) -> Tensor:
-    """Rank of each of 49 cells ``[B, 49, K]`` within its window, from -1/2 (least) to 1/2; ties share theirs."""
-    sign = torch.sign(cell[:, :, None] - cell[:, None])
-    return sign.mean(2) * (CELLS / (CELLS - 1) / 2)
+    """Rank of each of 49 cells ``[B, 49, K]`` within its window, from -1/2 (least) to 1/2; ties share theirs.
+
+    Values less than 0.01 apart count as tied in part: tiles that coincide must not be told apart by rounding.
+    """
+    order = ((cell[:, :, None] - cell[:, None]) * 100).clamp_(-1, 1)
+    return order.mean(2) * (CELLS / (CELLS - 1) / 2)
 
 
 def _pooled(energy: Tensor, weight: Tensor, against: Tensor) -> Tensor:
-    """Log ratio of weighted sums over the places: ``[B, K]``."""
-    total = weight.sum(1)[:, None] * FLOOR + 1e-3
-    return torch.log(((energy * weight[..., None]).sum(1) + total) / ((against * weight[..., None]).sum(1) + total))
+    """Log ratio of sums over the places under ``weight`` ``[B, N, 1]``: ``[B, K]``."""
+    floor = weight.sum(1) * FLOOR + 1e-3
+    return torch.log(((energy * weight).sum(1) + floor) / ((against * weight).sum(1) + floor))

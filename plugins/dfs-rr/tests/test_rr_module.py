@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dfs_rr import CueModule
-from dfs_rr.module import CHANNELS
+from dfs_rr.module import CHANNELS, GROUP
 from dfs_rr.plugin import dfcore_specialist
 from dfs_rr.window import CELLS, CONFOUNDERS, PER_RATIO, TILE, BlockMean, Places, WindowReader, ranks
 
@@ -100,24 +100,51 @@ def test_a_face_enlarged_by_two_stands_out_of_its_surround_and_a_native_one_does
 
 def test_what_the_regressors_explain_is_taken_out() -> None:
     draw = torch.Generator().manual_seed(0)
-    x = torch.randn(1, 784, 2, generator=draw)
-    share = (torch.arange(784) < 200).float()[None]
+    x = torch.randn(1, CELLS, 2, generator=draw)
+    share = (torch.arange(CELLS) < 12).float()[None]
     value = 3.0 + x @ torch.tensor([[2.0], [-1.0]])
-    value[:, :200] += 0.7  # what the face has beyond it
-    left = Places(share, 1 - share, x).unexplained(value)
-    assert float(left[:, 200:].abs().mean()) < 0.1
-    assert float(left[:, :200].mean()) == pytest.approx(0.7, abs=0.1)
+    value[:, :12] += 0.7  # what the face has beyond it
+    left = Places(share, 1 - share, torch.ones(1, CELLS, 1), x).unexplained(value)
+    assert float(left[:, 12:].abs().mean()) < 0.15
+    assert float(left[:, :12].mean()) == pytest.approx(0.7, abs=0.15)
 
 
 def test_compare_gives_the_face_minus_the_surround() -> None:
     share = (torch.arange(784) < 160).float()[None]
     energy = torch.where(share > 0, 2.0, 8.0)[..., None] * 1e4
-    places = Places(share, 1 - share, torch.zeros(1, 784, 2))
+    places = Places(share, 1 - share, torch.ones(1, 784, 1), torch.zeros(1, 784, 2))
     found = places.compare(energy, torch.full((1, 784, 1), 1e4))
     assert found.shape == (1, CELLS, PER_RATIO)
-    assert float(found[0, 0, 5]) == pytest.approx(-1.386, abs=0.01)  # log(2/8)
-    assert float(found[0, 0, 1]) == pytest.approx(-1.386, abs=0.05)
-    assert float(found[0, 0, 0]) == pytest.approx(0.693, abs=0.01)
+    assert found[0, 0, 0].item() == pytest.approx(-1.386, abs=0.05)  # log(2/8), the surround's mean taken off
+    for number, expected in enumerate((0.693, -1.386, 0.693, -1.386), 2):  # log 2, and log(2/8)
+        assert found[0, 0, number].item() == pytest.approx(expected, abs=0.01)
+
+
+def test_what_is_faint_hardly_counts() -> None:
+    """Half of the face's blocks lost nearly all, but have a tenth of the contrast: log of 1, not of about a half."""
+    share = (torch.arange(784) < 160).float()[None]
+    faint = ((torch.arange(784) % 2 == 0) & (share[0] > 0))[None, :, None]
+    contrast = torch.where(faint, 0.1, 1.0)
+    places = Places(share, 1 - share, contrast, torch.zeros(1, 784, 2))
+    found = places.compare(torch.where(faint, 10.0, 1e4), torch.full((1, 784, 1), 1e4))
+    assert found[0, 0].abs().max() < 0.6  # the rank
+    assert found[0, 0, [0, 2, 3, 4, 5]].abs().max() < 0.02
+
+
+def test_a_large_batch_is_described_in_groups_as_it_is_at_once() -> None:
+    module, given = CueModule(), views(GROUP + 1)
+    at_once, in_groups = module._describe(given), module.describe(given)
+    for cue, described in at_once.items():
+        torch.testing.assert_close(in_groups[cue], described, rtol=1e-4, atol=1e-4)
+
+
+def test_the_confounders_say_nothing_of_the_face_itself() -> None:
+    """A face of ten times the contrast leaves what is told of the clip as it was."""
+    given = views(1)
+    face = given["tile_face"].mean((-2, -1))[..., None, None] == 1
+    sharper = torch.where(face, (given["tiles"].float() - 128) * 0.1 + 128, given["tiles"].float()).to(torch.uint8)
+    before, after = (WindowReader()(given | {"tiles": t}).confounders for t in (given["tiles"], sharper))
+    torch.testing.assert_close(before[..., :4], after[..., :4], atol=0.02, rtol=0)
 
 
 def test_ranks_run_from_minus_to_plus_a_half() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfs_rr.edge_sharpness import gradient_power, reblur, step_width
+from dfs_rr.edge_sharpness import gradient_power, reblur, smoothed, step_width
 from dfs_rr.interpolation import line_spectrum, notch, p_map, predict_error, second_difference
 from dfs_rr.multi_scale import SCALES, MultiScale, Pyramid, ladder
 from dfs_rr.resample import area_down, bicubic_up, binomial, down_up
@@ -232,3 +232,23 @@ def test_the_codec_lattice_is_notched_and_the_axes_are_not() -> None:
     assert kept[0, 20]
     assert kept[20, 0]
     assert kept[8, 20]
+
+
+def test_smoothing_is_the_binomial_filter_along_both_axes() -> None:
+    tile = noise(1)
+    for dilation, lost_pixels in ((1, 2), (2, 4)):
+        matrix, inner = binomial(64, dilation), slice(lost_pixels, 64 - lost_pixels)
+        expected = (matrix @ tile @ matrix.mT)[:, inner, inner]
+        torch.testing.assert_close(smoothed(tile, dilation), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_ladder_without_the_margin_is_the_ladder() -> None:
+    rows, operators = rows_first(noise(3)), MultiScale().operators
+    for whole, inner in zip(ladder(rows, operators), ladder(rows, operators, 4), strict=True):
+        torch.testing.assert_close(whole[4:60, :, 4:60], inner, rtol=1e-4, atol=1e-5)
+
+
+def test_the_p_map_has_no_subnormal_numbers() -> None:
+    found = p_map(torch.tensor([0.0, 1.0, 95.0, 1e6]))
+    torch.testing.assert_close(found[:2], torch.tensor([1.0, math.exp(-1)]))
+    assert found.min() > torch.finfo(torch.float32).tiny
