@@ -324,12 +324,28 @@ def test_the_visual_part_works_without_sound() -> None:
     assert moving[0, -5].eq(0).all()  # any sound
 
 
-def test_leading_silence_weighs_nothing() -> None:
+def test_what_is_before_the_voice_changes_nothing() -> None:
+    """Digital silence and a hum of any length below the gate are alike; silence between words is not trimmed."""
+    quiet, humming, pausing = talking(), talking(), talking()
+    quiet["log_mel"][..., :100] = math.log(FLOOR)
+    humming["log_mel"][..., :100] = math.log(FLOOR) + 4
+    humming["log_mel"][:, :5, 30:60] += 3
+    pausing["log_mel"][..., 100:160] = math.log(FLOOR)
+    assert not read(quiet).weight[0, :26].any()
+    assert not read(quiet).heard[0, :25].any()
+    assert read(quiet).weight[0, 26:].sum() > 10
+    module = CueModule().eval()
+    described = [module.describe(views) for views in (quiet, humming)]
+    for name, values in described[0].items():
+        torch.testing.assert_close(values, described[1][name], rtol=0, atol=1e-5, msg=name)
+    assert read(pausing).heard[0, 27:38].all()
+    assert not read(pausing).voice[0, 27:38].any()
+
+
+def test_without_any_voice_all_is_heard() -> None:
     views = talking()
-    views["log_mel"][..., :100] = math.log(FLOOR)
-    speech = read(views)
-    assert not speech.weight[0, :24].any()
-    assert speech.weight[0, 26:].sum() > 10
+    views["log_mel"][:] = math.log(FLOOR)
+    assert read(views).heard.all()
 
 
 def test_the_invariant_module_is_a_switch() -> None:
