@@ -328,8 +328,8 @@ def test_what_is_before_the_voice_changes_nothing() -> None:
     """Digital silence and a hum of any length below the gate are alike; silence between words is not trimmed."""
     quiet, humming, pausing = talking(), talking(), talking()
     quiet["log_mel"][..., :100] = math.log(FLOOR)
-    humming["log_mel"][..., :100] = math.log(FLOOR) + 4
-    humming["log_mel"][:, :5, 30:60] += 3
+    humming["log_mel"][..., :100] = math.log(0.0048)  # -50 dBFS in all
+    humming["log_mel"][:, :5, 30:60] += 1
     pausing["log_mel"][..., 100:160] = math.log(FLOOR)
     assert not read(quiet).weight[0, :26].any()
     assert not read(quiet).heard[0, :25].any()
