@@ -51,6 +51,8 @@ GROUPS = (5, 5, 4, 3, 4, 5, 5)
 """How many of the 31 delays, from -15 up, each of the seven columns holds: 0 and its neighbours in the middle."""
 GATE = -45.0
 """dBFS below which there is no voice."""
+FAINT = -60.0
+"""dBFS below which all is alike."""
 _COLUMNS = 4
 _QUIET = math.log(1e-4)
 _PARSEVAL = 38400.0
@@ -161,8 +163,10 @@ def at_points(columns: Tensor) -> Tensor:
 
 
 def voice_weight(mel: Tensor, heard: Tensor) -> Tensor:
-    """1 where the level is above -45 dBFS at a point: ``[B, 60]``."""
-    return (at_points(decibels(mel)) > GATE).float() * heard
+    """1 where the level is above -45 dBFS at a point: ``[B, 60]``. Levels are floored at -60 first, lest it matter how
+    deep the silence beside a voice is.
+    """
+    return (at_points(decibels(mel).clamp(min=FAINT)) > GATE).float() * heard
 
 
 def after_onset(voice: Tensor) -> Tensor:
@@ -195,9 +199,9 @@ def sound_courses(mel: Tensor, heard: Tensor) -> Tensor:
 
     Levels are floored at -60 dBFS: what lies below is no speech.
     """
-    level = at_points(decibels(mel).clamp(min=-60)) / 10
+    level = at_points(decibels(mel).clamp(min=FAINT)) / 10
     powers = torch.stack([mel[:, low:high].exp().sum(1) for low, high in _BANDS], 1)
-    bands = at_points((10 * torch.log10(powers / _PARSEVAL)).clamp(min=-60)) / 10
+    bands = at_points((10 * torch.log10(powers / _PARSEVAL)).clamp(min=FAINT)) / 10
     onset = F.pad(level.diff(dim=1).clamp(min=0) * heard[:, :-1], (1, 0))
     return torch.cat([level[:, None], bands, onset[:, None]], 1) * heard[:, None]
 

@@ -324,21 +324,22 @@ def test_the_visual_part_works_without_sound() -> None:
     assert moving[0, -5].eq(0).all()  # any sound
 
 
-def test_what_is_before_the_voice_changes_nothing() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
     """Digital silence and a hum of any length below the gate are alike; silence between words is not trimmed."""
-    quiet, humming, pausing = talking(), talking(), talking()
+    quiet, humming, pausing = talking(seed=seed), talking(seed=seed), talking(seed=seed)
     quiet["log_mel"][..., :100] = math.log(FLOOR)
-    humming["log_mel"][..., :100] = math.log(0.0048)  # -50 dBFS in all
-    humming["log_mel"][:, :5, 30:60] += 1
+    humming["log_mel"][..., :100] = math.log(0.00085)  # -57.5 dBFS in all
+    humming["log_mel"][:, :5, 30:60] += 2
     pausing["log_mel"][..., 100:160] = math.log(FLOOR)
     assert not read(quiet).weight[0, :26].any()
     assert not read(quiet).heard[0, :25].any()
-    assert read(quiet).weight[0, 26:].sum() > 10
+    assert read(quiet).weight[0, 26:].sum() > 6
     module = CueModule().eval()
     described = [module.describe(views) for views in (quiet, humming)]
     for name, values in described[0].items():
         torch.testing.assert_close(values, described[1][name], rtol=0, atol=1e-5, msg=name)
-    assert read(pausing).heard[0, 27:38].all()
+    assert read(pausing).heard[0, 26:38].all()
     assert not read(pausing).voice[0, 27:38].any()
 
 
