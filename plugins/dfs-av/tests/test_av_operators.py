@@ -326,8 +326,8 @@ def test_the_visual_part_works_without_sound() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
-    """Digital silence and a hum of any length below the gate are alike; silence between words is not trimmed."""
-    quiet, humming, pausing = talking(seed=seed), talking(seed=seed), talking(seed=seed)
+    """Digital silence and a hum below the gate are alike; silence between words is not trimmed."""
+    quiet, humming, pausing = (talking(seed=seed) for _ in range(3))
     quiet["log_mel"][..., :100] = math.log(FLOOR)
     humming["log_mel"][..., :100] = math.log(0.00085)  # -57.5 dBFS in all
     humming["log_mel"][:, :5, 30:60] += 2
@@ -335,18 +335,11 @@ def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
     assert not read(quiet).weight[0, :26].any()
     assert not read(quiet).heard[0, :25].any()
     assert read(quiet).weight[0, 26:].sum() > 6
-    module = CueModule().eval()
-    described = [module.describe(views) for views in (quiet, humming)]
-    for name, values in described[0].items():
-        torch.testing.assert_close(values, described[1][name], rtol=0, atol=1e-5, msg=name)
+    silence, hum = (CueModule().describe(views) for views in (quiet, humming))
+    torch.testing.assert_close(silence, hum, rtol=0, atol=1e-5)
     assert read(pausing).heard[0, 26:38].all()
     assert not read(pausing).voice[0, 27:38].any()
-
-
-def test_without_any_voice_all_is_heard() -> None:
-    views = talking()
-    views["log_mel"][:] = math.log(FLOOR)
-    assert read(views).heard.all()
+    assert read({**quiet, "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}).heard.all()  # no voice at all
 
 
 def test_the_invariant_module_is_a_switch() -> None:
