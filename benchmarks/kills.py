@@ -29,7 +29,7 @@ from typing import Any
 
 import torch
 
-from dfcore.testing.parts import make_parts
+from dfcore.testing.layouts import make_parts
 
 OPTIONS = (
     "--backbone test_efficientnet --no-pretrained --from-scratch --chunks 9,0 --keep-chunks 1 --batch-size 2 "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import torch
 
 from dfcore.testing.demo import make_demo
+from dfcore.testing.layouts import as_celebdf, as_dfdc
 
 TINY = ("--backbone", "test_efficientnet", "--no-pretrained", "--epochs", "1")
 SETS = ("--set", "data.samples_per_video=1", "--set", "data.eval_samples=1", "--set", "data.workers=0")
@@ -25,49 +25,6 @@ def dfcore(*arguments: str | Path, code: int = 0, **roots: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def as_celebdf(demo: Path, root: Path) -> Path:
-    """The demo's videos under Celeb-DF's names; the last pair is listed for testing."""
-    reals, fakes = videos(demo)
-    number = {path.stem: n for n, path in enumerate(reals)}
-    for folder in ("Celeb-real", "Celeb-synthesis"):
-        (root / folder).mkdir(parents=True)
-    for path in reals:
-        shutil.copy(path, root / f"Celeb-real/id{number[path.stem]}_0000.mp4")
-    for path in fakes:
-        target, source = path.stem.split("_")
-        shutil.copy(path, root / f"Celeb-synthesis/id{number[target]}_id{number[source]}_0000.mp4")
-    last, other = fakes[-1].stem.split("_")
-    names = (
-        f"1 Celeb-real/id{number[last]}_0000.mp4",
-        f"0 Celeb-synthesis/id{number[last]}_id{number[other]}_0000.mp4",
-    )
-    (root / "List_of_testing_videos.txt").write_text("\n".join(names))
-    return root
-
-
-def as_dfdc(demo: Path, root: Path) -> Path:
-    """The same in two of DFDC's parts."""
-    reals, fakes = videos(demo)
-    for part in (0, 1):
-        folder = root / f"dfdc_train_part_{part}"
-        folder.mkdir(parents=True)
-        entries = {}
-        for path in reals[part::2]:
-            shutil.copy(path, folder)
-            entries[path.name] = {"label": "REAL", "split": "train"}
-            for fake in fakes:
-                if fake.stem.startswith(f"{path.stem}_"):
-                    shutil.copy(fake, folder)
-                    entries[fake.name] = {"label": "FAKE", "split": "train", "original": path.name}
-        (folder / "metadata.json").write_text(json.dumps(entries))
-    return root
-
-
-def videos(demo: Path) -> tuple[list[Path], list[Path]]:
-    found = sorted(demo.rglob("*.mp4"))
-    return [p for p in found if "_" not in p.stem], [p for p in found if "_" in p.stem]
 
 
 @pytest.fixture(scope="module")

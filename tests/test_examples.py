@@ -14,8 +14,7 @@ import pytest
 import torch
 
 from dfcore.testing.demo import make_demo
-
-from .test_curriculum import as_celebdf, as_dfdc
+from dfcore.testing.layouts import as_celebdf, as_dfdc
 
 NOTEBOOK = json.loads((Path(__file__).parent.parent / "examples/kaggle.ipynb").read_text(encoding="utf-8"))
 SMALL = """

@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from dfcore.testing.parts import make_parts
+from dfcore.testing.layouts import make_parts
 
 TINY = "--backbone test_efficientnet --no-pretrained --from-scratch --epochs 1 --batch-size 2 --chunks present"
 SETS = "--set data.eval_samples=1 --set data.samples_per_video=2 --set data.workers=0 --set run.save_every=1"

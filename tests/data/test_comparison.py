@@ -11,8 +11,8 @@ import pytest
 from dfcore.data.comparison import FRAMES, Comparison, ComparisonLog, compare_pictures
 from dfcore.data.decode import decode
 from dfcore.data.encode import write_h264
+from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import set_display_matrix, tone, write_broken
-from dfcore.testing.parts import make_parts
 
 Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -15,7 +15,7 @@ import torch
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError, UsageError
-from dfcore.testing.parts import make_parts
+from dfcore.testing.layouts import make_parts
 from dfcore.training.chunks import in_chunks
 
 TINY = "--backbone test_efficientnet --no-pretrained --from-scratch --epochs 1 --batch-size 2"
