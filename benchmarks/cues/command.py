@@ -41,6 +41,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--footage", type=Path, help="a folder of real videos; default: people are rendered")
     add("--specialists", default="", help="comma-separated; default: every one that ships a pseudo-fake")
     add("--kinds", default="", help="comma-separated: only these kinds, or conditions ('23→23', 'x2 crf 23')")
+    add("--without", default="", help="comma-separated: second videos of somebody (a_b for a/b.mp4)")
     add("--people", type=int, default=0, help="how many (default 24 rendered, or all in the folder)")
     add("--seeds", type=int, default=3, help="how many, each with folds and initial weights of its own")
     add("--folds", type=int, default=3)
@@ -153,7 +154,7 @@ def _windows(args: argparse.Namespace, spec: SpecialistSpec) -> int:
 
 def _people(args: argparse.Namespace) -> list[Person]:
     if args.footage:
-        return folder_people(args.footage, args.people or None)
+        return folder_people(args.footage, args.people or None, [name for name in args.without.split(",") if name])
     # Always what the most demanding specialist reads: then a specialist sees the same people, and its figures are the
     # same, whichever others are tried beside it.
     longest = max(_stretch(args, spec) for spec in map(registry().specialist, registry().specialist_names()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from dfcore.data.adapters.footage import RealFootage
 from dfcore.data.footage import write_footage
+from dfcore.errors import UsageError
 from dfcore.testing.speech import made_footage
 
 __all__ = ["Person", "demo_people", "folder_people", "pool"]
@@ -54,11 +55,13 @@ def demo_people(folder: Path, count: int, *, frames: int, workers: int = 2) -> l
     return _couples([(f"p{number:03d}", path) for number, path in enumerate(paths)])
 
 
-def folder_people(root: Path, limit: int | None = None) -> list[Person]:
-    """Every real video below ``root``, at any depth: what is named fake, by its folder or a DFDC list, is left out.
+def folder_people(root: Path, limit: int | None = None, without: Sequence[str] = ()) -> list[Person]:
+    """Every real video below ``root``, at any depth: what is named fake, by its folder or a DFDC list, is left out, and
+    so are the names in ``without``: second videos of somebody, who would be trained and tested on.
 
     Raises:
         DatasetError: there is no video.
+        UsageError: a name in ``without`` is none of them.
     """
     root = root.resolve()
     found = []
@@ -67,7 +70,11 @@ def folder_people(root: Path, limit: int | None = None) -> list[Person]:
         if any(part.lower().startswith(_FAKE) for part in parts[:-1]) or _listed_fake(record.path):
             continue
         found.append(("_".join(Path(record.id).with_suffix("").parts), record.path))
-    return _couples(found[:limit])
+    people = _couples(found[:limit])
+    unknown = sorted(set(without) - {person.name for person in people})
+    if unknown:
+        raise UsageError(f"--without {','.join(unknown)}: not there. There are {', '.join(p.name for p in people)}.")
+    return [person for person in people if person.name not in without]
 
 
 def _listed_fake(path: Path) -> bool:

@@ -161,6 +161,11 @@ def test_a_folder_gives_its_real_videos_only(tmp_path: Path) -> None:
     assert sorted(person.path.relative_to(tmp_path).as_posix() for person in found) == sorted(real)
     assert len({person.name for person in found}) == 3
     assert all(person.partner != person.path for person in found)
+    assert [p.name for p in folder_people(tmp_path, without=["dfdc_a", "wild_real_deep_x"])] == [
+        "original_sequences_youtube_c23_videos_1"
+    ]
+    with pytest.raises(UsageError, match=r"--without nobody: not there\. There are dfdc_a"):
+        folder_people(tmp_path, without=["nobody"])
 
 
 def test_the_conditions_are_those_that_the_specialists_must_meet() -> None:

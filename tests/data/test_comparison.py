@@ -11,6 +11,7 @@ import pytest
 from dfcore.data.comparison import FRAMES, Comparison, ComparisonLog, compare_pictures
 from dfcore.data.decode import decode
 from dfcore.data.encode import write_h264
+from dfcore.data.store import ClipStore
 from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import set_display_matrix, tone, write_broken
 
@@ -181,6 +182,15 @@ def test_several_writers_have_a_file_each_until_one_puts_them_together(tmp_path:
     log.save()
     assert [path.name for path in tmp_path.iterdir()] == ["compared.jsonl"]
     assert ComparisonLog(tmp_path) == log
+
+
+def test_a_store_that_several_fill_keeps_their_comparisons_apart_and_settles_them(tmp_path: Path) -> None:
+    for part in (1, 2):
+        ClipStore(tmp_path, part).comparisons.add(Comparison(f"b{part}", True))
+    assert sorted(path.name for path in tmp_path.glob("compared*")) == ["compared-1.jsonl", "compared-2.jsonl"]
+    ClipStore(tmp_path).settle()
+    assert [path.name for path in tmp_path.glob("compared*")] == ["compared.jsonl"]
+    assert sorted(ClipStore(tmp_path).comparisons) == ["b1", "b2"]
 
 
 def test_a_comparison_holds_as_long_as_both_files_are_the_same(tmp_path: Path) -> None:
