@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 NEEDED = {
-    "dfcore": ["dfcore/py.typed", "dfcore/data/adapters/splits/faceforensics/train.json"],
+    "dfcore": ["dfcore/py.typed", "dfcore/data/datasets/splits/faceforensics/train.json"],
     "dfs_cm": ["dfs_cm/py.typed", "dfs_cm/plugin.py", "dfs_cm/module.py"],
 }
 

@@ -18,8 +18,8 @@ from statistics import median
 import av
 import numpy as np
 
-from dfcore.data.extract import ClipPlan, extract_clips, find_detector
-from dfcore.data.store import ClipStore
+from dfcore.data.prepare.extract import ClipPlan, extract_clips, find_detector
+from dfcore.data.store.clip_store import ClipStore
 from dfcore.testing.demo import render_person
 from dfcore.testing.media import write_video
 

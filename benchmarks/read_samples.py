@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dfcore.data.colour import yuv_to_rgb
-from dfcore.data.plan import ClipPlan
-from dfcore.data.prepare import prepare
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.media.colour import yuv_to_rgb
+from dfcore.data.prepare.videos import prepare
 from dfcore.data.samples import ClipSamples
-from dfcore.data.store import ClipStore
+from dfcore.data.store.clip_store import ClipStore
 from dfcore.plugins import registry
 from dfcore.testing.demo import Demo, make_demo
 

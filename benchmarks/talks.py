@@ -12,10 +12,10 @@ from cues.people import Person
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import SPEECH_RATE
-from dfcore.data.decode import probe
-from dfcore.data.extract import extract_clips
-from dfcore.data.plan import ClipPlan
+from dfcore.data.media import probe
+from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.speech import mel_spectrum
 from dfcore.errors import DfcoreError
 from dfs_av.applicable import LEAST_MOUTH, LEAST_VOICE, voiced_points

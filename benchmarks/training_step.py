@@ -17,12 +17,12 @@ from statistics import median
 import torch
 from torch.nn import functional as F
 
+from dfcore.device import choose_device, choose_precision
 from dfcore.models.factory import create
 from dfcore.models.vision import import_timm
 from dfcore.plugins import registry
 from dfcore.testing.views import made_views
 from dfcore.training.losses import CrossEntropy
-from dfcore.training.precision import choose_device, choose_precision
 
 
 def stepper(model: torch.nn.Module, loss: Callable[[], torch.Tensor], precision: object) -> Callable[[], None]:

@@ -21,12 +21,12 @@ from statistics import median
 import torch
 from training_step import seconds, stepper
 
+from dfcore.device import Precision, choose_device, choose_precision
 from dfcore.models.factory import create
 from dfcore.plugins import registry
 from dfcore.testing.views import made_views
 from dfcore.training.losses import CrossEntropy
-from dfcore.training.precision import Precision, choose_device, choose_precision
-from dfcore.training.world import World
+from dfcore.training.runtime.distributed import World
 
 
 def training_step(

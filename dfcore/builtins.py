@@ -35,21 +35,21 @@ def dfcore_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             "faceforensics",
             "FaceForensics++",
-            "dfcore.data.adapters.faceforensics:FaceForensics",
+            "dfcore.data.datasets.faceforensics:FaceForensics",
             "raw, c23 and c40; all methods; DFD actors; official splits",
             "https://github.com/ondyari/FaceForensics",
         ),
         DatasetSpec(
             "celebdf",
             "Celeb-DF",
-            "dfcore.data.adapters.celebdf:CelebDF",
+            "dfcore.data.datasets.celebdf:CelebDF",
             "versions 1 and 2; official test list; validation by identity",
             "https://github.com/yuezunli/celeb-deepfakeforensics",
         ),
         DatasetSpec(
             "dfdc",
             "DFDC",
-            "dfcore.data.adapters.dfdc:DFDC",
+            "dfcore.data.datasets.dfdc:DFDC",
             "any of the 50 parts, Kaggle's sample, the preview, the test set",
             "https://ai.meta.com/datasets/dfdc/",
             kaggle="competitions/deepfake-detection-challenge",
@@ -57,26 +57,26 @@ def dfcore_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             "fakeavceleb",
             "FakeAVCeleb",
-            "dfcore.data.adapters.fakeavceleb:FakeAVCeleb",
+            "dfcore.data.datasets.fakeavceleb:FakeAVCeleb",
             "labels of pictures and of sound; splits by identity",
             "https://github.com/DASH-Lab/FakeAVCeleb",
         ),
         DatasetSpec(
             "folder",
             "Folder",
-            "dfcore.data.adapters.folder:Folder",
+            "dfcore.data.datasets.folder:Folder",
             "your own videos or photos under real/ and fake/, at any depth",
         ),
         DatasetSpec(
             "csv",
             "CSV manifest",
-            "dfcore.data.adapters.manifest:Manifest",
+            "dfcore.data.datasets.manifest:Manifest",
             "a table of your own: path, label, and split, group, manipulation, original, sound",
         ),
         DatasetSpec(
             "footage",
             "Real footage",
-            "dfcore.data.adapters.footage:RealFootage",
+            "dfcore.data.datasets.real_videos:RealFootage",
             "any folder of real videos, for stage 0",
         ),
         DatasetSpec(
@@ -153,7 +153,9 @@ def dfcore_callbacks() -> list[ComponentSpec]:
         ComponentSpec(
             "checkpoints", "dfcore.training.callbacks.checkpoints:Checkpoints", "best epochs and the final weights"
         ),
-        ComponentSpec("disk", "dfcore.training.callbacks.disk:DiskWatch", "warns when checkpoints may not find room"),
+        ComponentSpec(
+            "disk", "dfcore.training.callbacks.disk_watch:DiskWatch", "warns before checkpoints find no room"
+        ),
         ComponentSpec(
             "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"
         ),

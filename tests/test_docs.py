@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dfcore import hookspecs
-from dfcore.data.adapters.faceforensics_names import official_pairs
+from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.plugins import COMPONENT_KINDS, OFFICIAL, Registry
 from dfcore.version import __version__
 

@@ -18,7 +18,7 @@ from dfcore.testing.layouts import make_parts
 TINY = "--backbone test_efficientnet --no-pretrained --from-scratch --epochs 1 --batch-size 2 --chunks present"
 SETS = "--set data.eval_samples=1 --set data.samples_per_video=2 --set data.workers=0 --set run.save_every=1"
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-KILLED = Path(__file__).parent / "training" / "killed_run.py"
+KILLED = Path(__file__).parent / "helpers" / "killed_run.py"
 
 
 @pytest.fixture(scope="module")

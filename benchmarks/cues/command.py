@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from tqdm import tqdm
 
-from dfcore.data.footage import LEAD
+from dfcore.data.prepare.footage import LEAD
 from dfcore.errors import DfcoreError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec

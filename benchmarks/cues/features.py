@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.data.access import MemoryClip
+from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
-from dfcore.data.extract import extract_clips
-from dfcore.data.plan import ClipPlan
+from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DfcoreError

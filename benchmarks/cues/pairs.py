@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from dfcore.data.decode import SAMPLE_RATE, decode, probe
-from dfcore.data.footage import read_footage, write_footage
+from dfcore.data.media import SAMPLE_RATE, decode, probe
+from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import Footage
 from dfcore.errors import DfcoreError
 from dfcore.specs import SpecialistSpec, resolve

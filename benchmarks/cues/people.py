@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from dfcore.data.adapters.footage import RealFootage
-from dfcore.data.footage import write_footage
+from dfcore.data.datasets.real_videos import RealFootage
+from dfcore.data.prepare.footage import write_footage
 from dfcore.errors import UsageError
 from dfcore.testing.speech import made_footage
 

@@ -16,7 +16,7 @@ from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
 
 if TYPE_CHECKING:
-    from dfcore.data.adapters.verify import Report
+    from dfcore.data.checks.verify import Report
     from dfcore.specs import DatasetSpec
 
 SHOWN = 5
@@ -82,7 +82,7 @@ def find_command(folder: Path | None, as_json: bool) -> None:
 
     Only names are looked at, six levels deep. Exits with 4 when there is none.
     """
-    from dfcore.data.adapters.find import find_datasets
+    from dfcore.data.datasets.find import find_datasets
     from dfcore.plugins import registry
 
     here = kaggle()
@@ -120,8 +120,8 @@ def download_command(
     dfcore datasets download dfdc --to /data
     dfcore datasets download dfdc --from-kaggle OWNER/NAME --part 3 --part 7
     """
-    from dfcore.data.adapters.find import find_datasets
-    from dfcore.data.download import download, source_of
+    from dfcore.data.datasets.download import download, source_of
+    from dfcore.data.datasets.find import find_datasets
     from dfcore.plugins import registry
 
     spec = registry().dataset(name)
@@ -163,7 +163,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     if root is None:
         _, root = locate_data(None, name, None, "runs")
     scan = resolve(registry().dataset(name).adapter, name)().scan(root)
-    from dfcore.data.adapters.verify import verify
+    from dfcore.data.checks.verify import verify
 
     report = verify(scan, frames=frames, workers=workers)
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else _text(report))

@@ -76,8 +76,8 @@ def _machine(out: Path) -> dict[str, Any]:
 
 
 def _training() -> dict[str, Any]:
+    from dfcore.device import choose_device, choose_precision
     from dfcore.models.vision import import_timm
-    from dfcore.training.precision import choose_device, choose_precision
 
     import_timm()
     device = choose_device()

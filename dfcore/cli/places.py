@@ -17,14 +17,14 @@ from dfcore.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
-    from dfcore.data.adapters.find import Found
+    from dfcore.data.datasets.find import Found
 
 __all__ = ["announce", "attached", "dataset_root", "nothing_attached", "store_folder"]
 
 
 @cache
 def _below(top: Path) -> tuple[Found, ...]:
-    from dfcore.data.adapters.find import find_datasets
+    from dfcore.data.datasets.find import find_datasets
     from dfcore.plugins import registry
 
     return tuple(find_datasets(top, registry().datasets().values()))

@@ -32,12 +32,12 @@ def command(
     A score is the probability of fake, for each person and, as the highest of them, for the file. A file that cannot be
     judged gets the reason in place of a score, and the exit code is then 4.
     """
+    from dfcore.device import choose_device
     from dfcore.inference.models import find_models, load_models
-    from dfcore.training.precision import choose_device
 
     chosen = str(choose_device(device))
     specialists = load_models(find_models(models or Path(run_folder())), chosen)
-    from dfcore.data.extract import ClipPlan
+    from dfcore.data.prepare.extract import ClipPlan
     from dfcore.inference.predict import predict_files, scan_files
 
     frames = max(spec.spec.clip_frames for spec in specialists)

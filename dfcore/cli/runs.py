@@ -16,8 +16,8 @@ from dfcore.errors import UnknownNameError, UsageError
 from dfcore.kaggle import room, run_folder
 
 if TYPE_CHECKING:
-    from dfcore.training.prune import Removal
-    from dfcore.training.runs import RunReport, Store
+    from dfcore.runs.prune import Removal
+    from dfcore.runs.report import RunReport, Store
 
 out_option = click.option("--out", default=None, metavar="DIR", help="The folder of the runs.  [default: runs]")
 
@@ -36,7 +36,7 @@ def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
             raise UsageError("--json is for the list: `dfcore runs --json`.")
         ctx.obj = out
         return
-    from dfcore.training.runs import find_runs, find_stores
+    from dfcore.runs.report import find_runs, find_stores
 
     folder = _folder(out)
     runs, stores = find_runs(folder), find_stores(folder)
@@ -85,8 +85,8 @@ def prune_command(
     dfcore runs prune cm_stage1 --keep 1 --yes
     dfcore runs prune --stores
     """
-    from dfcore.training.prune import plan_removals, remove
-    from dfcore.training.runs import find_runs, find_stores
+    from dfcore.runs.prune import plan_removals, remove
+    from dfcore.runs.report import find_runs, find_stores
 
     if dry_run and yes:
         raise UsageError("--dry-run deletes nothing and --yes deletes without asking: give one of them.")

@@ -108,7 +108,7 @@ class ClipHeader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """One person's mouth and the sound about a clip's middle; see :mod:`dfcore.data.speech`.
+    """One person's mouth and the sound about a clip's middle; see :mod:`dfcore.data.prepare.speech`.
 
     Attributes:
         mouth: uint8 ``[L, 96, 96]``, upright luma about the mouth, at 25 points a second.

@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.adapters.listing import Listing
 from dfcore.data.clips import Clip
+from dfcore.data.datasets.listing import Listing
 from dfcore.data.records import Scan
 
 __all__ = ["Dataset", "EvidenceExtractor", "Face", "FaceDetector", "Footage", "PseudoFake", "Recognises"]

@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Forgery:
-    """How a video is made of another before it is prepared (:mod:`dfcore.data.forgeries`).
+    """How a video is made of another before it is prepared (:mod:`dfcore.data.prepare.pseudo_fakes`).
 
     Attributes:
         pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
@@ -51,13 +51,13 @@ class VideoRecord:
         compression: the dataset's own name of the quality (``c23``), or "".
         original: id of the record that this one was made from, or "".
         part: the folder of a dataset given out in parts that the file came in, below the root; or "".
-        chunk: what is prepared and trained on together (:mod:`dfcore.data.chunks`); None where all is.
+        chunk: what is prepared and trained on together (:mod:`dfcore.data.datasets.chunks`); None where all is.
         mask: the manipulation mask's video, where the dataset has one.
         forgery: how the video is made of the file at ``path``; None when it is that file.
         sound: ``REAL`` or ``FAKE`` (cloned, dubbed, shifted); None where that is not known, or there is no sound.
         visual: the label of the pictures alone, where ``label`` is another.
         twin: the original's file, where it is to be found out whether the fake shows the same pictures, so that its
-            sound alone was forged (:mod:`dfcore.data.comparison`).
+            sound alone was forged (:mod:`dfcore.data.prepare.comparison`).
     """
 
     id: str

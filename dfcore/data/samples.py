@@ -14,10 +14,10 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from dfcore.data.augment import augmentation
 from dfcore.data.records import VideoRecord
-from dfcore.data.store import ClipStore
+from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import build_views
+from dfcore.data.views.augment import augmentation
 from dfcore.errors import UsageError
 from dfcore.specs import resolve
 

@@ -12,7 +12,7 @@ import torch
 
 from dfcore.data.access import MemoryClip
 from dfcore.data.clips import Clip
-from dfcore.data.extract import ClipPlan, extract_clips
+from dfcore.data.prepare.extract import ClipPlan, extract_clips
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DataError

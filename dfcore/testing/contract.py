@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.data.access import MemoryClip
-from dfcore.data.augment import augmentation
+from dfcore.data.views.augment import augmentation
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
 from dfcore.models.weights import save_final

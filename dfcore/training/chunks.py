@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dfcore.config import TrainConfig
-from dfcore.data.chunks import with_chunks
+from dfcore.data.datasets.chunks import with_chunks
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from dfcore.config import TrainConfig
+from dfcore.device import choose_device
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
+from dfcore.runs.folder import RunFolder
 from dfcore.training.execute import RunResult
-from dfcore.training.memory import release_memory
-from dfcore.training.precision import choose_device
-from dfcore.training.preparation import choose_videos
-from dfcore.training.run_folder import RunFolder
-from dfcore.training.time_limit import TimeLimit
+from dfcore.training.inputs.prepare import choose_videos
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.memory import release_memory
+from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.trainer import train
-from dfcore.training.world import World
 
 __all__ = ["train_curriculum"]
 

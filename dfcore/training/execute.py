@@ -13,22 +13,22 @@ import torch
 from torch import nn
 
 from dfcore.config import TrainConfig
+from dfcore.device import Precision
 from dfcore.errors import CheckpointError, DatasetError
 from dfcore.models import weights
+from dfcore.runs.folder import Opening, RunFolder, read_json, write_json
+from dfcore.runs.ranking import best_epochs
 from dfcore.training.callbacks.progress import number
 from dfcore.training.checkpoint import read_last, restore
-from dfcore.training.console import Log
 from dfcore.training.loaders import worker_count
 from dfcore.training.loop import enter, fit
-from dfcore.training.precision import Precision
+from dfcore.training.optimiser import make_optimiser
 from dfcore.training.protocols import Callback
-from dfcore.training.ranking import best_epochs
 from dfcore.training.run import Course, Plan, Run, Totals, TrainingData
-from dfcore.training.run_folder import Opening, RunFolder, read_json, write_json
-from dfcore.training.schedule import make_optimiser
-from dfcore.training.signals import StopSignals
-from dfcore.training.time_limit import NO_LIMIT, TimeLimit
-from dfcore.training.world import World
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.signals import StopSignals
+from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
 
 __all__ = ["Machine", "RunResult", "assemble", "execute", "finished_result"]
 

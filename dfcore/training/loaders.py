@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from dfcore.training.run import EpochSampler
-from dfcore.training.signals import ignore_stop_signals
-from dfcore.training.world import World
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.signals import ignore_stop_signals
 
 __all__ = ["evaluation_loader", "training_loader", "worker_count"]
 

@@ -14,11 +14,11 @@ from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.evaluate import move_views, predict_samples
 from dfcore.evaluation.metrics import summarise
 from dfcore.training.checkpoint import kept_rng, save_last
-from dfcore.training.console import progress_bar
 from dfcore.training.loaders import evaluation_loader, training_loader
+from dfcore.training.optimiser import learning_rate, set_learning_rate
 from dfcore.training.run import Group, Run
-from dfcore.training.schedule import learning_rate, set_learning_rate
-from dfcore.training.signals import StopSignals
+from dfcore.training.runtime.log import progress_bar
+from dfcore.training.runtime.signals import StopSignals
 
 __all__ = ["enter", "fit"]
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from dfcore.config import TrainConfig
-from dfcore.training.console import Log
-from dfcore.training.precision import Precision
+from dfcore.device import Precision
+from dfcore.runs.folder import RunFolder
 from dfcore.training.protocols import Callback
-from dfcore.training.run_folder import RunFolder
-from dfcore.training.world import World
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.log import Log
 
 __all__ = ["Course", "EpochSampler", "Group", "Plan", "Run", "Steady", "Totals", "TrainingData"]
 

@@ -10,29 +10,29 @@ from typing import Any
 import torch
 
 from dfcore.config import TrainConfig
+from dfcore.device import choose_device, choose_precision
 from dfcore.errors import UsageError
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
+from dfcore.runs.folder import Opening, RunFolder
 from dfcore.specs import SpecialistSpec, resolve
-from dfcore.training.console import Log
-from dfcore.training.course import make_course
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
-from dfcore.training.lineage import (
+from dfcore.training.inputs.epochs import make_course
+from dfcore.training.inputs.prepare import Chosen, choose_videos
+from dfcore.training.losses import build_loss, loss_options
+from dfcore.training.protocols import Callback
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.time_limit import TimeLimit
+from dfcore.training.start import (
     continue_from,
     describe_start,
     recorded_lineage,
     require_lineage,
     starting_file,
 )
-from dfcore.training.losses import build_loss, loss_options
-from dfcore.training.precision import choose_device, choose_precision
-from dfcore.training.preparation import Chosen, choose_videos
-from dfcore.training.protocols import Callback
-from dfcore.training.run_folder import Opening, RunFolder
-from dfcore.training.time_limit import TimeLimit
-from dfcore.training.world import World
 from dfcore.version import __version__
 
 __all__ = ["RunResult", "train"]

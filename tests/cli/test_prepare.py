@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import dfcore.training.preparation
+import dfcore.training.inputs.prepare
 from dfcore.cli.prepare import command
-from dfcore.data.prepare import PrepareReport
-from dfcore.training.preparation import Prepared
+from dfcore.data.prepare.videos import PrepareReport
+from dfcore.training.inputs.prepare import Prepared
 
 
 def test_it_says_what_was_prepared_and_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +16,7 @@ def test_it_says_what_was_prepared_and_what_was_found(tmp_path: Path, monkeypatc
     for name in ("real/a.mp4", "fake/b.mp4"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
-    monkeypatch.setattr(dfcore.training.preparation, "prepare_data", lambda *args, **how: found)
+    monkeypatch.setattr(dfcore.training.inputs.prepare, "prepare_data", lambda *args, **how: found)
     result = CliRunner().invoke(command, ["cm", "--dataset", "folder", "--data", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "3 prepared, 2 there already, 0 not usable" in result.output

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from dfcore.cli import runs as module
 from dfcore.cli.runs import command
 from dfcore.errors import UnknownNameError, UsageError
-from dfcore.training.run_folder import RunFolder
+from dfcore.runs.folder import RunFolder
 
 METRICS = {"video_auc": 0.9, "frame_auc": 0.8, "cue_video_auc": None, "loss": 0.5}
 

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dfcore.data.clips import Clip, ClipHeader, SourceHeader
 from dfcore.data.records import VideoRecord
 from dfcore.testing.media import write_video
-
-# `fake_parts` can be imported here and, since spawn hands sys.path on, in worker processes.
-sys.path.insert(0, str(Path(__file__).parent / "parts"))
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +66,16 @@ def make_clip() -> Callable[..., Clip]:
         )
 
     return make
+
+
+@pytest.fixture
+def picture() -> Callable[..., Path]:
+    """Writes a small picture of noise, the same for the same seed."""
+
+    def write(path: Path, seed: int, width: int = 24, height: int = 16) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return write

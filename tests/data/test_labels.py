@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.data.comparison import Comparison
 from dfcore.data.labels import judged, marked
+from dfcore.data.prepare.comparison import Comparison
 from dfcore.data.records import FAKE, REAL, VideoRecord
 
 HERE = Path("x.mp4")

@@ -12,12 +12,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from dfcore.data.access import ClipAccess
-from dfcore.data.augment import AUGMENTATIONS
 from dfcore.data.clips import Clip
 from dfcore.data.records import VideoRecord
 from dfcore.data.sampler import BalancedSampler
 from dfcore.data.samples import ClipSamples, spread
-from dfcore.data.store import ClipStore
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.views.augment import AUGMENTATIONS
 from dfcore.errors import StoreError, UsageError
 
 MakeClip = Callable[..., Clip]

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from dfcore.device import Precision
 from dfcore.evaluation.evaluate import move_views, predict_samples
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.training.loaders import evaluation_loader
-from dfcore.training.precision import Precision
-from dfcore.training.world import World
+from dfcore.training.runtime.distributed import World
 
 CPU = torch.device("cpu")
 FP32 = Precision("fp32", "cpu")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dfcore.cli.predict import _rows
-from dfcore.data.extract import ClipPlan
+from dfcore.data.prepare.extract import ClipPlan
 from dfcore.data.protocols import Face
 from dfcore.errors import CheckpointError
 from dfcore.inference import predict

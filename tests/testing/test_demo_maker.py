@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from dfcore.data.adapters.faceforensics_names import official_pairs
+from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.data.protocols import Dataset
 from dfcore.data.records import FAKE, REAL
 from dfcore.errors import DatasetError, UsageError, WriteError

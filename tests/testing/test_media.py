@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dfcore.data.decode import probe
+from dfcore.data.media import probe
 from dfcore.testing.media import ENCODINGS, click, scene, tone, write_broken, write_video
 
 

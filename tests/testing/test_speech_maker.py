@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dfcore.data.speech import mouth_squares
+from dfcore.data.prepare.speech import mouth_squares
 from dfcore.testing.speech import made_footage, made_utterance
 
 

@@ -1,44 +1,34 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from importlib import util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 
-import dfcore.data.prepare
+import dfcore.data.prepare.videos
 import dfcore.plugins
-import dfcore.training.preparation
+import dfcore.training.inputs.prepare
 from dfcore.config import TrainConfig, override
 from dfcore.plugins import PluginEntry, registry
 from dfcore.training.callbacks import metrics_log
 
 
-def load_beside(name: str) -> ModuleType:
-    """A module that lies beside this file, and is no test."""
-    if name not in sys.modules:
-        spec = util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="session")
 def tiny() -> ModuleType:
     """A tiny model, its samples, and a whole run of them."""
-    return load_beside("tiny_run")
+    import tiny_run
+
+    return tiny_run
 
 
 @pytest.fixture(scope="session")
 def toy_plugin() -> ModuleType:
     """A specialist as an installed plugin brings it."""
-    return load_beside("toy_plugin")
+    import toy_plugin
+
+    return toy_plugin
 
 
 @pytest.fixture(autouse=True)
@@ -70,12 +60,12 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, common: Path, toy_plugin: ModuleType) -> Iterator[TrainConfig]:
     """The configuration of a small run; the plugin and its dataset are installed, so to say."""
-    real_prepare = dfcore.data.prepare.prepare
+    real_prepare = dfcore.data.prepare.videos.prepare
     monkeypatch.setattr(dfcore.plugins, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
-    monkeypatch.setattr(dfcore.data.prepare, "extract_clips", toy_plugin.made_clips)
-    monkeypatch.setattr(dfcore.data.prepare, "find_detector", lambda name: None)
+    monkeypatch.setattr(dfcore.data.prepare.videos, "extract_clips", toy_plugin.made_clips)
+    monkeypatch.setattr(dfcore.data.prepare.videos, "find_detector", lambda name: None)
     monkeypatch.setattr(
-        dfcore.training.preparation,
+        dfcore.training.inputs.prepare,
         "prepare",
         lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False}),
     )

@@ -79,7 +79,7 @@ def train(parts: Path, out: Path, *more: str, kill: str = "") -> subprocess.Comp
     script = [sys.executable, "-m", "dfcore"]
     env = {**os.environ, "COLUMNS": "200"}
     if kill:
-        script = [sys.executable, str(Path(__file__).parent / "killed_run.py"), kill]
+        script = [sys.executable, str(Path(__file__).parents[1] / "helpers" / "killed_run.py"), kill]
     return subprocess.run([*script, *command], capture_output=True, text=True, check=False, env=env)
 
 

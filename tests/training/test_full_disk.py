@@ -18,10 +18,10 @@ import pytest
 from dfcore import cli
 from dfcore.errors import WriteError
 from dfcore.models.weights import read_final
+from dfcore.runs.folder import read_json, read_lines
 from dfcore.testing.demo import make_demo
-from dfcore.training import preparation
 from dfcore.training.callbacks.tensorboard import TensorBoard
-from dfcore.training.run_folder import read_json, read_lines
+from dfcore.training.inputs import prepare as preparation
 
 PLACES = {
     "config.json": 0,

@@ -12,13 +12,13 @@ from torch import nn
 from dfcore.errors import TrainingError
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.weights import read_final
+from dfcore.runs.folder import read_lines
 from dfcore.training.execute import assemble
 from dfcore.training.loop import apply_gradients, compute_gradients
 from dfcore.training.losses import CrossEntropy
+from dfcore.training.optimiser import learning_rate
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Group, Plan, Run, Steady
-from dfcore.training.run_folder import read_lines
-from dfcore.training.schedule import learning_rate
 
 
 class Linear(nn.Module):

@@ -15,10 +15,10 @@ import torch
 
 from dfcore.errors import CheckpointError, RunExistsError, RunInterrupted, UsageError
 from dfcore.models.weights import read_final
+from dfcore.runs.folder import read_lines
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run_folder import read_lines
 
-SCRIPT = Path(__file__).with_name("tiny_run.py")
+SCRIPT = Path(__file__).parents[1] / "helpers" / "tiny_run.py"
 STEPS_PER_EPOCH, EPOCHS = 5, 3
 
 PLACES = {

@@ -11,8 +11,8 @@ import pytest
 
 from dfcore.config import TrainConfig, keys, override
 from dfcore.errors import CheckpointError, WriteError
+from dfcore.runs.folder import FREE_KEYS, Opening, RunFolder, differences, read_json, write_json
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run_folder import FREE_KEYS, Opening, RunFolder, differences, read_json, write_json
 
 
 def test_differences_name_keys_that_matter() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from dfcore.errors import RunInterrupted
 from dfcore.models.weights import read_final
+from dfcore.runs.folder import read_json
+from dfcore.runs.prune import Removal, plan_removals, remove
+from dfcore.runs.report import RunReport, Store, find_runs, find_stores, read_run
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.prune import Removal, plan_removals, remove
-from dfcore.training.run_folder import read_json
-from dfcore.training.runs import RunReport, Store, find_runs, find_stores, read_run
 
 
 class Interrupt(BaseCallback):

@@ -6,7 +6,7 @@ For n frames these have a leading axis of n; for a single frame they have none.
 context         float32 ``[3, S, S]``        the whole window (one that is not square is filled up at its edges),
                                              antialiased, ImageNet-normalised
 face_mask       float32 ``[1, S, S]``        the face's ellipse in the context, 0..1
-tiles           uint8 ``[49, 64, 64]``       native luma, see :mod:`dfcore.data.lattice`
+tiles           uint8 ``[49, 64, 64]``       native luma, see :mod:`dfcore.data.views.lattice`
 tile_face       float32 ``[49, 4, 4]``       share of each 16x16 block of the tiles that lies in the face's ellipse
 qp              float32 ``[49, 4, 4]``       each block's quantiser, -1 where it is not known
 *evidence*      float32 ``[49, C, 4, 4]``    by its name; for a single frame the mean over the clip's frames
@@ -37,12 +37,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dfcore.data.access import ClipAccess
-from dfcore.data.augment import Augmentation, Draw, Uniform
-from dfcore.data.lattice import lattice
-from dfcore.data.scene import Scene, upright_size
 from dfcore.data.views import pictures, sequence, speech, tiles
+from dfcore.data.views.augment import Augmentation, Draw, Uniform
 from dfcore.data.views.common import Builder
+from dfcore.data.views.lattice import lattice
 from dfcore.data.views.pictures import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
+from dfcore.data.views.scene import Scene, upright_size
 
 __all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from dfcore.data.augment import Draw
-from dfcore.data.lattice import Lattice
-from dfcore.data.scene import Scene
+from dfcore.data.views.augment import Draw
+from dfcore.data.views.lattice import Lattice
+from dfcore.data.views.scene import Scene
 
 __all__ = ["Builder", "Square", "ellipse", "even", "whole_window"]
 

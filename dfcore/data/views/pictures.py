@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfcore.data.augment import Colour, Draw, blur, erase
-from dfcore.data.colour import yuv_matrix
-from dfcore.data.lattice import Lattice
-from dfcore.data.scene import Scene
+from dfcore.data.media.colour import yuv_matrix
+from dfcore.data.views.augment import Colour, Draw, blur, erase
 from dfcore.data.views.common import Square, ellipse, even, whole_window
+from dfcore.data.views.lattice import Lattice
+from dfcore.data.views.scene import Scene
 
 __all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "context", "ellipse_mask", "face", "face_mask", "packed"]
 

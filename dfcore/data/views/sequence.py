@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfcore.data.augment import Draw
 from dfcore.data.clips import BLOCK
-from dfcore.data.lattice import Lattice
-from dfcore.data.scene import Scene
+from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import whole_window
+from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.pictures import ellipse_mask, packed
+from dfcore.data.views.scene import Scene
 
 __all__ = ["MOTION_SIDE", "SEQUENCE_SIDE", "motion", "sequence", "sequence_mask"]
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfcore.data.augment import Draw
 from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
-from dfcore.data.lattice import Lattice
-from dfcore.data.scene import Scene
+from dfcore.data.views.augment import Draw
+from dfcore.data.views.lattice import Lattice
+from dfcore.data.views.scene import Scene
 from dfcore.errors import StoreError
 
 __all__ = ["COLUMNS", "FLOOR", "MELS", "POINTS", "heard", "log_mel", "mel_spectrum", "mouth", "mouth_present"]

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfcore.data.augment import Draw
 from dfcore.data.clips import BLOCK
-from dfcore.data.lattice import TILE_BLOCKS, TILES, Lattice
-from dfcore.data.scene import Scene
+from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import Builder, ellipse
+from dfcore.data.views.lattice import TILE_BLOCKS, TILES, Lattice
+from dfcore.data.views.scene import Scene
 from dfcore.errors import StoreError
 
 __all__ = ["evidence", "qp", "tile_face", "tiles"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.adapters.faceforensics import FaceForensics
+from dfcore.data.datasets.faceforensics import FaceForensics
 from dfcore.data.records import Scan
 from dfcore.testing.demo.maker import is_made, make_demo
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dfcore.data.adapters.faceforensics_names import official_pairs
+from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.data.records import SPLITS
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DatasetError, UsageError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dfcore.models import weights
 from dfcore.models.specialist import Specialist
+from dfcore.runs.ranking import best_epochs
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.ranking import best_epochs
 from dfcore.training.run import Run
 
 __all__ = ["Checkpoints"]

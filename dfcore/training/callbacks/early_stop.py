@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dfcore.runs.ranking import best_epochs
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.ranking import best_epochs
 from dfcore.training.run import Run
 
 __all__ = ["EarlyStop"]

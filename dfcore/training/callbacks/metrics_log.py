@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from dfcore.disk import append
+from dfcore.runs.folder import read_lines, write_bytes
+from dfcore.runs.ranking import best_epochs
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.ranking import best_epochs
 from dfcore.training.run import Run
-from dfcore.training.run_folder import read_lines, write_bytes
 
 __all__ = ["MetricsLog"]
 

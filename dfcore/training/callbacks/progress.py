@@ -7,9 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dfcore.training.console import progress_bar
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
+from dfcore.training.runtime.log import progress_bar
 
 __all__ = ["Progress", "epoch_line"]
 

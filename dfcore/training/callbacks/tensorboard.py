@@ -10,9 +10,9 @@ from typing import Any
 
 from dfcore.disk import append, replacing
 from dfcore.errors import UsageError
+from dfcore.runs.folder import read_lines
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
-from dfcore.training.run_folder import read_lines
 
 __all__ = ["TensorBoard"]
 

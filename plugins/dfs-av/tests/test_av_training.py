@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from dfcore.data.footage import write_footage
+from dfcore.data.prepare.footage import write_footage
 from dfcore.testing.speech import made_footage
 
 OPTIONS = (

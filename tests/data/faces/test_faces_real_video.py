@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfcore.data.decode import decode
 from dfcore.data.faces import CenterFace, build_tracks, clip_window, find_cuts, signature, to_coded
+from dfcore.data.media import decode
 
 
 def tracks_of(path: Path, stop: int):

@@ -1,0 +1,172 @@
+"""Verifying a copy of a dataset: what is there, what is missing, and what would spoil a training on it.
+
+Works on any adapter's :class:`~dfcore.data.records.Scan`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dfcore.data.checks.scan import Problem, check_copies, check_ids, check_leaks, check_polarity
+from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
+from dfcore.data.media import MediaInfo, decode, probe
+from dfcore.data.records import LABEL_NAMES, Scan, VideoRecord
+from dfcore.errors import DfcoreError, MediaError
+
+__all__ = ["Count", "Report", "Unreadable", "verify"]
+
+FIRST_FRAMES = 8
+"""Frames that are decoded of each file when asked to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many files there are of a kind; ``split`` is "" while undecided, ``sound`` is its label, "" if not known."""
+
+    manipulation: str
+    compression: str
+    label: str
+    split: str
+    videos: int
+    sound: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that cannot be read, and why."""
+
+    id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What :func:`verify` found."""
+
+    dataset: str
+    root: Path
+    videos: int
+    counts: tuple[Count, ...]
+    missing: dict[str, int]
+    notes: tuple[str, ...]
+    unreadable: tuple[Unreadable, ...]
+    shortcuts: tuple[Shortcut, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether no problem is fatal."""
+        return not any(problem.fatal for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary that ``json`` takes."""
+        return {"usable": self.usable, **asdict(self), "root": str(self.root)}
+
+
+def verify(scan: Scan, *, frames: bool = False, workers: int | None = None, progress: bool = True) -> Report:
+    """Check a scanned dataset; every file is opened and all its packets are counted.
+
+    Args:
+        scan: what the adapter found.
+        frames: decode the first frames of each file too.
+        workers: threads; None chooses by the machine's cores.
+        progress: a bar on stderr, if that is a terminal.
+
+    Fatal problems: ids that are not unique, labels that contradict the files, identities or identical files in
+    different splits (or identical files in both classes), and a class, or all, of the files unreadable.
+    """
+    infos, unreadable = _read_all(scan.records, frames, workers or min(8, (os.cpu_count() or 1) + 1), progress)
+    found = tuple(shortcuts(scan.records, infos))
+    problems = [
+        *check_ids(scan),
+        *check_polarity(scan),
+        *check_leaks(scan),
+        *check_copies(record for record in scan.records if record.id in infos),
+        *_check_readable(scan, infos, unreadable),
+        *check_shortcuts(found),
+    ]
+    return Report(
+        dataset=scan.dataset,
+        root=scan.root,
+        videos=len(scan.records),
+        counts=_count(scan.records),
+        missing=dict(scan.missing),
+        notes=scan.notes,
+        unreadable=tuple(unreadable),
+        shortcuts=found,
+        problems=tuple(sorted(problems, key=lambda problem: not problem.fatal)),
+    )
+
+
+def _count(records: Sequence[VideoRecord]) -> tuple[Count, ...]:
+    """One entry for each kind, in the order in which the scan first names it."""
+    kinds = Counter(
+        Count(r.manipulation, r.compression, _label_name(r.label), r.split, 0, _label_name(r.sound)) for r in records
+    )
+    return tuple(replace(kind, videos=videos) for kind, videos in kinds.items())
+
+
+def _label_name(label: int | None) -> str:
+    if label is None:
+        return ""
+    return LABEL_NAMES[label] if label in range(len(LABEL_NAMES)) else repr(label)
+
+
+def _read_all(
+    records: Sequence[VideoRecord], frames: bool, workers: int, progress: bool
+) -> tuple[dict[str, MediaInfo], list[Unreadable]]:
+    read: Callable[[Path], MediaInfo] = _read_frames if frames else probe
+    infos: dict[str, MediaInfo] = {}
+    failed: dict[str, Unreadable] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            jobs = {pool.submit(read, record.path): record for record in records}
+            done = as_completed(jobs)
+            for job in tqdm(done, "reading", len(jobs), disable=None if progress else True, unit="file"):
+                record = jobs[job]
+                try:
+                    infos[record.id] = job.result()
+                except Exception as error:  # one odd file must not end the check of ten thousand: it is listed
+                    failed[record.id] = Unreadable(record.id, str(record.path), _reason(error))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return infos, [failed[record.id] for record in records if record.id in failed]
+
+
+def _read_frames(path: Path) -> MediaInfo:
+    info = probe(path)
+    wanted = range(min(FIRST_FRAMES, info.frame_count))
+    came = sum(1 for _ in decode(path, wanted, side_data=False, info=info, threads=1))
+    if came < len(wanted):
+        raise MediaError(f"{path}: only {came} of its first {len(wanted)} frames can be decoded.")
+    return info
+
+
+def _reason(error: Exception) -> str:
+    known = isinstance(error, DfcoreError | OSError)
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _check_readable(scan: Scan, infos: dict[str, MediaInfo], unreadable: list[Unreadable]) -> list[Problem]:
+    if not unreadable:
+        return []
+    items = tuple(f"{one.id}: {one.reason}" for one in unreadable)
+    if not infos:
+        return [Problem("unreadable", True, "Not one file can be read.", items)]
+    problems = [
+        Problem("unreadable", False, f"Files that cannot be read: {len(items):,} of {len(scan.records):,}.", items)
+    ]
+    whole = {record.label for record in scan.records}
+    if len({record.label for record in scan.records if record.id in infos}) < len(whole):
+        problems.append(Problem("unreadable", True, "All files of one class cannot be read.", ()))
+    return problems

@@ -1,0 +1,169 @@
+"""Opening a media file, and what its video stream says of itself."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+
+from dfcore.data.media.colour import default_matrix
+from dfcore.data.media.planes import PLANAR_420
+from dfcore.errors import MediaError
+
+__all__ = ["Look", "check_file", "codec_name", "describe", "frame_rate", "log", "open_media", "origin", "video_stream"]
+
+log = logging.getLogger("dfcore.data.media")
+
+# The numbers of H.273 table 4 that FFmpeg uses for AVFrame.colorspace and AVFrame.color_range.
+_MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
+_RANGES = {1: "tv", 2: "pc"}
+_FULL_RANGE = ("yuvj", "gray", "ya", "mono")  # formats whose range is full when the stream does not say
+_ADVICE = "Expected a video that FFmpeg reads, or a JPEG, PNG, WebP or BMP picture. Replace the file or leave it out."
+
+
+def check_file(path: Path) -> None:
+    """Raise MediaError unless ``path`` is a file with something in it."""
+    if path.is_dir():
+        raise MediaError(f"{path}: this is a folder, not a media file. Give the files in it.")
+    if not path.exists():
+        raise MediaError(f"{path}: no such file. Check the path.")
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
+    if size == 0:
+        raise MediaError(f"{path}: the file is empty (0 bytes). {_ADVICE}")
+
+
+def open_media(path: Path) -> Any:
+    """An open ``av.container.InputContainer``.
+
+    Raises:
+        MediaError: missing, a folder, empty, a text file, or in no format that FFmpeg reads.
+    """
+    check_file(path)
+    try:
+        container = av.open(f"file:{path}", metadata_errors="ignore")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{path}: {_why_unreadable(path, error)} {_ADVICE}") from error
+    if container.format.name == "tty":
+        container.close()
+        raise MediaError(f"{path}: this is a text file. {_ADVICE}")
+    return container
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if _looks_like_text(head):
+        return "this is a text file."
+    if head[4:8] == b"ftyp":
+        return "the MP4's index (moov) is missing or broken, so the copy was probably cut short."
+    return f"not a media file that can be read ({getattr(error, 'strerror', None) or error})."
+
+
+def _looks_like_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 3:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return all(letter.isprintable() or letter.isspace() for letter in text)
+
+
+def video_stream(container: Any, path: Path) -> Any:
+    """The first video stream that is not a cover picture.
+
+    Raises:
+        MediaError: there is none, or no decoder for it.
+    """
+    covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+    streams = [s for s in container.streams.video if s not in covers]
+    if not streams:
+        kinds = sorted({"cover picture" if s in covers else s.type for s in container.streams}) or ["nothing"]
+        raise MediaError(f"{path}: no video stream (found: {', '.join(kinds)}). {_ADVICE}")
+    if streams[0].codec_context is None:
+        raise MediaError(f"{path}: this build of FFmpeg has no decoder for the video stream. {_ADVICE}")
+    return streams[0]
+
+
+def codec_name(stream: Any) -> str:
+    """FFmpeg's name of the codec, whatever the decoder (``av1``, not ``libdav1d``)."""
+    return stream.codec_context.codec.canonical_name
+
+
+def frame_rate(stream: Any) -> float:
+    """Average frames a second; 25 where the file does not say."""
+    return float(stream.average_rate or stream.guessed_rate or 25)
+
+
+def origin(stream: Any) -> float:
+    """Container time in seconds that is 0 on the video's clock: the start of the video stream."""
+    return 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a stream's planes are to be read; names as in ``MediaInfo``."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    converted: str
+    colour_range: str
+    colour_matrix: str
+    rotation: int
+
+
+def describe(frame: Any) -> Look:
+    """What a decoded frame says of colour, size and rotation, with the usual defaults for what it leaves out."""
+    name = frame.format.name
+    default = default_matrix(frame.height)
+    return Look(
+        width=frame.width,
+        height=frame.height,
+        pix_fmt=name,
+        converted="" if name in PLANAR_420 else f"{name} -> yuv420p",
+        colour_range=_range(frame),
+        colour_matrix=default if _is_rgb(frame) else _MATRICES.get(int(frame.colorspace), default),
+        rotation=_rotation(frame),
+    )
+
+
+def _is_rgb(frame: Any) -> bool:
+    return frame.format.is_rgb or frame.format.has_palette
+
+
+def _range(frame: Any) -> str:
+    """The stream's own range, else that of the format; full for RGB, which is converted to it."""
+    name = frame.format.name
+    if _is_rgb(frame):
+        return "pc"
+    return _RANGES.get(int(frame.color_range), "pc" if name.startswith(_FULL_RANGE) else "tv")
+
+
+def _rotation(frame: Any) -> int:
+    """Clockwise degrees that make the frame upright, from its display matrix, to the nearest quarter turn.
+
+    The matrix (a b u, c d v, x y w; ISO/IEC 14496-12, 8.2.2.3) sends a coded point (p, q), q downwards, to
+    (ap + cq, bp + dq), so the image's x axis turns clockwise by atan2(b, a). A mirrored matrix is taken
+    as a turn followed by a left-right mirror, and the mirror is left alone.
+    """
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return 0
+    a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32)[:9].astype(np.float64)
+    if a * d - b * c < 0:
+        a = -a
+    return round(math.degrees(math.atan2(b, a)) / 90.0) % 4 * 90

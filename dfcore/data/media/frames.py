@@ -1,0 +1,168 @@
+"""Decoding: one forward pass, the planes as the decoder gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dfcore.data.media import images as pictures
+from dfcore.data.media import side_data as side
+from dfcore.data.media.colour import yuv_to_rgb
+from dfcore.data.media.container import Look, codec_name, describe, log, open_media, video_stream
+from dfcore.data.media.planes import planes_420
+from dfcore.data.media.probe import MediaInfo
+from dfcore.data.media.stream import Reader
+from dfcore.errors import MediaError
+
+__all__ = ["DecodedFrame", "decode"]
+
+_PICT_TYPES = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
+
+
+@dataclass(slots=True)
+class DecodedFrame:
+    """One frame, as coded: not rotated, not scaled.
+
+    Attributes:
+        index: its place in presentation order, from 0.
+        time: seconds since the first frame (the video's clock).
+        pict_type: ``I``, ``P`` or ``B``, ``?`` where the codec does not say.
+        y: luma uint8 ``[H, W]``.
+        u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``.
+        qp: int8 ``[ceil(H/16), ceil(W/16)]``, or None (see :mod:`dfcore.data.media.side_data`).
+        motion: int16 ``[ceil(H/16), ceil(W/16), 2]``, or None (likewise).
+        colour_matrix, colour_range, rotation: as in ``MediaInfo``.
+    """
+
+    index: int
+    time: float
+    pict_type: str
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+    qp: NDArray[np.int8] | None = None
+    motion: NDArray[np.int16] | None = None
+    colour_matrix: str = "bt601"
+    colour_range: str = "tv"
+    rotation: int = 0
+
+    def rgb(self, max_side: int | None = None) -> tuple[NDArray[np.uint8], float]:
+        """The picture upright, RGB uint8 ``[h, w, 3]``, and its scale (its pixels per coded pixel).
+
+        Args:
+            max_side: the longer side is reduced to this many pixels (antialiased), never enlarged.
+        """
+        height, width = self.y.shape
+        scale = 1.0 if max_side is None else min(1.0, max_side / max(height, width))
+        y, u, v = self.y, self.u, self.v
+        if scale < 1.0:
+            y, u, v = _reduced(y, scale), _reduced(u, scale, (height, width)), _reduced(v, scale, (height, width))
+        picture = yuv_to_rgb(y, u, v, self.colour_matrix, self.colour_range)
+        return np.ascontiguousarray(np.rot90(picture, -self.rotation // 90)), scale
+
+
+def _reduced(plane: NDArray[np.uint8], scale: float, luma: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """``plane`` at exactly ``scale`` of the luma size; what is left of the last pixel is cut off."""
+    height, width = luma or plane.shape
+    size = max(1, int(width * scale + 1e-6)), max(1, int(height * scale + 1e-6))
+    share = scale * (1 if luma is None else 2)
+    box = (0.0, 0.0, min(size[0] / share, plane.shape[1]), min(size[1] / share, plane.shape[0]))
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=1.0))
+
+
+def decode(
+    path: Path,
+    wanted: Collection[int] | None = None,
+    *,
+    side_data: bool = True,
+    info: MediaInfo | None = None,
+    threads: int = 0,
+) -> Iterator[DecodedFrame]:
+    """The frames of a video, or the one of a picture, in one forward pass without seeking.
+
+    Frames are numbered as the decoder gives them, which is presentation order. Those not wanted are decoded
+    but neither converted nor copied; decoding stops after the last wanted one. Fewer frames may come
+    than were wanted when the file is damaged or shorter than it says: then a warning is logged.
+
+    Args:
+        path: the file.
+        wanted: indices; None for all.
+        side_data: whether to give quantisers and motion vectors, where the codec has them. It then decodes with
+            slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
+            Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
+        info: what :func:`probe` said, if it is at hand.
+        threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
+
+    Raises:
+        MediaError: at the first ``next``, when the file cannot be opened; later, when not one frame came.
+    """
+    path = Path(path)
+    if wanted is not None and not wanted:
+        return
+    if info.kind == "image" if info else pictures.is_picture(path):
+        if wanted is None or 0 in wanted:
+            yield _picture(path)
+        return
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        exporting = side_data and codec_name(stream) in side.CODECS
+        stream.thread_type = side.THREADS if exporting else "AUTO"
+        stream.codec_context.thread_count = threads
+        if exporting:
+            stream.codec_context.options = dict(side.EXPORT)
+        yield from _wanted_frames(Reader(container, stream, path), path, wanted, exporting, info)
+
+
+def _wanted_frames(
+    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: bool, info: MediaInfo | None
+) -> Iterator[DecodedFrame]:
+    chosen = None if wanted is None else frozenset(wanted)
+    last = None if chosen is None else max(chosen)
+    look: Look | MediaInfo | None = info
+    for index, time, frame in reader:
+        look = look or describe(frame)
+        if (frame.width, frame.height) != (look.width, look.height):
+            log.warning("%s: the frame size changes at frame %d; the rest is left out", path, index)
+            break
+        if chosen is None or index in chosen:
+            yield _materialised(frame, index, time, look, exporting)
+        if last is not None and index >= last:
+            break
+    else:
+        if reader.decoded == reader.spoilt:
+            raise MediaError(
+                f"{path}: not one intact frame can be decoded ({reader.decoded} came, all damaged; {reader.refused} "
+                "packets refused). Replace the file or leave it out."
+            )
+        if last is not None and reader.decoded <= last:
+            log.warning("%s: ended after %d frames, before the last wanted one (%d)", path, reader.decoded, last)
+    reader.warn()
+
+
+def _materialised(frame: Any, index: int, time: float, look: Look | MediaInfo, exporting: bool) -> DecodedFrame:
+    qp = side.qp_map(frame) if exporting else None
+    motion = side.motion_map(frame) if exporting else None
+    kind = _PICT_TYPES.get(int(frame.pict_type), "?")
+    y, u, v = planes_420(frame, look.colour_matrix)
+    return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
+
+
+def _picture(path: Path) -> DecodedFrame:
+    look, (y, u, v) = pictures.load(path)
+    return DecodedFrame(
+        0,
+        0.0,
+        "I",
+        y,
+        u,
+        v,
+        colour_matrix=look.colour_matrix,
+        colour_range=look.colour_range,
+        rotation=look.rotation,
+    )

@@ -1,0 +1,129 @@
+"""One forward pass over a stream: its frames in presentation order, and their times, damage or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+
+from dfcore.data.media.container import frame_rate, log, origin
+
+__all__ = ["Clock", "Reader", "packets"]
+
+_DECODE_ORDER_ONLY = ("avi",)
+"""Containers that store no presentation times; FFmpeg's guess is wrong where there are B-frames."""
+
+
+def packets(container: Any, stream: Any, path: Path) -> Iterator[Any]:
+    """The packets of one stream that carry something, up to the end of the file or the first unreadable place.
+
+    Trailing packets that were cut short are left out: with several threads FFmpeg would drop the good frames
+    still in flight together with them.
+    """
+    cut_short: list[Any] = []
+    try:
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            if packet.is_corrupt:
+                cut_short.append(packet)
+                continue
+            yield from cut_short
+            cut_short.clear()
+            yield packet
+    except av.FFmpegError as error:
+        log.warning("%s: reading stopped early (%s); going on with what there is", path, error.strerror)
+    if cut_short:
+        log.warning("%s: cut short: its last %d packets are incomplete and left out", path, len(cut_short))
+
+
+class Clock:
+    """Presentation times in seconds since the stream's start, always increasing.
+
+    A frame's own time stamp counts. In a container without them the k-th frame shown has the k-th packet's
+    decoding time; a frame with neither, or one that would step back, comes one frame period after the last.
+    """
+
+    def __init__(self, container: Any, stream: Any) -> None:
+        self._by_order = container.format.name in _DECODE_ORDER_ONLY
+        self._base = stream.time_base
+        self._origin = origin(stream)
+        self._step = 1.0 / frame_rate(stream)
+        self._order: list[int | None] = []
+        self._last: float | None = None
+
+    def note(self, packet: Any) -> None:
+        """Remember a packet's decoding time, before it is decoded."""
+        if self._by_order:
+            self._order.append(packet.dts)
+
+    def at(self, index: int, frame: Any) -> float:
+        """The time of the ``index``-th frame, to be asked for each frame in turn."""
+        stamp = frame.pts
+        if self._by_order:
+            stamp = self._order[index] if index < len(self._order) else None
+        time = None if stamp is None else float(stamp * self._base) - self._origin
+        if time is None or (self._last is not None and time <= self._last):
+            time = 0.0 if self._last is None else self._last + self._step
+        self._last = time
+        return time
+
+
+class Reader:
+    """The frames of a video stream, and whether each can be trusted.
+
+    Damage that the decoder reports (a packet that it refuses, a frame that it had to conceal) spoils all frames
+    until the next clean key frame, because they are predicted from it. They are counted, so that later frames
+    keep their number, and not given. Damage that the decoder does not notice cannot be seen here either.
+
+    Attributes:
+        decoded: frames that came so far, spoilt ones included.
+        spoilt: how many of them were not given.
+        refused: packets that the decoder refused.
+    """
+
+    def __init__(self, container: Any, stream: Any, path: Path) -> None:
+        self._container, self._stream, self._path = container, stream, path
+        self.clock = Clock(container, stream)
+        self.decoded = self.spoilt = self.refused = 0
+        self._broken = False
+
+    def __iter__(self) -> Iterator[tuple[int, float, Any]]:
+        """``(index, time, av.VideoFrame)`` of every intact frame, in presentation order."""
+        for frame in self._all():
+            index, time = self.decoded, self.clock.at(self.decoded, frame)
+            self.decoded += 1
+            if frame.is_corrupt:
+                self._broken = True
+            elif frame.key_frame:
+                self._broken = False
+            if self._broken:
+                self.spoilt += 1
+            else:
+                yield index, time, frame
+
+    def _all(self) -> Iterator[Any]:
+        for packet in packets(self._container, self._stream, self._path):
+            self.clock.note(packet)
+            yield from self._decode(packet)
+        yield from self._decode(None)
+
+    def _decode(self, packet: Any) -> list[Any]:
+        try:
+            return self._stream.decode(packet)
+        except av.FFmpegError:
+            self.refused += 1
+            self._broken = True
+            return []
+
+    def warn(self) -> None:
+        """Log what was damaged, if anything was."""
+        if self.spoilt or self.refused:
+            log.warning(
+                "%s: damaged: the decoder refused %d packets; %d frames that depend on damaged ones are left out",
+                self._path,
+                self.refused,
+                self.spoilt,
+            )

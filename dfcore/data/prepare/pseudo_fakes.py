@@ -1,0 +1,119 @@
+"""Pseudo-fakes as training data: pairs made of real videos, each half prepared like any other video.
+
+A pair is a *control* (label real) and a *fake*. Both are the same stretch of the same real video, went through the same
+encodes and lie in the same container; only the fake is damaged, in the respect that its specialist looks at. So what
+tells them apart is that cue, and not the codec.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dfcore.data.prepare.extract import find_detector
+from dfcore.data.prepare.footage import read_footage, write_footage
+from dfcore.data.protocols import PseudoFake
+from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord
+from dfcore.disk import writing
+from dfcore.errors import UsageError, WriteError
+from dfcore.specs import SpecialistSpec, resolve
+
+__all__ = ["CRFS", "forged_file", "forged_pairs"]
+
+CRFS = (18.0, 28.0)
+"""Range of the last encode's rate factor, drawn for each pair."""
+
+
+def forged_pairs(
+    records: Sequence[VideoRecord], spec: SpecialistSpec, per_video: float, *, seed: int = 0
+) -> list[VideoRecord]:
+    """Records of pairs made of the real ones among ``records``, in the same splits and groups.
+
+    Args:
+        records: videos, with the labels for ``spec``; fakes among them are passed over.
+        spec: whose pseudo-fakes.
+        per_video: pairs of each real video; of a fraction, that share of the videos has one more.
+        seed: decides which videos, kinds and damages. A larger ``per_video`` keeps the pairs of a smaller one.
+
+    Raises:
+        UsageError: the specialist ships no pseudo-fakes.
+        PluginImportError: they cannot be imported.
+    """
+    if not spec.pseudo_fake:
+        raise UsageError(
+            f"specialist {spec.name!r} ships no pseudo-fakes. Set data.pseudo_fakes=0, or upgrade dfs-{spec.name}."
+        )
+    kinds = tuple(_pseudo_fake(spec.pseudo_fake).kinds)
+    real = [record for record in records if record.label == REAL and record.forgery is None]
+    pairs: list[VideoRecord] = []
+    for record in real:
+        own = np.random.default_rng(_number(f"{seed}/{spec.name}/{record.id}"))
+        share = float(own.random())
+        for number in range(int(per_video) + (share < per_video - int(per_video))):
+            pairs += _pair(record, spec, kinds, real, _number(f"{seed}/{spec.name}/{number}/{record.id}"))
+    return pairs
+
+
+@contextmanager
+def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: int = 0) -> Iterator[Path]:
+    """The file to prepare: the record's own; or, for a forgery, a temporary one, made now.
+
+    Raises:
+        MediaError: the source cannot be decoded, or not be damaged so.
+        WriteError: there is no space for the temporary file.
+    """
+    if record.forgery is None:
+        yield record.path
+        return
+    forgery = record.forgery
+    footage = read_footage(record.path, detector=find_detector(detector), voice=forgery.voice, threads=threads)
+    control, fake = _pseudo_fake(forgery.pseudo_fake)(footage, forgery.kind, np.random.default_rng(forgery.seed))
+    place = Path(tempfile.gettempdir())
+    with writing(place):
+        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
+    with folder:
+        path = Path(folder.name) / f"{record.path.stem}.mp4"
+        try:
+            write_footage(fake if forgery.fake else control, path, crf=forgery.crf)
+        except WriteError as error:
+            raise WriteError(f"{error} (Temporary files lie in {place}; TMPDIR names another folder.)") from error
+        yield path
+
+
+def _pair(
+    record: VideoRecord, spec: SpecialistSpec, kinds: Sequence[str], real: Sequence[VideoRecord], seed: int
+) -> list[VideoRecord]:
+    rng = np.random.default_rng(seed)
+    kind, crf = str(rng.choice(kinds)), float(np.round(rng.uniform(*CRFS), 1))
+    others = [other for other in real if not set(other.group) & set(record.group) and other.split == record.split]
+    voice = others[int(rng.integers(len(others)))].path if others else None
+    made = []
+    for fake in (False, True):
+        made.append(
+            replace(
+                record,
+                id=f"{record.id}~{spec.name}-{seed:016x}-{'fake' if fake else 'control'}",
+                label=FAKE if fake else REAL,
+                manipulation=f"{spec.name}:{kind}" if fake else "control",
+                compression=record.compression,
+                original="" if not fake else record.id,
+                sound=None if fake and spec.hears else record.sound,
+                forgery=Forgery(spec.pseudo_fake, kind, fake, seed, crf, voice),
+            )
+        )
+    return made
+
+
+def _pseudo_fake(path: str) -> PseudoFake:
+    made: PseudoFake = resolve(path, "pseudo-fake")()
+    return made
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")

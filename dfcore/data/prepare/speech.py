@@ -1,0 +1,219 @@
+"""Speech: the mouth and the sound about a clip's middle, on one clock of 25 points a second.
+
+A file's frames come at any rate, regular or not. Here time is cut by time stamps: point k lies at ``start + k / 25``
+seconds and takes the frame nearest to it. Nothing is re-encoded, and no frame is invented. Mouth pictures may be
+resampled: what they are read for is motion, not pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
+from dfcore.data.faces import FaceTrack
+from dfcore.data.faces.geometry import boxes_to_upright, to_upright
+from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
+from dfcore.data.media.container import open_media, origin, video_stream
+from dfcore.data.media.stream import packets
+
+__all__ = [
+    "SmallFrame",
+    "Sound",
+    "SpeechSpan",
+    "cut_speech",
+    "frame_times",
+    "mouth_squares",
+    "small_frame",
+    "speech_spans",
+]
+
+KEPT_SIDE = 960
+"""Longer side of the luma kept of a frame until the mouth's place is known."""
+LOOK_EVERY = 6
+"""Points from one look for faces to the next: about a quarter of a second, within which a head moves little."""
+NEAR = 0.06
+"""Seconds from a point within which a frame must lie to be the point's own."""
+_WIDTH, _BOX = 1.9, 0.55
+"""Side of the mouth's square in units of the distance between its corners, and of the face box's width."""
+_DOWN = 0.12
+"""How far the square's centre lies below the corners, in units of its side: an open mouth goes down."""
+_SMOOTH = 5
+"""Points over which the square's path is averaged: what is left is the head's motion, not the detector's jitter."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechSpan:
+    """The points of one clip's speech: ``times`` float64 ``[L]`` in seconds, ``frames`` int64 ``[L]``, the index of the
+    frame expected to be nearest to each.
+    """
+
+    times: Floats
+    frames: NDArray[np.int64]
+
+    @property
+    def looks(self) -> set[int]:
+        """Frames on which faces are looked for, the last included."""
+        return {int(frame) for frame in (*self.frames[::LOOK_EVERY], self.frames[-1])}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmallFrame:
+    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per coded pixel."""
+
+    time: float
+    luma: NDArray[np.uint8]
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A stretch of the sound track, from the video's second 0."""
+
+    samples: NDArray[np.int16]
+
+    def between(self, start: float, stop: float) -> NDArray[np.int16]:
+        """The samples of [start, stop) seconds, silence where there are none; start may be negative."""
+        first = round(start * SAMPLE_RATE)
+        last = first + round((stop - start) * SAMPLE_RATE)
+        held = self.samples[max(first, 0) : max(last, 0)]
+        before = min(max(-first, 0), last - first)
+        return np.pad(held, (before, last - first - before - len(held)))
+
+
+def frame_times(path: Path, info: MediaInfo) -> Floats:
+    """Presentation times of all frames in seconds since the first, rising, by the packets' time stamps.
+
+    Nothing is decoded. In a container without time stamps, or where one is missing, frames come at the average rate.
+    """
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        by_order = container.format.name == "avi"  # holds no presentation times; see decode.stream
+        stamps = [packet.dts if by_order else packet.pts for packet in packets(container, stream, path)]
+        base, zero = float(stream.time_base), origin(stream)
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(known) < len(stamps) or not known:
+        return np.arange(max(info.frame_count, 1)) / max(info.fps, 1.0)
+    return np.sort(np.array(known, np.float64)) * base - zero
+
+
+def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: float) -> dict[int, SpeechSpan]:
+    """The speech of each clip, by its first frame: about its middle, moved to lie within the video where that is long
+    enough. Photos have none.
+    """
+    if seconds <= 0 or info.kind == "image" or info.frame_count < 2:
+        return {}
+    times = frame_times(path, info)
+    end = times[-1] + 1 / max(info.fps, 1.0)
+    found = {}
+    for span in spans:
+        middle = float(times[min((span[0] + span[-1] + 1) // 2, len(times) - 1)])
+        start = middle - seconds / 2
+        if end >= seconds:
+            start = min(max(start, 0.0), end - seconds)
+        points = round(start, 6) + np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
+        found[span.start] = SpeechSpan(points, _nearest(times, points))
+    return found
+
+
+def small_frame(frame: DecodedFrame) -> SmallFrame:
+    """What is kept of a frame for its mouth."""
+    height, width = frame.y.shape
+    scale = min(1.0, KEPT_SIDE / max(height, width))
+    luma = frame.y
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        luma = np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
+    turned = np.ascontiguousarray(np.rot90(luma, -(frame.rotation // 90)))
+    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale)
+
+
+def cut_speech(
+    span: SpeechSpan,
+    frames: Mapping[int, SmallFrame],
+    track: FaceTrack,
+    info: MediaInfo,
+    sound: Sound | None,
+) -> Speech | None:
+    """The mouth of one person at a span's points, and the sound of exactly the span.
+
+    A point without a frame of its own, or where the track does not reach, is absent and repeats the nearest that is
+    present.
+
+    Args:
+        span: the points.
+        frames: what was decoded, by index.
+        track: the person.
+        info: the file.
+        sound: the file's; None without.
+
+    Returns:
+        None where not one point is present.
+    """
+    indices = np.array(sorted(set(frames) & {int(frame) for frame in span.frames}), np.int64)
+    if not len(indices):
+        return None
+    times = np.array([frames[int(index)].time for index in indices])
+    nearest = _nearest(times, span.times)
+    chosen = indices[nearest]
+    covered = {int(index): track.covers([int(index)]) for index in indices}
+    present = np.array([covered[int(index)] for index in chosen]) & (np.abs(times[nearest] - span.times) <= NEAR)
+    if not present.any():
+        return None
+    held = np.flatnonzero(present)
+    chosen = chosen[held[_nearest(held.astype(np.float64), np.arange(len(chosen), dtype=np.float64))]]
+    boxes, landmarks = track.at(chosen.tolist())
+    turn = (info.rotation, 1.0, info.width, info.height)
+    squares = mouth_squares(
+        boxes_to_upright(boxes, *turn).astype(np.float64), to_upright(landmarks, *turn).astype(np.float64)
+    )
+    mouth = np.stack([_crop(frames[int(index)], square) for index, square in zip(chosen, squares, strict=True)])
+    start = float(span.times[0])
+    stop = start + len(span.times) / SPEECH_RATE
+    return Speech(mouth, present, start, None if sound is None else sound.between(start, stop))
+
+
+def mouth_squares(boxes: Floats, landmarks: Floats) -> Floats:
+    """The mouth's square ``(x, y, side)`` at each of n points, float64 ``[n, 3]``, one side for all.
+
+    Args:
+        boxes: upright face boxes ``[n, 4]``.
+        landmarks: upright, ``[n, 5, 2]``.
+    """
+    corners = landmarks[:, 3:]
+    across = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
+    width = boxes[:, 2] - boxes[:, 0]
+    side = max(4.0, float(np.median(np.maximum(_WIDTH * across, _BOX * width))))
+    centres = corners.mean(axis=1) + np.array([0.0, _DOWN * side])
+    if len(centres) >= _SMOOTH:
+        edges = np.pad(centres, ((_SMOOTH // 2, _SMOOTH // 2), (0, 0)), mode="edge")
+        kernel = np.full(_SMOOTH, 1 / _SMOOTH)
+        centres = np.stack([np.convolve(column, kernel, mode="valid") for column in edges.T], axis=1)
+    return np.concatenate([centres - side / 2, np.full((len(centres), 1), side)], axis=1)
+
+
+def _crop(frame: SmallFrame, square: Floats) -> NDArray[np.uint8]:
+    """A square of the upright frame (coded pixels) at 96x96, antialiased; edges repeated outside of the frame."""
+    x, y, side = square * frame.scale
+    height, width = frame.luma.shape
+    x0, y0, x1, y1 = int(np.floor(x)) - 2, int(np.floor(y)) - 2, int(np.ceil(x + side)) + 2, int(np.ceil(y + side)) + 2
+    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+    part = Image.fromarray(frame.luma[np.ix_(rows, columns)])
+    box = (x - x0, y - y0, x - x0 + side, y - y0 + side)
+    return np.asarray(part.resize((MOUTH_SIDE, MOUTH_SIDE), Image.Resampling.BILINEAR, box=box))
+
+
+def _nearest(places: Floats, wanted: Floats) -> NDArray[np.int64]:
+    """Index of the nearest of rising ``places`` to each of ``wanted``; the earlier of two equally near."""
+    after = np.searchsorted(places, wanted).clip(1, max(len(places) - 1, 1))
+    if len(places) == 1:
+        return np.zeros(len(wanted), np.int64)
+    before = after - 1
+    return np.where(wanted - places[before] <= places[after] - wanted, before, after).astype(np.int64)

@@ -1,0 +1,1 @@
+"""The clip store: its format, its index, writing and reading."""

@@ -1,0 +1,303 @@
+"""The clip store's index and its list of failures.
+
+``index.jsonl`` has one JSON line per video and saves opening every file to know what there is. The files are the truth:
+a line without its file, or with another size, is dropped; a file without a line is read. So the index may be
+deleted, cut short or out of date, and the store still opens right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.store.format import (
+    EVIDENCE_SUFFIX,
+    FORMAT,
+    VIDEO_SUFFIX,
+    ArrayFile,
+    damaged,
+    parse_evidence_name,
+    remove_stray,
+    write_bytes,
+)
+from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.errors import StoreError
+
+__all__ = [
+    "Failure",
+    "FailureLog",
+    "IndexEntry",
+    "Origin",
+    "StoreIndex",
+    "check_format",
+    "read_entry",
+]
+
+INDEX = "index.jsonl"
+FAILED = "failed.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The source file's size in bytes and its modification time, by which a changed file is known."""
+
+    size: int = -1
+    mtime_ns: int = -1
+
+    @classmethod
+    def of(cls, path: Path) -> Origin:
+        """Of a file; of one that is not there, ``Origin()``."""
+        try:
+            found = path.stat()
+        except OSError:
+            return cls()
+        return cls(found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One line of the index.
+
+    Attributes:
+        id: the video.
+        stem: path of its files below the store, without suffix.
+        size: of its clip file, in bytes.
+        label, manipulation, split: as they were when it was prepared.
+        frames: frames of each of its clips.
+        tracks: the person of each of its clips.
+        plan: the plan it was prepared with.
+        origin: the source file then.
+        evidence: version of each evidence beside it.
+    """
+
+    id: str
+    stem: str
+    size: int
+    label: int | None
+    manipulation: str
+    split: str
+    frames: tuple[int, ...]
+    tracks: tuple[int, ...]
+    plan: ClipPlan
+    origin: Origin
+    evidence: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """Path of the clip file below the store."""
+        return self.stem + VIDEO_SUFFIX
+
+    def to_line(self) -> str:
+        """The index line."""
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> IndexEntry:
+        """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
+        values: dict[str, Any] = json.loads(line)
+        values["plan"] = ClipPlan.from_json(values["plan"])
+        values["origin"] = Origin(**values["origin"])
+        values["frames"], values["tracks"] = tuple(values["frames"]), tuple(values["tracks"])
+        return cls(**values)
+
+
+def read_entry(root: Path, stem: str, file: ArrayFile, evidence: Mapping[str, int]) -> IndexEntry:
+    """The index entry of a clip file, from its metadata.
+
+    Raises:
+        StoreError: it is not a clip file, or of a newer dfcore.
+    """
+    video, source, clips = (file.entry(name) for name in ("video", "source", "clips"))
+    try:
+        check_format(file)
+        return IndexEntry(
+            id=source["video"],
+            stem=stem,
+            size=(root / (stem + VIDEO_SUFFIX)).stat().st_size,
+            label=source["label"],
+            manipulation=source["manipulation"],
+            split=source["split"],
+            frames=tuple(len(header["frames"]) for header in clips),
+            tracks=tuple(header["track"] for header in clips),
+            plan=ClipPlan.from_json(video["plan"]),
+            origin=Origin(**video["origin"]),
+            evidence=dict(evidence),
+        )
+    except (KeyError, TypeError) as error:
+        raise damaged(file.path, f"its metadata lacks {error}") from error
+
+
+def check_format(file: ArrayFile) -> None:
+    """Raise StoreError when a newer dfcore wrote the clip file in a way that this one does not know."""
+    video = file.entry("video")
+    if video.get("format", 0) > FORMAT:
+        raise StoreError(
+            f"{file.path} was written by dfcore {video.get('version')} in store format {video['format']}; this dfcore "
+            f"reads format {FORMAT}. Upgrade it: pip install --upgrade dfcore."
+        )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What lies below the store."""
+
+    sizes: dict[str, int] = field(default_factory=dict)  # of clip files, by stem
+    evidence: dict[str, dict[str, int]] = field(default_factory=dict)  # highest version by stem and name
+
+
+def _scan(root: Path) -> _Found:
+    """List the store's files; remove stray temporary ones on the way."""
+    found = _Found()
+    for entry, stem_folder in _walk(root, ""):
+        name = entry.name
+        if name.endswith(EVIDENCE_SUFFIX):
+            parsed = parse_evidence_name(name)
+            if parsed:
+                versions = found.evidence.setdefault(stem_folder + parsed[0], {})
+                versions[parsed[1]] = max(parsed[2], versions.get(parsed[1], parsed[2]))
+        elif name.endswith(VIDEO_SUFFIX):
+            found.sizes[stem_folder + name.removesuffix(VIDEO_SUFFIX)] = entry.stat().st_size
+        elif name.startswith("."):
+            remove_stray(Path(entry.path))
+    return found
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+        else:
+            yield entry, prefix
+
+
+class StoreIndex(dict[str, IndexEntry]):
+    """The index entries by video id, true to the files when it was opened.
+
+    ``damaged`` holds, by file, why clip files that are there cannot be used. ``part`` says which file new lines go to.
+
+    Raises:
+        StoreError: ``root`` is a file.
+    """
+
+    def __init__(self, root: Path, part: int = 0) -> None:
+        super().__init__()
+        self.root = root
+        self._own = part_of(root / INDEX, part)
+        self.damaged: dict[str, str] = {}
+        if not root.exists():
+            return
+        if not root.is_dir():
+            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another with --store.")
+        lines = {entry.stem: entry for entry in self._lines()}
+        found = _scan(root)
+        for stem, size in found.sizes.items():
+            evidence = found.evidence.get(stem, {})
+            known = lines.get(stem)
+            if known is not None and known.size == size:
+                entry = known if known.evidence == evidence else _with_evidence(known, evidence)
+            else:
+                read = self._read(stem, evidence)
+                if read is None:
+                    continue
+                entry = read
+            self[entry.id] = entry
+
+    def _lines(self) -> Iterator[IndexEntry]:
+        for line in read_lines(self.root / INDEX):
+            try:
+                yield IndexEntry.from_line(line)
+            except (KeyError, TypeError, ValueError):
+                continue  # cut short or foreign: the file itself will be read
+
+    def _read(self, stem: str, evidence: Mapping[str, int]) -> IndexEntry | None:
+        path = self.root / (stem + VIDEO_SUFFIX)
+        try:
+            return read_entry(self.root, stem, ArrayFile(path), evidence)
+        except StoreError as error:
+            self.damaged[stem + VIDEO_SUFFIX] = str(error)
+            return None
+
+    def add(self, entry: IndexEntry) -> None:
+        """Take in an entry and append its line."""
+        self[entry.id] = entry
+        self.damaged.pop(entry.file, None)
+        append_line(self._own, entry.to_line())
+
+    def save(self) -> None:
+        """Write the whole index anew, in the order of the ids, in place of all parts."""
+        lines = "".join(self[video].to_line() for video in sorted(self))
+        write_bytes(self.root / INDEX, lines.encode())
+        remove_parts(self.root / INDEX)
+
+
+def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry:
+    return replace(entry, evidence=dict(evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A video that could not be prepared, and the true reason."""
+
+    id: str
+    path: str
+    reason: str
+    time: str = ""
+    size: int = -1
+    mtime_ns: int = -1
+
+    @property
+    def origin(self) -> Origin:
+        """The source file when it failed."""
+        return Origin(self.size, self.mtime_ns)
+
+
+class FailureLog(dict[str, Failure]):
+    """``failed.jsonl``: one JSON line per video that could not be prepared. ``part`` as in :class:`StoreIndex`."""
+
+    def __init__(self, root: Path, part: int = 0) -> None:
+        super().__init__()
+        self.path = root / FAILED
+        self._own, self._part = part_of(self.path, part), part
+        self._lines = 0
+        for line in read_lines(self.path):
+            self._lines += 1
+            try:
+                failure = Failure(**json.loads(line))
+            except (TypeError, ValueError):
+                continue  # cut short by a kill: the video will be tried again
+            self[failure.id] = failure
+
+    def add(self, video: str, path: Path, reason: str, origin: Origin) -> Failure:
+        """Note a failure and append its line, in place of an earlier one."""
+        self.forget([video] if video in self else [])
+        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
+        self[video] = failure
+        self._lines += 1
+        append_line(self._own, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
+        return failure
+
+    def forget(self, videos: Iterable[str]) -> None:
+        """Remove the lines of videos that succeeded; tidy the file. A part's lines are left for :meth:`save`."""
+        for video in videos:
+            self.pop(video, None)
+        if self._lines != len(self) and not self._part:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file anew, in place of all parts."""
+        lines = "".join(json.dumps(asdict(self[video]), ensure_ascii=False) + "\n" for video in self)
+        if lines:
+            write_bytes(self.path, lines.encode())
+        else:
+            self.path.unlink(missing_ok=True)
+        remove_parts(self.path)
+        self._lines = len(self)

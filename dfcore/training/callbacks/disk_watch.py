@@ -1,0 +1,45 @@
+"""A warning when a run's own files may not find room."""
+
+from __future__ import annotations
+
+from dfcore.kaggle import room
+from dfcore.training.protocols import BaseCallback
+from dfcore.training.run import Run
+
+__all__ = ["DiskWatch"]
+
+
+class DiskWatch(BaseCallback):
+    """Looks at the room for checkpoints before the first epoch and after each one, and warns once.
+
+    At most the folder holds ``last.pt`` (weights and two moments of each) twice, since the new one is written beside
+    the old; a best epoch more than are kept; and the final weights. The files of clips are watched where they are
+    made (:mod:`dfcore.training.inputs.store_watch`).
+    """
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    def on_start(self, run: Run) -> None:
+        """Look."""
+        self._look(run)
+
+    def on_epoch(self, run: Run) -> None:
+        """Look again: clips of the next chunk, or somebody else, may have taken the room."""
+        if run.epoch < run.plan.epochs:
+            self._look(run)
+
+    def _look(self, run: Run) -> None:
+        if self._warned or not run.world.is_main:
+            return
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in run.model.state_dict().values())
+        most = weights * (2 * 3 + max(1, run.config.run.keep) + 1 + 1)
+        have = sum(path.stat().st_size for path in run.folder.path.iterdir() if path.is_file())
+        space = room(run.folder.path)
+        if most - have > space.free:
+            self._warned = True
+            run.log.warn(
+                f"checkpoints may not find room: this run may still need {(most - have) / 1e9:.2f} GB, and "
+                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (--set run.keep=1), "
+                "free what old runs keep (dfcore runs prune), or move the clip store away (--store DIR)."
+            )

@@ -1,0 +1,151 @@
+"""From prepared videos to what the loop reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from dfcore.config import TrainConfig
+from dfcore.data.records import FAKE, REAL, SPLITS, VideoRecord
+from dfcore.data.sampler import BalancedSampler, class_weights
+from dfcore.data.samples import ClipSamples
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.errors import UsageError
+from dfcore.models.specialist import Specialist
+from dfcore.specs import SpecialistSpec
+from dfcore.training.inputs.prepare import Chosen, Prepared
+from dfcore.training.run import TrainingData
+from dfcore.training.runtime.distributed import World
+
+__all__ = ["data_table", "draws", "make_data", "sound_share"]
+
+
+def draws(config: TrainConfig, records: Sequence[VideoRecord]) -> int:
+    """Training samples that an epoch over the records draws, on all processes together."""
+    return config.data.samples_per_video * len(records)
+
+
+def make_data(
+    config: TrainConfig,
+    model: Specialist,
+    chosen: Chosen,
+    prepared: Prepared,
+    world: World,
+    *,
+    total: int | None = None,
+    title: str = "",
+) -> TrainingData:
+    """Samples, sampler and class weights for a run, or for a chunk of it.
+
+    ``total`` samples are drawn an epoch, by all processes together; None means as many as there are.
+
+    Raises:
+        UsageError: an augmentation is asked for that would harm the specialist's cue.
+    """
+    spec, seed, data = model.spec, config.run.seed, config.data
+    store = ClipStore(prepared.store)
+    by_split = {name: [record for record in prepared.records if record.split == name] for name in SPLITS}
+
+    def samples(split: str, count: int, *, train: bool) -> ClipSamples:
+        return ClipSamples(
+            by_split[split],
+            store,
+            model.view_names,
+            image_size=model.image_size,
+            frames=spec.frames,
+            samples_per_video=count,
+            train=train,
+            augment=_augmentations(config, spec) if train else (),
+            seed=seed,
+            applicable="" if train else spec.applicable,
+        )
+
+    train = samples("train", data.samples_per_video, train=True)
+    power = config.stage.balance_power
+    sampler = BalancedSampler(
+        train.labels, power=power, seed=seed, rank=world.rank, world=world.size, vary_repeats=True, num_samples=total
+    )
+    return TrainingData(
+        train=train,
+        sampler=sampler,
+        val=samples("val", data.eval_samples, train=False) if by_split["val"] else None,
+        class_weights=class_weights(train.labels, power) if power < 1 else None,
+        fingerprint=_fingerprint(prepared.records, store),
+        counts=_counts(spec, chosen, prepared),
+        sound=_heard(store, by_split["train"]) if spec.speech else None,
+        title=title,
+    )
+
+
+def _augmentations(config: TrainConfig, spec: SpecialistSpec) -> Sequence[str]:
+    asked = config.data.augment
+    if asked is None:
+        return spec.augmentations
+    harmful = [name for name in asked if name not in spec.augmentations]
+    if harmful:
+        raise UsageError(
+            f"data.augment={','.join(harmful)}: specialist {spec.name!r} does not admit it, because it may erase or "
+            f"forge its cue. It admits {', '.join(spec.augmentations) or 'none'}."
+        )
+    return asked
+
+
+def _fingerprint(records: Sequence[VideoRecord], store: ClipStore) -> str:
+    """Changes when other videos, labels, splits or clips are used."""
+    lines = sorted([r.id, r.label, r.split, list(store.entry(r.id).frames)] for r in records)
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
+
+
+def _counts(spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> dict[str, Any]:
+    """For ``config.json``: videos used, by split and class; those not usable."""
+    used = Counter((record.split, record.label) for record in prepared.records)
+    return {
+        "store": str(prepared.store),
+        "videos": {
+            split: {"real": used[split, REAL], "fake": used[split, FAKE]}
+            for split in SPLITS
+            if used[split, REAL] + used[split, FAKE]
+        },
+        "not_usable": len(prepared.report.failed),
+        "missing": chosen.missing,
+        "notes": list(chosen.notes),
+        **({"sound": sound_share(prepared)} if spec.speech else {}),
+    }
+
+
+def sound_share(prepared: Prepared) -> str:
+    """How many of the videos have sound, in words: ``"12 of 40 videos (30 %)"``."""
+    found = _heard(ClipStore(prepared.store), prepared.records)
+    heard, total = found["with_sound"], found["videos"]
+    return f"{heard} of {total} videos have sound ({heard / max(total, 1):.0%})"
+
+
+def _heard(store: ClipStore, records: Sequence[VideoRecord]) -> dict[str, int]:
+    heard = sum(store.open(record.id).source.has_audio for record in records)
+    return {"videos": len(records), "with_sound": heard}
+
+
+def data_table(chosen: Chosen, prepared: Prepared) -> list[str]:
+    """Videos by compression, split and class, as lines of text; the test split as it was found, for it is not read.
+
+    The class is the specialist's: see :mod:`dfcore.data.labels`.
+    """
+    usable = {record.id for record in prepared.records}
+    tests = [record for record in chosen.records if record.split == "test" and record.id not in usable]
+    counted = [*prepared.records, *tests]
+    counts = Counter((record.compression, record.split, record.label) for record in counted)
+    splits = [name for name in SPLITS if any(record.split == name for record in counted)]
+    heads = [f"{name} (not read)" if name == "test" else name for name in splits]
+    names = sorted({record.compression for record in counted})
+    width = max([6, *map(len, names)])
+    lines = [
+        " " * width + "".join(f"{head:>18}" for head in heads),
+        " " * width + f"{'real':>9}{'fake':>9}" * len(splits),
+    ]
+    for name in names:
+        cells = "".join(f"{counts[name, split, kind]:>9}" for split in splits for kind in (REAL, FAKE))
+        lines.append(f"{name or 'videos':<{width}}{cells}")
+    return lines

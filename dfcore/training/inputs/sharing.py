@@ -1,0 +1,219 @@
+"""Preparing, shared among the processes of a run.
+
+The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is
+always the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and
+failure files of its own (:mod:`dfcore.data.store.index`); when all are done the first one makes one of them, and the
+others see what it sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video
+under way, and what is prepared stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from dfcore.config import TrainConfig
+from dfcore.data.prepare.videos import PrepareReport, prepare, survey
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.format import write_bytes
+from dfcore.data.store.index import Origin
+from dfcore.errors import RunError, RunInterrupted, StoreError
+from dfcore.specs import SpecialistSpec
+from dfcore.training.execute import Machine
+from dfcore.training.inputs.prepare import (
+    Chosen,
+    Prepared,
+    clip_plan,
+    needed_evidence,
+    prepare_data,
+    store_path,
+    usable,
+)
+from dfcore.training.runtime.signals import StopSignals
+
+__all__ = ["prepare_together"]
+
+LATE = 60.0
+"""Seconds that a network file system may take to show one machine what another has written."""
+
+
+def prepare_together(
+    config: TrainConfig,
+    specs: Sequence[SpecialistSpec],
+    chosen: Chosen,
+    splits: Sequence[str],
+    machine: Machine,
+    *,
+    counted: Callable[[], None] | None = None,
+) -> Prepared:
+    """Bring the clip store to where it has all that the specialists read. Every process calls this and has the same
+    result. ``counted`` is called after each video of this process.
+
+    Raises:
+        RunError: a process does not see the others' store or videos.
+        RunInterrupted: a signal came to one of them, or the time limit.
+        DfcoreError: whatever :func:`dfcore.data.prepare.videos.prepare` raises, on any of them.
+    """
+    world = machine.world
+
+    def behind_each(check: Callable[[], None]) -> Callable[[], None]:
+        def behind() -> None:
+            if counted is not None:
+                counted()
+            check()
+
+        return behind
+
+    if world.size == 1:
+        return prepare_data(config, specs, chosen=chosen, splits=splits, check=behind_each(machine.limit.check))
+    root, plan, evidence = store_path(config), clip_plan(config, specs), needed_evidence(specs)
+    records = [record for record in chosen.records if record.split in splits]
+
+    def look() -> tuple[list[tuple[str, int]], PrepareReport]:
+        store = ClipStore(root)
+        found, report = survey(records, store, plan, evidence)
+        store.failures.forget(record.id for record in found)  # those that failed before are tried again
+        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
+        return [(record.id, Origin.of(record.path).size) for record in found], report
+
+    todo, report = world.on_main(look)
+    if todo:
+        _require_one_store(root, machine)
+        machine.log.say(f"preparing  {len(todo)} videos, shared among {world.size} processes")
+        by_id = {record.id: record for record in records}
+        share = todo[world.rank :: world.size]
+
+        def part(check: Callable[[], None]) -> PrepareReport:
+            own = [by_id[video] for video, _ in share]
+            _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
+            store = ClipStore(root, part=world.rank + 1)
+            return prepare(
+                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+            )
+
+        report = _sum(report, _in_parts(machine, part))
+    prepared = world.on_main(lambda: _settled(root, records, todo, report, specs))
+    world.together(lambda: _require_seen(prepared, machine))
+    return prepared
+
+
+def _in_parts(machine: Machine, part: Callable[[Callable[[], None]], PrepareReport]) -> list[PrepareReport]:
+    """Everyone's part, stopped as a whole by a signal to one of them or by the time limit."""
+    doing = "finishing the videos under way"
+    with StopSignals(machine.log.say, machine.limit, echoes=True, doing=doing) as signals:
+
+        def check() -> None:
+            machine.limit.check()
+            if signals.asked:
+                raise RunInterrupted(
+                    f"stopped by {signals.asked} while videos were being prepared. What is prepared stays in the "
+                    "store: run the same command with --resume to go on."
+                )
+
+        return machine.world.side_by_side(part, check)
+
+
+def _sum(before: PrepareReport, parts: Sequence[PrepareReport]) -> PrepareReport:
+    return PrepareReport(
+        sum(part.done for part in parts),
+        before.reused,
+        [*before.failed, *(failure for part in parts for failure in part.failed)],
+        max(part.seconds for part in parts),
+    )
+
+
+def _settled(
+    root: Path,
+    records: Sequence[VideoRecord],
+    todo: Sequence[tuple[str, int]],
+    report: PrepareReport,
+    specs: Sequence[SpecialistSpec],
+) -> Prepared:
+    """What came of it, from the store itself; the parts of its index become one."""
+    failed = {failure.id for failure in report.failed}
+    store, absent = _open_with(root, [video for video, _ in todo if video not in failed])
+    if absent:
+        raise StoreError(
+            f"{len(absent)} videos that another process prepared are not in the clip store {root}: {absent[0]}, ... "
+            "Its disk must be one that all machines share; see to that, and run the command again."
+        )
+    if todo:
+        store.settle()
+    return usable(records, store, report, specs)
+
+
+def _open_with(root: Path, videos: Sequence[str]) -> tuple[ClipStore, list[str]]:
+    """The store as soon as it shows all of the videos; those that it does not show in time."""
+    end = time.monotonic() + LATE
+    while True:
+        store = ClipStore(root)
+        absent = [video for video in videos if video not in store]
+        if not absent or time.monotonic() > end:
+            return store, absent
+        time.sleep(1)
+
+
+def _require_one_store(root: Path, machine: Machine) -> None:
+    """Refuse to prepare together in folders that only look alike.
+
+    Raises:
+        RunError: a process does not see what the first one writes into the store.
+    """
+    world = machine.world
+
+    def leave() -> str:
+        name = f".shared-{secrets.token_hex(8)}"
+        write_bytes(root / name, b"")
+        return name
+
+    mark = root / world.on_main(leave)
+    try:
+        world.together(lambda: _require_mark(mark, machine))
+    finally:
+        if world.is_main:
+            mark.unlink(missing_ok=True)
+
+
+def _require_mark(mark: Path, machine: Machine) -> None:
+    end = time.monotonic() + LATE
+    while not mark.exists():
+        if time.monotonic() > end:
+            raise RunError(_not_shared(mark.parent, machine))
+        time.sleep(0.2)
+
+
+def _require_seen(prepared: Prepared, machine: Machine) -> None:
+    """Refuse to train on a store that this process sees otherwise than the first one does."""
+    if machine.world.is_main:
+        return
+    _, absent = _open_with(prepared.store, [record.id for record in prepared.records])
+    if absent:
+        raise RunError(_not_shared(prepared.store, machine))
+
+
+def _not_shared(root: Path, machine: Machine) -> str:
+    return (
+        f"process {machine.world.rank} on {socket.gethostname()} does not see what the first process has in the clip "
+        f"store {root}. The processes of a run need one store, on a disk that all machines share: name its folder with "
+        "--store. Or, before training, fill one on each machine with the same `dfcore prepare`."
+    )
+
+
+def _require_same_files(files: Iterable[tuple[VideoRecord, int]], config: TrainConfig, machine: Machine) -> None:
+    """Refuse to take videos for broken that are not on this machine.
+
+    Raises:
+        RunError: a source file is not there, or another, where the first process sees one.
+    """
+    for record, size in files:
+        if size >= 0 and Origin.of(record.path).size != size:
+            raise RunError(
+                f"process {machine.world.rank} on {socket.gethostname()} does not see {record.path} as the first "
+                f"process does. The dataset ({config.data.root}) must lie at the same path on all machines. Or prepare "
+                "it on one: `dfcore prepare` with the same options and a --store that all machines share."
+            )

@@ -1,0 +1,85 @@
+"""Watching the disk while clips are prepared: a warning before it is full. (When it is, writing says so itself.)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.format import evidence_name
+from dfcore.data.store.index import IndexEntry
+from dfcore.kaggle import room
+
+__all__ = ["StoreWatch", "mean_size"]
+
+FIRST = 4
+"""Prepared videos that an estimate needs; it is made again each time there are twice as many."""
+
+
+class StoreWatch:
+    """Compares, now and then, what the videos still to be prepared are likely to take with the room there is.
+
+    Args:
+        root: the clip store's folder.
+        records: what is to be in it.
+        warn: told once, when the room is not likely to do.
+        later: videos that will be prepared beside these, in chunks to come.
+        chunked: whether dropping finished chunks would help.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        records: Sequence[VideoRecord],
+        warn: Callable[[str], None],
+        *,
+        later: int = 0,
+        chunked: bool = False,
+    ) -> None:
+        self._root, self._videos, self._warn = root, [record.id for record in records], warn
+        self._later, self._chunked = later, chunked
+        self._done, self._warned = 0, False
+        self._look()
+
+    def count(self) -> None:
+        """A video has been dealt with."""
+        self._done += 1
+        if self._done >= FIRST and self._done.bit_count() == 1:
+            self._look()
+
+    def _look(self) -> None:
+        if self._warned:
+            return
+        store = ClipStore(self._root)  # opened anew: other processes may be adding to it
+        left = self._later + sum(video not in store and video not in store.failures for video in self._videos)
+        if not left or len(store) < FIRST:
+            return
+        each, space = mean_size(store), room(self._root)
+        if each * left > space.free:
+            self._warned = True
+            self._warn(
+                f"the disk may not hold all clips: {left:,} videos are still to be prepared, likely "
+                f"{each * left / 1e9:.2f} GB at {each / 1e6:.1f} MB each; {space.free / 1e9:.2f} GB are free in "
+                f"{space.where}. {self._advice()}"
+            )
+
+    def _advice(self) -> str:
+        chunks = "drop chunks that are done (--keep-chunks 1), " if self._chunked else ""
+        return (
+            f"You can {chunks}put the store on another disk (--store DIR), take fewer videos or clips (--set "
+            "data.limit=N, --set data.clips_per_video=N), or free what old runs keep (dfcore runs prune). What is "
+            "prepared stays, whatever happens."
+        )
+
+
+def mean_size(store: ClipStore, most: int = 64) -> float:
+    """Bytes that a prepared video takes, evidence included: the mean of the latest ones; 0 for an empty store."""
+    sizes = [_size(store, entry) for entry in islice(reversed(store.index.values()), most)]
+    return sum(sizes) / max(len(sizes), 1)
+
+
+def _size(store: ClipStore, entry: IndexEntry) -> int:
+    evidence = (store.root / evidence_name(entry.stem, name, version) for name, version in entry.evidence.items())
+    return entry.size + sum(path.stat().st_size for path in evidence if path.exists())

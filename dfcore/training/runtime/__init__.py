@@ -1,0 +1,1 @@
+"""What a run runs on: processes, signals, time limit, memory, log."""

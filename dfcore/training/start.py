@@ -1,0 +1,146 @@
+"""Which weights a stage starts from: the stage before, a file that is named, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dfcore.config import TrainConfig
+from dfcore.errors import CheckpointError, RunError, RunExistsError
+from dfcore.models import weights
+from dfcore.models.specialist import Specialist
+from dfcore.plugins import registry
+from dfcore.runs.folder import RunFolder, read_json
+
+__all__ = ["SCRATCH", "continue_from", "describe_start", "recorded_lineage", "require_lineage", "starting_file"]
+
+SCRATCH = "scratch"
+"""Value of ``stage.start`` that leaves the stage before out of account (``--from-scratch``)."""
+
+
+def starting_file(config: TrainConfig) -> Path | None:
+    """The weights that the stage starts from; None where it starts from the backbone alone.
+
+    Raises:
+        RunError: they are not there; the message names the file and the command that makes it.
+    """
+    start, number = config.stage.start, config.stage.number
+    if start == SCRATCH:
+        return None
+    if start:
+        path = Path(start).expanduser()
+        if not path.is_file():
+            raise RunError(f"--from {start}: no such file. Give a *_final.pt or a best epoch's .zip.")
+        return path
+    before = registry().stage(number).after
+    if before is None:
+        return None
+    path = _final_of(config, before)
+    if not path.exists():
+        raise RunError(
+            f"stage {number} starts from the weights of stage {before}, but {path} is not there. Make it with "
+            f"`dfcore train {config.specialist} --stage {before}` and the same --out, name other weights with "
+            "--from FILE, or start without with --from-scratch."
+        )
+    return path
+
+
+def _final_of(config: TrainConfig, stage: int) -> Path:
+    name = f"{config.specialist}_stage{stage}"
+    return RunFolder(Path(config.run.out) / name, name).final
+
+
+def recorded_lineage(folder: RunFolder) -> dict[str, Any]:
+    """Where the weights came from that the run in a folder started from; {} where from no earlier stage.
+
+    Raises:
+        CheckpointError: the run's ``config.json`` is damaged.
+    """
+    lineage = read_json(folder.config).get("lineage")
+    return lineage if isinstance(lineage, dict) else {}
+
+
+def require_lineage(config: TrainConfig) -> None:
+    """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since.
+
+    Weights that were named (``--from``) and those that are not there any more, or damaged, are not compared: the run
+    has its own.
+
+    Raises:
+        RunExistsError: it names the command that makes the run anew.
+        CheckpointError: the run's ``config.json`` is damaged.
+    """
+    folder, before = RunFolder.of(config), registry().stage(config.stage.number).after
+    if config.stage.start or before is None or not folder.config.exists():
+        return
+    then = recorded_lineage(folder).get("hash")
+    path = _final_of(config, before)
+    now = _hash_of(path) if then else None
+    if now and now != then:
+        number = config.stage.number
+        raise RunExistsError(
+            f"{folder.path} started from other weights than {path} holds now ({str(then)[:12]} then, {now[:12]} now): "
+            f"stage {before} was trained again since, and going on would mix the two. Train stage {number} from the "
+            f"new weights with `dfcore train {config.specialist} --stage {number} --overwrite`, and then the stages "
+            "after it; or put the earlier file back."
+        )
+
+
+def _hash_of(path: Path) -> str | None:
+    try:
+        return str(weights.describe(path)["hash"])
+    except CheckpointError:
+        return None
+
+
+def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[str, Any]:
+    """Load the weights that a stage starts from; returns where they come from, for the run's record.
+
+    Raises:
+        CheckpointError: the file cannot be read or trusted, is another specialist's, or of another shape; or is not
+            what the stage before makes.
+    """
+    state, meta = weights.read(path)
+    if meta["specialist"] != config.specialist:
+        raise CheckpointError(
+            f"{path} holds specialist {meta['specialist']!r}, not {config.specialist!r}. Give the file of "
+            f"{config.specialist!r}, or --from-scratch."
+        )
+    before = registry().stage(config.stage.number).after
+    if not config.stage.start and meta.get("stage") != before:
+        raise CheckpointError(
+            f"{path} was written by stage {meta.get('stage')}, not by stage {before}. Train that stage again, or name "
+            "the file with --from to use it all the same."
+        )
+    _check_backbone(config, path, meta)
+    problems = weights.mismatches(model.state_dict(), state)
+    if problems:
+        raise CheckpointError(
+            f"{path} does not fit the model that is configured: {weights.first(problems)}. It was written by dfcore "
+            f"{meta['dfcore_version']}, plugin version {meta['plugin_version'] or 'unknown'}. Use the same attention "
+            "head, classifier and plugin version, or --from-scratch."
+        )
+    model.load_state_dict(state)
+    kept = ("specialist", "plugin_version", "dfcore_version", "hash")
+    return {"file": str(path), "stage": meta.get("stage"), **{key: meta[key] for key in kept}}
+
+
+def _check_backbone(config: TrainConfig, path: Path, meta: dict[str, Any]) -> None:
+    theirs = meta["model"].get("backbone")
+    if theirs != config.model.backbone:
+        raise CheckpointError(
+            f"{path} does not fit the model that is configured: it has the backbone {theirs}, the configuration says "
+            f"{config.model.backbone}. Use --backbone {theirs}, or --from-scratch."
+        )
+
+
+def describe_start(config: TrainConfig) -> str:
+    """What the weights start from, in words."""
+    before = registry().stage(config.stage.number).after
+    if config.stage.start not in ("", SCRATCH):
+        return f"from {config.stage.start}"
+    if before is not None and config.stage.start != SCRATCH:
+        return f"from the final weights of stage {before}"
+    if config.model.backbone_weights:
+        return f"from {config.model.backbone_weights}"
+    return "from ImageNet weights" if config.model.pretrained else "from a random start"

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fake_parts
+import pytest
+
+from dfcore.data.prepare.pool import Died, run_tasks
+from dfcore.errors import MediaError
+
+
+def test_every_task_has_its_outcome() -> None:
+    assert sorted(run_tasks(fake_parts.square, range(7), 2)) == [(n, n * n) for n in range(7)]
+    assert list(run_tasks(fake_parts.square, [], 2)) == []
+
+
+def test_a_worker_that_dies_is_the_outcome_of_its_task_alone() -> None:
+    outcomes = dict(run_tasks(fake_parts.dies_on_three, range(6), 2))
+    assert isinstance(outcomes[3], Died)
+    assert "SIGKILL" in outcomes[3].reason
+    assert "out of memory" in outcomes[3].reason
+    assert {n: outcome for n, outcome in outcomes.items() if n != 3} == {n: n for n in (0, 1, 2, 4, 5)}
+
+
+def test_a_signal_to_the_whole_group_is_not_the_fault_of_the_videos_under_way() -> None:
+    assert dict(run_tasks(fake_parts.is_terminated_on_three, range(6), 2)) == {n: n for n in range(6)}
+
+
+def test_an_error_ends_the_run_and_the_workers() -> None:
+    with pytest.raises(MediaError, match="three"):
+        list(run_tasks(fake_parts.raises_on_three, range(9), 2))
+    assert multiprocessing.active_children() == []
+
+
+def test_stopping_early_ends_the_workers() -> None:
+    outcomes = run_tasks(fake_parts.square, range(100), 2)
+    next(outcomes)
+    outcomes.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
+
+
+def test_workers_are_single_threaded_and_the_caller_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert dict(run_tasks(fake_parts.thread_setting, [0], 1)) == {0: "1"}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import operator\nfrom dfcore.data.prepare.pool import run_tasks\n"
+        "print(list(run_tasks(operator.neg, range(3), 2)))\n"
+    )
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert found.returncode != 0
+    assert "worker processes cannot be started" in found.stderr
+    assert "if __name__ == '__main__':" in found.stderr
+
+
+def test_a_worker_starts_without_torch() -> None:
+    command = [sys.executable, "-c", "import sys, dfcore.data.prepare.videos; print('torch' in sys.modules)"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.media import decode
+from dfcore.data.prepare.videos import PrepareReport, prepare
+from dfcore.data.records import VideoRecord
+from dfcore.data.store import format as store_format
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.errors import WriteError
+from dfcore.specs import EvidenceSpec
+from dfcore.testing.media import write_broken
+
+PLAN = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
+Records = list[VideoRecord]
+
+
+def ghost(extractor: str = "block_means", version: int = 1, channels: int = 2) -> EvidenceSpec:
+    return EvidenceSpec("ghost", version, f"fake_parts:{extractor}", channels)
+
+
+def run(
+    records: Sequence[VideoRecord],
+    root: Path,
+    plan: ClipPlan = PLAN,
+    evidence: Sequence[EvidenceSpec] = (),
+    **how: bool | int,
+) -> PrepareReport:
+    return prepare(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every decoding pass that is begun, by file."""
+    passes: list[Path] = []
+
+    def counting(path: Path, *args: object, **how: object) -> object:
+        passes.append(path)
+        return decode(path, *args, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("dfcore.data.prepare.extract.decode", counting)
+    return passes
+
+
+# -- several processes -------------------------------------------------------------------------------------------------
+
+
+def test_several_workers_give_the_same_store(records: Records, tmp_path: Path) -> None:
+    bad = [VideoRecord("text", write_broken(tmp_path / "text.mp4", "text"), 0)]
+    reports = [run([*records, *bad], tmp_path / str(n), evidence=[ghost()], workers=n) for n in (1, 2)]
+    told = [(report.done, report.reused, [failure.reason for failure in report.failed]) for report in reports]
+    assert told[0] == told[1]
+    one, two = (tmp_path / str(n) for n in (1, 2))
+    names = sorted(path.name for path in one.iterdir())
+    assert names == sorted(path.name for path in two.iterdir())
+    for name in set(names) - {"failed.jsonl"}:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_a_worker_that_dies_is_a_failure_of_its_video(records: Records, root: Path) -> None:
+    report = run(records, root, evidence=[ghost("dies_on_b")], workers=2)
+    assert report.done == 3
+    assert [failure.id for failure in report.failed] == ["b"]
+    assert "SIGKILL" in report.failed[0].reason
+    assert ClipStore(root).ids() == ["a", "b", "c", "d"]  # b's clips were written before it died
+
+
+# -- stopping and going on ---------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_leaves_what_was_done(records: Records, root: Path, decoded: list[Path]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(records, root, evidence=[ghost("interrupted_on_b")])
+    assert ClipStore(root).entry("a").evidence == {"ghost": 1}
+    report = run(records, root, evidence=[ghost()])
+    assert (report.done, report.reused) == (3, 1)
+    assert len(decoded) == 4  # b had its clips already
+
+
+def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, root: Path, decoded: list[Path]) -> None:
+    script = textwrap.dedent(
+        """
+        import os, sys
+        from pathlib import Path
+        sys.path[:0] = [sys.argv[1]]
+        from dfcore.data.store import format as store_format
+        from dfcore.data.clip_plan import ClipPlan
+        from dfcore.data.prepare.videos import prepare
+        from dfcore.data.records import VideoRecord
+        from dfcore.data.store.clip_store import ClipStore
+
+        rename = os.replace
+        def replace(source, target):
+            if Path(target).name == "c.safetensors":
+                os.kill(os.getpid(), 9)
+            rename(source, target)
+        store_format.os.replace = replace
+
+        records = [VideoRecord(name, Path(sys.argv[3]), i % 2, group=(name,)) for i, name in enumerate("abcd")]
+        plan = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
+        prepare(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=False)
+        """
+    )
+    parts = str(Path(__file__).parents[2] / "helpers")
+    command = [sys.executable, "-c", script, parts, str(root), str(records[0].path)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert [path.name for path in root.glob(".*")] != []  # what it was writing
+    assert not (root / "c.safetensors").exists()
+    assert ClipStore(root).ids() == ["a", "b"]
+    assert list(root.glob(".*")) == []
+    report = run(records, root)
+    assert (report.done, report.reused, len(decoded)) == (2, 2, 2)
+    run(records, root.parent / "unbroken")
+    for path in (root.parent / "unbroken").iterdir():
+        assert path.read_bytes() == (root / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_stops_with_words_and_keeps_what_was_done(
+    records: Records, root: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    run(records[:2], root)
+    before = {path.name: path.read_bytes() for path in root.iterdir()}
+    if workers == 1:
+        monkeypatch.setattr(store_format.os, "fsync", _full)
+    else:
+        monkeypatch.setattr("dfcore.data.prepare.videos._work", _work_on_a_full_disk)
+    with pytest.raises(WriteError, match=r"no space left.*--store"):
+        run(records, root, workers=workers)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in root.iterdir()} == before
+    assert run(records, root).done == 2
+
+
+def _full(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _work_on_a_full_disk(task: object) -> object:
+    raise WriteError("no space left for x: choose another --store.")
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_bar_is_quiet_when_stderr_is_no_terminal(
+    records: Records, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(records[:1], root, progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_shows_a_rate_on_a_terminal(
+    records: Records, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    run(records[:2], root, progress=True)
+    shown = capsys.readouterr().err
+    assert "preparing" in shown
+    assert "2/2" in shown
+    assert "video" in shown
+    run(records[2:], root, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_real_files_of_every_kind_become_clips_or_reasons(real_media: Path, root: Path, tmp_path: Path) -> None:
+    names = ["wild/real/v052.mp4", "wild/real/v073.mpg", "photos/real/i034.png", "photos/real/i053.jpg"]
+    records = [VideoRecord(name.rpartition(".")[0], real_media / name, 0) for name in names]
+    text = VideoRecord("text", write_broken(tmp_path / "t.mp4", "text"), 0)
+    report = run([*records, text], root, ClipPlan(clips=2, frames=2))
+    assert report.done == 4
+    assert [failure.id for failure in report.failed] == ["text"]

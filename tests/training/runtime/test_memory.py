@@ -1,0 +1,84 @@
+"""What a stage or a chunk held is gone before the next one is made."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import dfcore.training.inputs.epochs as course
+from dfcore.config import TrainConfig, override
+from dfcore.data.records import Scan
+from dfcore.models import factory
+from dfcore.training.curriculum import train_curriculum
+from dfcore.training.run import Run, TrainingData
+from dfcore.training.trainer import train
+
+
+def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optimiser and data go with it: they are held by the same run."""
+    create, init = factory.create, Run.__init__
+    held: list[Any] = []
+    alive: list[int] = []
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        alive.append(sum(one() is not None for one in held))
+        model = create(*args, **kwargs)
+        model.itself = [model]  # as a plugin's module may: only a collection frees it
+        held.append(weakref.ref(model))
+        return model
+
+    def begun(self: Run, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        held.extend(map(weakref.ref, (self.optimiser, self.course)))
+
+    monkeypatch.setattr(factory, "create", made)
+    monkeypatch.setattr(Run, "__init__", begun)
+    gc.disable()
+    stages = [
+        override(toy, {"stage.number": number, "stage.epochs": 1, "stage.start": "scratch"}) for number in (1, 2, 4)
+    ]
+    try:
+        train_curriculum(stages)
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0]
+    assert len(held) == 9
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux to tell which files are open")
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
+    toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    scan, prepare, draw = toy_plugin.ToyDataset.scan, course._prepare, TrainingData.__init__
+    open_files: list[int] = []
+    data: list[Any] = []
+
+    def in_parts(self: Any, root: Path) -> Scan:
+        found = scan(self, root)
+        for record in found.records:
+            object.__setattr__(record, "part", f"part_{5 * (int(record.id.split('_')[1]) % 2)}")
+        return found
+
+    def preparing(*args: Any, **kwargs: Any) -> Any:
+        maps = Path("/proc/self/maps").read_text()
+        links = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        open_files.append(sum(".safetensors" in line for line in [*maps.splitlines(), *links]))
+        assert not any(one() for one in data)
+        return prepare(*args, **kwargs)
+
+    def begun(self: TrainingData, *args: Any, **kwargs: Any) -> None:
+        draw(self, *args, **kwargs)
+        data.append(weakref.ref(self))
+
+    monkeypatch.setattr(toy_plugin.ToyDataset, "scan", in_parts)
+    monkeypatch.setattr(course, "_prepare", preparing)
+    monkeypatch.setattr(TrainingData, "__init__", begun)
+    train(override(toy, {"stage.chunks": "0,1", "stage.epochs": 1, "data.workers": workers}))
+    assert open_files == [0, 0]
+    assert len(data) == 2
