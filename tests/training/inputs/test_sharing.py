@@ -25,7 +25,8 @@ from dfcore.evaluation.metrics import summarise
 from dfcore.models import factory
 from dfcore.models.weights import read_final
 from dfcore.training.inputs import sharing
-from dfcore.training.inputs.prepare import choose_videos, usable
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.prepare import usable
 from dfcore.training.inputs.samples import make_data
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.runtime.distributed import World
