@@ -129,7 +129,8 @@ def choose_calibration(
     """The kind with the lowest cross-validated balanced log-loss, fitted on all videos.
 
     ``identity`` takes part: where nothing beats the raw margin, the raw margin is kept. Folds keep each group
-    (identity) together. With fewer than ten videos of a class, or of one identity, nothing is fitted and ``note`` says so.
+    (identity) together. With fewer than ten videos of a class, or with all of one identity, nothing is fitted and
+    ``note`` says so.
 
     Args:
         label: ``[N]``, 0 real, 1 fake.

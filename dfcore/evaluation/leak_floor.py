@@ -86,7 +86,9 @@ def leak_floor(
         if features.shape[1]:
             encoded[name] = features
         else:
-            dropped[name] = "the same for all videos" if any(map(_known, column)) else "not known for any video"
+            dropped[name] = (
+                "no value that some, not all, videos share" if any(map(_known, column)) else "not known for any video"
+            )
     reason, folds = None, []
     if min(n_real, n_fake) < MIN_VIDEOS:
         reason = f"{n_real} real and {n_fake} fake videos: at least {MIN_VIDEOS} of each class are needed"
