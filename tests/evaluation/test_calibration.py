@@ -74,7 +74,7 @@ def test_isotonic_and_platt_agree_with_lir() -> None:
     platt = logistic.LogitCalibrator(C=np.inf).fit(margin, label)
     ours = fit_calibration("platt", label, margin).log_likelihood_ratio(margin)
     theirs = platt.transform(margin[:, None])[:, 0] * np.log(10)
-    assert ours == pytest.approx(theirs, abs=0.06)  # ours has Platt's softened targets
+    assert ours == pytest.approx(theirs, abs=0.01, rel=0.03)  # ours has Platt's softened targets
 
 
 def test_isotonic_never_says_more_than_the_number_of_videos_bears_out() -> None:

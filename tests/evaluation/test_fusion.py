@@ -16,7 +16,7 @@ NAMES = ("av", "bg", "cm")
 def members(
     n: int, distances: tuple[float, ...], seed: int = 0, *, absent: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ratios ``[N, M]`` of independent members whose classes lie so many standard deviations apart, presence, labels."""
+    """Ratios ``[N, M]`` of independent members (their classes so many standard deviations apart), presence, labels."""
     random = np.random.default_rng(seed)
     label = np.arange(n) % 2
     distance = np.array(distances)
@@ -33,8 +33,8 @@ def noisy(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_equal_members_are_averaged() -> None:
-    chosen = [fit_fusion(NAMES, *members(300, (1.0, 1.0, 1.0), seed), draws=300, seed=seed).kind for seed in range(10)]
-    assert chosen.count("mean") >= 9
+    chosen = [fit_fusion(NAMES, *members(300, (1.0, 1.0, 1.0), seed), draws=300, seed=seed).kind for seed in range(6)]
+    assert chosen.count("mean") >= 5
 
 
 def test_members_that_are_all_noise_are_averaged() -> None:
@@ -61,7 +61,7 @@ def test_a_noisy_member_is_found_out_and_unseen_videos_gain() -> None:
 
 
 def test_independent_members_get_the_sum_that_probability_theory_asks_for() -> None:
-    llr, present, label = noisy(20000)
+    llr, present, label = noisy(8000)
     weights = fit_fusion(NAMES, llr, present, label, draws=100).weights_for(("av", "bg"))
     assert weights.weights == pytest.approx((1, 1), abs=0.1)
     assert weights.offset == pytest.approx(0, abs=0.1)

@@ -22,8 +22,8 @@ def files(n: int = 120, seed: int = 0) -> tuple[np.ndarray, dict[str, Sequence]]
 
 
 def test_properties_that_know_nothing_give_an_auc_about_one_half() -> None:
-    found = [leak_floor(*files(seed=seed), draws=50).auc.value for seed in range(20)]
-    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+    found = [leak_floor(*files(seed=seed), draws=50).auc.value for seed in range(8)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.07)
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,6 @@ def test_a_warning_is_given_where_the_figure_is_not_clear_of_the_floor() -> None
     assert "0.700" in close
     assert "background cells" in leak_warning(Interval(0.6, None, None), floor, "background cells")
     assert leak_warning(Interval(0.75, None, None), floor) is None
+    assert leak_warning(Interval(0.6, 0.48, 0.7), Interval(0.44, 0.3, 0.5))  # a floor below chance is chance
     assert leak_warning(Interval(None, None, None), floor) is None
     assert leak_warning(Interval(0.5, 0.4, 0.6), Interval(None, None, None)) is None

@@ -44,6 +44,7 @@ def test_roc_and_precision_recall_agree_with_scikit_learn() -> None:
 
 def test_reliability_agrees_with_scikit_learn_and_with_the_calibration_error() -> None:
     label, margin = scored()
+    margin = margin + 1e-6  # scikit-learn puts a probability of exactly 0.5 into the lower bin, we into the upper
     bins = curves.reliability(label, margin)
     share, mean = calibration_curve(label, probability_of(margin), n_bins=10)
     assert [b.fake_share for b in bins] == pytest.approx(share)
@@ -129,7 +130,7 @@ def test_files_are_png_or_svg_by_their_name(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["roc.png", "roc.svg"]
     with pytest.raises(UsageError, match="'gif'; choose from png, svg"):
         plots.save_figure(figure, tmp_path / "roc.gif")
-    with pytest.raises(WriteError, match="roc.png"):
+    with pytest.raises(WriteError, match="cannot write the plot"):
         plots.save_figure(figure, tmp_path / "missing" / "roc.png")
 
 
