@@ -6,8 +6,8 @@ What goes in are *calibrated* log likelihood ratios, one for each member that di
 - logistic stacking: ``offset + sum of weight * llr``, with weights of their own for each set of members that
   abstentions leave, fitted on the videos where at least that set gave a score.
 
-Stacking is kept only where its cross-fitted loss beats the mean's by more than the gain's bootstrap interval is wide
-towards 0. The weights are not negative: a calibrated ratio above 1 is evidence for "fake" by construction, and a
+Stacking is kept only where its cross-fitted loss beats the mean's so clearly that the gain's bootstrap interval
+lies above 0. The weights are not negative: a calibrated ratio above 1 is evidence for "fake" by construction, and a
 negative weight would read it as evidence against, which small sets suggest by chance and new data do not repeat. A
 Gaussian prior draws them to the mean's weights, so that a set of few videos stays near the mean.
 """
@@ -226,18 +226,10 @@ def fit_fusion(
         return Fusion(names, "mean", reason=reason)
     mean, stacked = _cross_fit(names, ratios, there, labels, fold)
     sign = np.where(labels == FAKE, -1.0, 1.0)
-    gain = bootstrap_mean(
-        np.logaddexp(0.0, sign * mean) - np.logaddexp(0.0, sign * stacked),
-        labels,
-        own,
-        draws=draws,
-        level=level,
-        seed=seed,
-    )
-    auc = {
-        "mean": VideoScores(labels, mean).figures(["auc"])["auc"],
-        "stacking": VideoScores(labels, stacked).figures(["auc"])["auc"],
-    }
+    less = np.logaddexp(0.0, sign * mean) - np.logaddexp(0.0, sign * stacked)
+    gain = bootstrap_mean(less, labels, own, draws=draws, level=level, seed=seed)
+    scores = {"mean": mean, "stacking": stacked}
+    auc = {kind: VideoScores(labels, margin).figures(["auc"])["auc"] for kind, margin in scores.items()}
     better = gain.low is not None and gain.low > 0
     verb = "beats" if better else "does not clearly beat"
     reason = f"stacking {verb} the plain mean: cross-fitted log-loss lower by {gain}"

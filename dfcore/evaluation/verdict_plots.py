@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from dfcore.errors import UsageError, WriteError
@@ -95,6 +96,7 @@ def histogram_plot(
             axes.stairs(counts, counted.edges, fill=True, alpha=0.4, color=colour, label=f"{name} (n={sum(counts)})")
     for i, (name, threshold) in enumerate((thresholds or {}).items()):
         axes.axvline(threshold, color="0.3", linestyle=("--", "-.", ":")[i % 3], linewidth=1, label=name)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(axes, "margin (log-odds of fake)", "videos", counted is not None, unit_square=False)
     return figure
 
@@ -115,7 +117,7 @@ def auc_bars_plot(auc: Mapping[str, Interval], title: str, floor: Interval | Non
         axes.text(0.02, row, f"{found}", va="center", fontsize=8)
     if floor is not None and floor.value is not None:
         axes.axvline(floor.value, color=_FAKE, linestyle="--", label=f"file properties alone: {floor}")
-        axes.legend(fontsize=8, loc="lower right")
+        figure.legend(fontsize=8, loc="outside lower center")
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0, 1)
