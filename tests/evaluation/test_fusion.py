@@ -37,6 +37,12 @@ def test_equal_members_are_averaged() -> None:
     assert chosen.count("mean") >= 5
 
 
+def test_a_gain_whose_interval_reaches_zero_is_not_enough() -> None:
+    found = [fit_fusion(NAMES, *members(80, (2.0, 1.0, 1.0), seed), draws=200) for seed in range(8)]
+    assert all((fusion.kind == "stacking") == (fusion.gain.low > 0) for fusion in found)
+    assert any(fusion.gain.value > 0 and fusion.kind == "mean" for fusion in found)
+
+
 def test_members_that_are_all_noise_are_averaged() -> None:
     random = np.random.default_rng(0)
     llr, label = random.normal(size=(200, 3)), np.arange(200) % 2
@@ -106,7 +112,8 @@ def test_a_set_of_few_videos_keeps_the_weights_of_the_mean() -> None:
 def test_a_single_member_speaks_for_itself_and_none_gives_a_reason() -> None:
     found = fit_fusion(NAMES, *noisy(400))
     assert found.kind == "stacking"
-    assert found.fuse({"cm": 2.5}).llr == 2.5
+    assert [found.fuse({name: 2.5}).llr for name in NAMES] == [2.5] * 3
+    assert found.fuse({"av": 2.5, "bg": 2.5}).llr != 2.5
     nobody = found.fuse({"av": None, "cm": None})
     assert nobody.llr is None
     assert nobody.reason == "all members abstain: av, bg, cm"
@@ -160,8 +167,13 @@ def test_identities_stay_together_in_folds_and_intervals() -> None:
     label = np.tile(np.arange(24) % 2, 20)
     llr = np.tile(random.normal(size=(24, 5)) * 2, (20, 1))
     present, groups = np.ones(llr.shape, bool), np.tile(np.arange(24), 20)
-    assert fit_fusion(tuple("abcde"), llr, present, label).kind == "stacking"
-    assert fit_fusion(tuple("abcde"), llr, present, label, groups).kind == "mean"
+    names = tuple("abcde")
+    alone, together = fit_fusion(names, llr, present, label), fit_fusion(names, llr, present, label, groups)
+    assert alone.kind == "stacking"
+    assert together.kind == "mean"
+    assert together.gain.value < alone.gain.value / 2
+    # Twenty copies of a video say no more of the gain than one.
+    assert together.gain.high - together.gain.low > 3 * (alone.gain.high - alone.gain.low)
 
 
 def test_too_few_videos_give_the_mean_and_say_so() -> None:

@@ -106,6 +106,8 @@ def test_calibration_error_by_hand() -> None:
     # Bin [.2, .3): probabilities .25 and .25, one fake: |.25 - .5|; bin [.9, 1]: .95, fake: .05.
     margin = margin_of([0.25, 0.25, 0.95])
     assert figure("calibration_error", [0, 1, 1], margin) == pytest.approx((2 * 0.25 + 0.05) / 3)
+    # Ten bins: 0.62 and 0.69 are in one.
+    assert figure("calibration_error", [1, 0], margin_of([0.62, 0.69])) == pytest.approx((0.69 - 0.38) / 2)
     # The same bin's too high and too low probabilities cancel.
     assert figure("calibration_error", [0, 1], margin_of([0.45, 0.55 - 0.05 - 1e-9])) < 0.05
 

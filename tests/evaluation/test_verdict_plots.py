@@ -85,6 +85,7 @@ def test_the_plots_show_the_curves_that_they_are_given() -> None:
     assert list(diagonal.get_xdata()) == [0, 1]
     line, base = plots.precision_recall_plot({"cm": (label, margin)}, "PR").axes[0].lines
     assert line.get_ydata()[1:] == pytest.approx(curves.precision_recall(label, margin).y)
+    assert line.get_drawstyle() == "steps-pre"  # up to a recall, the precision of the threshold that reaches it
     assert base.get_ydata()[0] == pytest.approx(label.mean())
     line = plots.reliability_plot({"cm": (label, margin)}, "R").axes[0].lines[1]
     assert line.get_ydata() == pytest.approx([b.fake_share for b in curves.reliability(label, margin)])
@@ -132,6 +133,23 @@ def test_files_are_png_or_svg_by_their_name(tmp_path: Path) -> None:
         plots.save_figure(figure, tmp_path / "roc.gif")
     with pytest.raises(WriteError, match="cannot write the plot"):
         plots.save_figure(figure, tmp_path / "missing" / "roc.png")
+
+
+def test_a_full_disk_leaves_the_plot_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure, target = plots.roc_plot({"cm": scored()}, "ROC"), tmp_path / "roc.png"
+    target.write_bytes(b"before")
+
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", half)
+        with pytest.raises(WriteError, match="No space left"):
+            plots.save_figure(figure, target)
+    assert target.read_bytes() == b"before"
+    assert [path.name for path in tmp_path.iterdir()] == ["roc.png"]
 
 
 def test_drawing_needs_no_display_and_touches_no_global_state(tmp_path: Path) -> None:
