@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from dfcore.errors import CheckpointError, DataError
-from dfcore.evaluation.fusion import Fusion, MemberWeights, fit_fusion
+from dfcore.evaluation.calibration import balanced_log_loss
+from dfcore.evaluation.folds import fold_numbers
+from dfcore.evaluation.fusion import Fusion, MemberWeights
+from dfcore.evaluation.fusion_fit import fit_fusion, fuse_out_of_sample
 from dfcore.evaluation.scores import VideoScores
 
 NAMES = ("av", "bg", "cm")
@@ -174,6 +177,30 @@ def test_identities_stay_together_in_folds_and_intervals() -> None:
     assert together.gain.value < alone.gain.value / 2
     # Twenty copies of a video say no more of the gain than one.
     assert together.gain.high - together.gain.low > 3 * (alone.gain.high - alone.gain.low)
+
+
+def test_the_videos_that_it_was_learnt_from_are_fused_by_weights_that_have_not_seen_them() -> None:
+    llr, present, label = noisy(60, seed=3)
+    llr[:, :2] += np.where(np.arange(60) % 2, 0.5, -0.5)[:, None]
+    present[5], present[6, 1:] = False, False
+    found = fit_fusion(NAMES, llr, present, label)
+    assert found.kind == "stacking"
+    outside = fuse_out_of_sample(found, llr, present, label)
+    inside = found.fuse_all(llr, present)
+    assert outside[5] is None
+    assert outside[6] == llr[6, 0]
+    kept = np.arange(60) != 5
+    loss = [balanced_log_loss([x for x in fused if x is not None], label[kept]) for fused in (inside, outside)]
+    assert loss[0] < loss[1]
+    # The first video's ratio is that of a fusion which was fitted on the other folds alone.
+    fold = fold_numbers(label[present.sum(axis=1) > 1])
+    rest = np.flatnonzero(present.sum(axis=1) > 1)[fold != fold[0]]
+    alone = fit_fusion(NAMES, llr[rest], present[rest], label[rest])
+    assert outside[0] == pytest.approx(alone.fuse_all(llr[:1], present[:1])[0], rel=1e-3)
+    mean = Fusion(NAMES, "mean")
+    assert fuse_out_of_sample(mean, llr, present, label) == mean.fuse_all(llr, present)
+    with pytest.raises(DataError, match="not the videos that the fusion was learnt from"):
+        fuse_out_of_sample(found, llr, present, np.ones(60, int))
 
 
 def test_too_few_videos_give_the_mean_and_say_so() -> None:
