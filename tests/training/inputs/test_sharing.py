@@ -20,8 +20,8 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.device import choose_precision
 from dfcore.errors import RunError
-from dfcore.evaluation.evaluate import predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
 from dfcore.models import factory
 from dfcore.models.weights import read_final
 from dfcore.training.inputs import sharing

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dfcore.data.prepare.videos as prepare
-import dfcore.evaluation.evaluate as evaluate
+import dfcore.evaluation.predictions as evaluate
 import dfcore.training.curriculum as curriculum
 import dfcore.training.loop as loop
 from dfcore.cli import main

@@ -1,4 +1,4 @@
-"""The metrics of :class:`dfcore.evaluation.scores.VideoScores` as functions of weights, many draws at once."""
+"""The metrics of :class:`dfcore.evaluation.metrics.scores.VideoScores` as functions of weights, many draws at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from dfcore.evaluation.scores import VideoScores
+    from dfcore.evaluation.metrics.scores import VideoScores
 
 __all__ = ["BINS", "METRICS", "Draws", "bin_of"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import CheckpointError
-from dfcore.evaluation.scores import FAKE, REAL, VideoScores, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, check_margins
 
 __all__ = ["AIMS", "OperatingPoint", "choose_operating_points", "threshold_at"]
 

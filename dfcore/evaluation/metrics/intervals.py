@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import DataError
-from dfcore.evaluation.scores import FAKE, REAL, VideoScores, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, check_margins
 
 __all__ = ["Interval", "bootstrap", "bootstrap_auc_difference", "bootstrap_mean", "draw_weights", "group_numbers"]
 

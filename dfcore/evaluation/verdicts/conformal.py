@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import CheckpointError, DataError, UsageError
-from dfcore.evaluation.scores import FAKE, REAL, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import FAKE, REAL, check_labels, check_margins
 
 __all__ = ["POOLED", "ConformalVerdicts", "Verdict", "enough"]
 

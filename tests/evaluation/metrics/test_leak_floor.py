@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dfcore.errors import DataError
-from dfcore.evaluation.intervals import Interval
-from dfcore.evaluation.leak_floor import leak_floor, leak_warning
+from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.evaluation.metrics.leak_floor import leak_floor, leak_warning
 
 
 def files(n: int = 120, seed: int = 0) -> tuple[np.ndarray, dict[str, Sequence]]:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import DataError
-from dfcore.evaluation.calibration import MIN_VIDEOS, fit_calibration
-from dfcore.evaluation.folds import fold_numbers
-from dfcore.evaluation.fusion import Fusion, MemberWeights, check_ratios, member_sets
-from dfcore.evaluation.intervals import bootstrap_mean
-from dfcore.evaluation.scores import FAKE, REAL, VideoScores, check_labels, probability_of
+from dfcore.evaluation.metrics.folds import fold_numbers
+from dfcore.evaluation.metrics.intervals import bootstrap_mean
+from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, probability_of
+from dfcore.evaluation.verdicts.calibration import MIN_VIDEOS, fit_calibration
+from dfcore.evaluation.verdicts.fusion import Fusion, MemberWeights, check_ratios, member_sets
 
 __all__ = ["MAX_ENUMERATED", "fit_fusion", "fuse_out_of_sample"]
 

@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from dfcore.errors import UsageError, WriteError
-from dfcore.evaluation.curves import histogram, precision_recall, reliability, roc
-from dfcore.evaluation.intervals import Interval
-from dfcore.evaluation.scores import check_labels
+from dfcore.evaluation.metrics.curves import histogram, precision_recall, reliability, roc
+from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.evaluation.metrics.scores import check_labels
 
 __all__ = [
     "auc_bars_plot",

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from dfcore.errors import DataError
-from dfcore.evaluation.intervals import (
+from dfcore.evaluation.metrics.intervals import (
     bootstrap,
     bootstrap_auc_difference,
     bootstrap_mean,
     draw_weights,
     group_numbers,
 )
-from dfcore.evaluation.scores import VideoScores
+from dfcore.evaluation.metrics.scores import VideoScores
 
 
 def test_intervals_hold_the_true_auc_of_two_normal_distributions_as_often_as_they_say() -> None:

@@ -5,8 +5,8 @@ number, higher means more like a fake. A threshold is a margin too, and a video 
 threshold is called fake.
 
 Each metric stands here once, as a function of a weight for each video. The figure itself has all weights 1; a
-bootstrap draw has as weight how often the video was drawn (:mod:`dfcore.evaluation.intervals`), so that a thousand
-draws share one sort.
+bootstrap draw has as weight how often the video was drawn (:mod:`dfcore.evaluation.metrics.intervals`), so that
+a thousand draws share one sort.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import DataError
 
 __all__ = [
-    "FAKE",
-    "REAL",
     "Figures",
     "VideoScores",
     "check_labels",
@@ -31,7 +30,6 @@ __all__ = [
     "probability_of",
 ]
 
-REAL, FAKE = 0, 1
 Floats = NDArray[np.float64]
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -211,7 +209,7 @@ class VideoScores:
             ``real_accuracy``, ``fake_accuracy`` (each class's recall), ``balanced_accuracy`` (their mean),
             ``accuracy``, ``f1`` (of "fake") at ``threshold``.
         """
-        from dfcore.evaluation.weighted_metrics import METRICS, Draws
+        from dfcore.evaluation.metrics.weighted import METRICS, Draws
 
         draws = Draws(self, np.asarray(weights, np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from dfcore.errors import CheckpointError, DataError
-from dfcore.evaluation.calibration import balanced_log_loss
-from dfcore.evaluation.folds import fold_numbers
-from dfcore.evaluation.fusion import Fusion, MemberWeights
-from dfcore.evaluation.fusion_fit import fit_fusion, fuse_out_of_sample
-from dfcore.evaluation.scores import VideoScores
+from dfcore.evaluation.metrics.folds import fold_numbers
+from dfcore.evaluation.metrics.scores import VideoScores
+from dfcore.evaluation.verdicts.calibration import balanced_log_loss
+from dfcore.evaluation.verdicts.fusion import Fusion, MemberWeights
+from dfcore.evaluation.verdicts.fusion_fit import fit_fusion, fuse_out_of_sample
 
 NAMES = ("av", "bg", "cm")
 

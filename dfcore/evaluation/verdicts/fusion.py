@@ -6,7 +6,7 @@ What goes in are *calibrated* log likelihood ratios, one for each member that di
 - logistic stacking: ``offset + sum of weight * llr``, with weights of their own for each set of members that
   abstentions leave, fitted on the videos where at least that set gave a score.
 
-How the two are fitted and chosen between: :mod:`dfcore.evaluation.fusion_fit`.
+How the two are fitted and chosen between: :mod:`dfcore.evaluation.verdicts.fusion_fit`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import CheckpointError, DataError
-from dfcore.evaluation.intervals import Interval
+from dfcore.evaluation.metrics.intervals import Interval
 
 __all__ = ["FusedScore", "Fusion", "MemberWeights", "check_ratios", "member_sets"]
 

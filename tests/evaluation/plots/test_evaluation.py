@@ -12,10 +12,10 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from dfcore.errors import DataError, UsageError, WriteError
-from dfcore.evaluation import curves
-from dfcore.evaluation import verdict_plots as plots
-from dfcore.evaluation.intervals import Interval
-from dfcore.evaluation.scores import VideoScores, probability_of
+from dfcore.evaluation.metrics import curves
+from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.evaluation.metrics.scores import VideoScores, probability_of
+from dfcore.evaluation.plots import evaluation as plots
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_the_plot_that_was_there(tmp_path: Path, monkeypatch:
 
 def test_drawing_needs_no_display_and_touches_no_global_state(tmp_path: Path) -> None:
     code = (
-        "import sys; from dfcore.evaluation.verdict_plots import *;"
+        "import sys; from dfcore.evaluation.plots.evaluation import *;"
         f"save_figure(roc_plot({{'a': ([0, 1], [0, 1])}}, 't'), {str(tmp_path / 'a.png')!r});"
         "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     )

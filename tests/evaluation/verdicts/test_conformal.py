@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfcore.errors import CheckpointError, DataError, UsageError
-from dfcore.evaluation.conformal import POOLED, ConformalVerdicts, enough
+from dfcore.evaluation.verdicts.conformal import POOLED, ConformalVerdicts, enough
 
 
 def overlapping(n: int, seed: int = 0) -> ConformalVerdicts:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dfcore.errors import CheckpointError, DataError
-from dfcore.evaluation.operating_points import OperatingPoint, choose_operating_points, threshold_at
+from dfcore.evaluation.verdicts.operating_points import OperatingPoint, choose_operating_points, threshold_at
 
 
 def test_thresholds_by_hand() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import UsageError
-from dfcore.evaluation.scores import FAKE, REAL, VideoScores, probability_of
-from dfcore.evaluation.weighted_metrics import BINS, bin_of
+from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, probability_of
+from dfcore.evaluation.metrics.weighted import BINS, bin_of
 
 __all__ = ["Curve", "Histogram", "ReliabilityBin", "histogram", "precision_recall", "reliability", "roc"]
 

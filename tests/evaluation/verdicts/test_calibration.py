@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from dfcore.errors import CheckpointError, DataError, UsageError
-from dfcore.evaluation.calibration import KINDS, Calibration, balanced_log_loss, choose_calibration, fit_calibration
-from dfcore.evaluation.folds import fold_numbers
+from dfcore.evaluation.metrics.folds import fold_numbers
+from dfcore.evaluation.verdicts.calibration import (
+    KINDS,
+    Calibration,
+    balanced_log_loss,
+    choose_calibration,
+    fit_calibration,
+)
 
 
 def normal_scores(n: int, seed: int = 0, *, distance: float = 2.0, share: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +171,7 @@ def test_too_few_videos_or_identities_leave_the_margin_as_it_is() -> None:
 
 
 def test_balanced_log_loss_is_cllr_in_nats() -> None:
-    from dfcore.evaluation.scores import VideoScores
+    from dfcore.evaluation.metrics.scores import VideoScores
 
     label, llr = normal_scores(100, share=0.2)
     cllr = VideoScores(label, llr, llr=llr).figures(["cllr"])["cllr"]

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dfcore.errors import DataError
-from dfcore.evaluation.scores import VideoScores, margin_of, probability_of
+from dfcore.evaluation.metrics.scores import VideoScores, margin_of, probability_of
 
 
 def scored(n: int = 300, seed: int = 0, *, ties: bool = True) -> tuple[np.ndarray, np.ndarray]:

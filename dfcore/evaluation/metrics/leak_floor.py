@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import DataError
-from dfcore.evaluation.folds import fold_numbers
-from dfcore.evaluation.intervals import Interval, bootstrap
-from dfcore.evaluation.scores import VideoScores, check_labels
+from dfcore.evaluation.metrics.folds import fold_numbers
+from dfcore.evaluation.metrics.intervals import Interval, bootstrap
+from dfcore.evaluation.metrics.scores import VideoScores, check_labels
 
 __all__ = ["LeakFloor", "leak_floor", "leak_warning"]
 
