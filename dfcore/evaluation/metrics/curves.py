@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import UsageError
-from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, probability_of
+from dfcore.evaluation.metrics.scores import VideoScores, probability_of
 from dfcore.evaluation.metrics.weighted import BINS, bin_of
 
 __all__ = ["Curve", "Histogram", "ReliabilityBin", "histogram", "precision_recall", "reliability", "roc"]

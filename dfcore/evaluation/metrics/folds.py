@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.evaluation.metrics.intervals import group_numbers
-from dfcore.evaluation.metrics.scores import FAKE, REAL
 
 __all__ = ["fold_numbers"]
 

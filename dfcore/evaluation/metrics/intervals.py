@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import DataError
-from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import VideoScores, check_labels, check_margins
 
 __all__ = ["Interval", "bootstrap", "bootstrap_auc_difference", "bootstrap_mean", "draw_weights", "group_numbers"]
 

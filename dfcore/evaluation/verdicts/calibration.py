@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, DataError, UsageError
 from dfcore.evaluation.metrics.folds import fold_numbers
-from dfcore.evaluation.metrics.scores import FAKE, REAL, check_labels, check_margins, margin_of, probability_of
+from dfcore.evaluation.metrics.scores import check_labels, check_margins, margin_of, probability_of
 
 __all__ = ["KINDS", "Calibration", "balanced_log_loss", "choose_calibration", "fit_calibration"]
 

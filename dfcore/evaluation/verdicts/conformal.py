@@ -30,8 +30,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, DataError, UsageError
-from dfcore.evaluation.metrics.scores import FAKE, REAL, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import check_labels, check_margins
 
 __all__ = ["POOLED", "ConformalVerdicts", "Verdict", "enough"]
 

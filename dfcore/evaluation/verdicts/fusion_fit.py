@@ -14,10 +14,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import DataError
 from dfcore.evaluation.metrics.folds import fold_numbers
 from dfcore.evaluation.metrics.intervals import bootstrap_mean
-from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, probability_of
+from dfcore.evaluation.metrics.scores import VideoScores, check_labels, probability_of
 from dfcore.evaluation.verdicts.calibration import MIN_VIDEOS, fit_calibration
 from dfcore.evaluation.verdicts.fusion import Fusion, MemberWeights, check_ratios, member_sets
 

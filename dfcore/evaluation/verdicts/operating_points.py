@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError
-from dfcore.evaluation.metrics.scores import FAKE, REAL, VideoScores, check_labels, check_margins
+from dfcore.evaluation.metrics.scores import VideoScores, check_labels, check_margins
 
 __all__ = ["AIMS", "OperatingPoint", "choose_operating_points", "threshold_at"]
 
