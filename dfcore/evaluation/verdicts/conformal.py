@@ -36,7 +36,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dfcore.data.records import FAKE, REAL
+from dfcore.data.records import FAKE, LABEL_NAMES, REAL
 from dfcore.errors import CheckpointError, DataError, UsageError
 from dfcore.evaluation.metrics.intervals import group_numbers
 from dfcore.evaluation.metrics.scores import check_labels, check_margins
@@ -209,6 +209,11 @@ class ConformalVerdicts:
         if not_fake:
             return "real", f"at most {rate} of fakes score so low"
         return "uncertain", "such scores occur among real videos and among fakes, or there are too few to tell"
+
+    def counts(self, label: int) -> tuple[int, int]:
+        """Validation videos with this label, of all classes together, and how many identities they have."""
+        reference = self._pooled[LABEL_NAMES[label]]
+        return len(reference), reference.identities
 
     def statement(self, in_class: str | None = None) -> str:
         """What a verdict on a video of this class promises, what it rests on, and what it cannot promise."""

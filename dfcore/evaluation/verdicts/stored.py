@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 
-__all__ = ["FORMAT", "numbers", "read_stored", "take", "texts", "write_stored"]
+__all__ = ["FORMAT", "numbers", "only", "read_stored", "take", "texts", "write_stored"]
 
 FORMAT = 1
 """Raised by one when what is in the files changes its meaning."""
@@ -92,6 +93,17 @@ def take(stored: Mapping[str, Any], name: str, *kinds: type | None) -> Any:
         expected = " or ".join("null" if kind is None else kind.__name__ for kind in kinds)
         raise CheckpointError(f"{name!r} should be {expected}; found {value!r:.60}")
     return value
+
+
+def only(stored: Mapping[str, Any], kind: type) -> None:
+    """Refuse what the dataclass ``kind`` has no field for: it was written by another version, or by hand.
+
+    Raises:
+        CheckpointError: it names the first such key.
+    """
+    unknown = sorted(set(stored) - {field.name for field in fields(kind)})
+    if unknown:
+        raise CheckpointError(f"{unknown[0]!r:.60} is unknown")
 
 
 def numbers(stored: Mapping[str, Any], name: str, kind: type = float) -> dict[str, Any]:
