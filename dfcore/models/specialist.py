@@ -83,7 +83,31 @@ class Specialist(nn.Module):
                 f"missing: {', '.join(missing)}. Given: {', '.join(sorted(views)) or 'none'}."
             )
         tokens = self._tokens(views[FACE])
+        return self._judge(tokens, self._cue_map(views, tokens.shape[0]), views, labels)
+
+    def judge_background(self, views: Views) -> SpecialistOutput:
+        """Judge a batch whose faces are replaced by background, as a control: what is still told comes from the file.
+
+        The backbone sees ``background_face`` in place of ``face``. The cue module sees what it always sees; then every
+        cell of its map that ``background_cells`` does not name takes the mean of those that it names. (So what a cue
+        module lays over all cells of its map, a contrast of face and surround above all, stays in.)
+
+        Args:
+            views: :attr:`view_names`, ``background_face`` and ``background_cells``
+                (:mod:`dfcore.data.views.background`); each sample has a background cell.
+
+        Raises:
+            ModelError: the cue map's cells do not lie over the window, or as :meth:`forward`.
+        """
+        if not self.spec.spatial_map:
+            raise ModelError(f"the cue map of specialist {self.spec.name!r} has no place for a background control.")
+        tokens = self._tokens(views["background_face"])
         cue_map = self._cue_map(views, tokens.shape[0])
+        cells = views["background_cells"].to(cue_map)[:, None]
+        mean = (cue_map * cells).sum(dim=(2, 3), keepdim=True) / cells.sum(dim=(2, 3), keepdim=True)
+        return self._judge(tokens, torch.where(cells > 0, cue_map, mean), views, None)
+
+    def _judge(self, tokens: Tensor, cue_map: Tensor, views: Views, labels: Tensor | None) -> SpecialistOutput:
         attended = self.attention_head(tokens, cue_map)
         fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
         cue_logits = self.cue_head(cue_map.flatten(1))
