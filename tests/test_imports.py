@@ -144,3 +144,30 @@ def test_no_file_or_function_is_overlong() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 assert length <= 60 or path.parts[-2] == "cli", f"{path}: {node.name} has {length} lines"
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def all_imports(path: Path, modules: set[str]) -> set[str]:
+    """Modules of the core that a file imports at module level, also those under ``if TYPE_CHECKING``."""
+    found = set[str]()
+    nodes: list[ast.AST] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            nodes += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name if name in modules else node.module for name in names}
+    return found & modules
+
+
+def test_modules_import_each_other_in_no_circle_not_even_for_type_checkers() -> None:
+    paths = {module_name(path): path for path in core_files()}
+    left = {name: all_imports(path, set(paths)) - {name} for name, path in paths.items()}
+    while free := [name for name, needs in left.items() if not needs & set(left)]:
+        for name in free:
+            del left[name]
+    assert not left, f"these import each other, or something that does: {sorted(left)}"
