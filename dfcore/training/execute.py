@@ -29,6 +29,7 @@ from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
+from dfcore.training.start import describe_rates, lr_factors
 
 __all__ = ["Machine", "RunResult", "assemble", "execute", "finished_result"]
 
@@ -150,7 +151,9 @@ def assemble(
         model=model,
         network=world.wrap(model, device),
         make_loss=make_loss,
-        optimiser=make_optimiser(model, lr=stage.lr, weight_decay=stage.weight_decay, device=device),
+        optimiser=make_optimiser(
+            model, lr=stage.lr, weight_decay=stage.weight_decay, device=device, factor_of=lr_factors(config)
+        ),
         scaler=machine.precision.scaler(),
         course=course,
         plan=Plan(course.samples, stage.batch_size, stage.accumulate),
@@ -188,6 +191,9 @@ def _introduce(run: Run, opening: Opening) -> None:
     run.log.say(
         f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
     )
+    rates = describe_rates(run.config)
+    if rates:
+        run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
     if opening is Opening.RESUME:
         run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
