@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dfcore.config import TrainConfig
+from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device, choose_precision
 from dfcore.errors import UsageError
 from dfcore.models import factory
@@ -179,8 +179,23 @@ def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in chosen.notes:
+    for note in (*chosen.notes, *_own_defaults(config)):
         log.say(f"           {note}")
+
+
+def _own_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice."""
+    spec = registry().dataset(config.stage.dataset)
+    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
+    kept = []
+    for key, value in spec.defaults.items():
+        section, _, name = key.partition(".")
+        if used[section][name] == wanted[section][name]:
+            kept.append(f"{key}={value}")
+    if not kept:
+        return []
+    why = f": {spec.reason}" if spec.reason else ""
+    return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:
