@@ -89,7 +89,6 @@ def dfcore_datasets() -> list[DatasetSpec]:
                 "model.backbone": "test_efficientnet",
                 "model.pretrained": False,
                 "stage.head_lr_factor": 10.0,
-                "stage.epochs": 8,
                 "data.samples_per_video": 4,
                 "data.eval_samples": 4,
             },

@@ -176,7 +176,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
 def _head_rate(run: Run) -> dict[str, float]:
     """The rate of what starts at random, where that has another."""
     factors = {group.get("lr_factor", 1.0) for group in run.optimiser.param_groups} - {1.0}
-    return {"head_lr": run.lr * factor for factor in factors}
+    return {"head_lr": run.lr * max(factors)} if factors else {}
 
 
 def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:

@@ -35,7 +35,7 @@ from dfcore.training.start import (
 )
 from dfcore.version import __version__
 
-__all__ = ["RunResult", "train"]
+__all__ = ["RunResult", "describe_defaults", "train"]
 
 
 def train(
@@ -179,12 +179,12 @@ def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in (*chosen.notes, *_own_defaults(config)):
+    for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")
 
 
-def _own_defaults(config: TrainConfig) -> list[str]:
-    """A sentence on the values in force that are the dataset's own choice."""
+def describe_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice; none where there are none."""
     spec = registry().dataset(config.stage.dataset)
     wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
     kept = []
