@@ -1,16 +1,17 @@
 """Which epochs are the best.
 
 The best epoch is the one whose validation scores would lose least once they are calibrated: the lowest
-``calibrated_loss`` (see :func:`dfcore.evaluation.metrics.summarise`), the log-loss per video after the best logistic
-curve from score to probability. Why not the highest AUC: with 12 genuine and 12 forged videos it moves in steps of
-1/144, its standard error is about .06, and one lucky order among many epochs decides. The log-loss sees by how much each
-video is right or wrong; it is a proper score, so luck in the order alone gains little. Why not the log-loss as it is: it
-rises when a network grows overconfident although it goes on telling the classes apart better, and that is what
-calibration, which every verdict goes through, takes away. (Berta, Holzmueller, Jordan and Bach, 2025, "Rethinking early
-stopping: refine, then calibrate".)
+``calibrated_loss`` (see :func:`dfcore.evaluation.metrics.calibrated_loss`), the log-loss per video after the best
+logistic curve from score to probability.
+
+Why not the highest AUC: with 12 genuine and 12 forged videos its standard error is about .06, so one lucky order among
+many epochs decides. The log-loss sees by how much each video is right or wrong. Why not the log-loss as it is: it rises
+when a network grows overconfident, although it goes on telling the classes apart better; and that is what calibration,
+which every verdict goes through, takes away (Berta, Holzmueller, Jordan and Bach, 2025, "Rethinking early stopping:
+refine, then calibrate"). ``tests/runs/test_ranking.py`` compares the three where the truth is known.
 
 Every epoch's figure stands for itself, so an epoch that is worse than another stays so whatever comes later: what was
-deleted as worse is never wanted again.
+deleted as worse is never wanted again. A rule with a band around the best AUC has not that.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ def best_epochs(history: Sequence[Mapping[str, Any]], count: int) -> list[int]:
     """Numbers (from 1) of the ``count`` best epochs, best first.
 
     Best is the lowest calibrated loss; of equals the highest AUC per video, then per frame, then the lowest loss, then
-    the earliest. Where that loss is undefined (one class only) the others decide, and so they do where one of the epochs
-    has no such figure, for it was written by an earlier version. Epochs without validation count by their number, the
-    last as the best.
+    the earliest. Where that loss is undefined (one class only) the others decide; likewise where one of the epochs has
+    no such figure, for it was written by an earlier version. Epochs without validation count by their number, the last
+    as the best.
     """
     known = all("calibrated_loss" in line["val"] for line in history if line["val"])
 
