@@ -31,7 +31,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     a threshold of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and ``cue_video_auc`` are those of
     the cue head alone.
 
-    ``calibrated_loss`` is :func:`calibrated_loss` of the videos: epochs are compared by it.
+    ``calibrated_loss`` is :func:`calibrated_loss` of the samples: epochs are compared by it.
 
     ``coverage`` is the share of the samples that the specialist judges. One that it abstains from counts in no other
     figure. Where it abstains from all (AV on silent videos), all are measured, for training must choose by something,
@@ -55,7 +55,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     summary |= {f"video_{name}": value for name, value in _scores(video_labels, video_fake).items()}
     summary["cue_frame_auc"] = auc(labels, predictions.cue_fake)
     summary["cue_video_auc"] = auc(video_labels, video_cue)
-    summary["calibrated_loss"] = calibrated_loss(video_labels, video_fake)
+    summary["calibrated_loss"] = calibrated_loss(labels, predictions.fake)
     summary["notes"] = notes
     return summary
 
@@ -94,9 +94,9 @@ def calibrated_loss(label: NDArray[np.int64], fake: NDArray[np.float64]) -> floa
     both classes are there.
 
     It measures how well scores tell the classes apart, whatever their scale and offset: ln 2 with as many real as fake
-    videos and scores that say nothing (or the contrary), towards 0 the wider the classes are apart. The curve
+    ones and scores that say nothing (or the contrary), towards 0 the wider the classes are apart. The curve
     ``1 / (1 + exp(-(a x + b)))``, ``a >= 0``, is Platt's: fitted to ``(n1 + 1) / (n1 + 2)`` and ``1 / (n0 + 2)`` in
-    place of 1 and 0, so that it stays finite where all are told apart, and a handful of videos promises little.
+    place of 1 and 0, so that it stays finite where all are told apart, and a handful of scores promises little.
 
     Args:
         label: int64 ``[N]``, 0 real, 1 fake.

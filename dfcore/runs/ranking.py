@@ -1,11 +1,12 @@
 """Which epochs are the best.
 
 The best epoch is the one whose validation scores would lose least once they are calibrated: the lowest
-``calibrated_loss`` (see :func:`dfcore.evaluation.metrics.calibrated_loss`), the log-loss per video after the best
-logistic curve from score to probability.
+``calibrated_loss`` (see :func:`dfcore.evaluation.metrics.calibrated_loss`), the log-loss per sample after the best
+logistic curve from score to probability. Per sample and not per video, for a few dozen videos are soon told apart
+completely, and then the samples still show which epoch does it with more to spare.
 
 Why not the highest AUC: with 12 genuine and 12 forged videos its standard error is about .06, so one lucky order among
-many epochs decides. The log-loss sees by how much each video is right or wrong. Why not the log-loss as it is: it rises
+many epochs decides. The log-loss sees by how much each sample is right or wrong. Why not the log-loss as it is: it rises
 when a network grows overconfident, although it goes on telling the classes apart better; and that is what calibration,
 which every verdict goes through, takes away (Berta, Holzmueller, Jordan and Bach, 2025, "Rethinking early stopping:
 refine, then calibrate"). ``tests/runs/test_ranking.py`` compares the three where the truth is known.

@@ -177,3 +177,9 @@ def test_known_values_of_the_calibrated_loss() -> None:
     label = np.array([0] * 4 + [1] * 4)
     assert calibrated_loss(label, np.where(label == 1, 1.0, 0.0)) == pytest.approx(-math.log(5 / 6), abs=1e-6)
     assert calibrated_loss(np.zeros(3, np.int64), np.array([0.1, 0.2, 0.3])) is None
+
+
+def test_the_summary_has_the_calibrated_loss_of_the_samples() -> None:
+    label, fake = (np.array(column) for column in list(zip(*SAMPLES, strict=True))[1:3])
+    found = summarise(predictions(SAMPLES))
+    assert found["calibrated_loss"] == pytest.approx(calibrated_loss(label, fake), abs=1e-5)
