@@ -46,7 +46,7 @@ def made_video(folder: Path) -> Path:
     there_and_back = np.concatenate([frames, frames[::-1]])
     path = folder / "made.mp4"
     return write_video(
-        path, width=1280, height=720, frames=300, picture=lambda index: there_and_back[index % len(there_and_back)]
+        path, width=1280, height=720, frames=300, image=lambda index: there_and_back[index % len(there_and_back)]
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.media.colour import yuv_to_rgb
-from dfcore.data.prepare.videos import prepare
+from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.plugins import registry
@@ -36,15 +36,15 @@ def pngs(store: ClipStore, folder: Path) -> list[Path]:
         clip = store.open(video).load(0)
         for y, u, v in zip(clip.y, clip.u, clip.v, strict=True):
             path = folder / f"{len(paths)}.png"
-            picture = yuv_to_rgb(y, u, v, clip.source.colour_matrix, clip.source.colour_range)
-            Image.fromarray(picture).resize((256, 256), Image.Resampling.BICUBIC).save(path)
+            image = yuv_to_rgb(y, u, v, clip.source.colour_matrix, clip.source.colour_range)
+            Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC).save(path)
             paths.append(path)
     return paths
 
 
 def read_png(path: Path, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-    picture = np.array(Image.open(path).convert("RGB"))
-    return (torch.from_numpy(picture).permute(2, 0, 1).float().div_(255) - mean) / std
+    image = np.array(Image.open(path).convert("RGB"))
+    return (torch.from_numpy(image).permute(2, 0, 1).float().div_(255) - mean) / std
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
         spec = registry().specialist("cm")
         records = Demo().scan(root).records
         store = ClipStore(folder / "store")
-        prepare(records, store, ClipPlan(), spec.evidence, workers=2, progress=False)
+        prepare_videos(records, store, ClipPlan(), spec.evidence, workers=2, progress=False)
         names = ("face", *spec.views)
         kept = [record for record in records if record.id in store]
         samples = ClipSamples(kept, store, names, image_size=224, train=True)

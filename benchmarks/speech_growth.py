@@ -6,7 +6,7 @@
 
 The towers of the cue ``lip_sync`` learn as in training, by the module's own loss on real speech alone: no forgery is
 seen. People are added one after another until there are so many minutes; a quarter of the training people is held out
-to choose the step at which to stop. Then people that it has never seen are judged, 2.4 s at a time: their own sound
+to choose the step at which to stop. Then people that it has never seen are judged, 2.4 s at a time: their own audio
 against the same moved by 1, 3, 5 and 10 points of 40 ms, early and late in turn, and against another person's. The
 score is the embedding's own: how unlikely delay 0 is in its distribution over delays. No head is trained on top.
 
@@ -92,7 +92,7 @@ def _loss(cue: LipSyncCue, data: Described) -> float:
 @torch.no_grad()
 def curves(cue: LipSyncCue, data: Described) -> Tensor:
     """Log-likelihood of each of the 31 delays ``[n, 31]``."""
-    seen, voice = cue.towers(data["shapes"], data["cepstra"], data["heard"])
+    seen, voice = cue.towers(data["shapes"], data["cepstra"], data["audio_present"])
     return torch.log_softmax(_POOLED * cue.scale * delay_curve(*similarities(seen, voice), data["weight"]), -1)
 
 

@@ -18,7 +18,7 @@ from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.speech import mel_spectrum
 from dfcore.errors import DfcoreError
-from dfs_av.applicable import LEAST_MOUTH, LEAST_VOICE, voiced_points
+from dfs_av.abstain_reason import LEAST_MOUTH, LEAST_VOICE, voiced_points
 from dfs_av.module import CueModule
 from dfs_av.speech_view import LAGS, POINTS
 
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 KINDS: dict[str, int] = {"1": 1, "3": 3, "5": 5, "10": 10, "other": 0}
-"""How many points the sound is moved by."""
+"""How many points the audio is moved by."""
 LONGEST = 59.0
 SPARSE, TESTED = 4, 10
 """Points from one window to the next: of those learnt from, of those tested."""
@@ -69,7 +69,7 @@ class Talk:
 
 
 def make_talk(name: str, mouth: NDArray[np.uint8], present: NDArray[np.bool_], audio: NDArray[np.int16]) -> Talk | None:
-    """Of pictures, and the sound (16 kHz) from the first on; where the mouth is often out of view, of the longest
+    """Of images, and the audio (16 kHz) from the first on; where the mouth is often out of view, of the longest
     stretch through which it is not. None where that is too short, or says too little.
     """
     count = min(len(mouth), len(audio) // _STEP)
@@ -130,14 +130,14 @@ def _read(path: Path) -> dict[str, NDArray]:
 
 
 def window(talk: Talk, at: int, late: int = 0, voice: Talk | None = None) -> dict[str, Tensor]:
-    """The views of 60 points from ``at``, with the sound ``late`` points later, or another's from its point ``at``."""
+    """The views of 60 points from ``at``, with the audio ``late`` points later, or another's from its point ``at``."""
     other = voice or talk
     first = min(at, len(other) - POINTS) if voice else at - late
     return {
         "mouth": talk.mouth[at : at + POINTS],
         "mouth_present": talk.present[at : at + POINTS],
         "log_mel": other.mel[:, 4 * first : 4 * (first + POINTS)],
-        "heard": other.heard[first : first + POINTS],
+        "audio_present": other.audio_present[first : first + POINTS],
     }
 
 
@@ -145,7 +145,9 @@ def described(views: Sequence[dict[str, Tensor]]) -> Described:
     """What the towers read of windows."""
     module = CueModule()
     found = [module.describe({name: view[None] for name, view in each.items()}) for each in views]
-    return {name: torch.cat([each[name] for each in found]) for name in ("shapes", "cepstra", "heard", "weight")}
+    return {
+        name: torch.cat([each[name] for each in found]) for name in ("shapes", "cepstra", "audio_present", "weight")
+    }
 
 
 def picked(data: Described, rows: Tensor | slice) -> Described:
@@ -162,7 +164,7 @@ def lessons(talk: Talk) -> Described:
 
 
 def questions(talk: Talk, voice: Talk) -> dict[str, Described] | None:
-    """Windows to judge: ``own``, and each of :data:`KINDS`; None of a talk too short to move its sound."""
+    """Windows to judge: ``own``, and each of :data:`KINDS`; None of a talk too short to move its audio."""
     if len(talk) < POINTS + 2 * LAGS:
         return None
     places = list(range(LAGS, len(talk) - POINTS - LAGS + 1, TESTED))

@@ -58,7 +58,7 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "fakeavceleb",
             "FakeAVCeleb",
             "dfcore.data.datasets.fakeavceleb:FakeAVCeleb",
-            "labels of pictures and of sound; splits by identity",
+            "labels of images and of audio; splits by identity",
             "https://github.com/DASH-Lab/FakeAVCeleb",
         ),
         DatasetSpec(
@@ -71,12 +71,12 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "csv",
             "CSV manifest",
             "dfcore.data.datasets.manifest:Manifest",
-            "a table of your own: path, label, and split, group, manipulation, original, sound",
+            "a table of your own: path, label, and split, group, manipulation, original, audio",
         ),
         DatasetSpec(
             "footage",
             "Real footage",
-            "dfcore.data.datasets.real_videos:RealFootage",
+            "dfcore.data.datasets.real_videos:RealVideos",
             "any folder of real videos, for stage 0",
         ),
         DatasetSpec(

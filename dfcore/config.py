@@ -89,7 +89,7 @@ class DataConfig:
     manipulations: tuple[str, ...] = ()
     """Only these methods (originals are always read); () means all that is there."""
     limit: int = 0
-    """At most so many videos per split, class (of pictures and of sound) and chunk; 0 means all."""
+    """At most so many videos per split, class (of images and of audio) and chunk; 0 means all."""
     people: int = 1
     """Face tracks per video, most prominent first."""
     clips_per_video: int = 4

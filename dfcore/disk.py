@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dfcore.errors import WriteError
-from dfcore.kaggle import room
+from dfcore.kaggle import free_space
 
 __all__ = ["append", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
 
@@ -51,7 +51,7 @@ def write_error(path: Path, error: BaseException, need: int = 0) -> WriteError:
             f"{path} cannot be written: {reason}. What was there before is as it was. Check that the folder exists "
             "and may be written to, or choose another one."
         )
-    space = room(path.absolute().parent)
+    space = free_space(path.absolute().parent)
     needed = f"{size_text(need)} needed, " if need else ""
     quota = "; so a quota may be used up" if space.free > need else ""
     figures = f"{needed}{size_text(space.free)} free in {space.where}{quota}"

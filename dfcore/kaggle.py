@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dfcore.errors import UsageError
 
-__all__ = ["QUOTA", "Kaggle", "Room", "kaggle", "room", "run_folder"]
+__all__ = ["QUOTA", "FreeSpace", "Kaggle", "free_space", "kaggle", "run_folder"]
 
 QUOTA = 20 * 10**9
 """Bytes that the working folder may hold."""
@@ -45,7 +45,7 @@ class Kaggle:
 
     @property
     def scratch(self) -> Path:
-        """Room for what need not be kept: ``temp``, or the system's temporary folder where that cannot be made."""
+        """FreeSpace for what need not be kept: ``temp``, or the system's temporary folder where that cannot be made."""
         temp = self.root / "temp"
         return temp if temp.is_dir() or os.access(self.root, os.W_OK) else Path(tempfile.gettempdir())
 
@@ -81,14 +81,14 @@ def run_folder() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class FreeSpace:
     """Bytes that may still be written somewhere, and whose limit that is."""
 
     free: int
     where: str
 
 
-def room(path: Path) -> Room:
+def free_space(path: Path) -> FreeSpace:
     """What may still be written at ``path``, which need not exist: the disk's free space, or in Kaggle's working folder
     what its limit leaves where that is less.
     """
@@ -98,8 +98,8 @@ def room(path: Path) -> Room:
     if here is not None and here.keeps(path):
         left = max(0, QUOTA - _size(here.working))
         if left < free:
-            return Room(left, f"{here.working} (Kaggle keeps {QUOTA // 10**9} GB there at most)")
-    return Room(free, str(there))
+            return FreeSpace(left, f"{here.working} (Kaggle keeps {QUOTA // 10**9} GB there at most)")
+    return FreeSpace(free, str(there))
 
 
 def _size(folder: Path) -> int:

@@ -279,7 +279,7 @@ class Registry:
 
 def _paths(spec: Any) -> list[str]:
     """The dotted paths that an announcement holds."""
-    paths = [getattr(spec, name, "") for name in ("factory", "adapter", "module", "applicable")]
+    paths = [getattr(spec, name, "") for name in ("factory", "adapter", "module", "abstain_reason")]
     paths += [evidence.extractor for evidence in getattr(spec, "evidence", ())]
     return [path for path in paths if path]
 

@@ -68,9 +68,9 @@ class SpecialistSpec:
         frames: frames per sample; more than 1 means consecutive frames.
         clip_frames: consecutive frames that a stored clip needs at least.
         augmentations: names of the training augmentations that leave the cue intact.
-        applicable: dotted path of ``(dfcore.data.access.ClipAccess) -> str | None``, the reason to abstain, or None.
+        abstain_reason: dotted path of ``(dfcore.data.clips.ClipAccess) -> str | None``, why it abstains, or None.
         pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
-        speech: seconds of mouth pictures and sound that a stored clip needs about its middle; 0 for none.
+        speech: seconds of mouth images and audio that a stored clip needs about its middle; 0 for none.
         summary: one sentence for ``dfcore describe``.
         references: papers.
     """
@@ -84,7 +84,7 @@ class SpecialistSpec:
     frames: int = 1
     clip_frames: int = 8
     augmentations: tuple[str, ...] = ()
-    applicable: str = ""
+    abstain_reason: str = ""
     pseudo_fake: str = ""
     speech: float = 0.0
     summary: str = ""
@@ -101,8 +101,8 @@ class SpecialistSpec:
         return self.channels * MAP_SIZE * MAP_SIZE
 
     @property
-    def hears(self) -> bool:
-        """Whether it reads the sound: then a video is fake to it if its sound is, else the pictures alone decide."""
+    def uses_audio(self) -> bool:
+        """Whether it reads the audio: then a video is fake to it if its audio is, else the images alone decide."""
         return self.speech > 0
 
     @property

@@ -12,7 +12,7 @@ import pytest
 
 from dfcore.disk import append, is_full, replacing, size_text, write_error, writing
 from dfcore.errors import DfcoreError, WriteError
-from dfcore.kaggle import room
+from dfcore.kaggle import free_space
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -38,7 +38,7 @@ def test_a_full_disk_is_found_behind_other_errors() -> None:
 
 
 def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> None:
-    free = room(tmp_path).free
+    free = free_space(tmp_path).free
     said = str(write_error(tmp_path / "new" / "last.pt", FULL, 3 * 2**20))
     for words in (
         f"{tmp_path}/new/last.pt cannot be written: no space left",

@@ -10,7 +10,7 @@ import pytest
 
 from dfcore import kaggle as module
 from dfcore.errors import UsageError
-from dfcore.kaggle import kaggle, room, run_folder
+from dfcore.kaggle import free_space, kaggle, run_folder
 
 
 @pytest.fixture
@@ -70,15 +70,15 @@ def test_in_the_working_folder_its_limit_counts(root: Path, monkeypatch: pytest.
     (root / "working/y").write_bytes(b"x" * 500)
     (root / "working/link").symlink_to(root / "working/y")
     link = (root / "working/link").lstat().st_size
-    assert room(root / "working/not/there/yet").free == 3500 - link
-    assert "Kaggle keeps" in room(root / "working").where
+    assert free_space(root / "working/not/there/yet").free == 3500 - link
+    assert "Kaggle keeps" in free_space(root / "working").where
     free = shutil.disk_usage(root).free
-    assert room(root / "temp/x").free == pytest.approx(free, rel=0.01)
-    assert room(root / "temp/x").where == str(root)
+    assert free_space(root / "temp/x").free == pytest.approx(free, rel=0.01)
+    assert free_space(root / "temp/x").where == str(root)
     (root / "working/z").write_bytes(b"x" * 9000)
-    assert room(root / "working").free == 0
+    assert free_space(root / "working").free == 0
 
 
 def test_a_full_disk_counts_before_the_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=7))
-    assert room(root / "working").free == 7
+    assert free_space(root / "working").free == 7

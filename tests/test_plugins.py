@@ -80,15 +80,15 @@ def test_asking_for_one_specialist_loads_one_plugin(install: Install) -> None:
 
 
 def test_two_of_the_same_name_are_fatal_only_to_who_asks(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
-    install("twin", distribution="made-a")
-    install("twin", distribution="made-b")
+    install("original_path", distribution="made-a")
+    install("original_path", distribution="made-b")
     install("solo")
     registry = Registry()
     assert registry.specialist("solo").name == "solo"
     with pytest.raises(PluginError, match=r"made-a 1\.5, made-b 1\.5.*DFCORE_PLUGINS=made-a"):
-        registry.specialist("twin")
+        registry.specialist("original_path")
     monkeypatch.setenv("DFCORE_PLUGINS", "made-b")
-    assert Registry().specialist("twin").name == "twin"
+    assert Registry().specialist("original_path").name == "original_path"
 
 
 def test_a_broken_import_is_fatal_only_to_who_asks(install: Install) -> None:

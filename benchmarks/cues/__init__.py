@@ -10,6 +10,6 @@
 ``trials``   folds over people, seeds, and the scores of people that a model has not seen
 ``measures`` AUC, and its confidence by drawing people
 ``guard``    what the files' plain properties give away
-``report``   tables, results.json, Markdown, the picture
+``report``   tables, results.json, Markdown, the image
 ============ =============================================================================
 """

@@ -12,9 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dfcore.data.access import MemoryClip
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
@@ -71,7 +70,7 @@ def _plan(job: FeatureJob) -> ClipPlan:
 def _save(reader: Reader, clips: list[Clip], why: str, image_size: int) -> None:
     kept = []
     for clip in clips:
-        reason = resolve(reader.spec.applicable)(MemoryClip(clip)) if reader.spec.applicable else None
+        reason = resolve(reader.spec.abstain_reason)(MemoryClip(clip)) if reader.spec.abstain_reason else None
         if reason is None:
             kept.append((_position(clip), _views(clip, reader, image_size)))
         else:

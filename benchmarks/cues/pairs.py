@@ -175,11 +175,11 @@ def _stretch(footage: Footage, job: PairJob, draw: int) -> Footage:
     first = round((held - length) * _PLACES[draw % len(_PLACES)])
     span = slice(first, first + length)
 
-    def heard(sound: Any) -> Any:
-        if sound is None:
+    def heard(audio: Any) -> Any:
+        if audio is None:
             return None
         start = round(first / footage.fps * SAMPLE_RATE)
-        return sound[start : start + round((length / footage.fps + 2 * footage.lead) * SAMPLE_RATE)]
+        return audio[start : start + round((length / footage.fps + 2 * footage.lead) * SAMPLE_RATE)]
 
     return replace(
         footage.pick(span),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from dfcore.data.datasets.real_videos import RealFootage
+from dfcore.data.datasets.real_videos import RealVideos
 from dfcore.data.prepare.footage import write_footage
 from dfcore.errors import UsageError
 from dfcore.testing.speech import made_footage
@@ -65,7 +65,7 @@ def folder_people(root: Path, limit: int | None = None, without: Sequence[str] =
     """
     root = root.resolve()
     found = []
-    for record in RealFootage().scan(root).records:
+    for record in RealVideos().scan(root).records:
         parts = Path(record.id).parts
         if any(part.lower().startswith(_FAKE) for part in parts[:-1]) or _listed_fake(record.path):
             continue

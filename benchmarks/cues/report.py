@@ -1,4 +1,4 @@
-"""What was found, as tables in the terminal, ``results.json``, Markdown and a picture."""
+"""What was found, as tables in the terminal, ``results.json``, Markdown and an image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["markdown", "picture", "show", "write"]
+__all__ = ["image", "markdown", "show", "write"]
 
 NAMES = {"cue": "cue head alone", "backbone": "backbone alone", "both": "both"}
 
@@ -20,7 +20,7 @@ def write(results: Mapping[str, Any], out: Path) -> None:
     text = json.dumps(results, indent=1, ensure_ascii=False)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")
     (out / "table.md").write_text(markdown(results), encoding="utf-8")
-    picture(results, out / "cue-bench.png")
+    image(results, out / "cue-bench.png")
 
 
 def figure(found: Mapping[str, float] | None, *, sign: bool = False) -> str:
@@ -82,7 +82,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n\n".join([*parts, notes]) + "\n"
 
 
-def picture(results: Mapping[str, Any], path: Path) -> None:
+def image(results: Mapping[str, Any], path: Path) -> None:
     """Bars of each condition's arms, and the matrix."""
     import matplotlib as mpl
 

@@ -210,9 +210,9 @@ def _counts(report: Report) -> str:
     """One row for each method, compression and label, one column for each split; what is known of none is left out."""
     splits = [split for split in ("train", "val", "test", "") if any(c.split == split for c in report.counts)]
     cells: dict[tuple[str, ...], dict[str, int]] = {}
-    heard = ["sound"] if any(count.sound for count in report.counts) else []
+    heard = ["audio"] if any(count.audio for count in report.counts) else []
     for count in report.counts:
-        kind = (count.manipulation, count.compression, count.label, *([count.sound or "unknown"] if heard else []))
+        kind = (count.manipulation, count.compression, count.label, *([count.audio or "unknown"] if heard else []))
         cells.setdefault(kind, {})[count.split] = count.videos
     rows = [
         (*kind, *(f"{row.get(split, 0):,}" for split in splits), f"{sum(row.values()):,}")

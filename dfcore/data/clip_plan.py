@@ -21,9 +21,9 @@ class ClipPlan:
         people: face tracks kept in each span, most prominent first.
         detector: name of an announced face detector, or its dotted path ``package.module:Class``.
         detector_stride: faces are looked for on every so many frames; None chooses by length and frame rate.
-        audio: keep each clip's sound.
+        audio: keep each clip's audio.
         side_data: keep the codec's quantisers and motion vectors.
-        speech: seconds of mouth pictures and sound about each clip's middle; 0 for none.
+        speech: seconds of mouth images and audio about each clip's middle; 0 for none.
     """
 
     clips: int = 4

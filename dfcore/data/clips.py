@@ -7,21 +7,34 @@ first, so the order is left eye, right eye, nose, left mouth corner, right mouth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "MOUTH_SIDE", "SPEECH_RATE", "Clip", "ClipHeader", "SourceHeader", "Speech"]
+__all__ = [
+    "BLOCK",
+    "MOUTH_SIDE",
+    "SPEECH_RATE",
+    "Clip",
+    "ClipAccess",
+    "ClipHeader",
+    "MemoryClip",
+    "Planes",
+    "SourceHeader",
+    "Speech",
+]
 
 BLOCK = 16
 """Side of a macroblock; window origins and sizes are multiples of it."""
 SPEECH_RATE = 25
 """Points of speech a second."""
+Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Luma uint8 ``[n, H, W]`` and both chroma planes uint8 ``[n, H/2, W/2]`` (of one image without n)."""
 MOUTH_SIDE = 96
-"""Side of a mouth picture."""
+"""Side of a mouth image."""
 
 
 def _tuples(value: Any) -> Any:
@@ -35,7 +48,8 @@ class SourceHeader:
     ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes the coded frame upright.
     ``converted`` is "" for 8-bit 4:2:0 sources, else what was done once (``"yuv420p10le -> yuv420p"``).
     ``colour_range`` is ``tv`` or ``pc``; ``colour_matrix`` is ``bt601``, ``bt709`` or ``bt2020``.
-    ``label`` is that of the pictures alone and ``sound`` that of the sound, whichever specialist it was prepared for.
+    ``label`` is that of the images alone and ``audio_label`` that of the audio, whichever specialist the clips were
+    prepared for.
     """
 
     video: str
@@ -56,7 +70,7 @@ class SourceHeader:
     rotation: int
     has_audio: bool
     version: str
-    sound: int | None = None
+    audio_label: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""
@@ -108,13 +122,13 @@ class ClipHeader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """One person's mouth and the sound about a clip's middle; see :mod:`dfcore.data.prepare.speech`.
+    """One person's mouth and the audio about a clip's middle; see :mod:`dfcore.data.prepare.speech`.
 
     Attributes:
         mouth: uint8 ``[L, 96, 96]``, upright luma about the mouth, at 25 points a second.
         present: bool ``[L]``, whether the point has a frame of this person; else it repeats the nearest that has.
         start: time of point 0 in seconds.
-        audio: int16 ``[640 L]``, 16 kHz mono from ``start`` on, silence beyond the track's ends; None without sound.
+        audio: int16 ``[640 L]``, 16 kHz mono from ``start`` on, silence beyond the track's ends; None without audio.
     """
 
     mouth: NDArray[np.uint8]
@@ -136,7 +150,7 @@ class Clip:
             0 for blocks without; or None.
         audio: int16 ``[n]``, 16 kHz mono, exactly the clip's span; or None.
         evidence: by name, float16 ``[T, C, H/16, W/16]``.
-        speech: mouth and sound about the clip's middle, where the plan asks for them.
+        speech: mouth and audio about the clip's middle, where the plan asks for them.
     """
 
     source: SourceHeader
@@ -149,3 +163,104 @@ class Clip:
     audio: NDArray[np.int16] | None = None
     evidence: dict[str, NDArray[np.float16]] = field(default_factory=dict)
     speech: Speech | None = None
+
+
+@runtime_checkable
+class ClipAccess(Protocol):
+    """Reads parts of one clip. ``frames`` are positions in the clip, 0 to T-1; n is how many are asked for.
+
+    What is returned must not be written to.
+    """
+
+    @property
+    def source(self) -> SourceHeader:
+        """What is known of the source file."""
+        ...
+
+    @property
+    def header(self) -> ClipHeader:
+        """What is known of the clip."""
+        ...
+
+    def planes(self, frames: Sequence[int]) -> Planes:
+        """Luma uint8 ``[n, H, W]``, and both chroma planes uint8 ``[n, H/2, W/2]``."""
+        ...
+
+    def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """Luma alone, uint8 ``[n, H, W]``."""
+        ...
+
+    def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
+        """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
+        ...
+
+    def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """Motion vectors int16 ``[n, H/16, W/16, 2]``, in quarter pixels, or None."""
+        ...
+
+    def evidence(self, name: str) -> NDArray[np.float16] | None:
+        """An extractor's result, float16 ``[T, C, H/16, W/16]``, or None where it was not extracted."""
+        ...
+
+    def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
+        """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
+        ...
+
+    def audio(self) -> NDArray[np.int16] | None:
+        """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
+        ...
+
+    def speech(self) -> Speech | None:
+        """Mouth and audio about the clip's middle, or None where it was prepared without."""
+        ...
+
+
+class MemoryClip:
+    """A :class:`ClipAccess` to a clip that is in memory, as inference reads it."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+
+    @property
+    def source(self) -> SourceHeader:
+        """See :class:`ClipAccess`."""
+        return self.clip.source
+
+    @property
+    def header(self) -> ClipHeader:
+        """See :class:`ClipAccess`."""
+        return self.clip.header
+
+    def planes(self, frames: Sequence[int]) -> Planes:
+        """See :class:`ClipAccess`."""
+        chosen = list(frames)
+        return self.clip.y[chosen], self.clip.u[chosen], self.clip.v[chosen]
+
+    def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """See :class:`ClipAccess`."""
+        return self.clip.y[list(frames)]
+
+    def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
+        """See :class:`ClipAccess`."""
+        return None if self.clip.qp is None else self.clip.qp[list(frames)]
+
+    def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """See :class:`ClipAccess`."""
+        return None if self.clip.motion is None else self.clip.motion[list(frames)]
+
+    def evidence(self, name: str) -> NDArray[np.float16] | None:
+        """See :class:`ClipAccess`."""
+        return self.clip.evidence.get(name)
+
+    def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
+        """See :class:`ClipAccess`."""
+        found = self.clip.evidence.get(name)
+        return None if found is None else found.astype(np.float32).mean(axis=0)
+
+    def audio(self) -> NDArray[np.int16] | None:
+        """See :class:`ClipAccess`."""
+        return self.clip.audio
+
+    def speech(self) -> Speech | None:
+        """See :class:`ClipAccess`."""
+        return self.clip.speech

@@ -1,8 +1,8 @@
-"""Two labels, one answer: what a detector is to say of a video whose pictures and sound may differ.
+"""Two labels, one answer: what a detector is to say of a video whose images and audio may differ.
 
-A video with real pictures and a cloned voice is real to a detector that sees alone, and fake to one that hears. Records
-carry both (:class:`dfcore.data.records.VideoRecord`), the clip store keeps both, and the one that a specialist is
-trained and judged on follows from what it reads.
+A video with real images and a cloned voice is real to a detector that reads the images alone, and fake to one that
+uses the audio. Records carry both (:class:`dfcore.data.records.VideoRecord`), the clip store keeps both, and the one
+that a specialist is trained and evaluated on follows from what it reads.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from dfcore.data.records import FAKE, REAL, VideoRecord
 if TYPE_CHECKING:
     from dfcore.data.prepare.comparison import Comparison
 
-__all__ = ["judged", "marked"]
+__all__ = ["labelled_for", "with_comparisons"]
 
 
-def judged(records: Iterable[VideoRecord], *, hears: bool) -> list[VideoRecord]:
-    """The records with the label for a detector that hears (fake if any part is) or sees alone (that of the pictures).
+def labelled_for(records: Iterable[VideoRecord], *, uses_audio: bool) -> list[VideoRecord]:
+    """The records with the label for one that uses the audio (fake if any part is) or sees alone (that of the images).
 
-    The other label is not lost: ``judged`` can be called again either way.
+    The other label is not lost: ``labelled_for`` can be called again either way.
     """
-    return [_judged(record, hears) for record in records]
+    return [_labelled(record, uses_audio) for record in records]
 
 
-def _judged(record: VideoRecord, hears: bool) -> VideoRecord:
-    label = FAKE if hears and record.sound == FAKE else record.seen
+def _labelled(record: VideoRecord, uses_audio: bool) -> VideoRecord:
+    label = FAKE if uses_audio and record.audio_label == FAKE else record.video_label
     if label == record.label:
         return record
-    return replace(record, label=label, visual=None if label == record.seen else record.seen)
+    return replace(record, label=label, visual_label=None if label == record.video_label else record.video_label)
 
 
-def marked(records: Iterable[VideoRecord], comparisons: Mapping[str, Comparison]) -> list[VideoRecord]:
-    """The records; fakes that were found to show their original's pictures have real pictures and a fake sound."""
+def with_comparisons(records: Iterable[VideoRecord], comparisons: Mapping[str, Comparison]) -> list[VideoRecord]:
+    """The records; fakes that were found to show their original's images have real images and fake audio."""
     return [
-        replace(record, label=REAL, visual=None, sound=FAKE)
-        if record.twin is not None and record.id in comparisons and comparisons[record.id].same
+        replace(record, label=REAL, visual_label=None, audio_label=FAKE)
+        if record.original_path is not None and record.id in comparisons and comparisons[record.id].same
         else record
         for record in records
     ]

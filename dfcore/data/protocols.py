@@ -60,7 +60,7 @@ class Face:
 
 @runtime_checkable
 class FaceDetector(Protocol):
-    """Finds faces in one upright picture. Called with no arguments to construct, cheap to pickle by name."""
+    """Finds faces in one upright image. Called with no arguments to construct, cheap to pickle by name."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces in ``image``, RGB uint8 ``[H, W, 3]`` of any size, most certain first; [] when there is none."""
@@ -89,7 +89,7 @@ class Footage:
         audio: int16 ``[n]``, 16 kHz mono, or None. It covers the frames' span and ``lead`` seconds more at both ends,
             silence where the file has none: sample 0 is heard at ``-lead``.
         lead: see ``audio``.
-        other_audio: another person's sound of the same length, or None: what a swapped voice is taken from.
+        other_audio: another person's audio of the same length, or None: what a swapped voice is taken from.
     """
 
     y: NDArray[np.uint8]
@@ -103,7 +103,7 @@ class Footage:
     other_audio: NDArray[np.int16] | None = None
 
     def pick(self, frames: slice | Sequence[int] | NDArray[np.intp]) -> Footage:
-        """The footage with those frames, in that order; the sound is left as it is."""
+        """The footage with those frames, in that order; the audio is left as it is."""
         return replace(
             self,
             y=self.y[frames],

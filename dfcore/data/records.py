@@ -42,8 +42,8 @@ class VideoRecord:
         id: unique in its dataset, stable between machines: the path below the root without its suffix,
             with forward slashes.
         path: where the file lies.
-        label: ``REAL`` (0) or ``FAKE`` (1): what a detector is to say. As scanned, that of the pictures;
-            :func:`dfcore.data.labels.judged` makes it that of pictures and sound for a detector that hears.
+        label: ``REAL`` (0) or ``FAKE`` (1): what a detector is to say. As scanned, that of the images;
+            :func:`dfcore.data.labels.labelled_for` makes it "any part is fake" for a detector that uses the audio.
         manipulation: the method's name, or ``"original"``.
         split: ``train``, ``val``, ``test``, or "" while undecided (the core then splits by ``group``).
         group: identities (or source videos) seen in the file. Two records that share one must never be in
@@ -54,10 +54,10 @@ class VideoRecord:
         chunk: what is prepared and trained on together (:mod:`dfcore.data.datasets.chunks`); None where all is.
         mask: the manipulation mask's video, where the dataset has one.
         forgery: how the video is made of the file at ``path``; None when it is that file.
-        sound: ``REAL`` or ``FAKE`` (cloned, dubbed, shifted); None where that is not known, or there is no sound.
-        visual: the label of the pictures alone, where ``label`` is another.
-        twin: the original's file, where it is to be found out whether the fake shows the same pictures, so that its
-            sound alone was forged (:mod:`dfcore.data.prepare.comparison`).
+        audio_label: ``REAL`` or ``FAKE`` (cloned, dubbed, shifted); None where that is not known, or there is no audio.
+        visual_label: the label of the images alone, where ``label`` is another.
+        original_path: the original's file, where it is to be found out whether the fake shows the same images, so that
+            its audio alone was forged (:mod:`dfcore.data.prepare.comparison`).
     """
 
     id: str
@@ -72,14 +72,14 @@ class VideoRecord:
     forgery: Forgery | None = None
     part: str = ""
     chunk: int | None = None
-    sound: int | None = None
-    visual: int | None = None
-    twin: Path | None = None
+    audio_label: int | None = None
+    visual_label: int | None = None
+    original_path: Path | None = None
 
     @property
-    def seen(self) -> int:
-        """The label of the pictures alone."""
-        return self.label if self.visual is None else self.visual
+    def video_label(self) -> int:
+        """The label of the images alone."""
+        return self.label if self.visual_label is None else self.visual_label
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,12 @@ class ClipSamples(Dataset[dict[str, Any]]):
     """Samples of stored videos, as a dataset for ``torch.utils.data.DataLoader``.
 
     An item is ``{"views": {name: tensor}, "label": 0 or 1, "video": position of its record, "frame": index of its first
-    frame in the source}``; collated, the last three are int64 ``[B]``. With ``applicable`` it has ``"judged"`` too,
+    frame in the source}``; collated, the last three are int64 ``[B]``. With ``abstain_reason`` it has ``"judged"`` too,
     whether the specialist would give a score of its clip; collated, bool ``[B]``.
 
     In training an index may exceed ``len(self)``: index ``i + k * len(self)`` is sample ``i`` drawn for the k-th time
     more, with other frames and augmentations. So a sampler that repeats the samples of a rare class
-    (:class:`dfcore.data.sampler.BalancedSampler` with ``vary_repeats``) need not repeat its pictures.
+    (:class:`dfcore.data.sampler.BalancedSampler` with ``vary_repeats``) need not repeat its images.
 
     Args:
         records: the videos; all must be in the store.
@@ -91,7 +91,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         train: draw afresh each epoch, and augment.
         augment: names of training augmentations.
         seed: of all draws.
-        applicable: dotted path of the specialist's reason to abstain (see :class:`dfcore.specs.SpecialistSpec`), or "".
+        abstain_reason: dotted path of the function that tells it (:class:`dfcore.specs.SpecialistSpec`), or "".
 
     Raises:
         StoreError: a video is not in the store; the message says why, where that is known.
@@ -111,7 +111,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         train: bool = False,
         augment: Sequence[str] = (),
         seed: int = 0,
-        applicable: str = "",
+        abstain_reason: str = "",
     ) -> None:
         for name, value in (("samples per video", samples_per_video), ("frames", frames), ("image size", image_size)):
             if value < 1:
@@ -119,7 +119,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.records, self.store, self.views = tuple(records), store, tuple(views)
         self.image_size, self.frames, self.train, self.seed, self.epoch = image_size, frames, train, seed, 0
         self.samples_per_video = samples_per_video
-        self.applicable = applicable
+        self.abstain_reason = abstain_reason
         self.augment = augmentation(augment) if train else None
         self._lengths = [store.entry(record.id).frames for record in self.records]
         self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
@@ -150,8 +150,8 @@ class ClipSamples(Dataset[dict[str, Any]]):
         access = self.store.open(record.id).access(clip)
         views = build_views(access, self.views, positions, image_size=self.image_size, augment=self.augment, rng=rng)
         item = {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
-        if self.applicable:
-            item["judged"] = resolve(self.applicable)(access) is None
+        if self.abstain_reason:
+            item["judged"] = resolve(self.abstain_reason)(access) is None
         return item
 
     def _drawn(self, video: int, draw: int, rng: random.Random) -> tuple[int, list[int]]:

@@ -67,11 +67,11 @@ def _fake_probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def move_views(views: Mapping[str, Tensor], device: torch.device, *, channels_last: bool) -> dict[str, Tensor]:
-    """The views on ``device``; pictures (3 channels) in ``channels_last`` memory format if asked."""
+    """The views on ``device``; images (3 channels) in ``channels_last`` memory format if asked."""
     moved = {}
     for name, view in views.items():
-        picture = channels_last and view.ndim == 4 and view.shape[1] == 3
-        layout = torch.channels_last if picture else torch.preserve_format
+        image = channels_last and view.ndim == 4 and view.shape[1] == 3
+        layout = torch.channels_last if image else torch.preserve_format
         moved[name] = view.to(device, non_blocking=True, memory_format=layout)
     return moved
 
@@ -97,7 +97,7 @@ def predict_samples(
         device: where the model is.
         precision: its ``autocast()`` is the context of the forward pass.
         world: the processes that take part.
-        channels_last: memory format of the pictures.
+        channels_last: memory format of the images.
         check: called before each batch; may raise to stop.
 
     Returns:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import ClipPlan, extract_clips
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
@@ -138,7 +137,7 @@ def _judge(track: int, clips: Sequence[Clip], models: Sequence[Specialist], devi
     abstained: dict[str, str] = {}
     for model in models:
         name = model.spec.name
-        usable, reason = _applicable(clips, model)
+        usable, reason = _usable_clips(clips, model)
         if not usable:
             abstained[name] = reason
             continue
@@ -156,12 +155,12 @@ def _judge(track: int, clips: Sequence[Clip], models: Sequence[Specialist], devi
     )
 
 
-def _applicable(clips: Sequence[Clip], model: Specialist) -> tuple[list[Clip], str]:
+def _usable_clips(clips: Sequence[Clip], model: Specialist) -> tuple[list[Clip], str]:
     """The clips that the specialist can judge, and why it cannot judge the first of the others."""
-    if not model.spec.applicable:
+    if not model.spec.abstain_reason:
         return list(clips), ""
-    applicable = resolve(model.spec.applicable)
-    reasons = [applicable(MemoryClip(clip)) for clip in clips]
+    abstain_reason = resolve(model.spec.abstain_reason)
+    reasons = [abstain_reason(MemoryClip(clip)) for clip in clips]
     usable = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
     return usable, next((str(reason) for reason in reasons if reason is not None), "")
 

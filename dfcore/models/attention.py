@@ -52,7 +52,7 @@ class CrossAttentionHead(nn.Module):
     """Two cross-attentions at a common width, each added to its own side as a small correction.
 
     Both token sets are normalised, projected to ``width`` and given learned positions. Backbone cells query cue
-    cells and cue cells query backbone cells. What each side hears is projected back and added to what came in;
+    cells and cue cells query backbone cells. What each side receives is projected back and added to what came in;
     these last projections start near zero, so a pretrained backbone's features pass through unchanged at first.
 
     Args:

@@ -55,7 +55,7 @@ class CueModule(Protocol):
     """An ``nn.Module`` constructed with no arguments.
 
     It may have ``auxiliary_loss(views, labels) -> Tensor | None``: a loss of its own, the mean over the samples that it
-    concerns (a contrastive loss on real clips with sound), or None when it concerns none. It is added in training at
+    concerns (a contrastive loss on real clips with audio), or None when it concerns none. It is added in training at
     the weight ``stage.auxiliary_weight``.
     """
 

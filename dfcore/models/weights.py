@@ -8,7 +8,7 @@ Both hold a state dict and the same description (*meta*), plain values only::
     dfcore_version   version of the core that wrote it
     cues             [[name, channels], ...] as announced when it was trained
     model            what dfcore.models.factory.create needs to build it again
-    hash             state_hash of the weights: names the lineage, and shows damage
+    hash             state_hash of the weights: names the parent, and shows damage
     stage, metrics, config, ...   from the caller
 
 A ``.pt`` is a dictionary of these and ``state_dict``, written by ``torch.save``. A ``.zip`` holds

@@ -27,7 +27,7 @@ from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
 
-__all__ = ["FREE_KEYS", "Opening", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
+__all__ = ["FREE_KEYS", "StartMode", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
 
 FREE_KEYS = frozenset(
     {
@@ -40,8 +40,8 @@ FREE_KEYS = frozenset(
 """What may change when a run is resumed."""
 
 
-class Opening(Enum):
-    """What opening a run's folder means."""
+class StartMode(Enum):
+    """What start_mode a run's folder means."""
 
     NEW = "new"
     RESUME = "resume"
@@ -111,7 +111,7 @@ class RunFolder:
         """Those that are there."""
         return sorted(self.path.glob(f"{self.name}_epoch*.zip"))
 
-    def decide(self, config: TrainConfig, *, resume: bool, overwrite: bool) -> Opening:
+    def decide(self, config: TrainConfig, *, resume: bool, overwrite: bool) -> StartMode:
         """What to do with what is there; touches nothing.
 
         Raises:
@@ -122,14 +122,14 @@ class RunFolder:
             raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
         if overwrite:
             there = self.path.is_dir() and any(self.path.iterdir())
-            return Opening.OVERWRITE if there else Opening.NEW
+            return StartMode.OVERWRITE if there else StartMode.NEW
         finished, started = self.summary.exists(), self.last.exists()
         if not (finished or started):
-            return Opening.NEW
+            return StartMode.NEW
         if not resume:
             raise RunExistsError(self._refusal(finished))
         self.require_same(read_json(self.config), config)
-        return Opening.FINISHED if finished else Opening.RESUME
+        return StartMode.FINISHED if finished else StartMode.RESUME
 
     def _refusal(self, finished: bool) -> str:
         if finished:
@@ -159,18 +159,18 @@ class RunFolder:
                 "options (they are in its config.json), discard it with --overwrite, or choose another --out."
             )
 
-    def open(self, opening: Opening, facts: Mapping[str, Any]) -> None:
+    def open(self, start_mode: StartMode, facts: Mapping[str, Any]) -> None:
         """Make the folder ready: discard the old run if so decided, remove what was cut short, write the facts."""
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        if opening is not Opening.RESUME:
+        if start_mode is not StartMode.RESUME:
             # A NEW run may find traces of one that was killed before it saved anything.
             self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
             self._remove(self.epoch_zips())
             self._remove(self.tensorboard.glob("*tfevents*"))
         for folder in (self.path, self.tensorboard):
             self._remove(folder.glob(".*.tmp"))  # cut short while being written
-        if opening is not Opening.RESUME:
+        if start_mode is not StartMode.RESUME:
             write_json(self.config, facts)
 
     @staticmethod

@@ -38,7 +38,7 @@ class RunReport:
         best: number of the best epoch so far; 0 for none.
         metrics: that epoch's, on the validation videos.
         start: what it started from, in words.
-        lineage: the weights that it started from, as it recorded them; {} for none.
+        parent: the weights that it started from, as it recorded them; {} for none.
         outdated: whether those were made again since.
         store: its clip store.
         sizes: bytes of ``final``, ``last``, ``epochs`` (their files together) and ``other``.
@@ -57,7 +57,7 @@ class RunReport:
     best: int
     metrics: Mapping[str, Any]
     start: str
-    lineage: Mapping[str, Any]
+    parent: Mapping[str, Any]
     outdated: bool
     store: str
     sizes: Mapping[str, int]
@@ -101,7 +101,7 @@ def read_run(path: Path, name: str = "") -> RunReport:
     if not facts and not problems:
         problems.append("config.json is missing")
     config = _table(facts, "config")
-    stage, data, lineage = _table(config, "stage"), _table(facts, "data"), _table(facts, "lineage")
+    stage, data, parent = _table(config, "stage"), _table(facts, "data"), _table(facts, "parent")
     history, step = _history(folder, problems)
     best = _whole(summary.get("best_epoch")) or (best_epochs(history, 1)[0] if history else 0)
     metrics = _table(summary, "metrics") or next((line["val"] for line in history if line["epoch"] == best), {})
@@ -124,9 +124,9 @@ def read_run(path: Path, name: str = "") -> RunReport:
         step=step,
         best=best,
         metrics=metrics,
-        start=_start(config, lineage),
-        lineage=lineage,
-        outdated=not stage.get("start") and _outdated(path, lineage),
+        start=_start(config, parent),
+        parent=parent,
+        outdated=not stage.get("start") and _outdated(path, parent),
         store=str(data.get("store", "")),
         sizes=_sizes(folder),
     )
@@ -204,23 +204,23 @@ def _is_archive(file: Path) -> bool:
         return False
 
 
-def _start(config: Mapping[str, Any], lineage: Mapping[str, Any]) -> str:
+def _start(config: Mapping[str, Any], parent: Mapping[str, Any]) -> str:
     model = _table(config, "model")
-    if lineage.get("file"):
-        return Path(str(lineage["file"])).name
+    if parent.get("file"):
+        return Path(str(parent["file"])).name
     if model.get("backbone_weights"):
         return Path(str(model["backbone_weights"])).name
     return {True: "ImageNet", False: "random"}.get(model.get("pretrained", ""), "")
 
 
-def _outdated(path: Path, lineage: Mapping[str, Any]) -> bool:
+def _outdated(path: Path, parent: Mapping[str, Any]) -> bool:
     """Whether the stage that the run started from has other final weights now."""
     match = _NAME.fullmatch(path.name)
-    if not match or not lineage.get("hash"):
+    if not match or not parent.get("hash"):
         return False
-    before = f"{match['specialist']}_stage{lineage.get('stage')}"
+    before = f"{match['specialist']}_stage{parent.get('stage')}"
     now = _read(RunFolder(path.parent / before, before).summary, []).get("hash")
-    return bool(now) and now != lineage["hash"]
+    return bool(now) and now != parent["hash"]
 
 
 def _sizes(folder: RunFolder) -> dict[str, int]:

@@ -24,7 +24,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dfcore.data.access import MemoryClip
+from dfcore.data.clips import MemoryClip
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
@@ -89,7 +89,7 @@ class SpecialistContract:
     def test_announced_paths_resolve(self) -> None:
         for path in (
             self.spec.module,
-            self.spec.applicable,
+            self.spec.abstain_reason,
             self.spec.pseudo_fake,
             *(e.extractor for e in self.spec.evidence),
         ):
@@ -197,8 +197,8 @@ class SpecialistContract:
             assert np.array_equal(first, extract(clip))
 
     def test_abstention_gives_a_reason_or_none(self) -> None:
-        if self.spec.applicable:
-            answer = resolve(self.spec.applicable)(MemoryClip(made_clip(1, frames=self.spec.clip_frames)))
+        if self.spec.abstain_reason:
+            answer = resolve(self.spec.abstain_reason)(MemoryClip(made_clip(1, frames=self.spec.clip_frames)))
             assert answer is None or (isinstance(answer, str) and answer)
 
     # -- pseudo-fakes ------------------------------------------------------------------------------------------------

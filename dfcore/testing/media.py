@@ -1,6 +1,6 @@
 """Small real media files for tests, written through PyAV: no download, the same content from the same seed.
 
-The pictures are natural-looking (a texture with a 1/f spectrum, and sensor noise), so that codecs spend their bits as
+The images are natural-looking (a texture with a 1/f spectrum, and sensor noise), so that codecs spend their bits as
 on real footage.
 """
 
@@ -85,7 +85,7 @@ def write_video(
     fps: float = 25.0,
     pix_fmt: str = "yuv420p",
     options: Mapping[str, str] | None = None,
-    picture: Callable[[int], NDArray[np.uint8]] | None = None,
+    image: Callable[[int], NDArray[np.uint8]] | None = None,
     times: Sequence[float] | None = None,
     rotation: int = 0,
     gop: int = 12,
@@ -107,18 +107,18 @@ def write_video(
         fps: frames a second.
         pix_fmt: pixel format to encode.
         options: of the encoder (``{"qp": "28"}``).
-        picture: frame index to RGB uint8 ``[height, width, 3]``; default :func:`scene`.
+        image: frame index to RGB uint8 ``[height, width, 3]``; default :func:`scene`.
         times: presentation times in seconds, for a variable frame rate; default index / fps.
         rotation: clockwise degrees that a player must turn the coded frame, written as the MP4's display matrix.
         gop: frames from one key frame to the next.
         seed: of the scene.
-        audio: mono sound, int16 ``[n]``.
+        audio: mono audio, int16 ``[n]``.
         audio_codec: FFmpeg's name of its encoder.
         audio_rate: samples a second of ``audio``.
         audio_start: time of its first sample on the container's clock.
         container_options: of the muxer.
     """
-    picture = picture or (lambda index: scene(width, height, index, seed=seed))
+    image = image or (lambda index: scene(width, height, index, seed=seed))
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", container_options=dict(container_options or {})) as container:
         stream: Any = container.add_stream(codec, rate=rate, options={**_QUIET.get(codec, {}), **(options or {})})
@@ -126,31 +126,31 @@ def write_video(
         stream.gop_size = gop
         if times is not None:
             stream.codec_context.time_base = Fraction(1, TICKS)
-        sound = None if audio is None else container.add_stream(audio_codec, rate=audio_rate, layout="mono")
+        audio_stream = None if audio is None else container.add_stream(audio_codec, rate=audio_rate, layout="mono")
         stamps = range(frames) if times is None else [round(time * TICKS) for time in times[:frames]]
-        _write_pictures(container, stream, picture, stamps, 1 / rate if times is None else Fraction(1, TICKS))
+        _write_images(container, stream, image, stamps, 1 / rate if times is None else Fraction(1, TICKS))
         if audio is not None:
-            _write_sound(container, sound, audio, audio_rate, audio_start)
+            _write_audio(container, audio_stream, audio, audio_rate, audio_start)
     if rotation:
         set_display_matrix(path, _TURNS[rotation])
     return path
 
 
-def _write_pictures(
+def _write_images(
     container: Any,
     stream: Any,
-    picture: Callable[[int], NDArray[np.uint8]],
+    image: Callable[[int], NDArray[np.uint8]],
     stamps: Sequence[int],
     time_base: Fraction,
 ) -> None:
     for index, stamp in enumerate(stamps):
-        frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24").reformat(format=stream.pix_fmt)
+        frame = av.VideoFrame.from_ndarray(image(index), format="rgb24").reformat(format=stream.pix_fmt)
         frame.time_base, frame.pts = time_base, stamp
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 
 
-def _write_sound(container: Any, stream: Any, audio: NDArray[np.int16], rate: int, start: float) -> None:
+def _write_audio(container: Any, stream: Any, audio: NDArray[np.int16], rate: int, start: float) -> None:
     resampler = av.AudioResampler(format=stream.codec_context.format.name, layout="mono", rate=rate)
     size = stream.codec_context.frame_size or 1024
     for at in range(0, len(audio), size):

@@ -1,8 +1,8 @@
-"""Made speech: rendered people who talk, the mouth driven by the very envelope that makes the sound.
+"""Made speech: rendered people who talk, the mouth driven by the very envelope that makes the audio.
 
 A voice is a series of syllables, 2.5 to 6 a second, with pauses between phrases. Each has an onset, a vowel (harmonics
 of the speaker's pitch through two formants) and often a consonant (noise) before it. The mouth opens with the smoothed
-envelope, and a little before the sound, as in life; how wide, and how early, differs between speakers and vowels. Head,
+envelope, and a little before the audio, as in life; how wide, and how early, differs between speakers and vowels. Head,
 light, camera and blinks move on their own. It is easier than real speech: nothing but loudness opens the mouth, and
 no consonant shuts it.
 """
@@ -51,25 +51,25 @@ def made_utterance(seed: int, seconds: float, *, voice: int | None = None) -> Ut
     pitch, tract = float(speaker.uniform(85, 240)), float(speaker.uniform(0.95, 1.25))
     rate, ahead = float(speaker.uniform(3.0, 5.0)), float(speaker.uniform(0.0, 0.04))
     wide, level = float(speaker.uniform(0.6, 1.0)), float(speaker.uniform(0.06, 0.2))
-    sound, opening = np.zeros(count), np.zeros(count)
+    audio, opening = np.zeros(count), np.zeros(count)
     at = float(rng.uniform(-0.2, 0.3))
     while at < seconds:
         for _ in range(int(rng.integers(3, 9))):
             length = float(rng.uniform(0.7, 1.4)) / rate
-            _syllable(sound, opening, at, length, pitch * tract * float(rng.uniform(0.85, 1.2)), tract, rng)
+            _syllable(audio, opening, at, length, pitch * tract * float(rng.uniform(0.85, 1.2)), tract, rng)
             at += length
         at += float(rng.uniform(0.12, 0.5))
     noise = rng.standard_normal(count) * 10 ** (speaker.uniform(-66, -54) / 20)
     smooth = _smoothed(opening, 0.035)
     early = np.roll(smooth, -round(ahead * SAMPLE_RATE))
-    audio = level * sound / max(float(np.sqrt((sound**2).mean())), 1e-6) + noise
+    audio = level * audio / max(float(np.sqrt((audio**2).mean())), 1e-6) + noise
     return Utterance(np.clip(np.rint(audio * 32767), -32768, 32767).astype(np.int16), np.clip(early * wide, 0, 1))
 
 
 def made_footage(
     seed: int, *, frames: int = 96, size: int = 384, fps: float = 25.0, lead: float = 1.0, said: int | None = None
 ) -> Footage:
-    """A rendered, never compressed take of a talking person, with the sound of the frames' span and ``lead`` seconds
+    """A rendered, never compressed take of a talking person, with the audio of the frames' span and ``lead`` seconds
     more at both ends, and another speaker's of the same length.
 
     Args:
@@ -98,7 +98,7 @@ def made_footage(
 
 
 def _syllable(
-    sound: Floats, opening: Floats, at: float, length: float, pitch: float, tract: float, rng: np.random.Generator
+    audio: Floats, opening: Floats, at: float, length: float, pitch: float, tract: float, rng: np.random.Generator
 ) -> None:
     """Add one syllable that begins at ``at`` seconds, in place."""
     vowel = int(rng.integers(len(_VOWELS)))
@@ -115,10 +115,10 @@ def _syllable(
         gain = sum(1 / (1 + ((hertz - formant * tract) / 90) ** 2) for formant in _VOWELS[vowel]) + 0.02
         wave += gain * np.sin(harmonic * phase)
     hiss = np.diff(rng.standard_normal(len(clock) + 1)) * np.exp(-(((share - begin / 2) / (begin / 2 + 1e-3)) ** 2))
-    here = slice(max(first, 0), min(last, len(sound)))
+    here = slice(max(first, 0), min(last, len(audio)))
     cut = slice(here.start - first, here.stop - first)
     if here.start < here.stop:
-        sound[here] += (loud * (wave * body + (0.25 * hiss if begin > 0.05 else 0)))[cut]
+        audio[here] += (loud * (wave * body + (0.25 * hiss if begin > 0.05 else 0)))[cut]
         opening[here] = np.maximum(opening[here], (body * _WIDE[vowel] * (0.6 + 0.4 * loud))[cut])
 
 

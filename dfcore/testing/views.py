@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, SourceHeader, Speech
+from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, MemoryClip, SourceHeader, Speech
 from dfcore.data.protocols import Footage
 from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec, resolve
@@ -20,7 +19,7 @@ __all__ = ["clip_footage", "made_clip", "made_views"]
 SAMPLE_RATE = 16000
 
 
-def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 25.0, sound: bool = True) -> Clip:
+def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 25.0, audio: bool = True) -> Clip:
     """A clip of drifting natural-image-like texture with a brighter, smoother ellipse for a face.
 
     Args:
@@ -28,7 +27,7 @@ def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 2
         frames: T.
         size: side of the window, a multiple of 16.
         fps: frames a second.
-        sound: whether it has a modulated tone of the clip's length, and its speech a voice.
+        audio: whether it has a modulated tone of the clip's length, and its speech a voice.
     """
     rng = np.random.default_rng(seed)
     canvas = _texture(rng, size + 2 * frames)
@@ -42,19 +41,19 @@ def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 2
     samples = round(frames / fps * SAMPLE_RATE)
     tone = 6000 * np.sin(2 * np.pi * 200 * np.arange(samples) / SAMPLE_RATE) * np.hanning(samples)
     return Clip(
-        source=_source(seed, size, fps, frames, sound),
+        source=_source(seed, size, fps, frames, audio),
         header=replace(_header(size, fps, frames), speech_start=0.0),
         y=y,
         u=u,
         v=v,
         qp=qp,
         motion=motion,
-        audio=tone.astype(np.int16) if sound else None,
-        speech=_speech(seed, sound),
+        audio=tone.astype(np.int16) if audio else None,
+        speech=_speech(seed, audio),
     )
 
 
-def _speech(seed: int, sound: bool) -> Speech:
+def _speech(seed: int, audio: bool) -> Speech:
     """2.4 s of a mouth (a dark ellipse on a texture) that opens as loud as a voice is; the voice begins at 0.2 s."""
     rng = np.random.default_rng([seed, 7])
     clock = np.arange(round(2.4 * SAMPLE_RATE)) / SAMPLE_RATE
@@ -67,19 +66,19 @@ def _speech(seed: int, sound: bool) -> Speech:
     skin = _texture(rng, MOUTH_SIDE)
     width = np.hypot(columns / 0.3, rows[None] / (0.02 + 0.2 * opening[:, None, None]))
     mouth = np.where(width < 1, 30, skin) + rng.normal(0, 2, (len(opening), MOUTH_SIDE, MOUTH_SIDE))
-    pictures = np.clip(mouth, 0, 255).round().astype(np.uint8)
-    audio = (5000 * voice).clip(-32768, 32767).astype(np.int16) if sound else None
-    return Speech(pictures, np.ones(len(opening), bool), 0.0, audio)
+    images = np.clip(mouth, 0, 255).round().astype(np.uint8)
+    samples = (5000 * voice).clip(-32768, 32767).astype(np.int16) if audio else None
+    return Speech(images, np.ones(len(opening), bool), 0.0, samples)
 
 
 def clip_footage(seed: int = 0, *, frames: int = 32, size: int = 128) -> Footage:
     """A made clip as a pseudo-fake gets it: its face, and a second of a modulated tone beyond either end."""
-    clip = made_clip(seed, frames=frames, size=size, sound=False)
+    clip = made_clip(seed, frames=frames, size=size, audio=False)
     time = np.arange(round((frames / clip.source.fps + 2) * SAMPLE_RATE)) / SAMPLE_RATE
     voice = 6000 * np.sin(2 * np.pi * 200 * time) * (1 + np.sin(2 * np.pi * 4 * time)) / 2
     boxes, points = np.array(clip.header.boxes), np.array(clip.header.landmarks)
-    sound, other = voice.astype(np.int16), voice[::-1].astype(np.int16)
-    return Footage(clip.y, clip.u, clip.v, boxes, points, clip.source.fps, sound, 1.0, other)
+    audio, other = voice.astype(np.int16), voice[::-1].astype(np.int16)
+    return Footage(clip.y, clip.u, clip.v, boxes, points, clip.source.fps, audio, 1.0, other)
 
 
 def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, seed: int = 0) -> dict[str, Tensor]:
@@ -102,14 +101,14 @@ def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, se
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Noise with the 1/f spectrum of natural pictures, mean 120, standard deviation 30."""
+    """Noise with the 1/f spectrum of natural images, mean 120, standard deviation 30."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None])
     frequency[0, 0] = 1
-    picture = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) / frequency).real
-    return 120 + 30 * (picture - picture.mean()) / picture.std()
+    image = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) / frequency).real
+    return 120 + 30 * (image - image.mean()) / image.std()
 
 
-def _source(seed: int, size: int, fps: float, frames: int, sound: bool) -> SourceHeader:
+def _source(seed: int, size: int, fps: float, frames: int, audio: bool) -> SourceHeader:
     return SourceHeader(
         video=f"made-{seed}",
         label=seed % 2,
@@ -127,7 +126,7 @@ def _source(seed: int, size: int, fps: float, frames: int, sound: bool) -> Sourc
         colour_range="tv",
         colour_matrix="bt601",
         rotation=0,
-        has_audio=sound,
+        has_audio=audio,
         version=__version__,
     )
 

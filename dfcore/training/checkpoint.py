@@ -82,7 +82,7 @@ def _conditions(run: Run) -> dict[str, Any]:
     return {
         "processes": run.world.size,
         "precision": run.precision.name,
-        "videos, labels or splits": run.course.fingerprint,
+        "videos, labels or splits": run.epoch_data.fingerprint,
     }
 
 
@@ -114,7 +114,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     """
     run.epoch, run.batch = state["epoch"], state["batch"]
     _require_same(run, state["conditions"], _conditions(run))  # first, for entering may prepare a chunk
-    run.enter()
+    run.load_epoch()
     _require_same(run, state["conditions"], _data_condition(run))
     with _fitting(run.folder.last):
         run.model.load_state_dict(state["model"])

@@ -16,15 +16,15 @@ from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.errors import CheckpointError, DatasetError
 from dfcore.models import weights
-from dfcore.runs.folder import Opening, RunFolder, read_json, write_json
+from dfcore.runs.folder import RunFolder, StartMode, read_json, write_json
 from dfcore.runs.ranking import best_epochs
 from dfcore.training.callbacks.progress import number
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.loaders import worker_count
-from dfcore.training.loop import enter, fit
+from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.optimiser import make_optimiser
 from dfcore.training.protocols import Callback
-from dfcore.training.run import Course, Plan, Run, Totals, TrainingData
+from dfcore.training.run import EpochData, Plan, Run, Totals, TrainingData
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.signals import StopSignals
@@ -67,10 +67,10 @@ class Machine:
 def execute(
     config: TrainConfig,
     machine: Machine,
-    opening: Opening,
+    start_mode: StartMode,
     model: nn.Module,
     make_loss: Callable[[TrainingData], nn.Module],
-    course: Course,
+    epoch_data: EpochData,
     *,
     callbacks: Iterable[Callback] = (),
     facts: Mapping[str, Any] | None = None,
@@ -80,10 +80,10 @@ def execute(
     Args:
         config: all options.
         machine: device, precision, processes, log.
-        opening: what :meth:`RunFolder.decide` decided.
+        start_mode: what :meth:`RunFolder.decide` decided.
         model: takes views, returns a :class:`dfcore.models.protocols.SpecialistOutput`.
         make_loss: makes a :class:`dfcore.training.protocols.Loss` for the data of an epoch.
-        course: see :class:`Course`.
+        epoch_data: see :class:`EpochData`.
         callbacks: called in this order.
         facts: written to ``config.json`` beside the configuration, and into every file of weights.
 
@@ -91,18 +91,18 @@ def execute(
         DatasetError: there is nothing to train on.
         RunError, CheckpointError: the run cannot go on, or was interrupted; what was done is saved.
     """
-    if not all(course.samples):
+    if not all(epoch_data.samples):
         raise DatasetError("there is nothing to train on: no training video could be used.")
-    written = {"config": config.to_json(), **(facts or {}), "data": course.counts}
-    run = assemble(config, machine, model, make_loss, course, list(callbacks), written)
-    if opening is Opening.RESUME:
+    written = {"config": config.to_json(), **(facts or {}), "data": epoch_data.counts}
+    run = assemble(config, machine, model, make_loss, epoch_data, list(callbacks), written)
+    if start_mode is StartMode.RESUME:
         restore(run, machine.world.on_main(lambda: read_last(run.folder.last)))
-    machine.world.on_main(lambda: run.folder.open(opening, written))
+    machine.world.on_main(lambda: run.folder.open(start_mode, written))
     machine.log.attach(run.folder.log)
-    _introduce(run, opening)
+    _log_plan(run, start_mode)
     try:
         with StopSignals(run.log.say, machine.limit, echoes=machine.world.size > 1) as signals:
-            enter(run, signals)
+            begin_epoch(run, signals)
             for callback in run.callbacks:
                 callback.on_start(run)
             fit(run, signals)
@@ -132,7 +132,7 @@ def assemble(
     machine: Machine,
     model: nn.Module,
     make_loss: Callable[[TrainingData], nn.Module],
-    course: Course,
+    epoch_data: EpochData,
     callbacks: list[Callback],
     facts: Mapping[str, Any],
 ) -> Run:
@@ -155,8 +155,8 @@ def assemble(
             model, lr=stage.lr, weight_decay=stage.weight_decay, device=device, factor_of=lr_factors(config)
         ),
         scaler=machine.precision.scaler(),
-        course=course,
-        plan=Plan(course.samples, stage.batch_size, stage.accumulate),
+        epoch_data=epoch_data,
+        plan=Plan(epoch_data.samples, stage.batch_size, stage.accumulate),
         totals=Totals(device),
         callbacks=callbacks,
         meta={"stage": stage.number, **facts},
@@ -182,9 +182,9 @@ def _use_channels_last(model: nn.Module, device: torch.device) -> bool:
     return True
 
 
-def _introduce(run: Run, opening: Opening) -> None:
+def _log_plan(run: Run, start_mode: StartMode) -> None:
     plan, stage = run.plan, run.config.stage
-    if opening is Opening.OVERWRITE:
+    if start_mode is StartMode.OVERWRITE:
         run.log.say(f"the run that was in {run.folder.path} is discarded")
     batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
     processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
@@ -195,7 +195,7 @@ def _introduce(run: Run, opening: Opening) -> None:
     if rates:
         run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
-    if opening is Opening.RESUME:
+    if start_mode is StartMode.RESUME:
         run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
 
 

@@ -20,7 +20,7 @@ from dfcore.training.run import Group, Run
 from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.signals import StopSignals
 
-__all__ = ["enter", "fit"]
+__all__ = ["begin_epoch", "fit"]
 
 GPU_CHECK_EVERY = 16
 """Optimiser steps between two looks at the loss and at signals on a GPU, where each look waits for all queued work.
@@ -36,7 +36,7 @@ def fit(run: Run, signals: StopSignals) -> None:
     """
     while not run.finished:
         started = time.monotonic()
-        enter(run, signals)
+        begin_epoch(run, signals)
         train_epoch(run, signals)
         save_last(run)  # so that an interrupted validation costs no training
         with kept_rng(run.device):
@@ -48,15 +48,15 @@ def fit(run: Run, signals: StopSignals) -> None:
             raise _interrupted(run, signals, stop)
 
 
-def enter(run: Run, signals: StopSignals) -> None:
+def begin_epoch(run: Run, signals: StopSignals) -> None:
     """Take the epoch's data, which may have to be prepared first, and let go of what only earlier ones needed.
 
     Whether a chunk is prepared here or was prepared before must not show in the generators.
     """
     with kept_rng(run.device):
-        run.course.done(run.epoch)  # here and not behind an epoch: a kill may come between saving and dropping
+        run.epoch_data.done(run.epoch)  # here and not behind an epoch: a kill may come between saving and dropping
         with signals.paused():
-            run.enter()
+            run.load_epoch()
 
 
 def train_epoch(run: Run, signals: StopSignals) -> None:
@@ -162,7 +162,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "lr": run.lr,
             **_head_rate(run),
             **({"data": run.data.title} if run.data.title else {}),
-            **({"sound": run.data.sound} if run.data.sound else {}),
+            **({"audio": run.data.audio} if run.data.audio else {}),
             "train": run.totals.means(run.world),
             "val": metrics,
             "seconds": round(seconds, 1),

@@ -18,7 +18,7 @@ from dfcore.training.protocols import Callback
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 
-__all__ = ["Course", "EpochSampler", "Group", "Plan", "Run", "Steady", "Totals", "TrainingData"]
+__all__ = ["EpochData", "EpochSampler", "Group", "Plan", "Run", "Totals", "TrainingData", "WholeDataset"]
 
 
 class EpochSampler(Protocol):
@@ -46,7 +46,7 @@ class TrainingData:
         class_weights: the loss's share of the class-balance correction, ``[2]``, or None.
         fingerprint: changes when other videos, labels or splits are used.
         counts: what there is, for ``config.json``.
-        sound: of a specialist that hears, ``{"videos": n, "with_sound": m}`` of the training videos; else None.
+        audio: ``{"videos": n, "with_audio": m}`` of the training videos, if the specialist uses it; else None.
         title: what this is of the whole (``chunk 9``), or "".
     """
 
@@ -56,11 +56,11 @@ class TrainingData:
     class_weights: Tensor | None = None
     fingerprint: str = ""
     counts: dict[str, Any] = field(default_factory=dict)
-    sound: dict[str, int] | None = None
+    audio: dict[str, int] | None = None
     title: str = ""
 
 
-class Course(Protocol):
+class EpochData(Protocol):
     """What is trained on, epoch by epoch. Every process calls every method."""
 
     samples: tuple[int, ...]
@@ -79,8 +79,8 @@ class Course(Protocol):
         ...
 
 
-class Steady:
-    """A course of the same data in every epoch."""
+class WholeDataset:
+    """A epoch_data of the same data in every epoch."""
 
     def __init__(self, data: TrainingData, epochs: int) -> None:
         self.data, self.samples = data, (len(data.sampler),) * epochs
@@ -197,13 +197,13 @@ class Run:
         model: the specialist, not wrapped.
         network: the same as called in training (wrapped for several processes).
         make_loss: makes the stage's loss for given data.
-        course: what is trained on, epoch by epoch.
+        epoch_data: what is trained on, epoch by epoch.
         data: what is trained and validated on in the epoch under way.
         loss: the stage's loss for it.
         plan: batches and optimiser steps.
         callbacks: in the order in which they are called.
         meta: what is written into every file of weights.
-        channels_last: whether pictures are in that memory format.
+        channels_last: whether images are in that memory format.
         workers: loader processes.
         epoch: epochs finished, validation included.
         batch: batches done of the next epoch.
@@ -227,7 +227,7 @@ class Run:
     make_loss: Callable[[TrainingData], nn.Module]
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
-    course: Course
+    epoch_data: EpochData
     plan: Plan
     totals: Totals
     callbacks: list[Callback]
@@ -245,7 +245,7 @@ class Run:
     data: TrainingData = field(init=False)
     loss: nn.Module = field(init=False)
 
-    def enter(self) -> None:
+    def load_epoch(self) -> None:
         """Take the data of the epoch under way; after the last epoch its data again.
 
         The data before are let go first: while other data are prepared, nobody must hold their files open.
@@ -254,7 +254,7 @@ class Run:
         if hasattr(self, "data"):
             before = weakref.ref(self.data)
             del self.data
-        data = self.course.at(min(self.epoch, self.plan.epochs - 1))
+        data = self.epoch_data.at(min(self.epoch, self.plan.epochs - 1))
         if before is None or before() is not data:
             self.loss = self.make_loss(data).to(self.device)
         self.data = data

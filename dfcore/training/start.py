@@ -21,8 +21,8 @@ __all__ = [
     "describe_start",
     "lr_factors",
     "random_parts",
-    "recorded_lineage",
-    "require_lineage",
+    "recorded_parent",
+    "require_same_parent",
     "starting_file",
 ]
 
@@ -62,17 +62,17 @@ def _final_of(config: TrainConfig, stage: int) -> Path:
     return RunFolder(Path(config.run.out) / name, name).final
 
 
-def recorded_lineage(folder: RunFolder) -> dict[str, Any]:
+def recorded_parent(folder: RunFolder) -> dict[str, Any]:
     """Where the weights came from that the run in a folder started from; {} where from no earlier stage.
 
     Raises:
         CheckpointError: the run's ``config.json`` is damaged.
     """
-    lineage = read_json(folder.config).get("lineage")
-    return lineage if isinstance(lineage, dict) else {}
+    parent = read_json(folder.config).get("parent")
+    return parent if isinstance(parent, dict) else {}
 
 
-def require_lineage(config: TrainConfig) -> None:
+def require_same_parent(config: TrainConfig) -> None:
     """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since.
 
     Weights that were named (``--from``) and those that are not there any more, or damaged, are not compared: the run
@@ -85,7 +85,7 @@ def require_lineage(config: TrainConfig) -> None:
     folder, before = RunFolder.of(config), registry().stage(config.stage.number).after
     if config.stage.start or before is None or not folder.config.exists():
         return
-    then = recorded_lineage(folder).get("hash")
+    then = recorded_parent(folder).get("hash")
     path = _final_of(config, before)
     now = _hash_of(path) if then else None
     if now and now != then:

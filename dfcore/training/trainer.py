@@ -16,10 +16,10 @@ from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
-from dfcore.runs.folder import Opening, RunFolder
+from dfcore.runs.folder import RunFolder, StartMode
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.execute import Machine, RunResult, execute, finished_result
-from dfcore.training.inputs.epochs import make_course
+from dfcore.training.inputs.epochs import make_epoch_data
 from dfcore.training.inputs.prepare import Chosen, choose_videos
 from dfcore.training.losses import build_loss, loss_options
 from dfcore.training.protocols import Callback
@@ -29,8 +29,8 @@ from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.start import (
     continue_from,
     describe_start,
-    recorded_lineage,
-    require_lineage,
+    recorded_parent,
+    require_same_parent,
     starting_file,
 )
 from dfcore.version import __version__
@@ -82,32 +82,32 @@ def _train(
 ) -> RunResult:
     spec = _specialist(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
-    opening = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
-    if opening in (Opening.RESUME, Opening.FINISHED):
-        world.on_main(lambda: require_lineage(config))
-    if opening is Opening.FINISHED:
+    start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
+    if start_mode in (StartMode.RESUME, StartMode.FINISHED):
+        world.on_main(lambda: require_same_parent(config))
+    if start_mode is StartMode.FINISHED:
         log.say(f"{folder.path} is finished; nothing was done")
         return world.on_main(lambda: finished_result(folder))
-    if resume and opening is Opening.NEW:
+    if resume and start_mode is StartMode.NEW:
         log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
     # The cheap checks and the model come before preparing, which may take hours.
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
-    model, lineage = world.together(lambda: make_model(config, world, resuming=opening is Opening.RESUME))
-    if opening is Opening.RESUME:
-        lineage = world.on_main(lambda: recorded_lineage(folder))
-    _introduce(config, machine, spec, chosen)
+    model, parent = world.together(lambda: make_model(config, world, resuming=start_mode is StartMode.RESUME))
+    if start_mode is StartMode.RESUME:
+        parent = world.on_main(lambda: recorded_parent(folder))
+    _log_start(config, machine, spec, chosen)
     factory, options = resolve(loss.factory), loss_options(config.stage)
     result = execute(
         config,
         machine,
-        opening,
+        start_mode,
         model,
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
-        make_course(config, model, chosen, machine),
+        make_epoch_data(config, model, chosen, machine),
         callbacks=callbacks,
-        facts=_facts(machine, spec, lineage),
+        facts=_facts(machine, spec, parent),
     )
     if in_notebook() and world.is_main:
         links(result.folder)
@@ -171,7 +171,7 @@ def _callbacks(config: TrainConfig) -> list[Callback]:
     return [resolve(spec.factory, f"callback {spec.name!r}")() for spec in specs]
 
 
-def _introduce(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
+def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
     """What is about to happen, on what, and why so."""
     stage, log = config.stage, machine.log
     length = _length(config, chosen)
@@ -210,7 +210,7 @@ def _device_name(machine: Machine) -> str:
     return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"
 
 
-def _facts(machine: Machine, spec: SpecialistSpec, lineage: dict[str, Any]) -> dict[str, Any]:
+def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
     """For ``config.json`` and the weights' files."""
     distribution = spec.module.partition(".")[0].partition(":")[0].replace("_", "-")
     versions = {"dfcore": __version__, "python": platform.python_version()}
@@ -224,5 +224,5 @@ def _facts(machine: Machine, spec: SpecialistSpec, lineage: dict[str, Any]) -> d
         "device": _device_name(machine),
         "precision": machine.precision.name,
         "processes": machine.world.size,
-        "lineage": lineage,
+        "parent": parent,
     }

@@ -39,7 +39,7 @@ def test_people_are_added_until_the_minutes_are_full() -> None:
     assert list(taken("abc", lengths, 60)) == list(lengths.items())
 
 
-def test_windows_move_the_sound_and_not_the_mouth() -> None:
+def test_windows_move_the_audio_and_not_the_mouth() -> None:
     first, second = talk(0), talk(1)
     own, late, other = window(first, 20), window(first, 20, 3), window(first, 20, 0, second)
     assert torch.equal(own["mouth"], late["mouth"])

@@ -19,7 +19,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three real and three fake pictures in each of train and test."""
+    """Three real and three fake images in each of train and test."""
     for n in range(12):
         path = tmp_path / "copy" / ("train" if n < 6 else "test") / ("fake" if n % 2 else "real") / f"p{n}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class TestVerify:
             "label": "fake",
             "split": "test",
             "videos": 3,
-            "sound": "",
+            "audio": "",
         } in content["counts"]
 
     def test_a_leak_ends_with_the_data_errors_code(self, folder: Path) -> None:

@@ -16,14 +16,12 @@ from dfcore.runs.folder import RunFolder
 METRICS = {"video_auc": 0.9, "frame_auc": 0.8, "cue_video_auc": None, "loss": 0.5}
 
 
-def make_run(
-    out: Path, name: str, *, finished: bool, lineage: dict[str, object] | None = None, final: str = ""
-) -> Path:
+def make_run(out: Path, name: str, *, finished: bool, parent: dict[str, object] | None = None, final: str = "") -> Path:
     """The small files of a run, and stand-ins for the large ones."""
     folder = RunFolder(out / name, name)
     folder.path.mkdir(parents=True)
     config = {"stage": {"dataset": "celebdf", "epochs": 2, "start": ""}, "model": {"pretrained": True}}
-    folder.config.write_text(json.dumps({"config": config, "lineage": lineage or {}, "data": {}}))
+    folder.config.write_text(json.dumps({"config": config, "parent": parent or {}, "data": {}}))
     lines = [{"kind": "epoch", "epoch": 1, "step": 5, "val": METRICS}]
     folder.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
     archive = b"PK\x05\x06" + bytes(18)  # an empty one
@@ -37,7 +35,7 @@ def make_run(
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     make_run(tmp_path, "cm_stage1", finished=True, final="new")
-    make_run(tmp_path, "cm_stage2", finished=False, lineage={"file": "x/cm_stage1_final.pt", "stage": 1, "hash": "old"})
+    make_run(tmp_path, "cm_stage2", finished=False, parent={"file": "x/cm_stage1_final.pt", "stage": 1, "hash": "old"})
     return tmp_path
 
 
@@ -66,7 +64,7 @@ def test_the_list_for_machines(out: Path) -> None:
     assert [entry["name"] for entry in content["runs"]] == ["cm_stage1", "cm_stage2"]
     assert [entry["outdated"] for entry in content["runs"]] == [False, True]
     assert content["runs"][0]["metrics"] == METRICS
-    assert content["runs"][1]["lineage"]["hash"] == "old"
+    assert content["runs"][1]["parent"]["hash"] == "old"
     assert content["stores"] == []
     assert content["free"] > 0
 

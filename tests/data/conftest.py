@@ -69,8 +69,8 @@ def make_clip() -> Callable[..., Clip]:
 
 
 @pytest.fixture
-def picture() -> Callable[..., Path]:
-    """Writes a small picture of noise, the same for the same seed."""
+def image() -> Callable[..., Path]:
+    """Writes a small image of noise, the same for the same seed."""
 
     def write(path: Path, seed: int, width: int = 24, height: int = 16) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from dfcore.data.access import ClipAccess
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, ClipAccess
 from dfcore.data.records import VideoRecord
 from dfcore.data.sampler import BalancedSampler
 from dfcore.data.samples import ClipSamples, spread
@@ -58,7 +57,7 @@ def says_no_to_fakes(access: ClipAccess) -> str | None:
 
 
 def test_in_evaluation_a_sample_knows_whether_it_is_judged(store: ClipStore, records: list[VideoRecord]) -> None:
-    asked = samples(store, records, applicable=f"{__name__}:says_no_to_fakes", views=["face"])
+    asked = samples(store, records, abstain_reason=f"{__name__}:says_no_to_fakes", views=["face"])
     found = [(item["video"], item["judged"]) for item in (asked[i] for i in range(len(asked)))]
     assert set(found) == {(0, True), (1, False), (2, False), (3, True)}
     assert "judged" not in samples(store, records, views=["face"])[0]
@@ -173,7 +172,7 @@ def test_an_epoch_goes_through_the_clips_in_turn(store: ClipStore, records: list
         assert Counter(data[i]["frame"] // 10 for i in range(6)) == {0: 2, 1: 2, 2: 2}
 
 
-def test_repeated_samples_are_other_pictures(store: ClipStore, records: list[VideoRecord]) -> None:
+def test_repeated_samples_are_other_images(store: ClipStore, records: list[VideoRecord]) -> None:
     data = samples(store, records[:3], train=True, augment=list(AUGMENTATIONS), samples_per_video=2)
     assert len({key(data[2 + k * len(data)]) for k in range(8)}) == 8
     assert {data[2 + k * len(data)]["video"] for k in range(8)} == {1}

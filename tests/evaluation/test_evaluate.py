@@ -127,7 +127,7 @@ def test_probabilities_are_a_softmax() -> None:
     np.testing.assert_allclose(found.cue_fake, 1 - expected, rtol=1e-12)
 
 
-def test_only_pictures_become_channels_last() -> None:
+def test_only_images_become_channels_last() -> None:
     views = {"face": torch.zeros(2, 3, 4, 4), "tiles": torch.zeros(2, 49, 4, 4), "clip": torch.zeros(2, 5, 3, 4, 4)}
     moved = move_views(views, CPU, channels_last=True)
     assert moved["face"].is_contiguous(memory_format=torch.channels_last)

@@ -55,7 +55,7 @@ def test_no_validation_and_no_epochs_at_all() -> None:
 
 @pytest.mark.parametrize("history", [HISTORY, []])
 def test_png_is_readable(history: list[dict[str, object]]) -> None:
-    picture = Image.open(io.BytesIO(to_png(curves(history, "cm"))))
-    assert picture.format == "PNG"
-    assert picture.width > 1200
-    assert len(set(picture.convert("L").resize((64, 32)).tobytes())) > 3
+    image = Image.open(io.BytesIO(to_png(curves(history, "cm"))))
+    assert image.format == "PNG"
+    assert image.width > 1200
+    assert len(set(image.convert("L").resize((64, 32)).tobytes())) > 3

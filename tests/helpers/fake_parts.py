@@ -17,7 +17,7 @@ POINTS = ((0.4, 0.4), (0.6, 0.4), (0.5, 0.5), (0.42, 0.65), (0.58, 0.65))
 
 
 class FixedFace:
-    """One face, always at the same place of the upright picture."""
+    """One face, always at the same place of the upright image."""
 
     box = BOX
 
@@ -51,7 +51,7 @@ class TwoFaces:
 
 
 class BriefFace(FixedFace):
-    """Seen once, on the first picture that it is given, then never again."""
+    """Seen once, on the first image that it is given, then never again."""
 
     def __init__(self) -> None:
         self.seen = False

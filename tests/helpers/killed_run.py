@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import dfcore.training.inputs.epochs as course
+import dfcore.training.inputs.epochs as epoch_data
 import dfcore.training.loop as loop
 from dfcore.cli import main
 from dfcore.data.store.clip_store import ClipStore
@@ -17,7 +17,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "step": (loop, "apply_gradients"),
     "saving": (loop, "save_last"),
     "validating": (loop, "validate"),
-    "preparing": (course, "_prepare"),
+    "preparing": (epoch_data, "_prepare"),
     "dropping": (ClipStore, "remove"),
 }
 

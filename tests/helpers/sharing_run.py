@@ -33,7 +33,7 @@ ODD = "fake_08_c23"
 """A validation video that cannot be prepared: an odd number of them is left."""
 made: list[str] = []
 """Videos that this process has prepared since."""
-real_prepare = dfcore.data.prepare.videos.prepare
+real_prepare = dfcore.data.prepare.videos.prepare_videos
 
 
 class Trouble:
@@ -153,7 +153,7 @@ def main() -> None:
     dfcore.plugins.discover = lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")]
     dfcore.data.prepare.videos.extract_clips = clips
     dfcore.data.prepare.videos.find_detector = lambda name: None
-    sharing.prepare = lambda *args, **rest: real_prepare(*args, **{**rest, "workers": 1, "progress": False})
+    sharing.prepare_videos = lambda *args, **rest: real_prepare(*args, **{**rest, "workers": 1, "progress": False})
     sharing.LATE = 0.5
     metrics_log.draw = lambda run: None
     found: dict[str, Any] = {}

@@ -30,7 +30,7 @@ from dfcore.training.callbacks.progress import Progress
 from dfcore.training.execute import Machine, RunResult, execute
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import Course, Steady, TrainingData
+from dfcore.training.run import EpochData, TrainingData, WholeDataset
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 
@@ -163,20 +163,20 @@ def tiny_run(
     first: tuple[object, ...] = (),
     model: nn.Module | None = None,
     data: TrainingData | None = None,
-    course: Course | None = None,
+    epoch_data: EpochData | None = None,
     world: World = ALONE,
     loss: nn.Module | None = None,
 ) -> RunResult:
     machine = tiny_machine(config, world)
-    opening = world.on_main(lambda: RunFolder.of(config).decide(config, resume=resume, overwrite=overwrite))
+    start_mode = world.on_main(lambda: RunFolder.of(config).decide(config, resume=resume, overwrite=overwrite))
     callbacks = [*first, MetricsLog(), Checkpoints(), EarlyStop(), *extra, Progress()]
     return execute(
         config,
         machine,
-        opening,
+        start_mode,
         model or TinyModel(),
         lambda _: loss or CrossEntropy(),
-        course or Steady(data or tiny_data(world), config.stage.epochs),
+        epoch_data or WholeDataset(data or tiny_data(world), config.stage.epochs),
         callbacks=callbacks,
     )
 

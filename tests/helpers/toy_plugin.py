@@ -125,12 +125,12 @@ def dfcore_callbacks() -> list[ComponentSpec]:
 
 
 def made_clips(path: Path, plan: ClipPlan, *, record: VideoRecord, **rest: Any) -> list[Any]:
-    """In place of decoding: brighter pictures for fake ones."""
+    """In place of decoding: brighter images for fake ones."""
     if record.id == "real_03_c23":
         raise MediaError(f"{path}: no face was found.")
     clips = []
     for number in range(2):
-        clip = made_clip(int(record.id.split("_")[1]) * 10 + number, frames=plan.frames, size=96, sound=False)
-        y = (clip.y // 2 + 100 * record.seen).astype(clip.y.dtype)
+        clip = made_clip(int(record.id.split("_")[1]) * 10 + number, frames=plan.frames, size=96, audio=False)
+        y = (clip.y // 2 + 100 * record.video_label).astype(clip.y.dtype)
         clips.append(replace(clip, y=y))
     return clips

@@ -49,7 +49,7 @@ def evaluate(world: World) -> dict[str, Any]:
 
 
 def full_disk(world: World, out: Path) -> list[str]:
-    """What each process hears when the first cannot write an epoch's weights, and nobody waits for it afterwards."""
+    """What each process is told when the first cannot write an epoch's weights, and nobody waits for it afterwards."""
     save = weights.save_zip
 
     def full(path: Path, *_: Any) -> None:

@@ -58,14 +58,14 @@ def never(access: Any) -> str | None:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def picture(_: int) -> Any:
+    def image(_: int) -> Any:
         import numpy as np
 
         image = np.full((240, 400, 3), 30, np.uint8)
         image[:, 200:] = 220  # the person on the right is the bright one
         return image
 
-    return write_video(tmp_path_factory.mktemp("v") / "two.mp4", width=400, height=240, frames=16, picture=picture)
+    return write_video(tmp_path_factory.mktemp("v") / "two.mp4", width=400, height=240, frames=16, image=image)
 
 
 PLAN = ClipPlan(clips=2, frames=4, people=2)
@@ -95,7 +95,7 @@ def test_several_specialists_are_averaged(video: Path) -> None:
 
 
 def test_a_specialist_abstains_with_its_reason(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = dataclasses.replace(SPEC, name="silent", applicable="made:never")
+    silent = dataclasses.replace(SPEC, name="silent", abstain_reason="made:never")
     monkeypatch.setattr(predict, "resolve", lambda path: never)
     alone = judge(video, BrightIsFake(silent))
     assert (alone.score, alone.verdict) == (None, "none")

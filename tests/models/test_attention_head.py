@@ -53,7 +53,7 @@ def test_it_starts_near_the_identity(head, maps):
     assert 0 < (mixed - cues.flatten(1)).norm() < 0.05 * cues.norm()
 
 
-def test_each_side_hears_the_other(head, maps):
+def test_each_side_attends_to_the_other(head, maps):
     tokens, cues = maps
     head.eval()
     before = head(tokens, cues)

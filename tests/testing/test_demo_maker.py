@@ -61,11 +61,11 @@ def test_both_classes_are_the_same_kind_of_file(tree: Path) -> None:
     for path in tree.rglob("*.mp4"):
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            pictures = [frame.pict_type for frame in container.decode(video=0)]
+            images = [frame.pict_type for frame in container.decode(video=0)]
             what = (stream.codec_context.name, stream.pix_fmt, stream.width, stream.height, len(container.streams))
-            kinds.add((*what, stream.average_rate, len(pictures), float(stream.duration * stream.time_base)))
+            kinds.add((*what, stream.average_rate, len(images), float(stream.duration * stream.time_base)))
             assert b"crf=23.0" in path.read_bytes()
-            assert av.video.frame.PictureType.B in pictures
+            assert av.video.frame.ImageType.B in images
     assert kinds == {("h264", "yuv420p", 160, 160, 1, 25, 6, 0.24)}
 
 

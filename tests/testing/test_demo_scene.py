@@ -25,7 +25,7 @@ def head() -> Head:
     return Head(Person.draw(5), SCALE)
 
 
-def picture(head: Head, **changes: object) -> np.ndarray:
+def image(head: Head, **changes: object) -> np.ndarray:
     """The head over grey, linear [3, SIZE, SIZE]."""
     seen = head.render(LIGHT, replace(POSE, **changes), SIZE, SIZE)  # type: ignore[arg-type]
     out = np.full((3, SIZE, SIZE), 0.2, np.float32)
@@ -46,7 +46,7 @@ def test_a_person_is_the_seeds() -> None:
 
 
 def test_a_head_moves_with_its_pose(head: Head) -> None:
-    still, moved = picture(head), picture(head, x=POSE.x + 7, y=POSE.y + 4)
+    still, moved = image(head), image(head, x=POSE.x + 7, y=POSE.y + 4)
     np.testing.assert_allclose(moved[:, 24:, 27:], still[:, 20:-4, 20:-7], atol=1e-3)
 
 
@@ -67,21 +67,21 @@ def test_turning_moves_the_nose_further_than_the_eyes(head: Head) -> None:
 
 
 def test_blinking_changes_the_eyes_only(head: Head) -> None:
-    u, v = changed(picture(head), picture(head, eyes=0.0))
+    u, v = changed(image(head), image(head, eyes=0.0))
     assert len(u) > 20
     assert np.all(np.abs(np.abs(u) - head.anatomy.eye_u) < 0.36)
     assert np.all(np.abs(v) < 0.26)
     pupil = (slice(None), round(POSE.y), round(POSE.x + head.anatomy.eye_u * SCALE))
-    cheek = picture(head)[:, round(POSE.y + 0.4 * SCALE), round(POSE.x + 0.5 * SCALE)].mean()
-    assert picture(head)[pupil].mean() < 0.35 * cheek
-    assert 0.5 * cheek < picture(head, eyes=0.0)[pupil].mean() < 1.5 * cheek
+    cheek = image(head)[:, round(POSE.y + 0.4 * SCALE), round(POSE.x + 0.5 * SCALE)].mean()
+    assert image(head)[pupil].mean() < 0.35 * cheek
+    assert 0.5 * cheek < image(head, eyes=0.0)[pupil].mean() < 1.5 * cheek
 
 
 def test_speaking_changes_mouth_and_chin_only(head: Head) -> None:
-    u, v = changed(picture(head), picture(head, mouth=0.8))
+    u, v = changed(image(head), image(head, mouth=0.8))
     assert len(u) > 50
     assert v.min() > head.anatomy.mouth_v - 0.1
-    dark = picture(head, mouth=0.8)[:, round(POSE.y + (head.anatomy.mouth_v + 0.11) * SCALE), round(POSE.x)]
+    dark = image(head, mouth=0.8)[:, round(POSE.y + (head.anatomy.mouth_v + 0.11) * SCALE), round(POSE.x)]
     assert dark.max() < 0.1
 
 

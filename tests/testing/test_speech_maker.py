@@ -1,4 +1,4 @@
-"""Made speech: the mouth is driven by the sound, speakers differ, and it comes again from its seed."""
+"""Made speech: the mouth is driven by the audio, speakers differ, and it comes again from its seed."""
 
 from __future__ import annotations
 

@@ -60,13 +60,13 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, common: Path, toy_plugin: ModuleType) -> Iterator[TrainConfig]:
     """The configuration of a small run; the plugin and its dataset are installed, so to say."""
-    real_prepare = dfcore.data.prepare.videos.prepare
+    real_prepare = dfcore.data.prepare.videos.prepare_videos
     monkeypatch.setattr(dfcore.plugins, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
     monkeypatch.setattr(dfcore.data.prepare.videos, "extract_clips", toy_plugin.made_clips)
     monkeypatch.setattr(dfcore.data.prepare.videos, "find_detector", lambda name: None)
     monkeypatch.setattr(
         dfcore.training.inputs.prepare,
-        "prepare",
+        "prepare_videos",
         lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False}),
     )
     registry.cache_clear()

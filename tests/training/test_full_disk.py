@@ -162,8 +162,8 @@ def test_training_fills_a_real_disk_says_so_and_goes_on(
     small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its last.pt takes more than half of the disk: the first is saved, the second finds no space beside it."""
-    prepare_alone = partial(preparation.prepare, progress=False)
-    monkeypatch.setattr(preparation, "prepare", lambda *a, **how: prepare_alone(*a, **{**how, "workers": 1}))
+    prepare_alone = partial(preparation.prepare_videos, progress=False)
+    monkeypatch.setattr(preparation, "prepare_videos", lambda *a, **how: prepare_alone(*a, **{**how, "workers": 1}))
     demo = make_demo(tmp_path / "demo", pairs=(1, 1, 1), frames=6, size=192, workers=1)
     arguments = (
         "train", "cm", "--stage", 1, "--data", demo, "--store", tmp_path / "store", "--out", small_disk / "runs",

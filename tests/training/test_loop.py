@@ -18,7 +18,7 @@ from dfcore.training.loop import apply_gradients, compute_gradients
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.optimiser import learning_rate
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import Group, Plan, Run, Steady
+from dfcore.training.run import Group, Plan, Run, WholeDataset
 
 
 class Linear(nn.Module):
@@ -37,9 +37,9 @@ class Linear(nn.Module):
 def make_run(tiny: ModuleType, tmp_path: Path, model: nn.Module | None = None, loss: Any = None, **values: Any) -> Run:
     config = tiny.tiny_config(tmp_path, **values)
     machine = tiny.tiny_machine(config)
-    course = Steady(tiny.tiny_data(), config.stage.epochs)
-    run = assemble(config, machine, model or Linear(), lambda _: loss or CrossEntropy(), course, [], {})
-    run.enter()
+    epoch_data = WholeDataset(tiny.tiny_data(), config.stage.epochs)
+    run = assemble(config, machine, model or Linear(), lambda _: loss or CrossEntropy(), epoch_data, [], {})
+    run.load_epoch()
     return run
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dfcore.config import TrainConfig, keys, override
 from dfcore.errors import CheckpointError, WriteError
-from dfcore.runs.folder import FREE_KEYS, Opening, RunFolder, differences, read_json, write_json
+from dfcore.runs.folder import FREE_KEYS, RunFolder, StartMode, differences, read_json, write_json
 from dfcore.training.protocols import BaseCallback
 
 
@@ -40,20 +40,20 @@ def test_an_empty_folder_is_new_whatever_the_flag(tmp_path: Path) -> None:
     config = override(TrainConfig(specialist="cm"), {"run.out": str(tmp_path)})
     folder = RunFolder.of(config)
     assert folder.path == tmp_path / "cm_stage1"
-    assert folder.decide(config, resume=False, overwrite=False) is Opening.NEW
-    assert folder.decide(config, resume=True, overwrite=False) is Opening.NEW
-    assert folder.decide(config, resume=False, overwrite=True) is Opening.NEW
+    assert folder.decide(config, resume=False, overwrite=False) is StartMode.NEW
+    assert folder.decide(config, resume=True, overwrite=False) is StartMode.NEW
+    assert folder.decide(config, resume=False, overwrite=True) is StartMode.NEW
 
 
 def test_traces_of_a_run_that_saved_nothing_are_cleared(tmp_path: Path) -> None:
     config = override(TrainConfig(specialist="cm"), {"run.out": str(tmp_path)})
     folder = RunFolder.of(config)
-    folder.open(Opening.NEW, {"config": {}})
+    folder.open(StartMode.NEW, {"config": {}})
     folder.metrics.write_text("{}")
     (folder.path / ".last.pt.tmp").write_text("half")
-    opening = folder.decide(config, resume=False, overwrite=False)
-    assert opening is Opening.NEW
-    folder.open(opening, {"config": {"a": 1}})
+    start_mode = folder.decide(config, resume=False, overwrite=False)
+    assert start_mode is StartMode.NEW
+    folder.open(start_mode, {"config": {"a": 1}})
     assert sorted(path.name for path in folder.path.iterdir()) == ["config.json"]
     assert read_json(folder.config) == {"config": {"a": 1}}
 

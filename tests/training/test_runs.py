@@ -102,7 +102,7 @@ def test_a_damaged_run_is_listed_with_what_is_damaged(out: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", '{"config": 5, "lineage": [], "data": {"chunks": 3}}', '{"config": {"stage": {"epochs": "x"}}}', "5"]
+    "text", ["{}", '{"config": 5, "parent": [], "data": {"chunks": 3}}', '{"config": {"stage": {"epochs": "x"}}}', "5"]
 )
 def test_a_configuration_of_other_kinds_is_no_fault_of_the_list(out: Path, text: str) -> None:
     (out / "tiny_stage1" / "config.json").write_text(text)

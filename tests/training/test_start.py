@@ -58,9 +58,9 @@ def test_weights_that_are_named_are_started_from_and_recorded(
     result = train(second_stage(toy, stage__start=str(named)), callbacks=[start])
     assert same(start, named)
     assert f"from {named}" in capsys.readouterr().out
-    lineage = json.loads((result.folder / "config.json").read_text())["lineage"]
-    assert (lineage["file"], lineage["stage"], lineage["specialist"]) == (str(named), 1, "toy")
-    assert lineage["hash"] == torch.load(named, weights_only=True)["hash"]
+    parent = json.loads((result.folder / "config.json").read_text())["parent"]
+    assert (parent["file"], parent["stage"], parent["specialist"]) == (str(named), 1, "toy")
+    assert parent["hash"] == torch.load(named, weights_only=True)["hash"]
 
 
 def test_a_stage_may_start_from_scratch(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,9 +146,9 @@ def test_an_unfinished_stage_does_not_go_on_from_weights_that_are_no_more(toy: T
         train(second, resume=True)
     first.write_bytes(kept[:1000])  # damaged: nothing to compare, and the run has its own weights
     resumed = train(second, resume=True)
-    lineage = torch.load(resumed.final, weights_only=True)["lineage"]
-    assert lineage["file"] == str(first)  # a resumed run remembers too
-    assert lineage["stage"] == 1
+    parent = torch.load(resumed.final, weights_only=True)["parent"]
+    assert parent["file"] == str(first)  # a resumed run remembers too
+    assert parent["stage"] == 1
 
 
 def test_weights_that_were_named_are_not_compared(toy: TrainConfig, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from dfcore.data.datasets.listing import listed
-from dfcore.data.labels import judged
+from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 
 __all__ = ["Problem", "check_copies", "check_ids", "check_leaks", "check_polarity"]
@@ -20,7 +20,7 @@ _WORDS = {
     REAL: frozenset({"real", "original", "genuine", "pristine", "realvideo"}),
     FAKE: frozenset({"fake", "manipulated", "synthesis", "deepfake", "deepfakes", "fakevideo"}),
 }
-_SOUND_WORDS = {REAL: frozenset({"realaudio"}), FAKE: frozenset({"fakeaudio"})}
+_AUDIO_WORDS = {REAL: frozenset({"realaudio"}), FAKE: frozenset({"fakeaudio"})}
 _EDGE = 1 << 16
 """Bytes read at each end of a file to tell whether two are the same."""
 
@@ -49,10 +49,10 @@ def check_ids(scan: Scan) -> list[Problem]:
 
 
 def check_polarity(scan: Scan) -> list[Problem]:
-    """Labels (0 real, 1 fake) of pictures and sound against all else that is known of a file: method, source, folder
+    """Labels (0 real, 1 fake) of images and audio against all else that is known of a file: method, source, folder
     names.
     """
-    heard = judged(scan.records, hears=True)
+    heard = labelled_for(scan.records, uses_audio=True)
     labels = {record.id: record.label for record in heard}
     methods: dict[str, set[int]] = defaultdict(set)
     for record in heard:
@@ -71,21 +71,21 @@ def check_polarity(scan: Scan) -> list[Problem]:
 
 
 def _one_class(seen: set[int], heard: set[int]) -> str:
-    """What can be done with files whose pictures are all of one class; "" where they are not."""
+    """What can be done with files whose images are all of one class; "" where they are not."""
     if len(seen) != 1:
         return ""
     there = LABEL_NAMES[min(seen)] if seen <= {REAL, FAKE} else "unlabelled"
     if len(heard) > 1:
-        return f"All pictures are {there}: only a specialist that reads the sound can be trained or measured on them."
+        return f"All images are {there}: only a specialist that reads the audio can be trained or measured on them."
     if heard == {REAL}:
         return "All files are real: they serve pre-training (stage 0); nothing can be measured on them alone."
     return f"All files are {there}: nothing can be trained or measured on them alone."
 
 
 def _contradiction(record: VideoRecord, labels: dict[str, int], methods: dict[str, set[int]], root: Path) -> str:
-    """``labels`` and ``methods`` are of any part, pictures or sound."""
-    if record.label not in (REAL, FAKE) or record.sound not in (REAL, FAKE, None):
-        return f"its label is {record.label!r}, that of its sound {record.sound!r}"
+    """``labels`` and ``methods`` are of any part, images or audio."""
+    if record.label not in (REAL, FAKE) or record.audio_label not in (REAL, FAKE, None):
+        return f"its label is {record.label!r}, that of its audio {record.audio_label!r}"
     label = labels[record.id]
     if label == FAKE and record.manipulation == "original":
         return "labelled fake, but its manipulation is 'original'"
@@ -95,7 +95,7 @@ def _contradiction(record: VideoRecord, labels: dict[str, int], methods: dict[st
         return f"made from {record.original}, which is labelled fake"
     if record.original and label == REAL:
         return f"labelled real, but made from {record.original}"
-    for what, own, known in (("", record.label, _WORDS), ("its sound is ", record.sound, _SOUND_WORDS)):
+    for what, own, known in (("", record.label, _WORDS), ("its audio is ", record.audio_label, _AUDIO_WORDS)):
         said = _said_by_folders(record.path, root, known)
         if said is not None and own is not None and said != own:
             return f"{what}labelled {LABEL_NAMES[own]}, but its folder says {LABEL_NAMES[said]}"
@@ -158,7 +158,7 @@ def check_copies(records: Iterable[VideoRecord]) -> list[Problem]:
     spare: list[str] = []
     for same in _same_files(records):
         line = " = ".join(f"{r.id} ({r.split or 'undecided'}, {LABEL_NAMES[r.label]})" for r in same)
-        splits, labels = {r.split for r in same if r.split}, {(r.label, r.sound) for r in same}
+        splits, labels = {r.split for r in same if r.split}, {(r.label, r.audio_label) for r in same}
         (leaks if len(splits) > 1 or len(labels) > 1 else spare).append(line)
     problems = []
     if leaks:

@@ -95,7 +95,7 @@ def _numbers(info: MediaInfo) -> dict[str, float]:
 
 
 def _words(record: VideoRecord, info: MediaInfo) -> dict[str, str]:
-    return {"compression": record.compression, "codec": info.codec, "sound": "yes" if info.has_audio else "no"}
+    return {"compression": record.compression, "codec": info.codec, "audio": "yes" if info.has_audio else "no"}
 
 
 def _size(path: Path) -> int:

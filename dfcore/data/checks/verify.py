@@ -29,14 +29,14 @@ FIRST_FRAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many files there are of a kind; ``split`` is "" while undecided, ``sound`` is its label, "" if not known."""
+    """How many files there are of a kind; ``split`` is "" while undecided, ``audio`` is its label, "" if not known."""
 
     manipulation: str
     compression: str
     label: str
     split: str
     videos: int
-    sound: str = ""
+    audio: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,8 @@ def verify(scan: Scan, *, frames: bool = False, workers: int | None = None, prog
 def _count(records: Sequence[VideoRecord]) -> tuple[Count, ...]:
     """One entry for each kind, in the order in which the scan first names it."""
     kinds = Counter(
-        Count(r.manipulation, r.compression, _label_name(r.label), r.split, 0, _label_name(r.sound)) for r in records
+        Count(r.manipulation, r.compression, _label_name(r.label), r.split, 0, _label_name(r.audio_label))
+        for r in records
     )
     return tuple(replace(kind, videos=videos) for kind, videos in kinds.items())
 

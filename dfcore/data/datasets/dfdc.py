@@ -10,7 +10,7 @@
 
 Any subset of the parts is read; a single part may be ROOT itself.
 
-**Labels.** FAKE means that pictures or sound are. The lists do not say which, so each fake whose original is there
+**Labels.** FAKE means that images or audio are. The lists do not say which, so each fake whose original is there
 (also in another part) is compared with it when it is prepared (:mod:`dfcore.data.prepare.comparison`).
 
 **Splits.** ``labels.csv`` is ``test``; the preview's ``set`` is kept. Of several parts, whole ones are held out as
@@ -77,9 +77,9 @@ class DFDC:
         records = _link(found.records)
         notes = found.notes()
         records, more = _split_by_part(records)
-        if twins := sum(record.twin is not None for record in records):
+        if originals := sum(record.original_path is not None for record in records):
             more.append(
-                f"The original of {twins:,} fakes is there: if only their sound is fake, preparing them will find it."
+                f"The original of {originals:,} fakes is there: preparing finds those of which only the audio is fake."
             )
         return Scan("dfdc", root, tuple(records), found.missing, (*notes, *more))
 
@@ -165,7 +165,7 @@ class _Found:
                 split=split,
                 group=(f"dfdc:{source}",),
                 part=self._name(folder),
-                sound=REAL if label == REAL else None,
+                audio_label=REAL if label == REAL else None,
             )
         )
 
@@ -218,7 +218,9 @@ def _link(records: Iterable[VideoRecord]) -> list[VideoRecord]:
     records = list(records)
     reals = {record.group[0]: record for record in records if record.label == REAL}
     return [
-        replace(r, original=real.id, twin=real.path) if r.label == FAKE and (real := reals.get(r.group[0])) else r
+        replace(r, original=real.id, original_path=real.path)
+        if r.label == FAKE and (real := reals.get(r.group[0]))
+        else r
         for r in records
     ]
 

@@ -11,7 +11,7 @@
 Any subset, any case of letters; ROOT may be the folder above, or one of the four folders. The table gives the methods
 and further targets; without it, or without a row, both come from the names. Some of its rows name one file twice.
 
-**Labels.** Each video has two, by its folder: of the pictures (``label``) and of the sound (``sound``).
+**Labels.** Each video has two, by its folder: of the images (``label``) and of the audio (``audio``).
 
 **Splits.** There is no official one. Each person is of ``test``, ``val`` or ``train`` by a hash of the id alone, so
 that a part of the dataset is split as the whole is. A fake belongs to its source, whose folder it lies in, and to every
@@ -40,7 +40,7 @@ from dfcore.data.datasets.listing import (
     split_name,
     without_lost_originals,
 )
-from dfcore.data.labels import judged
+from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -57,7 +57,7 @@ _FOLDERS = {
     "FakeVideo-RealAudio": (FAKE, REAL, 9709),
     "FakeVideo-FakeAudio": (FAKE, FAKE, 10835),
 }
-"""Label of the pictures, of the sound, and how many videos the whole dataset has."""
+"""Label of the images, of the audio, and how many videos the whole dataset has."""
 _TOPS = {name.lower(): name for name in _FOLDERS}
 _PERSON = re.compile(r"id\d{3,}", re.I)
 _LAYOUT = """The layout, as downloaded:
@@ -153,11 +153,11 @@ def _walk(folder: Path, below: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
 
 
 def _record(name: str, path: Path, top: str, below: tuple[str, ...], source: str, row: _Row | None) -> VideoRecord:
-    label, sound, _ = _FOLDERS[top]
+    label, audio, _ = _FOLDERS[top]
     words = name.rpartition("/")[2].split("_")
     named = (word for word in words if _PERSON.fullmatch(word))
     people = dict.fromkeys(person.lower() for person in (source, *named, *(row.people if row else ())))
-    genuine = label == sound == REAL
+    genuine = label == audio == REAL
     return VideoRecord(
         name,
         path,
@@ -165,7 +165,7 @@ def _record(name: str, path: Path, top: str, below: tuple[str, ...], source: str
         manipulation="original" if genuine else row.method if row else _guess(top, name),
         group=tuple(f"voxceleb:{person}" for person in people),
         original="" if genuine else "/".join(("RealVideo-RealAudio", *below, words[0])),
-        sound=sound,
+        audio_label=audio,
     )
 
 
@@ -263,6 +263,10 @@ def _place(person: str) -> float:
 
 
 def _kinds(records: Sequence[VideoRecord], splits: Sequence[str], split: str | None = None) -> set[tuple[bool, int]]:
-    """The classes there are, of all or of one split: as one that sees alone, and one that hears, will have them."""
+    """The classes there are, of all or of one split: without and with the audio."""
     chosen = [record for record, own in zip(records, splits, strict=True) if split in (None, own)]
-    return {(hears, record.label) for hears in (False, True) for record in judged(chosen, hears=hears)}
+    return {
+        (uses_audio, record.label)
+        for uses_audio in (False, True)
+        for record in labelled_for(chosen, uses_audio=uses_audio)
+    }

@@ -15,8 +15,8 @@ be absent or empty; columns that are not known are named in the notes. Paths are
 * ``group``: the people (or sources) seen, separated by ``;``. Rows that share one are kept in one split. Without it a
   fake goes with its original, any other file stands alone.
 * ``original``: the ``path`` of the row that a fake was made from.
-* ``sound``: ``real`` or ``fake`` (or 0, 1), if you know; ``label`` is then that of the pictures. To a specialist that
-  reads the sound a video is fake if either is.
+* ``audio``: ``real`` or ``fake`` (or 0, 1), if you know; ``label`` is then that of the images. To a specialist that
+  reads the audio a video is fake if either is.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from dfcore.errors import DatasetError
 __all__ = ["Manifest"]
 
 _LABELS = {"real": REAL, "0": REAL, "fake": FAKE, "1": FAKE}
-_COLUMNS = ("path", "label", "split", "group", "manipulation", "original", "sound")
+_COLUMNS = ("path", "label", "split", "group", "manipulation", "original", "audio")
 _HELP = (
     "Expected: a CSV file with the columns path and label (real or fake), and if you like split, group, manipulation, "
-    "original, sound."
+    "original, audio."
 )
 
 
@@ -110,11 +110,11 @@ def _record(file: Path, line: int, row: Mapping[str, str]) -> VideoRecord:
         raise DatasetError(f"{file}, line {line}: label {row['label']!r} is none of real, fake, 0 (real), 1 (fake).")
     if split not in ("", *SPLITS):
         raise DatasetError(f"{file}, line {line}: split {split!r} is none of {', '.join(SPLITS)}, or empty.")
-    said = row.get("sound", "").lower()
+    said = row.get("audio", "").lower()
     if said and said not in _LABELS:
-        raise DatasetError(f"{file}, line {line}: sound {row['sound']!r} is none of real, fake, 0, 1, or empty.")
-    sound = _LABELS.get(said)
-    forged = FAKE in (label, sound)
+        raise DatasetError(f"{file}, line {line}: audio {row['audio']!r} is none of real, fake, 0, 1, or empty.")
+    audio = _LABELS.get(said)
+    forged = FAKE in (label, audio)
     original = _id(row.get("original", "")) if forged else ""
     people = tuple(dict.fromkeys(name.strip() for name in row.get("group", "").split(";") if name.strip()))
     return VideoRecord(
@@ -125,7 +125,7 @@ def _record(file: Path, line: int, row: Mapping[str, str]) -> VideoRecord:
         split=split,
         group=people or (f"file:{original or _id(path)}",),
         original=original,
-        sound=sound,
+        audio_label=audio,
     )
 
 

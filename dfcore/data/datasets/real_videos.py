@@ -13,10 +13,10 @@ from dfcore.data.datasets.listing import check_root, is_video
 from dfcore.data.records import REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
-__all__ = ["RealFootage"]
+__all__ = ["RealVideos"]
 
 
-class RealFootage:
+class RealVideos:
     """The adapter; see the module for the layout."""
 
     def scan(self, root: Path) -> Scan:

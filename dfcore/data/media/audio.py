@@ -1,4 +1,4 @@
-"""Sound: 16 kHz mono, on the video's clock."""
+"""Audio: 16 kHz mono, on the video's clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.media.container import log, open_media, origin, video_stream
-from dfcore.data.media.images import is_picture
+from dfcore.data.media.images import is_image
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
@@ -23,25 +23,25 @@ _HOLE = 0.02  # seconds: a larger jump of the time stamps is a hole in the track
 
 
 def decode_audio(path: Path, start: float | None = None, stop: float | None = None) -> NDArray[np.int16] | None:
-    """The sound of exactly [start, stop) seconds, int16 ``[round(stop * 16000) - round(start * 16000)]``, mono.
+    """The audio of exactly [start, stop) seconds, int16 ``[round(stop * 16000) - round(start * 16000)]``, mono.
 
-    Second 0 is the start of the video stream, as in ``DecodedFrame.time`` (of the sound, in a file without video).
+    Second 0 is the start of the video stream, as in ``DecodedFrame.time`` (of the audio, in a file without video).
     Where the track has nothing the result is 0. Reads the track from its beginning: for several spans of one
     file, ask once and slice.
 
     Args:
         path: the file.
         start: 0 when None.
-        stop: the end of the sound track when None.
+        stop: the end of the audio track when None.
 
     Returns:
-        The samples; None when there is no sound track, or nothing of it can be decoded.
+        The samples; None when there is no audio track, or nothing of it can be decoded.
 
     Raises:
         MediaError: the file cannot be opened.
     """
     path = Path(path)
-    if is_picture(path):
+    if is_image(path):
         return None
     with open_media(path) as container:
         streams = [s for s in container.streams.audio if s.codec_context is not None]
@@ -55,7 +55,7 @@ def decode_audio(path: Path, start: float | None = None, stop: float | None = No
             if last is not None and at + len(samples) >= last:
                 break
     if not pieces:
-        log.warning("%s: nothing of the sound track can be decoded", path)
+        log.warning("%s: nothing of the audio track can be decoded", path)
         return None
     return _span(pieces, first, last)
 
@@ -64,7 +64,7 @@ def _zero(container: Any, audio: Any, path: Path) -> float:
     """Container time that is 0 on the video's clock."""
     try:
         return origin(video_stream(container, path))
-    except MediaError:  # a file of sound alone
+    except MediaError:  # a file of audio alone
         return origin(audio)
 
 
@@ -102,7 +102,7 @@ def _frames(container: Any, stream: Any, path: Path) -> Iterator[Any]:
         except av.FFmpegError:
             damaged += 1
     if damaged:
-        log.warning("%s: %d damaged sound packets were left out", path, damaged)
+        log.warning("%s: %d damaged audio packets were left out", path, damaged)
 
 
 def _samples(frames: list[Any]) -> NDArray[np.int16]:

@@ -1,4 +1,4 @@
-"""Opening a media file, and what its video stream says of itself."""
+"""StartMode a media file, and what its video stream says of itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("dfcore.data.media")
 _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
 _RANGES = {1: "tv", 2: "pc"}
 _FULL_RANGE = ("yuvj", "gray", "ya", "mono")  # formats whose range is full when the stream does not say
-_ADVICE = "Expected a video that FFmpeg reads, or a JPEG, PNG, WebP or BMP picture. Replace the file or leave it out."
+_ADVICE = "Expected a video that FFmpeg reads, or a JPEG, PNG, WebP or BMP image. Replace the file or leave it out."
 
 
 def check_file(path: Path) -> None:
@@ -83,7 +83,7 @@ def _looks_like_text(head: bytes) -> bool:
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """The first video stream that is not a cover picture.
+    """The first video stream that is not a cover image.
 
     Raises:
         MediaError: there is none, or no decoder for it.
@@ -91,7 +91,7 @@ def video_stream(container: Any, path: Path) -> Any:
     covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
     streams = [s for s in container.streams.video if s not in covers]
     if not streams:
-        kinds = sorted({"cover picture" if s in covers else s.type for s in container.streams}) or ["nothing"]
+        kinds = sorted({"cover image" if s in covers else s.type for s in container.streams}) or ["nothing"]
         raise MediaError(f"{path}: no video stream (found: {', '.join(kinds)}). {_ADVICE}")
     if streams[0].codec_context is None:
         raise MediaError(f"{path}: this build of FFmpeg has no decoder for the video stream. {_ADVICE}")

@@ -10,16 +10,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.clips import Planes
 from dfcore.data.media import SAMPLE_RATE
 from dfcore.disk import is_full, write_error
 from dfcore.errors import MediaError
 
 __all__ = ["write_h264"]
 
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
-_SOUND_BITS = 96_000
-"""Bits a second of the sound track: transparent for 16 kHz mono speech."""
+_AUDIO_BITS = 96_000
+"""Bits a second of the audio track: transparent for 16 kHz mono speech."""
 
 
 def write_h264(
@@ -31,7 +31,7 @@ def write_h264(
     audio: NDArray[np.int16] | None = None,
     preset: str = "medium",
 ) -> None:
-    """Encode frames, and their sound where there is any, as an MP4 file.
+    """Encode frames, and their audio where there is any, as an MP4 file.
 
     One thread, x264's processor-independent code and a bit-exact muxer: with more, x264's decisions depend on the
     machine.
@@ -57,13 +57,13 @@ def write_h264(
             video.height, video.width = planes[0].shape[1:]
             video.pix_fmt = "yuv420p"
             video.codec_context.thread_count = 1
-            sound = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+            audio_stream = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
             for index in range(len(planes[0])):
                 container.mux(video.encode(_frame(planes, index, rate)))
             container.mux(video.encode(None))
-            if sound is not None and audio is not None:
-                sound.codec_context.bit_rate = _SOUND_BITS
-                _write_sound(container, sound, audio)
+            if audio is not None and audio_stream is not None:
+                audio_stream.codec_context.bit_rate = _AUDIO_BITS
+                _write_audio(container, audio_stream, audio)
     except (av.FFmpegError, OSError) as error:
         if is_full(error):
             raise write_error(path, error) from error
@@ -84,7 +84,7 @@ def _frame(planes: Planes, index: int, rate: Fraction) -> Any:
     return frame
 
 
-def _write_sound(container: Any, stream: Any, audio: NDArray[np.int16]) -> None:
+def _write_audio(container: Any, stream: Any, audio: NDArray[np.int16]) -> None:
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE, frame_size=1024)
     frame = av.AudioFrame.from_ndarray(audio[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dfcore.data.media import images as pictures
+from dfcore.data.media import images as images
 from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import Look, codec_name, describe, log, open_media, video_stream
@@ -53,7 +53,7 @@ class DecodedFrame:
     rotation: int = 0
 
     def rgb(self, max_side: int | None = None) -> tuple[NDArray[np.uint8], float]:
-        """The picture upright, RGB uint8 ``[h, w, 3]``, and its scale (its pixels per coded pixel).
+        """The image upright, RGB uint8 ``[h, w, 3]``, and its scale (its pixels per coded pixel).
 
         Args:
             max_side: the longer side is reduced to this many pixels (antialiased), never enlarged.
@@ -63,8 +63,8 @@ class DecodedFrame:
         y, u, v = self.y, self.u, self.v
         if scale < 1.0:
             y, u, v = _reduced(y, scale), _reduced(u, scale, (height, width)), _reduced(v, scale, (height, width))
-        picture = yuv_to_rgb(y, u, v, self.colour_matrix, self.colour_range)
-        return np.ascontiguousarray(np.rot90(picture, -self.rotation // 90)), scale
+        image = yuv_to_rgb(y, u, v, self.colour_matrix, self.colour_range)
+        return np.ascontiguousarray(np.rot90(image, -self.rotation // 90)), scale
 
 
 def _reduced(plane: NDArray[np.uint8], scale: float, luma: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -84,7 +84,7 @@ def decode(
     info: MediaInfo | None = None,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
-    """The frames of a video, or the one of a picture, in one forward pass without seeking.
+    """The frames of a video, or the one of an image, in one forward pass without seeking.
 
     Frames are numbered as the decoder gives them, which is presentation order. Those not wanted are decoded
     but neither converted nor copied; decoding stops after the last wanted one. Fewer frames may come
@@ -105,9 +105,9 @@ def decode(
     path = Path(path)
     if wanted is not None and not wanted:
         return
-    if info.kind == "image" if info else pictures.is_picture(path):
+    if info.kind == "image" if info else images.is_image(path):
         if wanted is None or 0 in wanted:
-            yield _picture(path)
+            yield _image(path)
         return
     with open_media(path) as container:
         stream = video_stream(container, path)
@@ -153,8 +153,8 @@ def _materialised(frame: Any, index: int, time: float, look: Look | MediaInfo, e
     return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
 
 
-def _picture(path: Path) -> DecodedFrame:
-    look, (y, u, v) = pictures.load(path)
+def _image(path: Path) -> DecodedFrame:
+    look, (y, u, v) = images.load(path)
     return DecodedFrame(
         0,
         0.0,

@@ -1,4 +1,4 @@
-"""Pictures: one frame each, through Pillow."""
+"""Images: one frame each, through Pillow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dfcore.data.clips import Planes
 from dfcore.data.media.container import Look, check_file
-from dfcore.data.media.planes import Planes, halved
+from dfcore.data.media.planes import halved
 from dfcore.errors import MediaError
 
-__all__ = ["codec_of", "is_picture", "load", "look_at"]
+__all__ = ["codec_of", "is_image", "load", "look_at"]
 
 _ORIENTATION = 0x0112
 _TURNS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
@@ -39,8 +40,8 @@ def codec_of(path: Path) -> str:
     )
 
 
-def is_picture(path: Path) -> bool:
-    """Whether the file is a picture that Pillow reads; a raw stream of JPEGs (``.mjpeg``) is a video.
+def is_image(path: Path) -> bool:
+    """Whether the file is an image that Pillow reads; a raw stream of JPEGs (``.mjpeg``) is a video.
 
     Raises:
         MediaError: there is no such file, or it is empty.
@@ -64,7 +65,7 @@ def load(path: Path) -> tuple[Look, Planes]:
     A JPEG's luma is taken as it is stored, not by way of RGB; an alpha channel is dropped.
 
     Raises:
-        MediaError: the picture is damaged.
+        MediaError: the image is damaged.
     """
     try:
         with Image.open(path, formats=_FORMATS) as image:
@@ -104,4 +105,4 @@ def _ycbcr(image: Image.Image) -> Image.Image:
 
 
 def _unreadable(path: Path, error: Exception) -> MediaError:
-    return MediaError(f"{path}: the picture cannot be read ({error}). Replace the file or leave it out.")
+    return MediaError(f"{path}: the image cannot be read ({error}). Replace the file or leave it out.")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dfcore.data.clips import Planes
+
 __all__ = ["PLANAR_420", "halved", "planes_420"]
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
@@ -18,11 +20,9 @@ _PLANAR = re.compile(r"(?:yuva?j?4(?:20|22|44)p|gray)(?:9|10|12|14|16)?(?:le)?")
 _TO_420 = {"420": (1, 1), "422": (1, 2), "444": (2, 2)}
 _SWS_MATRIX = {"bt601": "ITU601", "bt709": "ITU709", "bt2020": "BT2020"}
 
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
-
 
 def planes_420(frame: Any, matrix: str) -> Planes:
-    """Copies of y uint8 ``[H, W]`` and u, v uint8 ``[ceil(H/2), ceil(W/2)]``, cropped to the visible picture.
+    """Copies of y uint8 ``[H, W]`` and u, v uint8 ``[ceil(H/2), ceil(W/2)]``, cropped to the visible image.
 
     8-bit luma stays exactly as decoded, whatever the chroma. Deeper samples are rounded to 8 bits without
     dither, which would add a pattern of its own; 4:2:2 and 4:4:4 chroma becomes the rounded mean of its

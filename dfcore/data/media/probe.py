@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 
-from dfcore.data.media import images as pictures
+from dfcore.data.media import images as images
 from dfcore.data.media.container import Look, codec_name, describe, frame_rate, open_media, video_stream
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
@@ -24,11 +24,11 @@ class MediaInfo:
         path: the file.
         kind: ``video`` or ``image``.
         width, height: of the coded frame, in luma pixels, before rotation.
-        fps: average frames a second; 0 for a picture.
+        fps: average frames a second; 0 for an image.
         frame_count: packets that carry a frame to show, counted by reading all of them. Decoding gives as many,
             except where the file is damaged (fewer) or the codec stores fields or empty repeats as packets
             (also fewer): neither is an error.
-        duration: seconds from the first frame's start to the last frame's end; 0 for a picture.
+        duration: seconds from the first frame's start to the last frame's end; 0 for an image.
         codec: FFmpeg's name of the codec (``h264``).
         pix_fmt: as the decoder gives it.
         converted: "" for 8-bit 4:2:0 sources, else what :func:`dfcore.data.media.decode` does once
@@ -36,7 +36,7 @@ class MediaInfo:
         colour_range: ``tv`` or ``pc``, of the planes that ``decode`` gives.
         colour_matrix: ``bt601``, ``bt709`` or ``bt2020``, likewise.
         rotation: clockwise degrees that make the coded frame upright: 0, 90, 180 or 270.
-        has_audio: whether there is a sound track with a known codec.
+        has_audio: whether there is a audio track with a known codec.
     """
 
     path: Path
@@ -63,8 +63,8 @@ def probe(path: Path) -> MediaInfo:
             file, no video stream, nothing that can be decoded.
     """
     path = Path(path)
-    if pictures.is_picture(path):
-        return _info(path, "image", pictures.look_at(path), 0.0, 1, 0.0, pictures.codec_of(path), has_audio=False)
+    if images.is_image(path):
+        return _info(path, "image", images.look_at(path), 0.0, 1, 0.0, images.codec_of(path), has_audio=False)
     with open_media(path) as container:
         stream = video_stream(container, path)
         look, count, span = _read_through(container, stream, path)
@@ -74,7 +74,7 @@ def probe(path: Path) -> MediaInfo:
                 "The file is damaged: replace it or leave it out."
             )
         fps = frame_rate(stream)
-        has_audio = any(sound.codec_context is not None for sound in container.streams.audio)
+        has_audio = any(audio.codec_context is not None for audio in container.streams.audio)
         return _info(path, "video", look, fps, count, span or count / fps, codec_name(stream), has_audio=has_audio)
 
 

@@ -1,10 +1,10 @@
-"""Whether a fake shows the same pictures as its original, so that its sound alone was forged.
+"""Whether a fake shows the same images as its original, so that its audio alone was forged.
 
 A few frames of both, spread over the whole length, are compared by the mean luma of blocks of 16x16 pixels. Encoding
 changes the detail within a block more than its mean, and not the same way in each frame; a swapped face, however small
-its share of the picture, moves the means of its own blocks, which a mean over the picture would hide. So each block's
+its share of the image, moves the means of its own blocks, which a mean over the image would hide. So each block's
 difference is averaged over the frames with its sign, and the largest is compared with the median over all blocks,
-which is noise as long as the face fills less than half of the picture.
+which is noise as long as the face fills less than half of the image.
 
 Measured: re-encoding 16 real videos at crf 20 and 28 leaves a largest of 0.7 to 2.5 (of 255), 4 to 16 times the median;
 rendered swaps of faces of 75 pixels and more leave 1.9 to 20, 68 times the median and more. Five published face swaps
@@ -27,7 +27,7 @@ from dfcore.data.store.index import Origin
 from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
 from dfcore.errors import MediaError
 
-__all__ = ["VERSION", "Comparison", "ComparisonLog", "compare_pictures"]
+__all__ = ["VERSION", "Comparison", "ComparisonLog", "compare_images"]
 
 VERSION = 1
 """Raised when the rule changes; pairs compared by an older one are compared again."""
@@ -51,7 +51,7 @@ class Comparison:
 
     Attributes:
         id: the fake.
-        same: whether both show the same pictures; None where they cannot be compared.
+        same: whether both show the same images; None where they cannot be compared.
         reason: why not.
         difference: the largest of a block's mean luma, 0 to 255, averaged over the frames; where one frame told the two
             apart, in that frame.
@@ -77,7 +77,7 @@ class Comparison:
         )
 
 
-def compare_pictures(video: str, path: Path, original: Path, *, threads: int = 0) -> Comparison:
+def compare_images(video: str, path: Path, original: Path, *, threads: int = 0) -> Comparison:
     """Compare the fake ``video`` at ``path`` with its original; a file that cannot be read cannot be compared.
 
     Decoding ends at the first frame that differs, so that face swaps cost little.
@@ -98,10 +98,10 @@ def _compare(path: Path, original: Path, threads: int) -> tuple[bool, float]:
     wanted = sorted({(2 * k + 1) * info.frame_count // (2 * FRAMES) for k in range(FRAMES)})
     pair = (decode(one.path, wanted, side_data=False, info=one, threads=threads) for one in (info, other))
     gaps = []
-    for frame, twin in zip(*pair, strict=False):
-        if frame.index != twin.index or frame.y.shape != twin.y.shape:
+    for frame, original_path in zip(*pair, strict=False):
+        if frame.index != original_path.index or frame.y.shape != original_path.y.shape:
             raise MediaError(f"{path}: its frames are not those of {original}: one of the two files is damaged.")
-        gaps.append(_block_means(frame.y) - _block_means(twin.y))
+        gaps.append(_block_means(frame.y) - _block_means(original_path.y))
         largest = float(np.abs(gaps[-1]).max())
         if largest > _APART:
             return False, largest
@@ -123,7 +123,7 @@ def _require_alike(info: MediaInfo, other: MediaInfo) -> None:
 
 
 def _block_means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Mean of each whole block of ``[H, W]``; a smaller picture is one block."""
+    """Mean of each whole block of ``[H, W]``; a smaller image is one block."""
     height, width = (max(_BLOCK, side // _BLOCK * _BLOCK) for side in luma.shape)
     if height > luma.shape[0] or width > luma.shape[1]:
         return luma.mean(dtype=np.float32, keepdims=True)

@@ -21,7 +21,7 @@ from dfcore.data.faces import MIN_FACE, FaceTrack, build_tracks, clip_window, fi
 from dfcore.data.faces.cuts import Signature
 from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.media import DecodedFrame, MediaInfo, decode, decode_audio, probe
-from dfcore.data.prepare.speech import SmallFrame, Sound, SpeechSpan, cut_speech, small_frame, speech_spans
+from dfcore.data.prepare.speech import AudioTrack, SmallFrame, SpeechSpan, cut_speech, small_frame, speech_spans
 from dfcore.data.protocols import Face, FaceDetector
 from dfcore.data.records import VideoRecord
 from dfcore.errors import MediaError
@@ -30,7 +30,7 @@ from dfcore.version import __version__
 __all__ = ["ClipPlan", "extract_clips", "find_detector", "frames_to_look_at"]
 
 LOOK_SIDES = (320, 640)
-"""Longer side of the pictures that faces are looked for in; the next is tried where the last showed none."""
+"""Longer side of the images that faces are looked for in; the next is tried where the last showed none."""
 LOOKS = 16
 """Frames that are looked at for faces beside the clips' ends, in videos of any length, when no stride is given."""
 WAITING = 8
@@ -61,7 +61,7 @@ def extract_clips(
     detector: FaceDetector | None = None,
     threads: int = 0,
 ) -> list[Clip]:
-    """The clips of a video or photo, with planes, codec side data and sound; ordered by person, then by time.
+    """The clips of a video or photo, with planes, codec side data and audio; ordered by person, then by time.
 
     A clip is kept for every person whose face track covers the whole of it.
 
@@ -79,7 +79,7 @@ def extract_clips(
     info = probe(path)
     if min(info.width, info.height) < MIN_WINDOW:
         raise MediaError(
-            f"{path}: the picture is {info.width}x{info.height} px; at least {MIN_WINDOW}x{MIN_WINDOW} are needed."
+            f"{path}: the image is {info.width}x{info.height} px; at least {MIN_WINDOW}x{MIN_WINDOW} are needed."
         )
     spans = clip_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
@@ -89,9 +89,9 @@ def extract_clips(
     cuts = find_cuts(footage.signatures)
     tracks = build_tracks(footage.faces, frame_size=(info.width, info.height), cuts=cuts)
     chosen = _choose(path, footage, tracks, spans, info, plan)
-    sound = _sound(path, info, plan, footage)
+    audio = _audio(path, info, plan, footage)
     source = _source(path, info, record)
-    return [_cut(source, info, footage, sound, pick, speech.get(pick.frames[0])) for pick in chosen]
+    return [_cut(source, info, footage, audio, pick, speech.get(pick.frames[0])) for pick in chosen]
 
 
 # -- decoding and detection ------------------------------------------------------------------------------------------
@@ -164,12 +164,12 @@ _Look = tuple[list[Face], Signature]
 
 def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> _Look:
     for side in LOOK_SIDES:
-        picture, scale = frame.rgb(side)
-        faces = detector.detect(picture)
+        image, scale = frame.rgb(side)
+        faces = detector.detect(image)
         if faces or max(info.width, info.height) <= side:
             break
     coded = [to_coded(face, info.rotation, scale, info.width, info.height) for face in faces]
-    return coded, signature(picture)
+    return coded, signature(image)
 
 
 # -- choosing --------------------------------------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def _why_none(footage: _Footage, tracks: Sequence[FaceTrack], spans: Sequence[ra
     if not footage.frames:
         return f"it breaks off before its first clip (frame {spans[0].start}); replace the file or leave it out."
     looked = len(footage.faces)
-    noun = "picture" if looked == 1 else "frames"
+    noun = "image" if looked == 1 else "frames"
     if not tracks:
         return f"no face found in {looked} {noun} looked at."
     if largest:
@@ -261,7 +261,7 @@ def _cut(
     source: SourceHeader,
     info: MediaInfo,
     footage: _Footage,
-    sound: Sound | None,
+    audio: AudioTrack | None,
     pick: _Pick,
     span: SpeechSpan | None = None,
 ) -> Clip:
@@ -272,7 +272,7 @@ def _cut(
     blocks = np.s_[y // BLOCK : (y + height) // BLOCK, x // BLOCK : (x + width) // BLOCK]
     boxes, landmarks = pick.track.at(pick.frames)
     times = tuple(round(frame.time, 6) for frame in frames)
-    speech = None if span is None else cut_speech(span, footage.small, pick.track, info, sound)
+    speech = None if span is None else cut_speech(span, footage.small, pick.track, info, audio)
     near = (pick.track.frames >= pick.frames[0]) & (pick.track.frames <= pick.frames[-1])
     header = ClipHeader(
         track=pick.person,
@@ -295,7 +295,7 @@ def _cut(
         v=np.stack([frame.v[chroma] for frame in frames]),
         qp=np.stack([qp[blocks] for qp in qps]) if len(qps) == len(frames) else None,
         motion=np.stack([motion[blocks] for motion in motions]) if len(motions) == len(frames) else None,
-        audio=None if sound is None else sound.between(times[0], times[-1] + _period(times, info.fps)),
+        audio=None if audio is None else audio.between(times[0], times[-1] + _period(times, info.fps)),
         speech=speech,
     )
 
@@ -307,19 +307,19 @@ def _period(times: Sequence[float], fps: float) -> float:
     return 1 / fps if fps > 0 else 0.0
 
 
-def _sound(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> Sound | None:
+def _audio(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> AudioTrack | None:
     if not (plan.audio and info.has_audio and footage.frames):
         return None
-    end = footage.frames[max(footage.frames)].time + 1.0 + plan.speech  # later sound belongs to no clip
+    end = footage.frames[max(footage.frames)].time + 1.0 + plan.speech  # later audio belongs to no clip
     samples = decode_audio(path, 0.0, end)
-    return None if samples is None else Sound(samples)
+    return None if samples is None else AudioTrack(samples)
 
 
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:
     return SourceHeader(
         video=record.id if record else path.stem,
-        label=record.seen if record else None,
-        sound=record.sound if record else None,
+        label=record.video_label if record else None,
+        audio_label=record.audio_label if record else None,
         manipulation=record.manipulation if record else "",
         split=record.split if record else "",
         group=record.group if record else (),

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.clips import Planes
 from dfcore.data.faces import FaceTrack, build_tracks, find_cuts, signature
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo, decode, decode_audio, probe
-from dfcore.data.media.encode import Planes, write_h264
+from dfcore.data.media.encode import write_h264
 from dfcore.data.prepare.extract import LOOK_SIDES, find_detector, frames_to_look_at
 from dfcore.data.protocols import Face, FaceDetector, Footage
 from dfcore.errors import MediaError
@@ -18,7 +19,7 @@ from dfcore.errors import MediaError
 __all__ = ["LEAD", "read_footage", "write_footage"]
 
 LEAD = 1.0
-"""Seconds of sound held beyond both ends of the frames: as far as a voice can be shifted."""
+"""Seconds of audio held beyond both ends of the frames: as far as a voice can be shifted."""
 _LEAST = 8
 """Frames without which footage shows nothing that moves."""
 
@@ -39,7 +40,7 @@ def read_footage(
         path: a video.
         frames: at most so many.
         detector: finds faces; None takes the default one.
-        voice: another video whose sound becomes ``other_audio``, where both have sound.
+        voice: another video whose audio becomes ``other_audio``, where both have audio.
         threads: decoding threads; 0 means one per core.
 
     Raises:
@@ -61,7 +62,7 @@ def read_footage(
 
 
 def write_footage(footage: Footage, path: Path, *, crf: float | None = 23, preset: str = "medium") -> None:
-    """Encode footage as H.264 in MP4, with the sound of its span; see :func:`dfcore.data.media.encode.write_h264`.
+    """Encode footage as H.264 in MP4, with the audio of its span; see :func:`dfcore.data.media.encode.write_h264`.
 
     Raises:
         MediaError: it cannot be written.
@@ -83,12 +84,12 @@ def _watch(
         frames[frame.index] = frame
         if frame.index in looks:
             for side in LOOK_SIDES:
-                picture, scale = frame.rgb(side)
-                found = detector.detect(picture)
+                image, scale = frame.rgb(side)
+                found = detector.detect(image)
                 if found or max(info.width, info.height) <= side:
                     break
             faces[frame.index] = [_scaled(face, 1 / scale) for face in found]
-            signatures[frame.index] = signature(picture)
+            signatures[frame.index] = signature(image)
     return frames, faces, list(find_cuts(signatures))
 
 
@@ -126,9 +127,9 @@ def _stacked(frames: Sequence[DecodedFrame]) -> Planes:
 
 
 def _voice(path: Path, length: int) -> NDArray[np.int16] | None:
-    """``length`` samples from the middle of another video's sound; None where it has none, or less."""
-    sound = decode_audio(path)
-    if sound is None or len(sound) < length:
+    """``length`` samples from the middle of another video's audio; None where it has none, or less."""
+    audio = decode_audio(path)
+    if audio is None or len(audio) < length:
         return None
-    first = (len(sound) - length) // 2
-    return sound[first : first + length]
+    first = (len(audio) - length) // 2
+    return audio[first : first + length]

@@ -103,7 +103,7 @@ def _pair(
                 manipulation=f"{spec.name}:{kind}" if fake else "control",
                 compression=record.compression,
                 original="" if not fake else record.id,
-                sound=None if fake and spec.hears else record.sound,
+                audio_label=None if fake and spec.uses_audio else record.audio_label,
                 forgery=Forgery(spec.pseudo_fake, kind, fake, seed, crf, voice),
             )
         )

@@ -1,7 +1,7 @@
-"""Speech: the mouth and the sound about a clip's middle, on one clock of 25 points a second.
+"""Speech: the mouth and the audio about a clip's middle, on one clock of 25 points a second.
 
 A file's frames come at any rate, regular or not. Here time is cut by time stamps: point k lies at ``start + k / 25``
-seconds and takes the frame nearest to it. Nothing is re-encoded, and no frame is invented. Mouth pictures may be
+seconds and takes the frame nearest to it. Nothing is re-encoded, and no frame is invented. Mouth images may be
 resampled: what they are read for is motion, not pixels.
 """
 
@@ -23,8 +23,8 @@ from dfcore.data.media.container import open_media, origin, video_stream
 from dfcore.data.media.stream import packets
 
 __all__ = [
+    "AudioTrack",
     "SmallFrame",
-    "Sound",
     "SpeechSpan",
     "cut_speech",
     "frame_times",
@@ -74,8 +74,8 @@ class SmallFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A stretch of the sound track, from the video's second 0."""
+class AudioTrack:
+    """A stretch of the audio track, from the video's second 0."""
 
     samples: NDArray[np.int16]
 
@@ -140,9 +140,9 @@ def cut_speech(
     frames: Mapping[int, SmallFrame],
     track: FaceTrack,
     info: MediaInfo,
-    sound: Sound | None,
+    audio: AudioTrack | None,
 ) -> Speech | None:
-    """The mouth of one person at a span's points, and the sound of exactly the span.
+    """The mouth of one person at a span's points, and the audio of exactly the span.
 
     A point without a frame of its own, or where the track does not reach, is absent and repeats the nearest that is
     present.
@@ -152,7 +152,7 @@ def cut_speech(
         frames: what was decoded, by index.
         track: the person.
         info: the file.
-        sound: the file's; None without.
+        audio: the file's; None without.
 
     Returns:
         None where not one point is present.
@@ -177,7 +177,7 @@ def cut_speech(
     mouth = np.stack([_crop(frames[int(index)], square) for index, square in zip(chosen, squares, strict=True)])
     start = float(span.times[0])
     stop = start + len(span.times) / SPEECH_RATE
-    return Speech(mouth, present, start, None if sound is None else sound.between(start, stop))
+    return Speech(mouth, present, start, None if audio is None else audio.between(start, stop))
 
 
 def mouth_squares(boxes: Floats, landmarks: Floats) -> Floats:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import BLOCK, Clip
-from dfcore.data.prepare.comparison import Comparison, compare_pictures
+from dfcore.data.prepare.comparison import Comparison, compare_images
 from dfcore.data.prepare.extract import extract_clips, find_detector
 from dfcore.data.prepare.pool import Died, run_tasks
 from dfcore.data.prepare.pseudo_fakes import forged_file
@@ -30,14 +30,14 @@ from dfcore.data.store.write import write_evidence, write_video
 from dfcore.errors import DatasetError, DfcoreError, MediaError, PluginError, StoreError
 from dfcore.specs import EvidenceSpec, resolve
 
-__all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare", "survey"]
+__all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare_videos", "survey"]
 
 log = logging.getLogger("dfcore.data.prepare.videos")
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What :func:`prepare` did.
+    """What :func:`prepare_videos` did.
 
     Attributes:
         done: videos whose clips or evidence were made.
@@ -75,7 +75,7 @@ class _Outcome:
     comparison: Comparison | None = None
 
 
-def prepare(
+def prepare_videos(
     records: Sequence[VideoRecord],
     store: ClipStore,
     plan: ClipPlan,
@@ -88,7 +88,7 @@ def prepare(
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
     """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not; and
-    where every fake with a ``twin`` was compared with it (``store.comparisons``).
+    where every fake with a ``original_path`` was compared with it (``store.comparisons``).
 
     What is there is reused: a video is prepared again only when its plan does not cover the one asked for (then with
     the union of both), when its source file has another size, or when its file is damaged. Failures
@@ -139,7 +139,7 @@ def prepare(
 def survey(
     records: Sequence[VideoRecord], store: ClipStore, plan: ClipPlan, evidence: Sequence[EvidenceSpec] = ()
 ) -> tuple[list[VideoRecord], PrepareReport]:
-    """What :func:`prepare` would have to do, and the report on all other records. Decodes and writes nothing.
+    """What :func:`prepare_videos` would have to do, and the report on all other records. Decodes and writes nothing.
 
     Raises:
         DatasetError: two records have the same id.
@@ -201,10 +201,10 @@ def _survey(
 
 def _to_compare(store: ClipStore, record: VideoRecord) -> bool:
     """Whether the fake is still to be compared with its original, which is there."""
-    if record.twin is None or not record.twin.is_file():
+    if record.original_path is None or not record.original_path.is_file():
         return False
     known = store.comparisons.get(record.id)
-    return known is None or not known.holds(record.path, record.twin)
+    return known is None or not known.holds(record.path, record.original_path)
 
 
 def _usable(store: ClipStore, entry: IndexEntry, plan: ClipPlan, origin: Origin) -> bool:
@@ -247,8 +247,10 @@ def _work(task: _Task) -> _Outcome:
             for spec in task.evidence:
                 values = [_extract(spec, clip) for clip in clips]
                 entry = write_evidence(task.root, entry, spec.name, spec.version, values)
-        if task.compare and task.record.twin is not None:
-            comparison = compare_pictures(task.record.id, task.record.path, task.record.twin, threads=task.threads)
+        if task.compare and task.record.original_path is not None:
+            comparison = compare_images(
+                task.record.id, task.record.path, task.record.original_path, threads=task.threads
+            )
     except MediaError as error:
         return _Outcome(entry, str(error))
     except DfcoreError:

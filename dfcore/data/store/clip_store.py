@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.access import ClipAccess, MemoryClip, Planes
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip, ClipHeader, SourceHeader, Speech
+from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
 from dfcore.data.prepare.comparison import ComparisonLog
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
@@ -82,7 +81,7 @@ class StoredVideo:
         return StoredClip(self, clip)
 
     def load(self, clip: int) -> Clip:
-        """One clip whole, with its pixels and sound, as an evidence extractor takes it."""
+        """One clip whole, with its pixels and audio, as an evidence extractor takes it."""
         access = self.access(clip)
         frames = range(len(access.header.frames))
         y, u, v = access.planes(frames)
@@ -178,7 +177,7 @@ class StoredClip:
 
 
 class ClipStore:
-    """A folder of prepared clips. Opening it reads the index and removes what killed writers left behind.
+    """A folder of prepared clips. StartMode it reads the index and removes what killed writers left behind.
 
     A store travels to loader processes by pickling: the index goes along, open files do not.
 

@@ -23,8 +23,8 @@ face            float32 ``[3, S, S]``        the face's square surround (1.3 tim
                                              antialiased, ImageNet-normalised
 mouth           uint8 ``[60, 96, 96]``       luma about the mouth at 25 points a second, resampled; 0 without speech
 mouth_present   float32 ``[60]``             1 where that is a frame of this person, 0 where it repeats another
-log_mel         float32 ``[80, 240]``        log-mel spectrum of the sound on the same clock, four columns a point
-heard           float32 ``[60]``             1 where there is sound
+log_mel         float32 ``[80, 240]``        log-mel spectrum of the audio on the same clock, four columns a point
+heard           float32 ``[60]``             1 where there is audio
 ==============  ===========================  =======================================================================
 
 The face's ellipse is the one inscribed in its box. Everything is upright and mirrored together.
@@ -36,19 +36,19 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from dfcore.data.access import ClipAccess
-from dfcore.data.views import pictures, sequence, speech, tiles
+from dfcore.data.clips import ClipAccess
+from dfcore.data.views import images, sequence, speech, tiles
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
 from dfcore.data.views.common import Builder
+from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
 from dfcore.data.views.lattice import lattice
-from dfcore.data.views.pictures import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
-from dfcore.data.views.scene import Scene, upright_size
+from dfcore.data.views.upright import UprightFrames, upright_size
 
 __all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 
 _OF_FRAMES: dict[str, Builder] = {
-    "context": pictures.context,
-    "face_mask": pictures.face_mask,
+    "context": images.context,
+    "face_mask": images.face_mask,
     "tiles": tiles.tiles,
     "tile_face": tiles.tile_face,
     "qp": tiles.qp,
@@ -57,11 +57,11 @@ _OF_FRAMES: dict[str, Builder] = {
     "motion": sequence.motion,
 }
 _OF_SAMPLES: dict[str, Builder] = {
-    "face": pictures.face,
+    "face": images.face,
     "mouth": speech.mouth,
     "mouth_present": speech.mouth_present,
     "log_mel": speech.log_mel,
-    "heard": speech.heard,
+    "audio_present": speech.audio_present,
 }
 VIEWS = tuple(dict.fromkeys(("face", *_OF_FRAMES, *_OF_SAMPLES)))
 """Names of the views that every clip has."""
@@ -96,16 +96,16 @@ def build_views(
         if rng is None:
             raise ValueError("augmentations need a random generator")
         draw = augment.draw(rng, *upright_size(access))
-    scene = Scene(access, frames, draw.flip)
-    single = len(scene.frames) == 1
+    upright = UprightFrames(access, frames, draw.flip)
+    single = len(upright.frames) == 1
     if any(name in names for name in (_COLOURED if single else _COLOURED[1:])):
-        scene.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
-    grid = lattice(scene.width, scene.height, draw.jitter)
+        upright.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
+    grid = lattice(upright.width, upright.height, draw.jitter)
     found = {}
     for name in names:
         if name in _OF_SAMPLES:
-            found[name] = _OF_SAMPLES[name](scene, grid, draw, image_size)
+            found[name] = _OF_SAMPLES[name](upright, grid, draw, image_size)
             continue
-        view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(scene, grid, draw, image_size)
+        view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(upright, grid, draw, image_size)
         found[name] = view[0] if single else view
     return found

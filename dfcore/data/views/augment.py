@@ -132,7 +132,7 @@ def _colour(uniforms: Sequence[float]) -> Colour:
 
 
 def _rectangle(uniforms: Sequence[float]) -> tuple[float, float, float, float]:
-    """2 to 20 % of the picture, sides at most 3:1 (Zhong et al., "Random Erasing Data Augmentation", AAAI 2020)."""
+    """2 to 20 % of the image, sides at most 3:1 (Zhong et al., "Random Erasing Data Augmentation", AAAI 2020)."""
     area = 0.02 + 0.18 * uniforms[0]
     ratio = 3.0 ** (2 * uniforms[1] - 1)
     width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
@@ -140,19 +140,19 @@ def _rectangle(uniforms: Sequence[float]) -> tuple[float, float, float, float]:
     return x, y, x + width, y + height
 
 
-def blur(pictures: Tensor, sigma: float) -> Tensor:
+def blur(images: Tensor, sigma: float) -> Tensor:
     """``[n, C, S, S]`` convolved with a Gaussian of ``sigma`` pixels; the edge is repeated outwards."""
     radius = max(1, round(3 * sigma))
     steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(pictures.shape[1], 1, -1)
-    padded = F.pad(pictures, (radius,) * 4, mode="replicate")
-    across = F.conv2d(padded, kernel[:, :, None, :], groups=pictures.shape[1])
-    return F.conv2d(across, kernel[:, :, :, None], groups=pictures.shape[1])
+    kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, -1)
+    padded = F.pad(images, (radius,) * 4, mode="replicate")
+    across = F.conv2d(padded, kernel[:, :, None, :], groups=images.shape[1])
+    return F.conv2d(across, kernel[:, :, :, None], groups=images.shape[1])
 
 
-def erase(pictures: Tensor, rectangle: tuple[float, float, float, float]) -> None:
+def erase(images: Tensor, rectangle: tuple[float, float, float, float]) -> None:
     """Set a rectangle (in shares of the sides) of ``[n, C, S, S]`` to 0, in place."""
-    side = pictures.shape[-1]
+    side = images.shape[-1]
     x0, y0, x1, y1 = (round(value * side) for value in rectangle)
-    pictures[..., y0:y1, x0:x1] = 0.0
+    images[..., y0:y1, x0:x1] = 0.0

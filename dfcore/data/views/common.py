@@ -8,12 +8,12 @@ from torch import Tensor
 
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 
 __all__ = ["Builder", "Square", "ellipse", "even", "whole_window"]
 
-Builder = Callable[[Scene, Lattice, Draw, int], Tensor]
-"""Makes a view of a scene: its tile lattice, what was drawn for the sample, the pictures' side S."""
+Builder = Callable[[UprightFrames, Lattice, Draw, int], Tensor]
+"""Makes a view of a upright: its tile lattice, what was drawn for the sample, the images' side S."""
 
 Square = tuple[int, int, int]
 """x, y, side in luma pixels of the upright window, all even; it may leave the window."""
@@ -24,10 +24,10 @@ def even(value: float) -> int:
     return 2 * round(value / 2)
 
 
-def whole_window(scene: Scene) -> Square:
+def whole_window(upright: UprightFrames) -> Square:
     """The least square about the window's middle that holds all of it."""
-    side = max(scene.width, scene.height)
-    return (scene.width - side) // 2, (scene.height - side) // 2, side
+    side = max(upright.width, upright.height)
+    return (upright.width - side) // 2, (upright.height - side) // 2, side
 
 
 def ellipse(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from dfcore.data.clips import BLOCK
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import whole_window
+from dfcore.data.views.images import ellipse_mask, packed
 from dfcore.data.views.lattice import Lattice
-from dfcore.data.views.pictures import ellipse_mask, packed
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 
 __all__ = ["MOTION_SIDE", "SEQUENCE_SIDE", "motion", "sequence", "sequence_mask"]
 
@@ -23,31 +23,31 @@ QUARTER = 4
 """Motion vectors are in quarter pixels."""
 
 
-def sequence(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+def sequence(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """Y, U, V of the whole window: uint8 ``[n, 3, 112, 112]``. No colour is changed: what flickers must stay so."""
     size = (SEQUENCE_SIDE, SEQUENCE_SIDE)
-    yuv = packed(scene, whole_window(scene), SEQUENCE_SIDE)
+    yuv = packed(upright, whole_window(upright), SEQUENCE_SIDE)
     return F.interpolate(yuv, size=size, mode="bilinear", antialias=True).contiguous()
 
 
-def sequence_mask(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+def sequence_mask(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The face's ellipse in the sequence: float32 ``[n, 1, 112, 112]``."""
-    return ellipse_mask(scene.boxes, whole_window(scene), SEQUENCE_SIDE)
+    return ellipse_mask(upright.boxes, whole_window(upright), SEQUENCE_SIDE)
 
 
-def motion(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+def motion(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The codec's vectors on the sequence's square: float32 ``[n, 3, 28, 28]``, see the package's table.
 
     Frames that the codec predicts from nothing (I) tell none; nor does a codec without vectors, nor what lies outside
     of the window.
     """
-    view = np.zeros((len(scene.frames), 3, MOTION_SIDE, MOTION_SIDE), np.float32)
-    vectors = scene.motion()
+    view = np.zeros((len(upright.frames), 3, MOTION_SIDE, MOTION_SIDE), np.float32)
+    vectors = upright.motion()
     if vectors is None:
         return torch.from_numpy(view)
-    x0, y0, side = whole_window(scene)
+    x0, y0, side = whole_window(upright)
     down, across = _shares(y0, side, vectors.shape[2]), _shares(x0, side, vectors.shape[3])
-    told = np.array([scene.access.header.pict_types[i : i + 1] in ("P", "B") for i in scene.frames], np.float32)
+    told = np.array([upright.access.header.pict_types[i : i + 1] in ("P", "B") for i in upright.frames], np.float32)
     told = told[:, None, None, None]
     scale = np.float32(SEQUENCE_SIDE / side / QUARTER)
     view[:, :2] = (down @ vectors @ across.T) * scale * told

@@ -12,10 +12,10 @@ from torch import Tensor
 from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import StoreError
 
-__all__ = ["COLUMNS", "FLOOR", "MELS", "POINTS", "heard", "log_mel", "mel_spectrum", "mouth", "mouth_present"]
+__all__ = ["COLUMNS", "FLOOR", "MELS", "POINTS", "audio_present", "log_mel", "mel_spectrum", "mouth", "mouth_present"]
 
 POINTS = 60
 """Points of the views: 2.4 seconds. Of longer speech the middle is read."""
@@ -28,35 +28,35 @@ _RATE = 16000
 _FFT, _WINDOW, _HOP = 512, 400, 160
 
 
-def mouth(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
+def mouth(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The mouth: uint8 ``[60, 96, 96]``; 0 for a clip without speech."""
-    speech = _speech(scene)
+    speech = _speech(upright)
     if speech is None:
         return torch.zeros(POINTS, MOUTH_SIDE, MOUTH_SIDE, dtype=torch.uint8)
-    pictures = speech.mouth[:, :, ::-1] if scene.flip else speech.mouth
-    return torch.from_numpy(np.array(pictures))
+    images = speech.mouth[:, :, ::-1] if upright.flip else speech.mouth
+    return torch.from_numpy(np.array(images))
 
 
-def mouth_present(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
-    """Where the mouth picture is a frame of this person: float32 ``[60]``, 1 or 0."""
-    speech = _speech(scene)
+def mouth_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """Where the mouth image is a frame of this person: float32 ``[60]``, 1 or 0."""
+    speech = _speech(upright)
     return torch.zeros(POINTS) if speech is None else torch.from_numpy(speech.present.astype(np.float32))
 
 
-def log_mel(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
-    """The sound's log-mel spectrum: float32 ``[80, 240]``; column m is centred at point m / 4."""
-    speech = _speech(scene)
+def log_mel(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The audio's log-mel spectrum: float32 ``[80, 240]``; column m is centred at point m / 4."""
+    speech = _speech(upright)
     samples = np.zeros(POINTS * _RATE // SPEECH_RATE, np.int16)
     if speech is not None and speech.audio is not None:
         samples = speech.audio
     return torch.from_numpy(mel_spectrum(samples))
 
 
-def heard(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
-    """Where there is sound at all: float32 ``[60]``, 0 without a sound track, beyond its ends and where it is exactly 0
+def audio_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """Where there is audio at all: float32 ``[60]``, 0 without a audio track, beyond its ends and where it is exactly 0
     for the 40 ms about a point.
     """
-    speech = _speech(scene)
+    speech = _speech(upright)
     if speech is None or speech.audio is None:
         return torch.zeros(POINTS)
     half = _RATE // SPEECH_RATE // 2
@@ -65,7 +65,7 @@ def heard(scene: Scene, _: Lattice, __: Draw, ___: int) -> Tensor:
 
 
 def mel_spectrum(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Natural log of the mel power of 16 kHz sound ``[160 n]``: float32 ``[80, n]``, column m centred at m * 10 ms.
+    """Natural log of the mel power of 16 kHz audio ``[160 n]``: float32 ``[80, n]``, column m centred at m * 10 ms.
 
     Hann windows of 25 ms, an FFT of 512, triangles on the mel scale of O'Shaughnessy (2595 log10(1 + f / 700)) from 0
     to 8 kHz that sum to 1 at every frequency; so the sum of a column's powers is 38400 times the mean square of the
@@ -89,19 +89,19 @@ def _triangles() -> NDArray[np.float64]:
     return np.asarray(weights)
 
 
-def _speech(scene: Scene) -> Speech | None:
+def _speech(upright: UprightFrames) -> Speech | None:
     """The middle 60 points of the clip's speech, or None.
 
     Raises:
         StoreError: it has fewer.
     """
-    found = scene.access.speech()
+    found = upright.access.speech()
     if found is None or len(found.mouth) == POINTS:
         return found
     extra = len(found.mouth) - POINTS
     if extra < 0:
         raise StoreError(
-            f"{scene.access.source.video}: its clips hold {len(found.mouth) / SPEECH_RATE} s of speech; "
+            f"{upright.access.source.video}: its clips hold {len(found.mouth) / SPEECH_RATE} s of speech; "
             f"{POINTS / SPEECH_RATE} s are needed. Prepare it again with `dfcore prepare`."
         )
     part, step = slice(extra // 2, extra // 2 + POINTS), _RATE // SPEECH_RATE

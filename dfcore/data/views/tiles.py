@@ -13,39 +13,39 @@ from dfcore.data.clips import BLOCK
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import Builder, ellipse
 from dfcore.data.views.lattice import TILE_BLOCKS, TILES, Lattice
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import StoreError
 
 __all__ = ["evidence", "qp", "tile_face", "tiles"]
 
 
-def tiles(scene: Scene, grid: Lattice, _: Draw, __: int) -> Tensor:
+def tiles(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:
     """Native luma: uint8 ``[n, 49, 64, 64]``."""
-    return torch.from_numpy(np.stack([grid.tiles(plane) for plane in scene.luma]))
+    return torch.from_numpy(np.stack([grid.tiles(plane) for plane in upright.luma]))
 
 
-def tile_face(scene: Scene, grid: Lattice, _: Draw, __: int) -> Tensor:
+def tile_face(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:
     """The face's share of each block: float32 ``[n, 49, 4, 4]``."""
-    shares = np.stack([_face_share(box, scene.width, scene.height) for box in scene.boxes])
+    shares = np.stack([_face_share(box, upright.width, upright.height) for box in upright.boxes])
     return torch.from_numpy(grid.blocks(shares))
 
 
-def qp(scene: Scene, grid: Lattice, _: Draw, __: int) -> Tensor:
+def qp(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:
     """Quantisers: float32 ``[n, 49, 4, 4]``, -1 where unknown."""
-    found = scene.qp()
+    found = upright.qp()
     if found is None:
-        return torch.full((len(scene.frames), TILES, TILE_BLOCKS, TILE_BLOCKS), -1.0)
+        return torch.full((len(upright.frames), TILES, TILE_BLOCKS, TILE_BLOCKS), -1.0)
     return torch.from_numpy(grid.blocks(found)).float()
 
 
 def evidence(name: str, views: Sequence[str]) -> Builder:
     """The builder of an evidence; ``views`` are the names that it is none of, for the message."""
 
-    def build(scene: Scene, grid: Lattice, _: Draw, __: int) -> Tensor:
-        found = scene.evidence(name)
+    def build(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:
+        found = upright.evidence(name)
         if found is None:
             raise StoreError(
-                f"{scene.access.source.video}: {name!r} is no view ({', '.join(views)}) and no evidence extracted from "
+                f"{upright.access.source.video}: {name!r} is no view ({', '.join(views)}) and no evidence of "
                 "this clip. If a specialist announces it, `dfcore prepare` with that specialist extracts it."
             )
         return torch.from_numpy(grid.blocks(found)).float().transpose(1, 2)

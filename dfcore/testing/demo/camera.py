@@ -1,4 +1,4 @@
-"""From linear light to the camera's 8-bit picture: vignetting, optics, sensor noise, tone."""
+"""From linear light to the camera's 8-bit image: vignetting, optics, sensor noise, tone."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Camera:
         """RGB ``[h, w, 3]`` of linear ``light`` [3, h, w]; ``falloff`` [h, w] is the same cut of :meth:`falloff`."""
         light = _soften(light, self.blur)
         grain = _grain(light.shape, rng)
-        picture = np.empty((*light.shape[1:], 3), np.uint8)
+        image = np.empty((*light.shape[1:], 3), np.uint8)
         tone = _tone()
         for top in range(0, light.shape[1], _BAND):  # a band of rows stays in the processor's cache
             rows = slice(top, top + _BAND)
@@ -82,8 +82,8 @@ class Camera:
                 spread *= grain[channel, rows]
                 band += spread
                 band *= (_LEVELS - 1) / 1.6
-                picture[rows, :, channel] = tone.take(band.astype(np.intp), mode="clip")
-        return picture
+                image[rows, :, channel] = tone.take(band.astype(np.intp), mode="clip")
+        return image
 
 
 def _soften(image: Array, sigma: float) -> Array:

@@ -12,7 +12,7 @@ from dfcore.testing.demo.person import Person
 from dfcore.testing.demo.skin import make_surface
 from dfcore.testing.demo.texture import Array, blur, mix, paint, planes, sample, smoothstep
 
-__all__ = ["Head", "HeadPicture", "Light", "Pose"]
+__all__ = ["Head", "HeadImage", "Light", "Pose"]
 
 _DARK = np.asarray([0.05, 0.012, 0.012], np.float32)
 _ENAMEL = np.asarray([0.50, 0.46, 0.41], np.float32)
@@ -55,7 +55,7 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadPicture:
+class HeadImage:
     """A rendered head: the ``part`` (rows, columns) of the frame that it covers, and over that part linear ``colour``
     [3, h, w], ``alpha`` [h, w] and the face coordinates ``u``, ``v`` [h, w] of what is seen.
     """
@@ -116,7 +116,7 @@ class Head:
         x, y, z = direction
         return self.normal[0] * x + self.normal[1] * y + self.normal[2] * z
 
-    def render(self, light: Light, pose: Pose, width: int, height: int) -> HeadPicture:
+    def render(self, light: Light, pose: Pose, width: int, height: int) -> HeadImage:
         """The head as a frame of ``width`` × ``height`` sees it, cut to the part that the head can reach."""
         rows, columns = self._part(pose, width, height)
         dx = (np.arange(columns.start, columns.stop, dtype=np.float32) - pose.x)[None, :] / pose.scale
@@ -128,11 +128,11 @@ class Head:
         on_raster = (np.abs(u) < 1.58) & (v > -1.88) & (v < 1.98)
         self._open_mouth(colour, u, v, pose.mouth, light)
         alpha = colour[3] * on_raster
-        return HeadPicture((rows, columns), colour[:3], alpha, u, skin_v)
+        return HeadImage((rows, columns), colour[:3], alpha, u, skin_v)
 
-    def inner_face(self, picture: HeadPicture) -> Array:
-        """Weight [h, w] of the region of this head's ``picture`` that a face swap replaces."""
-        return self.anatomy.inner_face(picture.u, picture.v) * picture.alpha
+    def inner_face(self, image: HeadImage) -> Array:
+        """Weight [h, w] of the region of this head's ``image`` that a face swap replaces."""
+        return self.anatomy.inner_face(image.u, image.v) * image.alpha
 
     def _part(self, pose: Pose, width: int, height: int) -> tuple[slice, slice]:
         side, top, bottom = self.reach

@@ -108,17 +108,17 @@ class Take:
     def frame(self, index: int) -> NDArray[np.uint8]:
         """Frame ``index`` as the camera gives it, RGB ``[size, size, 3]``."""
         moment, size = self.moments[index], self.size
-        picture = shifted(
+        image = shifted(
             self.scenery, self.margin - 0.8 * moment.camera[0], self.margin - 0.8 * moment.camera[1], size, size
         )
         top = moment.body[1] + torso_top(self.head.anatomy) * self.scale
         first = max(0, int(np.ceil(top)))
         left = self.body.shape[2] / 2 - moment.body[0]
         body = shifted(self.body, left, first - top, size, size - first)
-        paint(picture[:, first:], body[:3], body[3])
+        paint(image[:, first:], body[:3], body[3])
         head = self.head.render(self.light, moment.pose, size, size)
-        paint(picture[:, head.part[0], head.part[1]], head.colour, head.alpha)
-        return self.camera.expose(picture, self.falloff, np.random.default_rng([self.seed, 0xF0, index]))
+        paint(image[:, head.part[0], head.part[1]], head.colour, head.alpha)
+        return self.camera.expose(image, self.falloff, np.random.default_rng([self.seed, 0xF0, index]))
 
 
 def _light(rng: np.random.Generator) -> Light:

@@ -45,7 +45,7 @@ def background(rng: np.random.Generator, height: int, width: int) -> Array:
 
 
 def _rectangle(image: Array, box: tuple[float, float, float, float], colour: Array, shade: float) -> None:
-    """Fill ``box`` (x0, y0, x1, y1 in shares of the picture) in place, lighter above by ``shade``."""
+    """Fill ``box`` (x0, y0, x1, y1 in shares of the image) in place, lighter above by ``shade``."""
     height, width = image.shape[1:]
     x0, x1 = (int(np.clip(x, 0, 1) * width) for x in (box[0], box[2]))
     y0, y1 = (int(np.clip(y, 0, 1) * height) for y in (box[1], box[3]))

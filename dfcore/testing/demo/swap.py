@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.testing.demo.head import Head, HeadPicture
+from dfcore.testing.demo.head import Head, HeadImage
 from dfcore.testing.demo.person import Person
 from dfcore.testing.demo.scene import Take
 from dfcore.testing.demo.texture import Array, planes
@@ -28,7 +28,7 @@ class Swap:
         own, other = (self._mean_colour(head) for head in (target.head, self.head))
         self.gain = 1 + _TONE_MATCH * (own / other - 1)
 
-    def _see(self, head: Head, index: int) -> HeadPicture:
+    def _see(self, head: Head, index: int) -> HeadImage:
         take = self.target
         return head.render(take.light, take.moments[index].pose, take.size, take.size)
 
@@ -37,17 +37,17 @@ class Swap:
 
         Returns the weight [size, size] with which each pixel was replaced.
         """
-        picture, take = self._see(self.head, index), self.target
+        image, take = self._see(self.head, index), self.target
         rng = np.random.default_rng([take.seed, self.head.anatomy.person.seed, index])
-        face = take.camera.expose(picture.colour * planes(self.gain), take.falloff[picture.part], rng)
-        under = frame[picture.part].astype(np.float32)
-        inner = self.head.inner_face(picture)
+        face = take.camera.expose(image.colour * planes(self.gain), take.falloff[image.part], rng)
+        under = frame[image.part].astype(np.float32)
+        inner = self.head.inner_face(image)
         under += (face - under) * inner[..., None]
-        frame[picture.part] = np.round(under)
+        frame[image.part] = np.round(under)
         weight = np.zeros((take.size, take.size), np.float32)
-        weight[picture.part] = inner
+        weight[image.part] = inner
         return weight
 
     def _mean_colour(self, head: Head) -> Array:
-        picture = self._see(head, 0)
-        return picture.colour[:, head.inner_face(picture) > 0.8].mean(axis=1)
+        image = self._see(head, 0)
+        return image.colour[:, head.inner_face(image) > 0.8].mean(axis=1)

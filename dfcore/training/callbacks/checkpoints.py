@@ -69,12 +69,12 @@ def _specialist(run: Run) -> Specialist:
 
 
 def _about(run: Run, epoch: int) -> dict[str, object]:
-    """What its file says of an epoch; ``sound``: of the training videos up to it, how many had any."""
+    """What its file says of an epoch; ``audio``: of the training videos up to it, how many had any."""
     lines = run.history[:epoch]
     about = {"epoch": epoch, "epochs": run.plan.epochs, "metrics": lines[-1]["val"]}
     # Of the history, for it is all that a resumed run knows of the chunks that were trained on before.
-    heard = {line.get("data", ""): line["sound"] for line in lines if "sound" in line}
+    heard = {line.get("data", ""): line["audio"] for line in lines if "audio" in line}
     if heard:
-        total = {name: sum(part[name] for part in heard.values()) for name in ("videos", "with_sound")}
-        about["sound"] = {**total, "share": round(total["with_sound"] / max(total["videos"], 1), 4)}
+        total = {name: sum(part[name] for part in heard.values()) for name in ("videos", "with_audio")}
+        about["audio"] = {**total, "share": round(total["with_audio"] / max(total["videos"], 1), 4)}
     return about

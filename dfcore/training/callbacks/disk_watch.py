@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfcore.kaggle import room
+from dfcore.kaggle import free_space
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
 
@@ -35,7 +35,7 @@ class DiskWatch(BaseCallback):
         weights = sum(tensor.numel() * tensor.element_size() for tensor in run.model.state_dict().values())
         most = weights * (2 * 3 + max(1, run.config.run.keep) + 1 + 1)
         have = sum(path.stat().st_size for path in run.folder.path.iterdir() if path.is_file())
-        space = room(run.folder.path)
+        space = free_space(run.folder.path)
         if most - have > space.free:
             self._warned = True
             run.log.warn(

@@ -15,29 +15,29 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.models.specialist import Specialist
 from dfcore.training.execute import Machine
 from dfcore.training.inputs.prepare import Chosen, Prepared, require_both_classes, store_path
-from dfcore.training.inputs.samples import data_table, draws, make_data, sound_share
+from dfcore.training.inputs.samples import audio_share, data_table, draws, make_data
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.inputs.store_watch import StoreWatch
-from dfcore.training.run import Course, Steady, TrainingData
+from dfcore.training.run import EpochData, TrainingData, WholeDataset
 from dfcore.training.runtime.memory import release_memory
 
-__all__ = ["ChunkCourse", "make_course"]
+__all__ = ["ChunkedData", "make_epoch_data"]
 
 
-def make_course(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> Course:
-    """The course through the chosen videos: what is taken whole is prepared now, a chunk when its turn comes.
+def make_epoch_data(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> EpochData:
+    """The epoch_data through the chosen videos: what is taken whole is prepared now, a chunk when its turn comes.
 
     Raises:
         DatasetError: one class has no training video that can be used.
         DfcoreError: whatever :func:`prepare_together` raises.
     """
     if chosen.chunks:
-        return ChunkCourse(config, model, chosen, machine)
+        return ChunkedData(config, model, chosen, machine)
     prepared = _prepare(config, model, chosen, machine)
-    return Steady(make_data(config, model, chosen, prepared, machine.world), config.stage.epochs)
+    return WholeDataset(make_data(config, model, chosen, prepared, machine.world), config.stage.epochs)
 
 
-class ChunkCourse:
+class ChunkedData:
     """Chunks in their order, ``stage.epochs`` epochs each; validation is on the same held-out videos throughout.
 
     How many samples an epoch draws goes by the videos that were chosen, not by those that could be used, so that the
@@ -151,7 +151,7 @@ def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Ma
     for line in (*prepared.notes, *data_table(chosen, prepared)):
         log.say(f"           {line}")
     if spec.speech:
-        log.say(f"sound      {sound_share(prepared)}")
+        log.say(f"audio      {audio_share(prepared)}")
     if not any(record.split == "val" for record in prepared.records):
         log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
     return prepared

@@ -11,9 +11,9 @@ from pathlib import Path
 from dfcore.config import TrainConfig, store_name
 from dfcore.data.checks.shortcuts import LIMIT, best_word
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.labels import judged, marked
+from dfcore.data.labels import labelled_for, with_comparisons
 from dfcore.data.prepare.pseudo_fakes import forged_pairs
-from dfcore.data.prepare.videos import PrepareReport, prepare
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.splits import assign_splits
 from dfcore.data.store.clip_store import ClipStore
@@ -118,12 +118,12 @@ def prepare_data(
         check: called after each video; what it raises ends the preparing.
 
     Raises:
-        DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.videos.prepare` raise.
+        DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.videos.prepare_videos` raise.
     """
     chosen = chosen or choose_videos(config, specs)
     records = [record for record in chosen.records if splits is None or record.split in splits]
     store = ClipStore(store_path(config))
-    report = prepare(
+    report = prepare_videos(
         records,
         store,
         clip_plan(config, specs),
@@ -139,11 +139,11 @@ def usable(
     records: Sequence[VideoRecord], store: ClipStore, report: PrepareReport, specs: Sequence[SpecialistSpec]
 ) -> Prepared:
     """Those of the records that are in the store and did not fail, with the labels for ``specs`` by what is known now:
-    fakes that were found to show their original's pictures are marked.
+    fakes that were found to show their original's images are marked.
     """
     failed = {failure.id for failure in report.failed}
     there = [record for record in records if record.id in store and record.id not in failed]
-    found = judged(marked(there, store.comparisons), hears=_hears(specs))
+    found = labelled_for(with_comparisons(there, store.comparisons), uses_audio=_uses_audio(specs))
     return Prepared(tuple(found), store.root, report, tuple(_compared(there, store)))
 
 
@@ -175,35 +175,35 @@ def store_path(config: TrainConfig) -> Path:
     return Path(config.run.out) / "store" / store_name(config.stage.dataset, config.data.root)
 
 
-def _hears(specs: Sequence[SpecialistSpec]) -> bool:
-    """Whose labels records have: without a specialist, or for several that differ, those of the pictures."""
-    return bool(specs) and all(spec.hears for spec in specs)
+def _uses_audio(specs: Sequence[SpecialistSpec]) -> bool:
+    """Whose labels records have: without a specialist, or for several that differ, those of the images."""
+    return bool(specs) and all(spec.uses_audio for spec in specs)
 
 
 def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -> tuple[list[VideoRecord], list[str]]:
-    """The records with the label for what the specialists read, and a sentence where pictures and sound differ."""
-    found = judged(records, hears=_hears(specs))
-    apart = sum(record.seen == REAL and record.sound == FAKE for record in found)
+    """The records with the label for what the specialists read, and a sentence where images and audio differ."""
+    found = labelled_for(records, uses_audio=_uses_audio(specs))
+    apart = sum(record.video_label == REAL and record.audio_label == FAKE for record in found)
     if not apart or not specs:
         return found, []
     names = ", ".join(spec.name for spec in specs)
-    how = f"fake, for {names} reads the sound" if _hears(specs) else f"real, for {names} reads the pictures alone"
-    return found, [f"{apart:,} videos with real pictures and a fake sound count as {how}."]
+    how = f"fake, for {names} reads the audio" if _uses_audio(specs) else f"real, for {names} reads the images alone"
+    return found, [f"{apart:,} videos with real images and fake audio count as {how}."]
 
 
 def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
     """What came of comparing fakes with their originals, in a sentence; nothing where none was to be compared."""
-    results = [store.comparisons[r.id] for r in records if r.twin is not None and r.id in store.comparisons]
+    results = [store.comparisons[r.id] for r in records if r.original_path is not None and r.id in store.comparisons]
     if not results:
         return []
     same, odd = sum(bool(one.same) for one in results), [one for one in results if one.same is None]
     notes = [
-        f"{len(results) - len(odd):,} fakes were compared with their originals: {same:,} show the same pictures, so "
-        "that only their sound is fake."
+        f"{len(results) - len(odd):,} fakes were compared with their originals: {same:,} show the same images, so "
+        "that only their audio is fake."
     ]
     if odd:
         notes.append(
-            f"{len(odd):,} fakes could not be compared and count as fake pictures (all in {store.comparisons.path}); "
+            f"{len(odd):,} fakes could not be compared and count as fake images (all in {store.comparisons.path}); "
             f"the first: {odd[0].reason}"
         )
     return notes
@@ -235,7 +235,7 @@ def _with_pseudo_fakes(
     sources = [record for record in records if record.split in (("train", "val") if data.pseudo_only else ("train",))]
     made, notes = [] if data.pseudo_only else list(records), []
     for spec in specs:
-        real = judged(sources, hears=spec.hears)
+        real = labelled_for(sources, uses_audio=spec.uses_audio)
         pairs = forged_pairs(real, spec, data.pseudo_fakes, seed=config.run.seed)
         made += pairs
         notes.append(
@@ -245,8 +245,8 @@ def _with_pseudo_fakes(
 
 
 def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRecord]:
-    """The compressions and methods asked for; originals always. A forged sound is a method too."""
-    forged = {record.id for record in judged(records, hears=True) if record.label == FAKE}
+    """The compressions and methods asked for; originals always. A forged audio is a method too."""
+    forged = {record.id for record in labelled_for(records, uses_audio=True) if record.label == FAKE}
     methods = {record.manipulation for record in records if record.id in forged}
     compressions = {record.compression for record in records if record.compression}
     wanted_methods = _known("data.manipulations", config.data.manipulations, methods)
@@ -269,7 +269,7 @@ def _known(key: str, wanted: Sequence[str], there: set[str]) -> set[str]:
 
 
 def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
-    """At most ``limit`` of each split, class (of pictures and of sound) and chunk, spread over methods and compressions
+    """At most ``limit`` of each split, class (of images and of audio) and chunk, spread over methods and compressions
     by a hash of the id; always the same ones, and those of a smaller limit among those of a larger one.
     """
     if limit <= 0:
@@ -277,7 +277,7 @@ def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
     taken: set[str] = set()
     counts: Counter[tuple[str, int, int | None, int | None]] = Counter()
     for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
-        kind = (record.split, record.seen, record.sound, record.chunk if record.split == "train" else None)
+        kind = (record.split, record.video_label, record.audio_label, record.chunk if record.split == "train" else None)
         if record.split and counts[kind] < limit:
             counts[kind] += 1
             taken.add(record.id)

@@ -20,7 +20,7 @@ from dfcore.training.inputs.prepare import Chosen, Prepared
 from dfcore.training.run import TrainingData
 from dfcore.training.runtime.distributed import World
 
-__all__ = ["data_table", "draws", "make_data", "sound_share"]
+__all__ = ["audio_share", "data_table", "draws", "make_data"]
 
 
 def draws(config: TrainConfig, records: Sequence[VideoRecord]) -> int:
@@ -60,7 +60,7 @@ def make_data(
             train=train,
             augment=_augmentations(config, spec) if train else (),
             seed=seed,
-            applicable="" if train else spec.applicable,
+            abstain_reason="" if train else spec.abstain_reason,
         )
 
     train = samples("train", data.samples_per_video, train=True)
@@ -75,7 +75,7 @@ def make_data(
         class_weights=class_weights(train.labels, power) if power < 1 else None,
         fingerprint=_fingerprint(prepared.records, store),
         counts=_counts(spec, chosen, prepared),
-        sound=_heard(store, by_split["train"]) if spec.speech else None,
+        audio=_heard(store, by_split["train"]) if spec.speech else None,
         title=title,
     )
 
@@ -112,20 +112,20 @@ def _counts(spec: SpecialistSpec, chosen: Chosen, prepared: Prepared) -> dict[st
         "not_usable": len(prepared.report.failed),
         "missing": chosen.missing,
         "notes": list(chosen.notes),
-        **({"sound": sound_share(prepared)} if spec.speech else {}),
+        **({"audio": audio_share(prepared)} if spec.speech else {}),
     }
 
 
-def sound_share(prepared: Prepared) -> str:
-    """How many of the videos have sound, in words: ``"12 of 40 videos (30 %)"``."""
+def audio_share(prepared: Prepared) -> str:
+    """How many of the videos have audio, in words: ``"12 of 40 videos (30 %)"``."""
     found = _heard(ClipStore(prepared.store), prepared.records)
-    heard, total = found["with_sound"], found["videos"]
-    return f"{heard} of {total} videos have sound ({heard / max(total, 1):.0%})"
+    heard, total = found["with_audio"], found["videos"]
+    return f"{heard} of {total} videos have audio ({heard / max(total, 1):.0%})"
 
 
 def _heard(store: ClipStore, records: Sequence[VideoRecord]) -> dict[str, int]:
     heard = sum(store.open(record.id).source.has_audio for record in records)
-    return {"videos": len(records), "with_sound": heard}
+    return {"videos": len(records), "with_audio": heard}
 
 
 def data_table(chosen: Chosen, prepared: Prepared) -> list[str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from dfcore.config import TrainConfig
-from dfcore.data.prepare.videos import PrepareReport, prepare, survey
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos, survey
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import write_bytes
@@ -57,7 +57,7 @@ def prepare_together(
     Raises:
         RunError: a process does not see the others' store or videos.
         RunInterrupted: a signal came to one of them, or the time limit.
-        DfcoreError: whatever :func:`dfcore.data.prepare.videos.prepare` raises, on any of them.
+        DfcoreError: whatever :func:`dfcore.data.prepare.videos.prepare_videos` raises, on any of them.
     """
     world = machine.world
 
@@ -92,7 +92,7 @@ def prepare_together(
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
-            return prepare(
+            return prepare_videos(
                 own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
             )
 

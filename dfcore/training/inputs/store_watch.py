@@ -10,7 +10,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import IndexEntry
-from dfcore.kaggle import room
+from dfcore.kaggle import free_space
 
 __all__ = ["StoreWatch", "mean_size"]
 
@@ -56,7 +56,7 @@ class StoreWatch:
         left = self._later + sum(video not in store and video not in store.failures for video in self._videos)
         if not left or len(store) < FIRST:
             return
-        each, space = mean_size(store), room(self._root)
+        each, space = mean_size(store), free_space(self._root)
         if each * left > space.free:
             self._warned = True
             self._warn(

@@ -42,14 +42,14 @@ class World:
         size: how many there are.
         local_rank: its number on its own machine.
         local_size: how many there are on its machine.
-        board: where the processes leave word for each other without waiting; None for one alone.
+        key_value_store: where the processes leave word for each other without waiting; None for one alone.
     """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
-    board: Any = field(default=None, repr=False, compare=False)
+    key_value_store: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def start(cls, device: Callable[[int], torch.device]) -> World:
@@ -83,9 +83,9 @@ class World:
         # A store of its own for each start: that of torchrun outlives the group, and the addresses that an earlier
         # stage's group left there must not be taken for this one's.
         shared, _, _ = next(rendezvous("env://", rank, size, timeout=_PATIENCE))
-        board = PrefixStore(f"dfcore/{next(_starts)}", shared)
-        dist.init_process_group(backend, store=board, rank=rank, world_size=size, timeout=_PATIENCE)
-        return cls(rank, size, local_rank, local_size, board)
+        key_value_store = PrefixStore(f"dfcore/{next(_starts)}", shared)
+        dist.init_process_group(backend, store=key_value_store, rank=rank, world_size=size, timeout=_PATIENCE)
+        return cls(rank, size, local_rank, local_size, key_value_store)
 
     def let_speak(self) -> None:
         """Before leaving with an error: ``torchrun`` ends all processes as soon as one is gone, so the first one, which
@@ -95,10 +95,10 @@ class World:
             return
         with suppress(RuntimeError):  # torchrun itself may be gone
             if self.is_main:
-                self.board.set("leaving", "")
+                self.key_value_store.set("leaving", "")
                 return
             end = time.monotonic() + _FAREWELL
-            while not self.board.check(["leaving"]) and time.monotonic() < end:
+            while not self.key_value_store.check(["leaving"]) and time.monotonic() < end:
                 time.sleep(_LOOK)
         time.sleep(1)
 
@@ -173,14 +173,14 @@ class World:
 
         def look() -> None:
             check()
-            if self.board.check([stop]):
+            if self.key_value_store.check([stop]):
                 raise _StoppedElsewhere
 
         result, failure = None, None
         try:
             result = part(look)
-            self.board.add(done, 1)
-            while self.board.add(done, 0) < self.size:
+            self.key_value_store.add(done, 1)
+            while self.key_value_store.add(done, 0) < self.size:
                 look()
                 time.sleep(_LOOK)
         except _StoppedElsewhere:
@@ -188,7 +188,7 @@ class World:
         except Exception as error:
             failure = error
             with suppress(RuntimeError):  # torchrun itself may be gone
-                self.board.set(stop, "")
+                self.key_value_store.set(stop, "")
         self._agree(failure)
         return self.gather(cast("T", result))
 
@@ -248,7 +248,7 @@ class World:
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The model as it is called in training: gradients are averaged over the processes.
 
-        A specialist may leave a branch unused (no sound in any clip of the batch), which DDP must look for. Where
+        A specialist may leave a branch unused (no audio in any clip of the batch), which DDP must look for. Where
         none does, PyTorch says once that the search was not needed; that is no fault.
         """
         if self.size == 1:

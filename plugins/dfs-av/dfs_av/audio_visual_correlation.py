@@ -1,6 +1,6 @@
-"""Correlation of the mouth's courses with the sound's, per delay and time segment.
+"""Correlation of the mouth's signals with the audio's, per delay and time segment.
 
-An open mouth is loud: mouth area and the sound's envelope correlate, and the mouth begins to move 0.1 to 0.3 s before
+An open mouth is loud: mouth area and the audio's envelope correlate, and the mouth begins to move 0.1 to 0.3 s before
 the voice (Chandrasekaran et al. 2009). The delay of the strongest correlation is the delay between the two.
 """
 
@@ -15,33 +15,33 @@ from dfs_av.speech_view import LAGS, STARTS, SpeechView, aligned, cells, grouped
 
 __all__ = ["AudioVisualCorrelationCue", "delayed", "lagged_correlation"]
 
-_SEEN, _SOUND = 4, 6
-_PAIRS = _SEEN * _SOUND
+_SEEN, _AUDIO = 4, 6
+_PAIRS = _SEEN * _AUDIO
 _FLOOR = 1e-3
-"""Of a course's energy, so that what does not vary correlates with nothing."""
+"""Of a signal's energy, so that what does not vary correlates with nothing."""
 
 
-def delayed(sound: Tensor) -> tuple[Tensor, Tensor]:
-    """``sound[t + delay]`` for delays -15 to 15: ``[..., 60]`` to ``[..., 31, 60]``, 0 beyond the ends; and where it
+def delayed(audio: Tensor) -> tuple[Tensor, Tensor]:
+    """``audio[t + delay]`` for delays -15 to 15: ``[..., 60]`` to ``[..., 31, 60]``, 0 beyond the ends; and where it
     lies within, ``[31, 60]``.
     """
-    windows = F.pad(sound, (LAGS, LAGS)).unfold(-1, sound.shape[-1], 1)
-    inside = F.pad(torch.ones(sound.shape[-1], device=sound.device), (LAGS, LAGS)).unfold(-1, sound.shape[-1], 1)
+    windows = F.pad(audio, (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
+    inside = F.pad(torch.ones(audio.shape[-1], device=audio.device), (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
     return windows, inside
 
 
-def lagged_correlation(seen: Tensor, sound: Tensor, weight: Tensor) -> Tensor:
+def lagged_correlation(seen: Tensor, audio: Tensor, weight: Tensor) -> Tensor:
     """Normalised correlation at each delay: ``[B, V, n]`` and ``[B, A, n]`` to ``[B, V, A, 31]``, -1..1.
 
-    Delay d compares the mouth at t with the sound at t + d: sound that comes k points late peaks at +k. Each delay
+    Delay d compares the mouth at t with the audio at t + d: audio that comes k points late peaks at +k. Each delay
     takes means and energies over the points where both lie within.
 
     Args:
-        seen: the mouth's courses.
-        sound: the sound's, ``[B, A, N]`` with the mouth's n points in the middle of its N, or N = n.
+        seen: the mouth's signals.
+        audio: the audio's, ``[B, A, N]`` with the mouth's n points in the middle of its N, or N = n.
         weight: of the mouth's points, ``[B, n]``.
     """
-    later, inside = delayed(sound)
+    later, inside = delayed(audio)
     each = (inside * weight[:, None])[:, None]  # [B, 1, 31, n]
     total = each.sum(-1) + 1e-6
     spread = seen[:, :, None] - ((seen[:, :, None] * each).sum(-1) / total)[..., None]  # [B, V, 31, n]
@@ -76,13 +76,13 @@ class AudioVisualCorrelationCue(nn.Module):
     def describe(self, speech: SpeechView) -> Tensor:
         """The operator alone: ``[B, 103, 49]``.
 
-        Per pair of courses the mean correlation of the cell's delays in its segment, and of the whole clip the mean
+        Per pair of signals the mean correlation of the cell's delays in its segment, and of the whole clip the mean
         and the maximum, and the maximum above the mean of all delays; then the clip's delay of the strongest
         correlation summed over the pairs, how far it stands out, and what share of the segment was weighed.
         """
         # What is said while the voice is off counts too: a mouth must be shut in a pause. So only absence weighs 0.
         weight = speech.present * speech.voice.amax(1, keepdim=True)
-        whole = lagged_correlation(speech.seen, speech.sound, weight).flatten(1, 2)  # [B, P, 31]
+        whole = lagged_correlation(speech.seen, speech.audio, weight).flatten(1, 2)  # [B, P, 31]
         rows = torch.stack([_segment(speech, weight, start) for start in STARTS], 2)  # [B, P, 7, 31]
         if self.invariant:
             place = whole.mean(1).argmax(-1)[:, None].expand(-1, _PAIRS)
@@ -110,7 +110,7 @@ def sharp_groups(share: Tensor) -> Tensor:
 
 
 def _segment(speech: SpeechView, weight: Tensor, start: int) -> Tensor:
-    """Correlations within one segment of the mouth; the sound's may lie outside of it: ``[B, P, 31]``."""
+    """Correlations within one segment of the mouth; the audio's may lie outside of it: ``[B, P, 31]``."""
     mask = torch.zeros_like(weight)
     mask[:, start : start + segments(weight).shape[-1]] = 1
-    return lagged_correlation(speech.seen, speech.sound, weight * mask).flatten(1, 2)
+    return lagged_correlation(speech.seen, speech.audio, weight * mask).flatten(1, 2)

@@ -32,36 +32,36 @@ _POOLED = 4.0
 
 
 class SyncTowers(nn.Module):
-    """The two towers, each two linear maps over 0.2 s, and the token that stands for sound where there is none.
+    """The two towers, each two linear maps over 0.2 s, and the token that stands for audio where there is none.
 
     They start from fixed transforms (:func:`~dfs_av.speech_view.mouth_shapes`,
-    :func:`~dfs_av.speech_view.cepstra`), not from pictures: on a processor that costs a twentieth of convolutions over
-    the pictures.
+    :func:`~dfs_av.speech_view.cepstra`), not from images: on a processor that costs a twentieth of convolutions over
+    the images.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.mouth_in = nn.Conv1d(SHAPES * SHAPES, _HIDDEN, 5, padding=2)
         self.mouth_out = nn.Linear(_HIDDEN, EMBEDDING)
-        self.sound_in = nn.Conv1d(CEPSTRA, _HIDDEN, 19, stride=4, padding=9)
-        self.sound_out = nn.Linear(_HIDDEN, EMBEDDING)
-        self.no_sound = nn.Parameter(torch.randn(EMBEDDING) / math.sqrt(EMBEDDING))
+        self.audio_in = nn.Conv1d(CEPSTRA, _HIDDEN, 19, stride=4, padding=9)
+        self.audio_out = nn.Linear(_HIDDEN, EMBEDDING)
+        self.no_audio = nn.Parameter(torch.randn(EMBEDDING) / math.sqrt(EMBEDDING))
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, shapes: Tensor, cepstra: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, shapes: Tensor, cepstra: Tensor, audio_present: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors of each point's mouth and voice.
 
         Args:
             shapes: float ``[B, 60, 144]``.
             cepstra: float ``[B, 20, 240]``.
-            heard: float ``[B, 60]``; where 0 the voice is the token.
+            audio_present: float ``[B, 60]``; where 0 the voice is the token.
 
         Returns:
             Two of ``[B, 60, 64]``.
         """
         seen = self.mouth_out(F.gelu(self.mouth_in(shapes.mT)).mT)
-        voice = self.sound_out(F.gelu(self.sound_in(cepstra)).mT)
-        voice = torch.where(heard[..., None] > 0, voice, self.no_sound.expand_as(voice))
+        voice = self.audio_out(F.gelu(self.audio_in(cepstra)).mT)
+        voice = torch.where(audio_present[..., None] > 0, voice, self.no_audio.expand_as(voice))
         return F.normalize(seen, dim=-1), F.normalize(voice, dim=-1)
 
 
@@ -118,19 +118,19 @@ class LipSyncCue(nn.Module):
 
     def forward(self, speech: SpeechView) -> Tensor:
         """The cue's part of the map."""
-        return self.project(speech.shapes, speech.cepstra, speech.heard, speech.weight)
+        return self.project(speech.shapes, speech.cepstra, speech.audio_present, speech.weight)
 
-    def project(self, shapes: Tensor, cepstra: Tensor, heard: Tensor, weight: Tensor) -> Tensor:
+    def project(self, shapes: Tensor, cepstra: Tensor, audio_present: Tensor, weight: Tensor) -> Tensor:
         """All that is learned, behind the fixed transforms: ``[B, channels, 7, 7]``."""
-        seen, voice = self.towers(shapes, cepstra, heard)
+        seen, voice = self.towers(shapes, cepstra, audio_present)
         found, inside = similarities(seen, voice)
-        token = (seen * F.normalize(self.towers.no_sound, dim=0)).sum(-1)
+        token = (seen * F.normalize(self.towers.no_audio, dim=0)).sum(-1)
         out: Tensor = self.projection(self.describe(found, inside, token, weight))
         return out
 
-    def loss(self, shapes: Tensor, cepstra: Tensor, heard: Tensor, weight: Tensor) -> Tensor:
+    def loss(self, shapes: Tensor, cepstra: Tensor, audio_present: Tensor, weight: Tensor) -> Tensor:
         """:func:`contrastive_loss` of clips known to be in time."""
-        found, inside = similarities(*self.towers(shapes, cepstra, heard))
+        found, inside = similarities(*self.towers(shapes, cepstra, audio_present))
         return contrastive_loss(found, inside, weight, self.scale)
 
     @property

@@ -17,9 +17,9 @@ __all__ = ["CHANNELS", "CueModule"]
 
 CHANNELS = {"lip_sync": 18, "audio_visual_correlation": 18, "speech_patterns": 12}
 """The cues in channel order, as announced."""
-_TOWERS = ("shapes", "cepstra", "heard", "weight")
+_TOWERS = ("shapes", "cepstra", "audio_present", "weight")
 """What the towers of ``lip_sync`` read of a :class:`SpeechView`."""
-_VIEWS = {"mouth": (60, 96, 96), "mouth_present": (60,), "log_mel": (80, 240), "heard": (60,)}
+_VIEWS = {"mouth": (60, 96, 96), "mouth_present": (60,), "log_mel": (80, 240), "audio_present": (60,)}
 
 
 class CueModule(nn.Module):
@@ -45,7 +45,7 @@ class CueModule(nn.Module):
 
         Args:
             views: ``mouth`` uint8 ``[B, 60, 96, 96]``; ``mouth_present`` float ``[B, 60]``; ``log_mel`` float
-                ``[B, 80, 240]``; ``heard`` float ``[B, 60]``. Others are ignored.
+                ``[B, 80, 240]``; ``audio_present`` float ``[B, 60]``. Others are ignored.
 
         Raises:
             KeyError: a view is missing.
@@ -59,8 +59,8 @@ class CueModule(nn.Module):
 
         Returns:
             Float32. For ``lip_sync`` what its towers read: ``shapes`` ``[B, 60, 144]``, ``cepstra`` ``[B, 20, 240]``,
-            ``heard`` and ``weight`` ``[B, 60]``. The operators' features of the others: ``audio_visual_correlation``
-            ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
+            ``audio_present`` and ``weight`` ``[B, 60]``. The operators' features of the others:
+            ``audio_visual_correlation`` ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
         """
         with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
             speech = self._read(views)
@@ -104,9 +104,9 @@ class CueModule(nn.Module):
 
     @staticmethod
     def _read(views: Mapping[str, Tensor]) -> SpeechView:
-        mouth, present, mel, heard = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
+        mouth, present, mel, audio_present = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
         with torch.no_grad():
-            return read_speech(mouth, present.float(), mel.float(), heard.float())
+            return read_speech(mouth, present.float(), mel.float(), audio_present.float())
 
 
 def _towers_part(speech: SpeechView) -> dict[str, Tensor]:

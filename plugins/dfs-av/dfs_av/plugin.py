@@ -19,13 +19,13 @@ def dfcore_specialist() -> SpecialistSpec:
             CueSpec("speech_patterns", 12, "voice activity, onsets, 2-8 Hz modulation of voice and of mouth"),
         ),
         module="dfs_av.module:CueModule",
-        views=("mouth", "mouth_present", "log_mel", "heard"),
+        views=("mouth", "mouth_present", "log_mel", "audio_present"),
         frames=1,
         clip_frames=8,
         speech=2.4,
         # A mirror (the mouth's too), and three that touch the face view alone.
         augmentations=("hflip", "face_colour", "face_erase", "face_blur"),
-        applicable="dfs_av.applicable:applicable",
+        abstain_reason="dfs_av.abstain_reason:abstain_reason",
         pseudo_fake="dfs_av.pseudo_fake:PseudoFake",
         summary="lips against voice",
         references=(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dfcore.data.protocols import Footage
 from dfcore.errors import MediaError, UnknownNameError
-from dfs_av.applicable import LEAST_VOICE, voiced_points
+from dfs_av.abstain_reason import LEAST_VOICE, voiced_points
 
 __all__ = ["KINDS", "PseudoFake"]
 
@@ -20,10 +20,10 @@ _FRAME = _RATE // 25
 
 
 class PseudoFake:
-    """Shifts the sound by a constant 1, 3, 5 or 10 frames of 40 ms, early or late as drawn, or takes ``other_audio``.
+    """Shifts the audio by a constant 1, 3, 5 or 10 frames of 40 ms, early or late as drawn, or takes ``other_audio``.
 
-    Sound that moves in at an end is the file's own from beyond the frames (``Footage.lead``), never a wrapped-around
-    or repeated piece; pictures stay as they are. Where the file has none there (it is hardly longer than the frames),
+    Audio that moves in at an end is the file's own from beyond the frames (``Footage.lead``), never a wrapped-around
+    or repeated piece; images stay as they are. Where the file has none there (it is hardly longer than the frames),
     control and fake both lose the frames that silence would move into: it would tell the fake. Else the control is
     the footage itself.
     """
@@ -35,16 +35,16 @@ class PseudoFake:
         kind = kind if kind is not None else self.kinds[int(rng.integers(len(self.kinds)))]
         if kind not in KINDS:
             raise UnknownNameError("kind of AV pseudo-fake", kind, self.kinds)
-        audio = _voiced(footage, footage.audio, "its sound")
+        audio = _voiced(footage, footage.audio, "its audio")
         if kind == "other":
-            made = _voiced(footage, footage.other_audio, "the other person's sound")
+            made = _voiced(footage, footage.other_audio, "the other person's audio")
             if len(made) != len(audio):
-                raise MediaError(f"the other person's sound has {len(made)} samples; {len(audio)} are needed.")
+                raise MediaError(f"the other person's audio has {len(made)} samples; {len(audio)} are needed.")
         else:
             late = KINDS[kind] * (1 if rng.random() < 0.5 else -1)
             if abs(late) * _FRAME > footage.lead * _RATE:
                 raise MediaError(
-                    f"{kind} needs {abs(late) / 25:.2f} s of sound beyond the frames; there are {footage.lead:.2f} s."
+                    f"{kind} needs {abs(late) / 25:.2f} s of audio beyond the frames; there are {footage.lead:.2f} s."
                 )
             made = _shifted(audio, late * _FRAME)
             first, last = _sounding(footage, audio, late * _FRAME)
@@ -75,7 +75,7 @@ def _sounding(footage: Footage, audio: NDArray[np.int16], late: int) -> tuple[in
 
 
 def _cut(footage: Footage, audio: NDArray[np.int16], first: int, last: int) -> Footage:
-    """Frames ``first`` to ``last - 1``, with the sound that belongs to them."""
+    """Frames ``first`` to ``last - 1``, with the audio that belongs to them."""
     kept = slice(first, last)
     begin = round(first / footage.fps * _RATE)
     end = begin + round(((last - first) / footage.fps + 2 * footage.lead) * _RATE)
@@ -87,13 +87,13 @@ def _cut(footage: Footage, audio: NDArray[np.int16], first: int, last: int) -> F
 
 
 def _voiced(footage: Footage, audio: NDArray[np.int16] | None, what: str) -> NDArray[np.int16]:
-    """The sound, checked.
+    """The audio, checked.
 
     Raises:
         MediaError: there is none, or too little voice in the frames' span.
     """
     if audio is None:
-        raise MediaError(f"{what} is missing: a voice cannot be moved without one. Use videos with sound.")
+        raise MediaError(f"{what} is missing: a voice cannot be moved without one. Use videos with audio.")
     first = round(footage.lead * _RATE)
     span = audio[first : first + round(len(footage.y) / footage.fps * _RATE)]
     seconds = float(voiced_points(span).sum()) / 25

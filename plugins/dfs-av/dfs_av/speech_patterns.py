@@ -1,7 +1,7 @@
 """How voice and mouth are modulated: voice activity, onsets, and the rhythm of syllables (2-8 Hz).
 
 Speech has about four syllables a second, and the mouth opens once for each; both spectra peak there (Chandrasekaran
-et al. 2009). A made mouth often moves too little or too smoothly, which shows without sound too (LipForensics).
+et al. 2009). A made mouth often moves too little or too smoothly, which shows without audio too (LipForensics).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _RATE = 25
 _FLOOR = 1e-4
 
 
-def _spectra(courses: Tensor) -> Tensor:
+def _spectra(signals: Tensor) -> Tensor:
     """Complex spectra after mean and Hann window: ``[..., n]`` to ``[..., n // 2 + 1]``."""
-    window = torch.hann_window(courses.shape[-1], periodic=True, device=courses.device)
-    centred = courses - courses.mean(-1, keepdim=True)
+    window = torch.hann_window(signals.shape[-1], periodic=True, device=signals.device)
+    centred = signals - signals.mean(-1, keepdim=True)
     return torch.fft.rfft(centred * window, dim=-1)
 
 
@@ -37,14 +37,14 @@ def _pooling(length: int, device: torch.device) -> Tensor:
     return inside / inside.sum(0).clamp(min=1)
 
 
-def modulation(courses: Tensor) -> Tensor:
+def modulation(signals: Tensor) -> Tensor:
     """Log mean power of each rhythm: ``[..., n]`` to ``[..., 7]``."""
-    power = _spectra(courses).abs().square() / courses.shape[-1]
-    return torch.log(power @ _pooling(courses.shape[-1], courses.device) + _FLOOR)
+    power = _spectra(signals).abs().square() / signals.shape[-1]
+    return torch.log(power @ _pooling(signals.shape[-1], signals.device) + _FLOOR)
 
 
 def coherence(first: Tensor, second: Tensor) -> Tensor:
-    """Magnitude-squared coherence of two courses in each rhythm, over overlapping segments: ``[B, 60]`` twice to
+    """Magnitude-squared coherence of two signals in each rhythm, over overlapping segments: ``[B, 60]`` twice to
     ``[B, 7]``, 0..1; it does not change when one is delayed by less than a segment.
     """
     a, b = _spectra(segments(first)), _spectra(segments(second))  # [B, 7, 13]
@@ -76,20 +76,20 @@ class SpeechPatternsCue(nn.Module):
     @staticmethod
     def describe(speech: SpeechView) -> Tensor:
         """The operator alone: ``[B, 28, 49]``: modulation of darkness, motion, level and onsets in the segment and in
-        the clip (8 + 4 against their own sum over rhythms), coherence of level with three courses of the mouth;
+        the clip (8 + 4 against their own sum over rhythms), coherence of level with three signals of the mouth;
         per segment voice activity, onsets, mean level, mouth motion and opening's spread; per clip the shares of
-        voice (in what is heard), sound and picture, and whether there is any sound.
+        voice (where there is audio), audio and image, and whether there is any audio.
         """
         darkness, gradients, moving, _ = speech.seen.unbind(1)
-        level, onset = speech.sound[:, 0], speech.sound[:, -1]
-        courses = torch.stack([darkness, moving, level, onset], 1)
-        whole = modulation(courses)  # [B, 4, 7]
-        local = modulation(segments(courses))  # [B, 4, 7 segments, 7 rhythms]
+        level, onset = speech.audio[:, 0], speech.audio[:, -1]
+        signals = torch.stack([darkness, moving, level, onset], 1)
+        whole = modulation(signals)  # [B, 4, 7]
+        local = modulation(segments(signals))  # [B, 4, 7 segments, 7 rhythms]
         relative = whole - whole.mean(-1, keepdim=True)
-        shared = torch.stack([coherence(level, course) for course in (darkness, gradients, moving)], 1)
+        shared = torch.stack([coherence(level, signal) for signal in (darkness, gradients, moving)], 1)
         rows = torch.stack(
             [
-                _share(segments(speech.voice), segments(speech.heard)),
+                _share(segments(speech.voice), segments(speech.audio_present)),
                 segments(onset).mean(-1),
                 segments(level).mean(-1),
                 segments(moving).mean(-1),
@@ -99,7 +99,7 @@ class SpeechPatternsCue(nn.Module):
         )
         clip = torch.stack(
             [
-                _share(speech.voice, speech.heard),
+                _share(speech.voice, speech.audio_present),
                 speech.track.mean(1),
                 speech.present.mean(1),
                 speech.track.amax(1),

@@ -1,4 +1,4 @@
-"""What the three cues read of a sample: the mouth's and the voice's course on one clock of 25 points a second."""
+"""What the three cues read of a sample: the mouth's and the voice's signal on one clock of 25 points a second."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ __all__ = [
     "after_onset",
     "aligned",
     "at_points",
+    "audio_signals",
     "cells",
     "cepstra",
     "cosines",
     "decibels",
     "grouped",
-    "mouth_courses",
     "mouth_shapes",
+    "mouth_signals",
     "read_speech",
     "segments",
-    "sound_courses",
     "voice_weight",
 ]
 
 POINTS = 60
 SIDE = 32
-"""To which mouth pictures are reduced."""
+"""To which mouth images are reduced."""
 SHAPES = 12
 """Waves to a side that a mouth's shape is made of: the finest has details of a twelfth of its square."""
 CEPSTRA = 20
@@ -69,45 +69,45 @@ class SpeechView:
         shapes: float ``[B, 60, 144]``, :func:`mouth_shapes`.
         cepstra: float ``[B, 20, 240]``, :func:`cepstra`.
         present: float ``[B, 60]``.
-        heard: float ``[B, 60]``, 1 where there is sound and the voice has begun.
-        track: float ``[B, 60]``, 1 where there is sound.
+        audio_present: float ``[B, 60]``, 1 where there is audio and the voice has begun.
+        track: float ``[B, 60]``, 1 where there is audio.
         voice: float ``[B, 60]``, 1 where there is a voice.
-        weight: float ``[B, 60]``, 1 where there is a voice to be seen and heard.
-        seen: float ``[B, V, 60]``, :func:`mouth_courses`.
-        sound: float ``[B, A, 60]``, :func:`sound_courses`.
+        weight: float ``[B, 60]``, 1 where there is a voice to be seen and audio.
+        seen: float ``[B, V, 60]``, :func:`mouth_signals`.
+        audio: float ``[B, A, 60]``, :func:`audio_signals`.
     """
 
     shapes: Tensor
     cepstra: Tensor
     present: Tensor
-    heard: Tensor
+    audio_present: Tensor
     track: Tensor
     voice: Tensor
     weight: Tensor
     seen: Tensor
-    sound: Tensor
+    audio: Tensor
 
 
-def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, heard: Tensor) -> SpeechView:
+def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tensor) -> SpeechView:
     """The four views, with a leading batch axis. Silence before the voice is trimmed: in some datasets its length gives
     the label away.
     """
     luma = F.avg_pool2d(mouth.float(), mouth.shape[-1] // SIDE)
     luma = luma - luma.mean((1, 2, 3), keepdim=True)
     luma = luma / (luma.square().mean((1, 2, 3), keepdim=True).sqrt() + 1.0)
-    track, begun = heard, after_onset(voice_weight(mel, heard))
-    heard = heard * begun
-    voice = voice_weight(mel, heard)
+    track, begun = audio_present, after_onset(voice_weight(mel, audio_present))
+    audio_present = audio_present * begun
+    voice = voice_weight(mel, audio_present)
     return SpeechView(
         shapes=mouth_shapes(luma, present),
-        cepstra=cepstra(mel, heard),
+        cepstra=cepstra(mel, audio_present),
         present=present,
-        heard=heard,
+        audio_present=audio_present,
         track=track,
         voice=voice,
         weight=voice * present,
-        seen=mouth_courses(luma, present),
-        sound=sound_courses(mel, heard),
+        seen=mouth_signals(luma, present),
+        audio=audio_signals(mel, audio_present),
     )
 
 
@@ -134,15 +134,15 @@ def mouth_shapes(luma: Tensor, present: Tensor) -> Tensor:
     return (found - (found * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)) * weight
 
 
-def cepstra(mel: Tensor, heard: Tensor) -> Tensor:
+def cepstra(mel: Tensor, audio_present: Tensor) -> Tensor:
     """Cepstra of the log-mel spectrum, ``[B, 80, 240]`` to ``[B, 20, 240]``: the first 20 waves of its DCT (Davis and
-    Mermelstein 1980), without their means over the columns that are heard, so that neither the microphone nor the
-    level counts. Columns not heard are 0.
+    Mermelstein 1980), without their means over the columns that have audio, so that neither the microphone nor the
+    level counts. Columns without are 0.
 
     Powers are floored at 1e-4. Cepstra fall about as 1 / n; the lifter (1 + n) / 20 makes real voices' deviations
     about 1.
     """
-    audible = heard.repeat_interleave(_COLUMNS, 1)[:, None]
+    audible = audio_present.repeat_interleave(_COLUMNS, 1)[:, None]
     lifter = (1 + torch.arange(CEPSTRA, device=mel.device)) / 20
     found = (cosines(mel.shape[1], CEPSTRA, mel.device) * lifter[:, None]) @ mel.clamp(min=_QUIET)
     return (found - (found * audible).sum(-1, keepdim=True) / audible.sum(-1, keepdim=True).clamp(min=1)) * audible
@@ -162,11 +162,11 @@ def at_points(columns: Tensor) -> Tensor:
     return (pieces @ ends / _COLUMNS).view(*columns.shape[:-1], -1)
 
 
-def voice_weight(mel: Tensor, heard: Tensor) -> Tensor:
+def voice_weight(mel: Tensor, audio_present: Tensor) -> Tensor:
     """1 where the level is above -45 dBFS at a point: ``[B, 60]``. Levels are floored at -60 first, lest it matter how
     deep the silence beside a voice is.
     """
-    return (at_points(decibels(mel).clamp(min=FAINT)) > GATE).float() * heard
+    return (at_points(decibels(mel).clamp(min=FAINT)) > GATE).float() * audio_present
 
 
 def after_onset(voice: Tensor) -> Tensor:
@@ -177,8 +177,8 @@ def after_onset(voice: Tensor) -> Tensor:
     return torch.where(voice.amax(1, keepdim=True) > 0, begun, torch.ones_like(begun))
 
 
-def mouth_courses(luma: Tensor, present: Tensor) -> Tensor:
-    """Four courses of the mouth, ``[B, 60, 32, 32]`` to ``[B, 4, 60]``.
+def mouth_signals(luma: Tensor, present: Tensor) -> Tensor:
+    """Four signals of the mouth, ``[B, 60, 32, 32]`` to ``[B, 4, 60]``.
 
     Darkness of the middle (an open mouth is dark inside): the mean of what lies half a standard deviation below the
     clip's mean. Vertical gradients there (lips apart). Mean absolute change in the middle, and in the chin's part.
@@ -193,17 +193,17 @@ def mouth_courses(luma: Tensor, present: Tensor) -> Tensor:
     return torch.stack([darkness, gradients, moving, chin], 1) * present[:, None]
 
 
-def sound_courses(mel: Tensor, heard: Tensor) -> Tensor:
-    """Six courses of the sound, ``[B, 80, 240]`` to ``[B, 6, 60]``: level, four bands' log power, and onsets (how fast
-    the level rises; of two points that are both heard).
+def audio_signals(mel: Tensor, audio_present: Tensor) -> Tensor:
+    """Six signals of the audio, ``[B, 80, 240]`` to ``[B, 6, 60]``: level, four bands' log power, and onsets (how fast
+    the level rises; of two points that both have audio).
 
     Levels are floored at -60 dBFS: what lies below is no speech.
     """
     level = at_points(decibels(mel).clamp(min=FAINT)) / 10
     powers = torch.stack([mel[:, low:high].exp().sum(1) for low, high in _BANDS], 1)
     bands = at_points((10 * torch.log10(powers / _PARSEVAL)).clamp(min=FAINT)) / 10
-    onset = F.pad(level.diff(dim=1).clamp(min=0) * heard[:, :-1], (1, 0))
-    return torch.cat([level[:, None], bands, onset[:, None]], 1) * heard[:, None]
+    onset = F.pad(level.diff(dim=1).clamp(min=0) * audio_present[:, :-1], (1, 0))
+    return torch.cat([level[:, None], bands, onset[:, None]], 1) * audio_present[:, None]
 
 
 def segments(values: Tensor) -> Tensor:

@@ -5,13 +5,12 @@ import pytest
 import torch
 
 import dfs_av
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Speech
+from dfcore.data.clips import MemoryClip, Speech
 from dfcore.errors import ModelError
 from dfcore.plugins import Registry
 from dfcore.testing.contract import SpecialistContract
 from dfcore.testing.views import made_clip, made_views
-from dfs_av.applicable import applicable
+from dfs_av.abstain_reason import abstain_reason
 from dfs_av.module import CueModule
 
 
@@ -44,7 +43,7 @@ def test_a_view_of_another_shape_is_refused():
 
 def test_silent_clips_are_read_by_their_mouth_alone():
     views = made_views(Registry().specialist("av"), 2)
-    views["heard"].zero_()
+    views["audio_present"].zero_()
     views["log_mel"].fill_(np.log(1e-6))
     torch.manual_seed(0)
     module = CueModule().train()
@@ -52,7 +51,7 @@ def test_silent_clips_are_read_by_their_mouth_alone():
     assert torch.isfinite(found).all()
     assert not torch.equal(found[0], found[1])
     found.square().sum().backward()
-    assert module.lip_sync.towers.no_sound.grad.abs().sum() > 0
+    assert module.lip_sync.towers.no_audio.grad.abs().sum() > 0
     assert module.lip_sync.towers.mouth_in.weight.grad.abs().sum() > 0
 
 
@@ -66,7 +65,7 @@ def test_its_own_loss_is_of_real_clips_with_a_voice():
     assert loss.item() == pytest.approx(alone.item(), rel=1e-4)
     assert 3 < loss.item() < 15
     assert module.auxiliary_loss(views, torch.ones(4, dtype=torch.int64)) is None
-    silent = {**views, "heard": torch.zeros(4, 60)}
+    silent = {**views, "audio_present": torch.zeros(4, 60)}
     assert module.auxiliary_loss(silent, real) is None
 
 
@@ -88,7 +87,7 @@ def test_what_is_fixed_may_be_kept():
 def test_it_abstains_without_a_mouth_or_a_voice():
     clip = made_clip(1)
     assert clip.speech is not None
-    assert applicable(MemoryClip(clip)) is None
+    assert abstain_reason(MemoryClip(clip)) is None
     mouth, audio = clip.speech.mouth, clip.speech.audio
     assert audio is not None
     few = np.arange(60) < 30
@@ -97,9 +96,9 @@ def test_it_abstains_without_a_mouth_or_a_voice():
     for speech, reason in (
         (None, "no moving mouth"),
         (Speech(mouth, few, 0.0, audio), "1.2 of 2.4 s"),
-        (Speech(mouth, ~few | few, 0.0, None), "no sound"),
+        (Speech(mouth, ~few | few, 0.0, None), "no audio"),
         (Speech(mouth, ~few | few, 0.0, quiet), "1 s are needed"),
         (Speech(mouth, ~few | few, 0.0, audio // 256), "0.0 s of voice"),
     ):
         clip.speech = speech
-        assert reason in (applicable(MemoryClip(clip)) or "")
+        assert reason in (abstain_reason(MemoryClip(clip)) or "")

@@ -29,15 +29,15 @@ from dfs_av.speech_view import (
     cosines,
     decibels,
     grouped,
-    mouth_courses,
     mouth_shapes,
+    mouth_signals,
     read_speech,
     segments,
     voice_weight,
 )
 
 
-def course(seed: int = 0, length: int = 100, scale: float = 1.0) -> Tensor:
+def signal(seed: int = 0, length: int = 100, scale: float = 1.0) -> Tensor:
     """Smooth noise, as a mouth moves."""
     noise = torch.randn(length + 4, generator=torch.Generator().manual_seed(seed))
     return scale * noise.unfold(0, 5, 1).mean(1)
@@ -57,15 +57,15 @@ def talking(late: int = 0, seed: int = 0) -> dict[str, Tensor]:
         "mouth": torch.from_numpy(mouth),
         "mouth_present": torch.ones(1, 60),
         "log_mel": torch.from_numpy(mel)[None],
-        "heard": torch.ones(1, 60),
+        "audio_present": torch.ones(1, 60),
     }
 
 
 def read(views: dict[str, Tensor]) -> SpeechView:
-    return read_speech(views["mouth"], views["mouth_present"], views["log_mel"], views["heard"])
+    return read_speech(views["mouth"], views["mouth_present"], views["log_mel"], views["audio_present"])
 
 
-# -- courses -----------------------------------------------------------------------------------------------------------
+# -- signals -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.01])
@@ -92,7 +92,7 @@ def test_a_voice_begins_where_it_is_louder_than_the_gate() -> None:
 def test_an_opening_mouth_is_darker_and_moves() -> None:
     luma = torch.full((1, 60, 32, 32), 0.5)
     luma[:, 30:40, 14:18, 10:22] = -2.0
-    darkness, gradients, moving, chin = mouth_courses(luma, torch.ones(1, 60))[0]
+    darkness, gradients, moving, chin = mouth_signals(luma, torch.ones(1, 60))[0]
     assert darkness[:30].eq(0).all()
     assert darkness[30:40].tolist() == pytest.approx([1.5 * 48 / 360] * 10)
     assert gradients[35] > 0.1
@@ -149,11 +149,11 @@ def test_a_wave_over_the_spectrum_is_one_cepstrum(number: int) -> None:
 
 def test_cepstra_forget_level_and_microphone_and_are_0_unheard() -> None:
     mel = torch.randn(1, 80, 240, generator=torch.Generator().manual_seed(0))
-    heard = torch.ones(1, 60)
-    heard[0, :15] = 0
-    found = cepstra(mel, heard)
+    audio_present = torch.ones(1, 60)
+    audio_present[0, :15] = 0
+    found = cepstra(mel, audio_present)
     microphone = torch.linspace(-2, 3, 80)[:, None]
-    torch.testing.assert_close(cepstra(mel + microphone, heard), found, atol=1e-4, rtol=0)
+    torch.testing.assert_close(cepstra(mel + microphone, audio_present), found, atol=1e-4, rtol=0)
     assert found[..., :60].eq(0).all()
     assert found[..., 60:].mean(-1).abs().max() < 1e-5
 
@@ -193,28 +193,28 @@ def test_a_curve_seen_from_its_peak() -> None:
 
 
 @pytest.mark.parametrize("late", [-15, -7, -1, 0, 4, 15])
-def test_sound_that_comes_late_correlates_at_its_delay(late: int) -> None:
-    whole = course()
-    seen, sound = whole[20:80], whole[20 - late : 80 - late]
-    found = lagged_correlation(seen[None, None], 3 * sound[None, None] + 2, torch.ones(1, 60))[0, 0, 0]
+def test_audio_that_comes_late_correlates_at_its_delay(late: int) -> None:
+    whole = signal()
+    seen, audio = whole[20:80], whole[20 - late : 80 - late]
+    found = lagged_correlation(seen[None, None], 3 * audio[None, None] + 2, torch.ones(1, 60))[0, 0, 0]
     assert found.argmax().item() - LAGS == late
     assert found.max() > 0.98
-    assert lagged_correlation(-seen[None, None], sound[None, None], torch.ones(1, 60)).min() < -0.98
+    assert lagged_correlation(-seen[None, None], audio[None, None], torch.ones(1, 60)).min() < -0.98
 
 
 def test_what_does_not_vary_correlates_with_nothing() -> None:
     still = torch.full((1, 1, 60), 7.0)
-    found = lagged_correlation(still, course()[20:80][None, None], torch.ones(1, 60))
+    found = lagged_correlation(still, signal()[20:80][None, None], torch.ones(1, 60))
     assert found.abs().max() < 1e-3
 
 
 def test_what_weighs_nothing_changes_nothing() -> None:
     weight = torch.ones(1, 60)
     weight[0, :20] = 0
-    seen, sound = course(1)[20:80], course(2)[20:80]
+    seen, audio = signal(1)[20:80], signal(2)[20:80]
     spoilt = seen.clone()
     spoilt[:20] += 50
-    clean, dirty = (lagged_correlation(x[None, None], sound[None, None], weight) for x in (seen, spoilt))
+    clean, dirty = (lagged_correlation(x[None, None], audio[None, None], weight) for x in (seen, spoilt))
     torch.testing.assert_close(clean, dirty, atol=1e-4, rtol=0)
 
 
@@ -286,13 +286,13 @@ def test_the_towers_see_a_fifth_of_a_second() -> None:
     torch.manual_seed(0)
     towers = LipSyncCue(18).towers.eval()
     shapes = torch.randn(1, 60, SHAPES**2, requires_grad=True)
-    sound = torch.randn(1, CEPSTRA, 240, requires_grad=True)
-    seen, voice = towers(shapes, sound, torch.ones(1, 60))
+    audio = torch.randn(1, CEPSTRA, 240, requires_grad=True)
+    seen, voice = towers(shapes, audio, torch.ones(1, 60))
     (seen[0, 30, 0] + voice[0, 30, 0]).backward()
     assert shapes.grad is not None
-    assert sound.grad is not None
+    assert audio.grad is not None
     assert shapes.grad.abs().sum((0, 2)).nonzero().flatten().tolist() == [28, 29, 30, 31, 32]
-    assert sound.grad.abs().sum((0, 1)).nonzero().flatten().tolist() == list(range(120 - 9, 120 + 10))
+    assert audio.grad.abs().sum((0, 1)).nonzero().flatten().tolist() == list(range(120 - 9, 120 + 10))
 
 
 # -- patterns ----------------------------------------------------------------------------------------------------------
@@ -307,21 +307,21 @@ def test_the_rhythm_of_a_sine(hertz: float, column: int) -> None:
 
 
 def test_courses_that_share_a_rhythm_are_coherent_whatever_their_delay() -> None:
-    whole = course(3)
-    first, late, other = whole[20:80][None], whole[17:77][None], course(9)[20:80][None]
+    whole = signal(3)
+    first, late, other = whole[20:80][None], whole[17:77][None], signal(9)[20:80][None]
     assert coherence(first, first).min() > 0.9
     assert coherence(first, late)[0, :4].mean() > coherence(first, other)[0, :4].mean() + 0.2
 
 
-def test_the_visual_part_works_without_sound() -> None:
+def test_the_visual_part_works_without_audio() -> None:
     views = talking()
-    silent = {**views, "heard": torch.zeros(1, 60), "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}
+    silent = {**views, "audio_present": torch.zeros(1, 60), "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}
     still = {**silent, "mouth": torch.full((1, 60, 96, 96), 90, dtype=torch.uint8)}
     moving, unmoved = (SpeechPatternsCue.describe(read(part)) for part in (silent, still))
     assert moving.shape == (1, 28, 49)
     assert moving[0, 1].mean() > unmoved[0, 1].mean() + 1  # modulation of the mouth's motion
-    assert moving[0, 2].eq(unmoved[0, 2]).all()  # of the sound's level
-    assert moving[0, -5].eq(0).all()  # any sound
+    assert moving[0, 2].eq(unmoved[0, 2]).all()  # of the audio's level
+    assert moving[0, -5].eq(0).all()  # any audio
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -333,13 +333,13 @@ def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
     humming["log_mel"][:, :5, 30:60] += 2
     pausing["log_mel"][..., 100:160] = math.log(FLOOR)
     assert not read(quiet).weight[0, :26].any()
-    assert not read(quiet).heard[0, :25].any()
+    assert not read(quiet).audio_present[0, :25].any()
     assert read(quiet).weight[0, 26:].sum() > 6
     silence, hum = (CueModule().describe(views) for views in (quiet, humming))
     torch.testing.assert_close(silence, hum, rtol=0, atol=1e-5)
-    assert read(pausing).heard[0, 26:38].all()
+    assert read(pausing).audio_present[0, 26:38].all()
     assert not read(pausing).voice[0, 27:38].any()
-    assert read({**quiet, "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}).heard.all()  # no voice at all
+    assert read({**quiet, "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}).audio_present.all()  # no voice at all
 
 
 def test_the_invariant_module_is_a_switch() -> None:

@@ -54,7 +54,7 @@ def test_where_the_file_ends_control_and_fake_lose_the_same_frames() -> None:
     source = footage()
     assert source.audio is not None
     short = source.audio.copy()
-    short[: LEAD - 1600] = 0  # 0.1 s of sound before the first frame, none after the last
+    short[: LEAD - 1600] = 0  # 0.1 s of audio before the first frame, none after the last
     short[-LEAD:] = 0
     lost = set()
     for seed in range(8):
@@ -82,9 +82,9 @@ def test_another_voice_is_taken_whole() -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "reason"),
     [
-        ({"audio": None}, "shift3", "its sound is missing"),
+        ({"audio": None}, "shift3", "its audio is missing"),
         ({"audio": np.zeros(70400, np.int16)}, "shift3", r"0\.0 s of voice; 1 s"),
-        ({"other_audio": None}, "other", "the other person's sound is missing"),
+        ({"other_audio": None}, "other", "the other person's audio is missing"),
         ({"other_audio": np.full(70400, 3000, np.int16)}, "other", r"0\.0 s of voice"),
         ({"other_audio": np.tile(np.array([3000, -3000], np.int16), 35000)}, "other", "70000 samples; 70400"),
         ({"lead": 0.2}, "shift10", r"shift10 needs 0\.40 s"),

@@ -1,4 +1,4 @@
-"""Training on real talking videos: the audio part learns, from moved voices too, and what share had sound is told."""
+"""Training on real talking videos: the audio part learns, from moved voices too, and what share had audio is told."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def test_stage_0_on_two_who_talk_and_a_silent_video(tmp_path: Path) -> None:
         env={**os.environ, "COLUMNS": "200"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "videos have sound (100%)" in done.stdout
+    assert "videos have audio (100%)" in done.stdout
     failed = next((tmp_path / "out/store").rglob("failed.jsonl")).read_text()
-    assert "its sound is missing" in failed
+    assert "its audio is missing" in failed
     run = tmp_path / "out/av_stage0"
-    sound = torch.load(run / "av_stage0_final.pt", weights_only=True)["sound"]
-    assert sound["with_sound"] == sound["videos"] > 0
-    assert sound["share"] == 1
+    audio = torch.load(run / "av_stage0_final.pt", weights_only=True)["audio"]
+    assert audio["with_audio"] == audio["videos"] > 0
+    assert audio["share"] == 1
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     (epoch,) = [line for line in lines if line["kind"] == "epoch"]
-    assert epoch["sound"] == {"videos": sound["videos"], "with_sound": sound["videos"]}
+    assert epoch["audio"] == {"videos": audio["videos"], "with_audio": audio["videos"]}
     # 0.3 of the towers' own loss, about 2 ln 31 untaught, lies beside the classifier's and the cue head's.
     beside = next(line["loss"] for line in lines if line["kind"] == "train") - 1.3 * epoch["train"]["loss"]
     assert beside > 1

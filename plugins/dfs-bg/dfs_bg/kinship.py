@@ -27,7 +27,7 @@ RINGS = (0.6, 0.75, 0.9, 1.05, 1.2, 1.4, 1.7)
 """Edges of the rings, in units of the face's half axes."""
 ZONES = 3 * (len(RINGS) - 1)
 KINSHIP = ZONES * len(WIDTHS) * 4
-"""Features of the whole picture."""
+"""Features of the whole image."""
 KINSHIP_CELL = len(WIDTHS) * 3 + 2
 """Features of a cell."""
 _CORE = 0.6
@@ -68,7 +68,7 @@ def core_colour(colour: Tensor, core: Tensor) -> Tensor:
 
 
 def kinship(region: Region) -> tuple[Tensor, Tensor]:
-    """Of the whole picture ``[B, 144]``: for each zone and width the shift (2, in widths), its length, and the log
+    """Of the whole image ``[B, 144]``: for each zone and width the shift (2, in widths), its length, and the log
     share of what is alike. Of the cells ``[B, 8, 49]``: for each width the share and the shift, then how far the cell's
     mean colour lies from the core's.
     """

@@ -1,7 +1,7 @@
 """Light and colour balance of the face against those of its surround.
 
 Irradiance on a convex body is nine-tenths described by spherical harmonics up to order 2 (Ramamoorthi and Hanrahan,
-SIGGRAPH 2001). Seen from the front, their restriction to the picture is a quadratic in x and y: it is fitted to the log
+SIGGRAPH 2001). Seen from the front, their restriction to the image is a quadratic in x and y: it is fitted to the log
 luminance of face and surround apart, by weighted least squares. Colour balance is the mean of the log ratios R/G and
 B/G, which a change of the light's colour moves by the same amount everywhere.
 """

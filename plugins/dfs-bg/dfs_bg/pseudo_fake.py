@@ -41,7 +41,7 @@ class _Recipe:
         ratio: of the blend.
         gain, offsets: luma becomes ``gain * (y - 128) + 128 + offsets[0]``; the chromas are shifted by the others.
         saturation: factor of both chromas.
-        reduce: 1, or how much smaller the pasted picture is made in between.
+        reduce: 1, or how much smaller the pasted image is made in between.
         sharpen: per cent of unsharp mask, 0 for none.
         shift: (x, y) in shares of the box's sides; scale: factor.
         outline: (axes (2), then amplitude and phase of each harmonic of the mask's radius).
@@ -125,15 +125,15 @@ def _blend(planes: list[NDArray[np.uint8]], box: NDArray[np.float64], recipe: _R
 
 def _changed(window: NDArray[np.uint8], box: NDArray[np.float64], recipe: _Recipe, step: int) -> Floats:
     """The window moved, scaled, and made softer or sharper."""
-    picture = Image.fromarray(window)
-    width, height = picture.size
+    image = Image.fromarray(window)
+    width, height = image.size
     inverse = 1 / recipe.scale
     dx, dy = (share * side / step for share, side in zip(recipe.shift, box[2:] - box[:2], strict=True))
     matrix = (inverse, 0, width / 2 * (1 - inverse) - dx, 0, inverse, height / 2 * (1 - inverse) - dy)
-    padded = picture.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
-    # Pillow leaves 0 beyond the picture's edge; there the picture stays as it was.
-    seen = Image.new("L", picture.size, 255).transform((width, height), Image.Transform.AFFINE, matrix)
-    moved = Image.composite(padded, picture, seen)
+    padded = image.transform((width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+    # Pillow leaves 0 beyond the image's edge; there the image stays as it was.
+    seen = Image.new("L", image.size, 255).transform((width, height), Image.Transform.AFFINE, matrix)
+    moved = Image.composite(padded, image, seen)
     if recipe.reduce > 1:
         small = (max(4, width // recipe.reduce), max(4, height // recipe.reduce))
         moved = moved.resize(small, Image.Resampling.BOX).resize((width, height), Image.Resampling.BICUBIC)

@@ -1,7 +1,7 @@
 """What all four cues read: light and colour of the context, the face's ellipse in it, and weights of face and surround.
 
 Colour is linear combinations of the context's R, G, B in 0..1; ``luma`` is BT.601's, ``chroma`` the differences
-R - Y and B - Y. The picture is brought to one working size, whatever the face view's size is.
+R - Y and B - Y. The image is brought to one working size, whatever the face view's size is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Region:
         luma: float ``[B, 1, 112, 112]``.
         chroma: float ``[B, 2, 112, 112]``, R - Y and B - Y.
         mask: float ``[B, 1, 112, 112]``, the face's ellipse, 0..1.
-        centre, axes: float ``[B, 2]``, the ellipse's centre and half axes (x, y) in -1..1 of the picture.
+        centre, axes: float ``[B, 2]``, the ellipse's centre and half axes (x, y) in -1..1 of the image.
     """
 
     rgb: Tensor
@@ -66,15 +66,15 @@ def read_region(context: Tensor, face_mask: Tensor) -> Region:
     return Region(rgb, luma, chroma, mask, centre, axes)
 
 
-def _resized(picture: Tensor) -> Tensor:
-    if picture.shape[-1] == SIDE:
-        return picture
-    return F.interpolate(picture, size=(SIDE, SIDE), mode="bilinear", antialias=picture.shape[-1] > SIDE)
+def _resized(image: Tensor) -> Tensor:
+    if image.shape[-1] == SIDE:
+        return image
+    return F.interpolate(image, size=(SIDE, SIDE), mode="bilinear", antialias=image.shape[-1] > SIDE)
 
 
 def _ellipse(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Centre and half axes of a filled ellipse from its moments: the variance along an axis is a quarter of its half
-    axis squared. ``[B, S, S]`` to ``[B, 2]`` twice; of an empty mask, the middle and a third of the picture.
+    axis squared. ``[B, S, S]`` to ``[B, 2]`` twice; of an empty mask, the middle and a third of the image.
     """
     size = mask.shape[-1]
     places = (torch.arange(size, device=mask.device) + 0.5) * 2 / size - 1
@@ -88,7 +88,7 @@ def _ellipse(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def polar_coordinates(region: Region, side: int) -> tuple[Tensor, Tensor]:
-    """Where each place of a ``side`` x ``side`` picture lies seen from the face's ellipse, ``[B, side, side]`` each:
+    """Where each place of a ``side`` x ``side`` image lies seen from the face's ellipse, ``[B, side, side]`` each:
     its distance from the middle in half axes (1 on the outline); its angle in -pi..pi (0 right, pi/2 down).
     """
     places = (torch.arange(side, device=region.axes.device) + 0.5) * 2 / side - 1
@@ -115,5 +115,5 @@ def contrast(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def broadcast(values: Tensor) -> Tensor:
-    """What holds for the whole picture, in every cell: ``[B, K]`` to ``[B, K, 49]``."""
+    """What holds for the whole image, in every cell: ``[B, K]`` to ``[B, K, 49]``."""
     return values[..., None].expand(-1, -1, MAP_SIZE * MAP_SIZE)

@@ -1,6 +1,6 @@
 """Sharpness of texture: how much of the finest detail the face has for its coarser detail, against the surround.
 
-A blended face was made smaller and larger, or sharpened, or only mixed of two pictures; each moves its finest octave
+A blended face was made smaller and larger, or sharpened, or only mixed of two images; each moves its finest octave
 against the others. Texture itself moves all octaves together, and not alike in hair, cloth and skin. So the energies of
 four octaves are taken of every 16x16 block of the native tiles, and the surround's blocks say, by a weighted
 regression, which fine energy belongs to a coarse one (camera, codec and focus are the same for both); what the face's
@@ -18,7 +18,7 @@ __all__ = ["OCTAVES", "TEXTURE", "expected", "octaves", "texture"]
 
 OCTAVES = 4
 TEXTURE = 6 * OCTAVES + 4 * (2 * OCTAVES - 1) + 2 * 7
-"""Features of the whole picture."""
+"""Features of the whole image."""
 _BLOCKS = 4
 _FLOOR = 0.05
 """Energy in grey levels squared that 8-bit rounding leaves."""

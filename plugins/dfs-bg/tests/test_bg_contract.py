@@ -3,12 +3,12 @@ from typing import ClassVar
 import pytest
 
 import dfs_bg
-from dfcore.data.access import MemoryClip
+from dfcore.data.clips import MemoryClip
 from dfcore.errors import ModelError
 from dfcore.plugins import Registry
 from dfcore.testing.contract import SpecialistContract
 from dfcore.testing.views import made_clip, made_views
-from dfs_bg.applicable import applicable
+from dfs_bg.abstain_reason import abstain_reason
 from dfs_bg.module import CueModule
 
 
@@ -42,8 +42,8 @@ def test_a_view_of_another_shape_is_refused():
 
 def test_it_abstains_without_background_and_from_small_faces():
     clip = made_clip(1)
-    assert applicable(MemoryClip(clip)) is None
+    assert abstain_reason(MemoryClip(clip)) is None
     for box, reason in (((0.0, 0.0, 192.0, 190.0), "fills its window"), ((50.0, 50.0, 80.0, 90.0), "40 px")):
         boxes = (box,) * len(clip.header.frames)
         object.__setattr__(clip.header, "boxes", boxes)
-        assert reason in (applicable(MemoryClip(clip)) or "")
+        assert reason in (abstain_reason(MemoryClip(clip)) or "")

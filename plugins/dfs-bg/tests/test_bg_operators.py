@@ -27,7 +27,7 @@ AXES = (0.4, 0.5)
 
 
 def region(rgb: Tensor, axes: tuple[float, float] = AXES) -> Region:
-    """The region of a picture ``[3, S, S]`` in 0..1 with a centred ellipse."""
+    """The region of an image ``[3, S, S]`` in 0..1 with a centred ellipse."""
     size = rgb.shape[-1]
     places = (torch.arange(size) + 0.5) * 2 / size - 1
     mask = ((places[None] / axes[0]) ** 2 + (places[:, None] / axes[1]) ** 2 < 1).float()[None, None]
@@ -86,7 +86,7 @@ def test_a_paste_of_another_colour_is_coherent_and_an_edge_on_one_side_is_not():
     side[0, :, : SIDE // 2] = 0.4
     noise = 0.02 * torch.rand(3, SIDE, SIDE, generator=generator)
     cue = FaceBoundaryCue(14)
-    whole, half = (cue.describe(region(picture + noise))[0, :, 0] for picture in (ring, side))
+    whole, half = (cue.describe(region(image + noise))[0, :, 0] for image in (ring, side))
     at = slice(30, 40)  # coherence of the chroma's steps, radius by radius
     assert whole[at].max() > 0.9
     assert whole[at].argmax().item() in (4, 5)  # 0.875 and 0.975, either side of 0.9
@@ -132,12 +132,12 @@ SKIN, BLUE = (0.6, 0.45, 0.35), (0.2, 0.3, 0.7)
 
 def painted(face: tuple[float, ...], neck: tuple[float, ...]) -> Tensor:
     """A face up to its outline, a neck below it, a blue wall about both."""
-    picture = torch.tensor(BLUE)[:, None, None].expand(3, SIDE, SIDE).clone()
+    image = torch.tensor(BLUE)[:, None, None].expand(3, SIDE, SIDE).clone()
     rows = torch.arange(SIDE)
     neck_at = ((rows[:, None] > SIDE // 2) & ((rows[None] - SIDE / 2).abs() < 0.15 * SIDE)).expand(SIDE, SIDE)
     for where, colour in ((neck_at, neck), (radius() < 1, face)):
-        picture[:, where] = torch.tensor(colour)[:, None]
-    return picture
+        image[:, where] = torch.tensor(colour)[:, None]
+    return image
 
 
 def test_a_face_of_the_necks_colour_is_akin_and_a_tinted_one_lies_as_far_off_as_its_tint():
@@ -184,8 +184,8 @@ def test_a_dimmed_half_is_a_shadow_and_another_colour_is_not():
     shaded, painted = rgb.clone(), rgb.clone()
     shaded[..., 8:] *= 0.5
     painted[0, 0, :, 8:] = 0.2
-    for picture, share in ((shaded, 1.0), (painted, 0.02)):
-        slope, found, _ = shadow_edges(picture)
+    for image, share in ((shaded, 1.0), (painted, 0.02)):
+        slope, found, _ = shadow_edges(image)
         assert slope[0, 0, :, 7:9].abs().min() > 0.05
         assert found[0, 0, :, 7:9].mean().item() == pytest.approx(share, abs=0.07)
 

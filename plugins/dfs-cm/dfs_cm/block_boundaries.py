@@ -19,7 +19,7 @@ PERIODS = (8, 16)
 
 
 def boundary_steps(luma: Tensor, axis: int = -1) -> Tensor:
-    """Mean absolute step between neighbouring columns (axis -1) or rows (axis -2) of a picture.
+    """Mean absolute step between neighbouring columns (axis -1) or rows (axis -2) of an image.
 
     ``[..., H, W]`` to float32 ``[..., W - 1]`` (or ``H - 1``), in luma levels; value i is the step onto pixel i + 1.
     """
@@ -30,7 +30,7 @@ def fold(steps: Tensor, period: int) -> Tensor:
     """Mean of :func:`boundary_steps` at each phase of a grid: ``[..., n]`` to ``[..., period]``.
 
     The step of phase p is |x[p + m·period] - x[p + m·period - 1]|: phase 0 lies on the grid whose blocks begin at the
-    picture's first pixel (the picture's own edge has no step).
+    image's first pixel (the image's own edge has no step).
     """
     phases = torch.arange(1, steps.shape[-1] + 1, device=steps.device) % period
     folding = (phases[:, None] == torch.arange(period, device=steps.device)).float()
@@ -43,7 +43,7 @@ def phase_steps(luma: Tensor, period: int, axis: int = -1) -> Tensor:
 
 
 def phase_profile(steps: Tensor, floor: float = 0.05) -> Tensor:
-    """Log of the steps over their mean: 0 everywhere for a picture without blocks. ``[..., period]``."""
+    """Log of the steps over their mean: 0 everywhere for an image without blocks. ``[..., period]``."""
     return ((steps + floor) / (steps.mean(-1, keepdim=True) + floor)).log()
 
 

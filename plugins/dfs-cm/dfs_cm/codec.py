@@ -1,4 +1,4 @@
-"""Encode and decode again, in memory: what one more generation of compression does to a picture."""
+"""Encode and decode again, in memory: what one more generation of compression does to an image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dfcore.data.clips import Planes
 from dfcore.errors import MediaError
 
-__all__ = ["Planes", "jpeg_again", "x264_again"]
-
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
-"""Luma ``[T, H, W]`` and chroma ``[T, H/2, W/2]`` twice."""
+__all__ = ["jpeg_again", "x264_again"]
 
 
 def x264_again(planes: Planes, crf: float, options: Mapping[str, str] | None = None, fps: int = 25) -> Planes:
@@ -89,5 +87,5 @@ def jpeg_again(luma: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     buffer = io.BytesIO()
     Image.fromarray(luma).save(buffer, "JPEG", quality=quality)
     buffer.seek(0)
-    with Image.open(buffer) as picture:
-        return np.asarray(picture.convert("L"))
+    with Image.open(buffer) as image:
+        return np.asarray(image.convert("L"))

@@ -55,7 +55,7 @@ def zigzag(size: int) -> tuple[tuple[int, int], ...]:
 
 
 def block_dct(luma: Tensor, size: int = 8) -> Tensor:
-    """DCT-II of the aligned blocks of pictures: C = D B Dᵀ (Parseval: the sum of squares is kept).
+    """DCT-II of the aligned blocks of images: C = D B Dᵀ (Parseval: the sum of squares is kept).
 
     Args:
         luma: ``[..., H, W]``, H and W multiples of ``size``; 128 is taken off, which changes DC only.
@@ -67,7 +67,7 @@ def block_dct(luma: Tensor, size: int = 8) -> Tensor:
     """
     height, width = luma.shape[-2:]
     if height % size or width % size:
-        raise ValueError(f"a picture of {height}x{width} has no whole number of {size}x{size} blocks")
+        raise ValueError(f"an image of {height}x{width} has no whole number of {size}x{size} blocks")
     down, across = height // size, width // size
     blocks = luma.unflatten(-2, (down, size)).unflatten(-1, (across, size))  # [..., down, size, across, size]
     pixels = blocks.movedim((-3, -1), (-4, -3)).flatten(-2).flatten(-3, -2).float() - 128  # [..., size², down·across]

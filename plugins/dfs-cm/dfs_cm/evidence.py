@@ -2,7 +2,7 @@
 
 ``G_q(b) = log(ε + mean over block b of (Y - codec_q(Y))²)`` on 16x16 blocks: how much each block changes when the
 decoded window is encoded again at quality q, on its original grid. What was quantised before at about that quality
-changes less. For JPEG pictures this is Farid's ghost (IEEE TIFS 2009); for video libx264 takes JPEG's place.
+changes less. For JPEG images this is Farid's ghost (IEEE TIFS 2009); for video libx264 takes JPEG's place.
 
 One frame's ghost is noisy, and a frame that others are predicted from is quantised more finely than a B frame. So the
 clip's frames are averaged, both kinds apart.
@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clips import BLOCK, Clip
-from dfs_cm.codec import Planes, jpeg_again, x264_again
+from dfcore.data.clips import BLOCK, Clip, Planes
+from dfs_cm.codec import jpeg_again, x264_again
 
 __all__ = [
     "CRFS",

@@ -34,7 +34,7 @@ def dfcore_specialist() -> SpecialistSpec:
         # Every one of these leaves the native luma as decoded: an exact flip, another place on the 16-pixel
         # lattice, and three that touch the resized face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
-        applicable="dfs_cm.applicable:applicable",
+        abstain_reason="dfs_cm.abstain_reason:abstain_reason",
         pseudo_fake="dfs_cm.pseudo_fake:PseudoFake",
         summary="the codec's history, inside the face against outside",
         references=(

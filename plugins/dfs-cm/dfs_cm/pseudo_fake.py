@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.clips import Planes
 from dfcore.errors import UnknownNameError
-from dfs_cm.codec import Planes, x264_again
+from dfs_cm.codec import x264_again
 
 if TYPE_CHECKING:
     from dfcore.data.protocols import Footage

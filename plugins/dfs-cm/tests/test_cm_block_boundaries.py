@@ -14,12 +14,12 @@ def blocky(period: int, phase: int, step: float, size: int = 64) -> torch.Tensor
 
 @pytest.mark.parametrize(("period", "phase"), [(8, 0), (8, 5), (16, 0), (16, 11)])
 def test_a_step_is_found_at_its_phase_and_size(period, phase):
-    picture = blocky(period, phase, 6.0)
+    image = blocky(period, phase, 6.0)
     expected = torch.zeros(period)
     expected[phase] = 6.0
-    assert torch.equal(phase_steps(picture, period), expected)
-    assert torch.equal(phase_steps(picture, period, axis=-2), torch.zeros(period))
-    assert torch.equal(phase_steps(picture.T, period, axis=-2), expected)
+    assert torch.equal(phase_steps(image, period), expected)
+    assert torch.equal(phase_steps(image, period, axis=-2), torch.zeros(period))
+    assert torch.equal(phase_steps(image.T, period, axis=-2), expected)
 
 
 def test_a_16_grid_shows_at_half_strength_modulo_8():

@@ -11,8 +11,8 @@ def test_a_quantised_block_has_its_share_of_zeros():
     index = torch.arange(8)
     total = index[:, None] + index[None]
     coefficients = torch.where(total >= 10, 0.0, 5.0)
-    picture = (dct_matrix(8).T @ coefficients @ dct_matrix(8) + 128).repeat(2, 2)
-    shares = zero_shares(block_dct(picture).abs()).unflatten(-1, (3, 3))
+    image = (dct_matrix(8).T @ coefficients @ dct_matrix(8) + 128).repeat(2, 2)
+    shares = zero_shares(block_dct(image).abs()).unflatten(-1, (3, 3))
     assert torch.equal(shares, torch.tensor([[0.0] * 3, [0.0] * 3, [1.0] * 3]))
 
 
@@ -31,8 +31,8 @@ def test_half_of_the_blocks_give_half_the_share():
 @pytest.mark.parametrize(("period", "eight", "four"), [(8, True, True), (4, False, True)])
 def test_steps_on_the_grid_stand_out(period, eight, four):
     levels = (torch.arange(64) // period % 2) * 8.0
-    picture = (levels[:, None] + levels[None] + 60).expand(1, 1, 64, 64)
-    on_eight, on_four = grid_excess(boundary_steps(picture, -1), boundary_steps(picture, -2))[0, 0].tolist()
+    image = (levels[:, None] + levels[None] + 60).expand(1, 1, 64, 64)
+    on_eight, on_four = grid_excess(boundary_steps(image, -1), boundary_steps(image, -2))[0, 0].tolist()
     assert (on_eight > 1.5) == eight
     assert (on_four > 0.5) == four
 

@@ -24,8 +24,8 @@ def cosine_block(vertical: int, horizontal: int, size: int, amplitude: float) ->
 @pytest.mark.parametrize("size", [4, 8])
 def test_a_cosine_has_one_coefficient(size):
     """cos · cos of frequencies (1, 2) over NxN: C[1, 2] = amplitude · N/2, all others 0 (orthonormal DCT-II)."""
-    picture = cosine_block(1, 2, size, 40.0).repeat(3, 2)  # 3 blocks down, 2 across
-    coefficients = block_dct(picture, size)
+    image = cosine_block(1, 2, size, 40.0).repeat(3, 2)  # 3 blocks down, 2 across
+    coefficients = block_dct(image, size)
     assert coefficients.shape == (size, size, 3, 2)
     expected = torch.zeros(size, size, 3, 2)
     expected[1, 2] = 40.0 * size / 2
@@ -33,24 +33,24 @@ def test_a_cosine_has_one_coefficient(size):
 
 
 def test_blocks_stay_in_their_places():
-    picture = torch.full((16, 24), 128.0)
-    picture[8:, 16:] = cosine_block(0, 3, 8, 10.0)
-    energy = block_dct(picture).square().sum((0, 1))
+    image = torch.full((16, 24), 128.0)
+    image[8:, 16:] = cosine_block(0, 3, 8, 10.0)
+    energy = block_dct(image).square().sum((0, 1))
     assert energy.nonzero().tolist() == [[1, 2]]
 
 
 def test_parseval():
-    picture = torch.randint(0, 256, (2, 64, 48), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    energy = (picture.double() - 128).square().sum((-2, -1))
+    image = torch.randint(0, 256, (2, 64, 48), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    energy = (image.double() - 128).square().sum((-2, -1))
     for size in (4, 8, 16):
-        torch.testing.assert_close(block_dct(picture, size).double().square().sum((1, 2, 3, 4)), energy)
+        torch.testing.assert_close(block_dct(image, size).double().square().sum((1, 2, 3, 4)), energy)
 
 
 def test_the_matrix_is_orthonormal():
     torch.testing.assert_close(dct_matrix(8) @ dct_matrix(8).T, torch.eye(8), atol=1e-6, rtol=0)
 
 
-def test_a_picture_off_the_grid_is_refused():
+def test_a_image_off_the_grid_is_refused():
     with pytest.raises(ValueError, match="60x64 has no whole number of 8x8 blocks"):
         block_dct(torch.zeros(60, 64))
 

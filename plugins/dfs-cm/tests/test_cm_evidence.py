@@ -4,11 +4,11 @@ import av
 import numpy as np
 import pytest
 
-from dfcore.data.access import MemoryClip
+from dfcore.data.clips import MemoryClip
 from dfcore.errors import MediaError
 from dfcore.testing.views import made_clip
 from dfs_cm import codec
-from dfs_cm.applicable import applicable
+from dfs_cm.abstain_reason import abstain_reason
 from dfs_cm.codec import jpeg_again, x264_again
 from dfs_cm.evidence import (
     CRFS,
@@ -123,7 +123,7 @@ def test_motion_is_the_change_from_the_frame_before():
     np.testing.assert_allclose(log_motion(luma[:1]), np.full((1, 1, 2), still), rtol=1e-5)
 
 
-def test_the_jpeg_ghost_is_least_at_the_quality_that_a_picture_has():
+def test_the_jpeg_ghost_is_least_at_the_quality_that_a_image_has():
     """Farid's experiment: what was saved at 75 hardly changes when it is saved at 75 again."""
     fresh = made_clip(7, frames=1, size=160).y
     saved = jpeg_again(fresh[0], 75)[None]
@@ -170,6 +170,6 @@ def test_a_pyav_without_x264_is_named(monkeypatch):
 
 def test_it_abstains_where_the_face_fills_the_window():
     clip = made_clip(11, size=96)
-    assert applicable(MemoryClip(clip)) is None
+    assert abstain_reason(MemoryClip(clip)) is None
     clip.header = replace(clip.header, boxes=((0.0, 1.0, 96.0, 96.0),) * 8)
-    assert "the face fills its window (96x95 of 96x96 px)" in applicable(MemoryClip(clip))
+    assert "the face fills its window (96x95 of 96x96 px)" in abstain_reason(MemoryClip(clip))

@@ -1,4 +1,4 @@
-"""The recompression ghost, on pictures whose history is known."""
+"""The recompression ghost, on images whose history is known."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_encoding_finely_gives_nearly_the_same_frames_in_their_order():
         assert plane.shape == again.shape
         assert np.abs(plane.astype(int) - again).mean() < 1
     shifted = np.abs(before[0][1:].astype(int) - after[0][:-1]).mean()
-    assert shifted > 3  # the scene drifts: another order would show
+    assert shifted > 3  # the upright drifts: another order would show
 
 
 def test_activity_of_a_ramp_is_its_slope_squared():

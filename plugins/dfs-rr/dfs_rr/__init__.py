@@ -1,4 +1,4 @@
-"""Resolution inconsistency: a face made small and enlarged, in a picture sampled finer.
+"""Resolution inconsistency: a face made small and enlarged, in an image sampled finer.
 
 ``dfs_rr.CueModule`` is the cue module, an ordinary ``nn.Module`` for use in any network. It is imported when it
 is first asked for, so that announcing the plugin costs no torch.

@@ -101,8 +101,8 @@ class EdgeSharpness(Operator):
                 energy.append(mean(top) * scale)
                 against.append(mean(bottom) * scale)
         once = smoothed(x)
-        pictures = (x, once, smoothed(once, 2))
-        powers = [mean(gradient_power(picture)) for mean, picture in zip(self.levels, pictures, strict=True)]
+        images = (x, once, smoothed(once, 2))
+        powers = [mean(gradient_power(image)) for mean, image in zip(self.levels, images, strict=True)]
         return window.blocks.compare(
             torch.stack([*energy, *powers[1:]], dim=-1), torch.stack([*against, *powers[:-1]], dim=-1)
         )

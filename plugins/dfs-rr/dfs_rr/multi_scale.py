@@ -1,10 +1,10 @@
-"""The scale ladder and a Laplacian pyramid: at what scale does the picture stop holding anything?
+"""The scale ladder and a Laplacian pyramid: at what scale does the image stop holding anything?
 
 The scale ladder reduces a tile by s and enlarges it again. What is lost, as a share of what was there,
 
     R(s) = |up(down(x)) - x|^2 / |x - mean(x)|^2,   s in .9, .8, .7, .6, .5, .4,
 
-is small down to s = 1/xi for a picture that was once enlarged by xi: its finer scales are empty. The pyramid
+is small down to s = 1/xi for an image that was once enlarged by xi: its finer scales are empty. The pyramid
 (Burt and Adelson, IEEE Trans. Comm. 1983, eq. 4) measures the energy of four octaves.
 """
 
@@ -43,7 +43,7 @@ def _minus(rows: Tensor, down: Tensor, matrix: Tensor) -> Tensor:
 
 
 class Pyramid(nn.Module):
-    """Band-pass pictures, each half the size of the last."""
+    """Band-pass images, each half the size of the last."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Pyramid(nn.Module):
             self.register_buffer(f"expand{level}", expand, persistent=False)
 
     def forward(self, rows: Tensor) -> list[Tensor]:
-        """``[64, n, 64]`` to four pictures, finest first: ``[64, n, 64]``, ``[32, n, 32]``, ..."""
+        """``[64, n, 64]`` to four images, finest first: ``[64, n, 64]``, ``[32, n, 32]``, ..."""
         bands = []
         for level in range(OCTAVES):
             reduce, expand = self.get_buffer(f"reduce{level}"), self.get_buffer(f"expand{level}")

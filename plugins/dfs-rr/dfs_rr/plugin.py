@@ -24,7 +24,7 @@ def dfcore_specialist() -> SpecialistSpec:
         # Every one of these leaves the native luma as decoded: an exact flip, another place on the 16-pixel
         # lattice, and three that touch the resized face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
-        applicable="dfs_rr.applicable:applicable",
+        abstain_reason="dfs_rr.abstain_reason:abstain_reason",
         pseudo_fake="dfs_rr.pseudo_fake:PseudoFake",
         summary="the pixel grid: faces made small and enlarged",
         references=(

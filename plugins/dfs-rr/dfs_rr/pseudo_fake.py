@@ -23,7 +23,7 @@ _SHRINK = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BIC
 _SURROUND = 1.3
 """The square that is resampled, in units of the box's larger side: the mask's soft edge lies inside."""
 _LEAST = 8
-"""Least side of the small picture, in pixels."""
+"""Least side of the small image, in pixels."""
 
 Box = tuple[float, float, float, float]
 
@@ -33,11 +33,11 @@ class _Recipe:
     """What is drawn once for a clip.
 
     Attributes:
-        factor: how much the small picture is enlarged.
+        factor: how much the small image is enlarged.
         shrink, enlarge: Pillow's kernels; when shrinking they are widened, so nothing aliases.
         axes: half axes of the mask's ellipse in units of half the box's sides.
         soft: width of its soft edge as a share of the lesser half axis.
-        shift: offset of the small picture's grid, in pixels.
+        shift: offset of the small image's grid, in pixels.
     """
 
     factor: float
@@ -51,7 +51,7 @@ class _Recipe:
 class PseudoFake:
     """Shrinks the face region of every frame by 1/xi, enlarges it by xi and pastes it back through a soft ellipse.
 
-    The small picture holds luma and both chroma planes at one size, as a generator's RGB picture does. Factor,
+    The small image holds luma and both chroma planes at one size, as a generator's RGB image does. Factor,
     kernels and the mask's shape stay the same throughout a clip; the grid moves with the face, by fractions of a pixel.
     Nothing outside the mask changes.
     """
@@ -118,11 +118,11 @@ def _paste(
 def _resampled(
     plane: NDArray[np.uint8], square: Box, part: tuple[int, int, int, int], small: int, recipe: _Recipe
 ) -> NDArray[np.float32]:
-    """What ``square`` of a plane looks like after a picture of ``small`` pixels' side, on the pixels of ``part``."""
+    """What ``square`` of a plane looks like after an image of ``small`` pixels' side, on the pixels of ``part``."""
     pad = int(np.ceil(max(0.0, -square[0], -square[1], square[2] - plane.shape[1], square[3] - plane.shape[0])))
-    picture = Image.fromarray(np.pad(plane, pad, mode="edge").astype(np.float32))
+    image = Image.fromarray(np.pad(plane, pad, mode="edge").astype(np.float32))
     moved: Box = (square[0] + pad, square[1] + pad, square[2] + pad, square[3] + pad)
-    reduced = picture.resize((small, small), recipe.shrink, box=moved)
+    reduced = image.resize((small, small), recipe.shrink, box=moved)
     scale = small / (square[2] - square[0])
     x0, y0, x1, y1 = part
     inside: Box = (

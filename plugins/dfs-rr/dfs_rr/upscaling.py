@@ -2,7 +2,7 @@
 
 Neighbouring-pixel relations (Tan et al., NPR, CVPR 2024): x - U(D(x)) with nearest-neighbour D and U keeping the
 top-left pixel of each 2x2 (4x4) cell. Their energies are taken apart by position in the cell, and against the same
-differences across cells: an enlarged picture has a phase.
+differences across cells: an enlarged image has a phase.
 
 The azimuthal power spectrum of the Hann-windowed tile, in rings of equal width, and its knee: the frequency from
 which on the power falls short of the line that the lower rings draw.

@@ -69,7 +69,7 @@ class Places:
         """Descriptors of energy ratios, per cell: ``[B, N, K]`` twice (or ``[B, N, 1]``) to ``[B, 49, 6K]``.
 
         Energies are weighted by squared contrast: a codec wipes out what is faint and leaves strong edges as they
-        are, an enlarged picture is soft at the strongest of them too. So a face that went through the codec once more
+        are, an enlarged image is soft at the strongest of them too. So a face that went through the codec once more
         or less hardly shows here.
 
         In groups of K: each cell's log ratio without what activity, brightness and quantiser

@@ -26,16 +26,16 @@ def views(count: int = 2, *, factor: float = 1.0, seed: int = 0) -> dict[str, Te
     fy, fx = torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)
     fall = 1 / torch.hypot(fy, fx).clamp(min=1 / 64)
     white = torch.randn(count * CELLS, 64, 64, generator=draw)
-    pictures = torch.fft.irfft2(torch.fft.rfft2(white) * fall, (64, 64)) * 1.5
-    pictures = pictures.unflatten(0, (count, CELLS))
+    images = torch.fft.irfft2(torch.fft.rfft2(white) * fall, (64, 64)) * 1.5
+    images = images.unflatten(0, (count, CELLS))
     if factor != 1.0:
-        small = F.interpolate(pictures, scale_factor=1 / factor, mode="bilinear", antialias=True)
+        small = F.interpolate(images, scale_factor=1 / factor, mode="bilinear", antialias=True)
         again = F.interpolate(small, size=(64, 64), mode="bicubic")
         inside = face_blocks().amax((-2, -1)) > 0
-        pictures = torch.where(inside[..., None, None], again, pictures)
-    noise = torch.randn(pictures.shape, generator=draw) * 0.5
+        images = torch.where(inside[..., None, None], again, images)
+    noise = torch.randn(images.shape, generator=draw) * 0.5
     return {
-        "tiles": (pictures + noise + 120).clamp(0, 255).byte(),
+        "tiles": (images + noise + 120).clamp(0, 255).byte(),
         "tile_face": face_blocks().expand(count, -1, -1, -1),
         "qp": torch.full((count, CELLS, 4, 4), 23.0),
     }

@@ -86,7 +86,7 @@ def test_ladder_takes_all_of_the_finest_wave_and_nothing_of_a_coarse_one() -> No
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 3.0])
-def test_ladder_finds_little_to_lose_down_to_the_scale_that_a_picture_was_enlarged_from(factor: float) -> None:
+def test_ladder_finds_little_to_lose_down_to_the_scale_that_a_image_was_enlarged_from(factor: float) -> None:
     native, made = lost(noise()), lost(enlarged(factor))
     for scale, before, after in zip(SCALES, native, made, strict=True):
         if scale >= 1 / factor:
@@ -113,7 +113,7 @@ def test_each_octave_answers_to_its_own_waves(frequency: float, octave: int) -> 
 # -- upscaling -------------------------------------------------------------------------------------------------------
 
 
-def test_npr_of_a_picture_enlarged_by_repetition_is_zero() -> None:
+def test_npr_of_a_image_enlarged_by_repetition_is_zero() -> None:
     made = enlarged(2, mode="nearest")
     assert npr(made).abs().max() == 0
     assert all(float(part.square().mean()) == pytest.approx(2.0, rel=0.15) for part in across(made))
@@ -214,7 +214,7 @@ def test_second_difference_peaks_at_one_over_xi(factor: float, peak: int) -> Non
     assert int(spectrum[2:].argmax()) + 2 == 64 - peak  # 1/xi = peak/64 cycles per pixel, folded to 0..1/2
 
 
-def test_p_map_of_an_enlarged_picture_peaks_on_the_axes() -> None:
+def test_p_map_of_an_enlarged_image_peaks_on_the_axes() -> None:
     made = F.interpolate(4 * noise(32, 43)[:, None], size=(64, 64), mode="bilinear")[:, 0]
     probable = p_map(predict_error(made).square())
     taper = torch.hann_window(62)[:, None] * torch.hann_window(62)

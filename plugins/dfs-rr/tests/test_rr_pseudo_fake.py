@@ -55,16 +55,16 @@ def core(span: Span, plane: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.stack(cuts).astype(np.float64)
 
 
-def finest(picture: NDArray[np.float64], frequency: float) -> float:
+def finest(image: NDArray[np.float64], frequency: float) -> float:
     """Share of the energy above a frequency on either axis."""
-    power = np.abs(np.fft.fft2(picture - picture.mean((1, 2), keepdims=True))) ** 2
-    f = np.abs(np.fft.fftfreq(picture.shape[-1]))
+    power = np.abs(np.fft.fft2(image - image.mean((1, 2), keepdims=True))) ** 2
+    f = np.abs(np.fft.fftfreq(image.shape[-1]))
     above = np.maximum(f[:, None], f) > frequency
     return float(power[:, above].sum() / power.sum())
 
 
 @pytest.mark.parametrize("kind", FACTORS)
-def test_the_face_holds_nothing_above_what_the_small_picture_could(kind: str) -> None:
+def test_the_face_holds_nothing_above_what_the_small_image_could(kind: str) -> None:
     span = footage()
     for seed in range(6):  # every pair of kernels is drawn from a seed
         made = forged(span, kind, np.random.default_rng(seed))
@@ -93,7 +93,7 @@ def test_nothing_changes_outside_the_face_in_any_plane() -> None:
             assert changed[radius < 0.6].mean() > 0.8
 
 
-def test_the_picture_stays_where_it_was() -> None:
+def test_the_image_stays_where_it_was() -> None:
     span = footage()
     x = np.arange(SIZE, dtype=np.float64)
     span.y[:] = np.rint(60 + 0.3 * x + 0.2 * x[:, None]).astype(np.uint8)  # a ramp is the same after any resampling

@@ -19,7 +19,7 @@ RADIUS = 4
 GRID = 14
 """Side of the flow field."""
 STEP = 2
-"""Pixels of the sequence per pixel of the pictures that are matched."""
+"""Pixels of the sequence per pixel of the images that are matched."""
 _WINDOW = 8
 _SHARPNESS = 40.0
 """Of the softmax over displacements, per unit of correlation: a match .05 better than the others takes most of it."""
@@ -66,7 +66,7 @@ def measure(luma: Tensor) -> Flow:
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:
-    """Normalised cross-correlation of 8x8 windows of two pictures ``[N, S, S]``, for every displacement of the second:
+    """Normalised cross-correlation of 8x8 windows of two images ``[N, S, S]``, for every displacement of the second:
     ``[N, 9, 9, 14, 14]``, first axis down, second across. 0 where a window has no texture.
     """
     side, size = first.shape[-1], 2 * RADIUS + 1
@@ -75,7 +75,7 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     def mean(maps: Tensor, step: int = stride) -> Tensor:
         return F.avg_pool2d(maps[:, None], _WINDOW, step)[:, 0]
 
-    # Windows near the edge see it repeated. The second picture's window means are taken once, at every pixel, and
+    # Windows near the edge see it repeated. The second image's window means are taken once, at every pixel, and
     # looked up for each displacement; only the product has to be taken anew.
     edge = (_WINDOW - stride) // 2
     first = F.pad(first[:, None], (edge,) * 4, "replicate")[:, 0]
@@ -96,7 +96,7 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
-    """Expected displacement (x, y) in pixels of the matched pictures ``[N, 2, 14, 14]``, and the distribution
+    """Expected displacement (x, y) in pixels of the matched images ``[N, 2, 14, 14]``, and the distribution
     ``[N, 81, 14, 14]``.
     """
     share = torch.softmax(_SHARPNESS * volume.flatten(1, 2), 1)
@@ -105,14 +105,14 @@ def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([(share * across).sum(1), (share * down).sum(1)], 1), share
 
 
-def warped(picture: Tensor, flow: Tensor) -> Tensor:
-    """``picture`` ``[N, S, S]`` moved along ``flow`` ``[N, 2, 14, 14]`` (in its pixels), bilinearly."""
-    side = picture.shape[-1]
+def warped(image: Tensor, flow: Tensor) -> Tensor:
+    """``image`` ``[N, S, S]`` moved along ``flow`` ``[N, 2, 14, 14]`` (in its pixels), bilinearly."""
+    side = image.shape[-1]
     dense = F.interpolate(flow, size=(side, side), mode="bilinear", align_corners=False)
-    places = (torch.arange(side, device=picture.device) + 0.5) * 2 / side - 1
+    places = (torch.arange(side, device=image.device) + 0.5) * 2 / side - 1
     y, x = torch.meshgrid(places, places, indexing="ij")
     grid = torch.stack([x, y], -1) - dense.movedim(1, -1) * 2 / side
-    return F.grid_sample(picture[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
+    return F.grid_sample(image[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
 
 
 def _at(backward: Tensor, forward: Tensor) -> Tensor:

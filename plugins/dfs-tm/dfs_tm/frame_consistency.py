@@ -2,7 +2,7 @@
 
 SSIM after Wang et al., IEEE TIP 2004, eq. 13, on 8x8 windows of luma. Its logarithmic distance log(1 - SSIM) is near
 to a change's energy relative to the texture. A clip with a dropped or repeated frame is irregular as a whole, face and
-background alike, so the series of the whole picture is described too, against its own median.
+background alike, so the series of the whole image is described too, against its own median.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FLOOR = 1e-3
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """SSIM of 8x8 windows, four pixels apart, of pictures ``[N, S, S]`` in 0..255: ``[N, S/4, S/4]``, -1..1."""
+    """SSIM of 8x8 windows, four pixels apart, of images ``[N, S, S]`` in 0..255: ``[N, S/4, S/4]``, -1..1."""
 
     def mean(maps: Tensor) -> Tensor:
         return F.avg_pool2d(maps[:, None], _WINDOW, 4, 2, count_include_pad=False)[:, 0]
@@ -34,7 +34,7 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def log_distance(similarity: Tensor) -> Tensor:
-    """log(1 - SSIM), from -6.9 for equal pictures to 0.7."""
+    """log(1 - SSIM), from -6.9 for equal images to 0.7."""
     return torch.log((1 - similarity).clamp(min=0) + _FLOOR)
 
 

@@ -29,7 +29,7 @@ Pair = tuple["Footage", "Footage"]
 
 
 class PseudoFake:
-    """Breaks the order of time in the face (``flicker``) or of the whole picture (``drop``, ``repeat``).
+    """Breaks the order of time in the face (``flicker``) or of the whole image (``drop``, ``repeat``).
 
     ``flicker`` blends each frame's face with a copy of itself that is shifted in light, colour and place by amounts
     drawn for that frame alone (the temporally incoherent blending of AltFreezing, Wang et al., CVPR 2023). ``drop``
@@ -89,7 +89,7 @@ def _repeat(footage: Footage, rng: np.random.Generator) -> Pair:
 
 
 def _cut(footage: Footage, frames: NDArray[np.intp]) -> Footage:
-    """Those frames, in that order; the sound runs on from the beginning."""
+    """Those frames, in that order; the audio runs on from the beginning."""
     audio = footage.audio
     if audio is not None:
         audio = audio[: round((len(frames) / footage.fps + 2 * footage.lead) * _RATE)]

@@ -4,12 +4,12 @@ from typing import ClassVar
 import pytest
 
 import dfs_tm
-from dfcore.data.access import MemoryClip
+from dfcore.data.clips import MemoryClip
 from dfcore.errors import ModelError
 from dfcore.plugins import Registry
 from dfcore.testing.contract import SpecialistContract
 from dfcore.testing.views import made_clip, made_views
-from dfs_tm.applicable import applicable
+from dfs_tm.abstain_reason import abstain_reason
 from dfs_tm.module import CueModule
 
 
@@ -43,11 +43,11 @@ def test_a_view_of_another_shape_is_refused():
 
 def test_it_abstains_where_no_time_passes():
     clip = made_clip(1, frames=16)
-    assert applicable(MemoryClip(clip)) is None
-    assert "1 frame; 16" in (applicable(MemoryClip(made_clip(1, frames=1))) or "")
+    assert abstain_reason(MemoryClip(clip)) is None
+    assert "1 frame; 16" in (abstain_reason(MemoryClip(made_clip(1, frames=1))) or "")
     still = made_clip(1, frames=16)
     still.y[:] = still.y[0]
-    assert "still picture" in (applicable(MemoryClip(still)) or "")
+    assert "still image" in (abstain_reason(MemoryClip(still)) or "")
     small = made_clip(1, frames=16)
     small.header = replace(small.header, boxes=((50.0, 50.0, 80.0, 90.0),) * 16)
-    assert "40 px" in (applicable(MemoryClip(small)) or "")
+    assert "40 px" in (abstain_reason(MemoryClip(small)) or "")

@@ -120,22 +120,22 @@ def test_soft_argmax_of_a_single_peak():
 
 
 def test_warping_follows_the_flow():
-    picture = texture(56)[None]
+    image = texture(56)[None]
     flow = torch.zeros(1, 2, 14, 14)
     flow[:, 0] = 3
-    moved = warped(picture, flow)
-    torch.testing.assert_close(moved[..., 10:46, 10:46], picture[..., 10:46, 7:43], atol=1e-2, rtol=0)
+    moved = warped(image, flow)
+    torch.testing.assert_close(moved[..., 10:46, 10:46], image[..., 10:46, 7:43], atol=1e-2, rtol=0)
 
 
 # -- frame_consistency -------------------------------------------------------------------------------------------------
 
 
-def test_ssim_of_equal_inverted_and_shifted_pictures():
-    picture = texture(112)[None]
-    assert ssim(picture, picture).min() > 0.999
-    assert log_distance(ssim(picture, picture)).max().item() == pytest.approx(math.log(1e-3), abs=0.1)
-    assert ssim(picture, 255 - picture).mean() < -0.5
-    brighter = ssim(picture, picture + 10)
+def test_ssim_of_equal_inverted_and_shifted_images():
+    image = texture(112)[None]
+    assert ssim(image, image).min() > 0.999
+    assert log_distance(ssim(image, image)).max().item() == pytest.approx(math.log(1e-3), abs=0.1)
+    assert ssim(image, 255 - image).mean() < -0.5
+    brighter = ssim(image, image + 10)
     assert 0.95 < brighter.mean() < 1
 
 

@@ -13,15 +13,15 @@ from dfcore.data.checks.verify import Report, verify
 from dfcore.data.datasets.folder import Folder
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 
-Picture = Callable[..., Path]
+Image = Callable[..., Path]
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Picture) -> Path:
-    """Ten real and ten fake pictures, all different, in train and test."""
+def root(tmp_path: Path, image: Image) -> Path:
+    """Ten real and ten fake images, all different, in train and test."""
     for n in range(20):
         label = "fake" if n % 2 else "real"
-        picture(tmp_path / ("test" if n > 15 else "train") / label / f"p{n}.png", seed=n)
+        image(tmp_path / ("test" if n > 15 else "train") / label / f"p{n}.png", seed=n)
     return tmp_path
 
 
@@ -79,16 +79,16 @@ def test_the_same_file_in_one_class_and_split_only_warns(root: Path) -> None:
     assert report.usable
 
 
-def test_files_of_equal_size_are_compared_by_content(tmp_path: Path, picture: Picture) -> None:
+def test_files_of_equal_size_are_compared_by_content(tmp_path: Path, image: Image) -> None:
     """Uncompressed: all of one size, and of one head."""
     for n in range(4):
-        picture(tmp_path / ("fake" if n % 2 else "real") / f"p{n}.bmp", seed=n)
+        image(tmp_path / ("fake" if n % 2 else "real") / f"p{n}.bmp", seed=n)
     assert check(scan(tmp_path)).problems == ()
 
 
-def test_large_files_that_differ_at_the_end_are_different(tmp_path: Path, picture: Picture) -> None:
+def test_large_files_that_differ_at_the_end_are_different(tmp_path: Path, image: Image) -> None:
     for n in range(2):
-        path = picture(tmp_path / ("fake" if n else "real") / f"p{n}.bmp", seed=0, width=200, height=200)
+        path = image(tmp_path / ("fake" if n else "real") / f"p{n}.bmp", seed=0, width=200, height=200)
         path.write_bytes(path.read_bytes()[:-1] + bytes([n]))
     assert check(scan(tmp_path)).problems == ()
 
@@ -139,27 +139,25 @@ def test_flipped_labels_are_found(root: Path) -> None:
     assert len(next(p for p in report.problems if p.kind == "polarity").items) == 20
 
 
-def test_one_class_warns(tmp_path: Path, picture: Picture) -> None:
-    picture(tmp_path / "real/a.png", seed=1)
+def test_one_class_warns(tmp_path: Path, image: Image) -> None:
+    image(tmp_path / "real/a.png", seed=1)
     report = check(scan(tmp_path))
     assert kinds(report) == [("class", False)]
     assert report.shortcuts == ()
 
 
 @pytest.mark.parametrize(
-    ("sound", "words"),
+    ("audio", "words"),
     [
         (None, "they serve pre-training"),
         (REAL, "they serve pre-training"),
-        (FAKE, "only a specialist that reads the sound"),
+        (FAKE, "only a specialist that reads the audio"),
     ],
 )
-def test_one_class_of_pictures_says_what_can_be_done(
-    tmp_path: Path, picture: Picture, sound: int | None, words: str
-) -> None:
-    voice = "voice" if sound == FAKE else "original"
-    names = [VideoRecord(n, picture(tmp_path / f"{n}.png", seed=ord(n)), REAL, group=(n,)) for n in "ab"]
-    records = (names[0], dataclasses.replace(names[1], sound=sound, manipulation=voice))
+def test_one_class_of_images_says_what_can_be_done(tmp_path: Path, image: Image, audio: int | None, words: str) -> None:
+    voice = "voice" if audio == FAKE else "original"
+    names = [VideoRecord(n, image(tmp_path / f"{n}.png", seed=ord(n)), REAL, group=(n,)) for n in "ab"]
+    records = (names[0], dataclasses.replace(names[1], audio_label=audio, manipulation=voice))
     report = check(Scan("csv", tmp_path, records))
     assert kinds(report) == [("class", False)]
     assert words in report.problems[0].message
@@ -168,30 +166,30 @@ def test_one_class_of_pictures_says_what_can_be_done(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"sound": FAKE}, "labelled fake, but its manipulation is 'original'"),
-        ({"sound": 2}, "that of its sound 2"),
-        ({"original": "train/real/p2", "sound": REAL}, "labelled real, but made from"),
+        ({"audio_label": FAKE}, "labelled fake, but its manipulation is 'original'"),
+        ({"audio_label": 2}, "that of its audio 2"),
+        ({"original": "train/real/p2", "audio_label": REAL}, "labelled real, but made from"),
     ],
 )
-def test_wrong_labels_of_the_sound_are_found(root: Path, changes: dict[str, object], reason: str) -> None:
+def test_wrong_labels_of_the_audio_are_found(root: Path, changes: dict[str, object], reason: str) -> None:
     problem = next(p for p in check(edit(scan(root), **changes)).problems if p.kind == "polarity")
     assert len(problem.items) == 1
     assert reason in problem.items[0]
 
 
 def test_a_dubbed_video_may_name_its_method_and_its_original(root: Path) -> None:
-    assert check(edit(scan(root), sound=FAKE, manipulation="voice", original="test/real/p18")).problems == ()
+    assert check(edit(scan(root), audio_label=FAKE, manipulation="voice", original="test/real/p18")).problems == ()
 
 
-def test_the_same_file_with_two_labels_of_the_sound_is_found(root: Path) -> None:
+def test_the_same_file_with_two_labels_of_the_audio_is_found(root: Path) -> None:
     shutil.copy(root / "test/real/p16.png", root / "test/real/q.png")
-    report = check(edit(scan(root), sound=FAKE, manipulation="voice"))
+    report = check(edit(scan(root), audio_label=FAKE, manipulation="voice"))
     assert kinds(report) == [("leak", True)]
 
 
-def test_counts_tell_the_labels_of_the_sound_apart(root: Path) -> None:
-    counts = check(edit(scan(root), sound=FAKE, manipulation="voice")).counts
-    assert {(c.label, c.sound) for c in counts} == {("real", "fake"), ("real", ""), ("fake", "")}
+def test_counts_tell_the_labels_of_the_audio_apart(root: Path) -> None:
+    counts = check(edit(scan(root), audio_label=FAKE, manipulation="voice")).counts
+    assert {(c.label, c.audio) for c in counts} == {("real", "fake"), ("real", ""), ("fake", "")}
     assert sum(c.videos for c in counts) == 20
 
 
@@ -205,8 +203,8 @@ def test_unreadable_files_are_listed_with_reasons(root: Path) -> None:
     assert all(one.reason and one.path.endswith(".mp4") for one in report.unreadable)
 
 
-def test_a_damaged_picture_is_found_by_decoding_only(root: Path, picture: Picture) -> None:
-    path = picture(root / "train/real/whole.jpg", seed=50, width=200, height=200)
+def test_a_damaged_image_is_found_by_decoding_only(root: Path, image: Image) -> None:
+    path = image(root / "train/real/whole.jpg", seed=50, width=200, height=200)
     path.write_bytes(path.read_bytes()[:-2000])
     assert check(scan(root)).unreadable == ()
     assert [one.id for one in check(scan(root), frames=True).unreadable] == ["train/real/whole"]
@@ -221,8 +219,8 @@ def test_nothing_readable_is_fatal(tmp_path: Path) -> None:
     assert report.problems[0].message == "Not one file can be read."
 
 
-def test_one_class_unreadable_is_fatal(tmp_path: Path, picture: Picture) -> None:
-    picture(tmp_path / "real/a.png", seed=1)
+def test_one_class_unreadable_is_fatal(tmp_path: Path, image: Image) -> None:
+    image(tmp_path / "real/a.png", seed=1)
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake/b.mp4").touch()
     assert kinds(check(scan(tmp_path))) == [("unreadable", True), ("unreadable", False)]
@@ -247,10 +245,10 @@ def test_ids_must_be_unique(root: Path) -> None:
     assert ("ids", True) in kinds(report)
 
 
-def test_a_shortcut_is_found(tmp_path: Path, picture: Picture) -> None:
+def test_a_shortcut_is_found(tmp_path: Path, image: Image) -> None:
     for n in range(40):
         width = 48 if n % 2 else 24
-        picture(tmp_path / ("fake" if n % 2 else "real") / f"p{n}.png", seed=n, width=width)
+        image(tmp_path / ("fake" if n % 2 else "real") / f"p{n}.png", seed=n, width=width)
     report = check(scan(tmp_path))
     assert report.usable
     assert kinds(report) == [("shortcut", False)]
@@ -265,9 +263,9 @@ def test_compression_as_a_shortcut(root: Path) -> None:
     assert "compression (c23): AUC 1.00" in items
 
 
-def test_few_files_prove_nothing(tmp_path: Path, picture: Picture) -> None:
-    picture(tmp_path / "real/a.png", seed=1)
-    picture(tmp_path / "fake/b.png", seed=2, width=48)
+def test_few_files_prove_nothing(tmp_path: Path, image: Image) -> None:
+    image(tmp_path / "real/a.png", seed=1)
+    image(tmp_path / "fake/b.png", seed=2, width=48)
     report = check(scan(tmp_path))
     assert report.problems == ()
     assert not any(s.certain for s in report.shortcuts)
@@ -298,8 +296,8 @@ def test_missing_and_notes_are_passed_on(root: Path) -> None:
     assert (report.missing, report.notes) == ({"part": 3}, ("A note.",))
 
 
-def test_a_file_that_is_gone(tmp_path: Path, picture: Picture) -> None:
+def test_a_file_that_is_gone(tmp_path: Path, image: Image) -> None:
     gone = VideoRecord("real/gone", tmp_path / "real/gone.mp4", REAL)
-    there = VideoRecord("fake/a", picture(tmp_path / "fake/a.png", seed=1), FAKE, "fake")
+    there = VideoRecord("fake/a", image(tmp_path / "fake/a.png", seed=1), FAKE, "fake")
     report = check(Scan("folder", tmp_path, (gone, there)))
     assert [one.id for one in report.unreadable] == ["real/gone"]

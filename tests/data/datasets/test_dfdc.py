@@ -94,14 +94,14 @@ def test_a_fake_is_to_be_compared_with_its_original_where_that_is_there(tmp_path
     write_part(tmp_path / "dfdc_train_part_3", {"a": "", "b": "a", "c": "gone", "d": "x"})
     write_part(tmp_path / "dfdc_train_part_4", {"x": ""})
     scan = DFDC().scan(tmp_path)
-    assert {r.path.stem: r.twin for r in scan.records} == {
+    assert {r.path.stem: r.original_path for r in scan.records} == {
         "a": None,
         "b": tmp_path / "dfdc_train_part_3/a.mp4",
         "c": None,
         "d": tmp_path / "dfdc_train_part_4/x.mp4",
         "x": None,
     }
-    assert {r.path.stem: r.sound for r in scan.records} == {"a": REAL, "b": None, "c": None, "d": None, "x": REAL}
+    assert {r.path.stem: r.audio_label for r in scan.records} == {"a": REAL, "b": None, "c": None, "d": None, "x": REAL}
     assert "The original of 2 fakes is there" in " ".join(scan.notes)
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from dfcore.cli.datasets import command
 from dfcore.data.checks.scan import check_leaks, check_polarity
-from dfcore.data.labels import judged
+from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan
 from dfcore.data.splits import assign_splits, find_leaks
 from dfcore.errors import DatasetError
@@ -30,7 +30,7 @@ Maker = Callable[[Path, Callable[..., Path]], Labels]
 
 @dataclass(frozen=True)
 class Copy:
-    """A small copy of a dataset, its files readable, and what its videos' labels are: pictures, sound."""
+    """A small copy of a dataset, its files readable, and what its videos' labels are: images, audio."""
 
     name: str
     root: Path
@@ -78,7 +78,7 @@ def fakeavceleb(root: Path, video: Callable[..., Path]) -> Labels:
     labels: Labels = {}
     people = [f"id{number:05d}" for number in range(14)]
     for place, person in enumerate(people):
-        for top, label, sound in (
+        for top, label, audio in (
             ("RealVideo-RealAudio", REAL, REAL),
             ("RealVideo-FakeAudio", REAL, FAKE),
             ("FakeVideo-RealAudio", FAKE, REAL),
@@ -88,7 +88,7 @@ def fakeavceleb(root: Path, video: Callable[..., Path]) -> Labels:
             for other in others:
                 name = f"{top}/African/men/{person}/00001{other}"
                 video(root / f"{name}.mp4")
-                labels[name] = (label, sound)
+                labels[name] = (label, audio)
     return labels
 
 
@@ -101,12 +101,12 @@ def folder(root: Path, video: Callable[..., Path]) -> Labels:
 
 def manifest(root: Path, video: Callable[..., Path]) -> Labels:
     kinds = [("real", "real"), ("real", "fake"), ("fake", "real"), ("fake", "")]
-    rows, labels = ["path,label,sound,group"], {}
+    rows, labels = ["path,label,audio,group"], {}
     for n in range(12):
-        label, sound = kinds[n % 4]
+        label, audio = kinds[n % 4]
         video(root / f"v{n}.mp4")
-        rows.append(f"v{n}.mp4,{label},{sound},person {n // 4 * 2 + n % 2}")
-        labels[f"v{n}"] = (int(label == "fake"), {"real": REAL, "fake": FAKE, "": None}[sound])
+        rows.append(f"v{n}.mp4,{label},{audio},person {n // 4 * 2 + n % 2}")
+        labels[f"v{n}"] = (int(label == "fake"), {"real": REAL, "fake": FAKE, "": None}[audio])
     (root / "manifest.csv").write_text("\n".join(rows))
     return labels
 
@@ -169,8 +169,8 @@ def test_labels(copy: Copy) -> None:
     records = copy.scan().records
     assert records
     for record in records:
-        assert (record.label, record.sound) == copy.labels[record.id], record.id
-        assert record.visual is None
+        assert (record.label, record.audio_label) == copy.labels[record.id], record.id
+        assert record.visual_label is None
 
 
 def test_wrong_labels_are_found(copy: Copy) -> None:
@@ -212,9 +212,9 @@ def test_train_and_val_have_both_classes_for_all_specialists(copy: Copy) -> None
         pytest.skip("only real videos: for pre-training on pseudo-fakes")
     records, _ = assign_splits(copy.scan().records)
     for split in ("train", "val"):
-        for hears in (False, True):
-            found = judged([record for record in records if record.split == split], hears=hears)
-            assert {record.label for record in found} == {REAL, FAKE}, (split, hears)
+        for uses_audio in (False, True):
+            found = labelled_for([record for record in records if record.split == split], uses_audio=uses_audio)
+            assert {record.label for record in found} == {REAL, FAKE}, (split, uses_audio)
 
 
 def test_a_scan_is_always_the_same(copy: Copy) -> None:
@@ -230,8 +230,8 @@ def test_verify_says_what_is_there(copy: Copy) -> None:
     rows = [line.split() for line in output.splitlines()]
     records = copy.scan().records
     assert next(row for row in rows if row[:1] == ["all"])[-1] == str(len(records))
-    assert ("sound" in next(row for row in rows if row[:1] == ["method"])) == any(
-        sound is not None for _, sound in copy.labels.values()
+    assert ("audio" in next(row for row in rows if row[:1] == ["method"])) == any(
+        audio is not None for _, audio in copy.labels.values()
     )
     found = json.loads(verified(copy, "--json").stdout)
     assert found["usable"] is True

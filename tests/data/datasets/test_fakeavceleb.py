@@ -9,7 +9,7 @@ import pytest
 from dfcore.data.checks.scan import check_leaks, check_polarity
 from dfcore.data.datasets.fakeavceleb import FakeAVCeleb
 from dfcore.data.datasets.listing import list_folder
-from dfcore.data.labels import judged
+from dfcore.data.labels import labelled_for
 from dfcore.data.protocols import Dataset
 from dfcore.data.records import FAKE, REAL, Scan
 from dfcore.data.splits import assign_splits, find_leaks
@@ -114,8 +114,8 @@ def test_the_splits_share_nobody(whole: Scan) -> None:
     assert 60 < sizes["test"] < 140
     assert 30 < sizes["val"] < 70
     for split in sizes:
-        for hears in (False, True):
-            found = judged([r for r in whole.records if r.split == split], hears=hears)
+        for uses_audio in (False, True):
+            found = labelled_for([r for r in whole.records if r.split == split], uses_audio=uses_audio)
             assert {r.label for r in found} == {REAL, FAKE}, split
 
 
@@ -141,30 +141,30 @@ def test_a_part_is_split_as_the_whole(whole: Scan, tmp_path: Path) -> None:
 
 def test_two_labels_each(tmp_path: Path) -> None:
     scan = FakeAVCeleb().scan(small(tmp_path))
-    kinds = {(r.id.partition("/")[0], r.label, r.sound) for r in scan.records}
+    kinds = {(r.id.partition("/")[0], r.label, r.audio_label) for r in scan.records}
     assert kinds == {
         ("RealVideo-RealAudio", REAL, REAL),
         ("RealVideo-FakeAudio", REAL, FAKE),
         ("FakeVideo-RealAudio", FAKE, REAL),
         ("FakeVideo-FakeAudio", FAKE, FAKE),
     }
-    heard = judged(scan.records, hears=True)
+    heard = labelled_for(scan.records, uses_audio=True)
     assert {r.id.partition("/")[0] for r in heard if r.label == REAL} == {"RealVideo-RealAudio"}
     assert check_polarity(scan) == []
 
 
 def test_wrong_polarity_of_either_is_found(tmp_path: Path) -> None:
     scan = FakeAVCeleb().scan(small(tmp_path))
-    for change in ("label", "sound"):
+    for change in ("label", "audio_label"):
         turned = tuple(replace(r, **{change: 1 - getattr(r, change)}) for r in scan.records)
         problems = check_polarity(replace(scan, records=turned))
         assert problems[0].fatal
         assert len(problems[0].items) == len(scan.records), problems[0].items
 
 
-def test_wrong_sounds_of_fake_pictures_are_found(tmp_path: Path) -> None:
+def test_wrong_audio_of_fake_images_are_found(tmp_path: Path) -> None:
     scan = FakeAVCeleb().scan(small(tmp_path))
-    turned = tuple(replace(r, sound=1 - (r.sound or 0)) if r.label == FAKE else r for r in scan.records)
+    turned = tuple(replace(r, audio_label=1 - (r.audio_label or 0)) if r.label == FAKE else r for r in scan.records)
     assert len(check_polarity(replace(scan, records=turned))[0].items) == 3
 
 
@@ -178,8 +178,8 @@ def test_a_small_copy_has_both_classes_in_what_it_is_split_into(tmp_path: Path) 
         splits = {r.split for r in scan.records}
         split += "val" in splits
         for name in splits - {"test"}:
-            for hears in (False, True):
-                found = judged([r for r in scan.records if r.split == name], hears=hears)
+            for uses_audio in (False, True):
+                found = labelled_for([r for r in scan.records if r.split == name], uses_audio=uses_audio)
                 assert {r.label for r in found} == {REAL, FAKE}, (count, name)
     assert split > 5
 

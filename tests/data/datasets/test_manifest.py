@@ -65,16 +65,16 @@ def test_a_leak_in_the_table_is_fatal(tmp_path: Path) -> None:
     assert any(problem.fatal for problem in check_leaks(found))
 
 
-def test_labels_of_the_sound(tmp_path: Path) -> None:
+def test_labels_of_the_audio(tmp_path: Path) -> None:
     rows = (
-        "path,label,sound,manipulation,original",
+        "path,label,audio,manipulation,original",
         "a.mp4,real,1,tts,c.mp4",
         "b.mp4,1,real",
         "c.mp4,0,real",
         "sub/d.mp4,0",
     )
     found = scan(tmp_path, "\n".join(rows))
-    assert [(r.label, r.sound, r.manipulation, r.original) for r in found.records] == [
+    assert [(r.label, r.audio_label, r.manipulation, r.original) for r in found.records] == [
         (REAL, FAKE, "tts", "c"),
         (FAKE, REAL, "fake", ""),
         (REAL, REAL, "original", ""),
@@ -106,7 +106,7 @@ def test_paths_elsewhere(tmp_path: Path) -> None:
         ("path,label\na.mp4,maybe\n", "line 2: label 'maybe'"),
         ("path,label\n,real\n", "line 2: no path"),
         ("path,label,split\na.mp4,real,dev\n", "line 2: split 'dev'"),
-        ("path,label,sound\na.mp4,real,none\n", "line 2: sound 'none'"),
+        ("path,label,audio\na.mp4,real,none\n", "line 2: audio 'none'"),
         ("path,label\na.mp4,real\na.mp4,fake\n", "line 3: a.mp4 has the name of line 2"),
         ("path,label\ngone.mp4,real\n", "none of its 1 files"),
     ],

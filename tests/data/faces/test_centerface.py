@@ -19,8 +19,8 @@ EYES_NOSE_MOUTH = np.array([[-0.33, -0.1], [0.33, -0.1], [0, 0.28], [-0.28, 0.6]
 def drawn_face(size, centre, half):
     """A drawing that the network takes for a face, of about 1.5 x 2.2 times ``half``."""
     zoom = 4 if half < 60 else 1
-    picture = Image.new("RGB", (size[0] * zoom, size[1] * zoom), (70, 90, 80))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (size[0] * zoom, size[1] * zoom), (70, 90, 80))
+    draw = ImageDraw.Draw(image)
 
     def ellipse(x, y, rx, ry, colour):
         corners = (x - rx, y - ry, x + rx, y + ry)
@@ -37,7 +37,7 @@ def drawn_face(size, centre, half):
     ellipse(0, 0.22, 0.09, 0.2, (190, 140, 115))
     ellipse(0, 0.66, 0.32, 0.09, (160, 70, 70))
     ellipse(0, 0.66, 0.3, 0.02, (90, 30, 35))
-    blurred = picture.filter(ImageFilter.GaussianBlur(half * zoom * 0.03))
+    blurred = image.filter(ImageFilter.GaussianBlur(half * zoom * 0.03))
     return np.asarray(blurred.resize(size, Image.Resampling.BOX))
 
 
@@ -146,12 +146,12 @@ def test_results_are_in_the_pixels_of_the_given_image_and_boxes_end_at_its_edge(
     detector._session = session = PlantedSession(height=60, width=30)
     (face,) = detector.detect(np.zeros((480, 640, 3), np.uint8))
     assert session.seen[0].shape == (1, 3, 128, 160)  # 640 x 480 reduced to 160 x 120
-    # The middle, (42, 22) in the reduced picture, times 4; the box begins above the picture and is cut.
+    # The middle, (42, 22) in the reduced image, times 4; the box begins above the image and is cut.
     assert face.box == pytest.approx((108, 0, 228, 208), abs=1e-3)
     assert face.landmarks[0] == pytest.approx((108 + 0.1 * 120, -32 + 0.0 * 240), abs=1e-3)
 
 
-def test_a_small_picture_is_not_enlarged():
+def test_a_small_image_is_not_enlarged():
     detector = CenterFace(max_side=320, retry_side=0)
     detector._session = session = PlantedSession(16, 16)
     detector.detect(np.zeros((64, 96, 3), np.uint8))
@@ -175,14 +175,14 @@ def test_several_faces_are_found(detector):
     assert middles == pytest.approx([80, 240], abs=5)
 
 
-def test_a_small_face_is_looked_for_again_in_a_larger_picture():
+def test_a_small_face_is_looked_for_again_in_a_larger_image():
     image = drawn_face((640, 480), (320, 240), 14)
     assert CenterFace(threads=1, retry_side=0).detect(image) == []
     (face,) = CenterFace(threads=1).detect(image)
     assert (face.box[0] + face.box[2]) / 2 == pytest.approx(320, abs=4)
 
 
-def test_a_very_large_face_is_looked_for_again_in_a_smaller_picture():
+def test_a_very_large_face_is_looked_for_again_in_a_smaller_image():
     image = drawn_face((320, 240), (160, 120), 45)
     assert CenterFace(threads=1, retry_side=0).detect(image) == []
     (face,) = CenterFace(threads=1).detect(image)
@@ -190,12 +190,12 @@ def test_a_very_large_face_is_looked_for_again_in_a_smaller_picture():
 
 
 @pytest.mark.parametrize(("side", "looks"), [(1280, [320, 160, 640]), (500, [320, 160, 500]), (200, [200, 100])])
-def test_the_order_of_looks_at_a_picture_without_faces(side, looks):
+def test_the_order_of_looks_at_a_image_without_faces(side, looks):
     assert CenterFace()._sides(side) == looks
     assert CenterFace(retry_side=0)._sides(side) == looks[:1]
 
 
-def test_no_face_is_found_in_noise_or_flat_pictures(detector):
+def test_no_face_is_found_in_noise_or_flat_images(detector):
     noise = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     assert detector.detect(noise) == []
     assert detector.detect(np.zeros((9, 5, 3), np.uint8)) == []
@@ -231,8 +231,8 @@ def test_a_worker_process_takes_one_thread_unless_told(monkeypatch):
         np.zeros((0, 10, 3), np.uint8),
     ],
 )
-def test_an_unfit_picture_is_refused_with_its_shape(image):
-    with pytest.raises(UsageError, match=r"RGB uint8 picture \[H, W, 3\], not (uint8|float32) \["):
+def test_an_unfit_image_is_refused_with_its_shape(image):
+    with pytest.raises(UsageError, match=r"RGB uint8 image \[H, W, 3\], not (uint8|float32) \["):
         CenterFace().detect(image)
 
 

@@ -6,15 +6,15 @@ from dfcore.data.faces.cuts import Signature, _correlation
 
 
 def scene(seed, shift=0, light=1.0):
-    """A picture of smooth coloured shapes, different for each seed; ``shift`` pans it by so many pixels."""
+    """An image of smooth coloured shapes, different for each seed; ``shift`` pans it by so many pixels."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
     wide = np.asarray(coarse.resize((400, 180), Image.Resampling.BICUBIC), dtype=float) * light
     return np.clip(wide[:, 40 + shift : 360 + shift], 0, 255).astype(np.uint8)
 
 
-def cuts(*pictures):
-    return find_cuts({10 * i: signature(picture) for i, picture in enumerate(pictures)})
+def cuts(*images):
+    return find_cuts({10 * i: signature(image) for i, image in enumerate(images)})
 
 
 def test_another_scene_is_a_cut_at_the_first_frame_that_shows_it():
@@ -29,7 +29,7 @@ def test_a_pan_noise_or_a_change_of_light_is_none():
 
 def test_between_like_and_unlike_layouts_the_colours_decide():
     half = scene(0).astype(float)
-    half[:, 160:] = scene(5)[:, 160:]  # half the picture has changed
+    half[:, 160:] = scene(5)[:, 160:]  # half the image has changed
     half = half.astype(np.uint8)
     one, other = signature(scene(0)), signature(half)
     assert 0.55 < _correlation(one.layout, other.layout, 0, 0) < 0.8
@@ -39,7 +39,7 @@ def test_between_like_and_unlike_layouts_the_colours_decide():
     assert find_cuts({0: one, 1: other_colours}) == [1]
 
 
-def test_blank_pictures_are_one_shot():
+def test_blank_images_are_one_shot():
     black = np.zeros((180, 320, 3), np.uint8)
     assert cuts(black, black, black + 1) == []
     assert cuts(black, scene(0)) == [10]

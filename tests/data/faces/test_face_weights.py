@@ -20,9 +20,9 @@ def session(model):
 
 def test_a_freed_network_gives_what_the_network_gives_at_its_fixed_size():
     model = find_weights().read_bytes()
-    pictures = np.random.default_rng(0).uniform(0, 255, (10, 3, 32, 32)).astype(np.float32)
-    fixed = session(model).run(None, {"input.1": pictures})
-    freed = session(free_shapes(model, ("n", 3, "h", "w"))).run(None, {"input.1": pictures})
+    images = np.random.default_rng(0).uniform(0, 255, (10, 3, 32, 32)).astype(np.float32)
+    fixed = session(model).run(None, {"input.1": images})
+    freed = session(free_shapes(model, ("n", 3, "h", "w"))).run(None, {"input.1": images})
     for one, other in zip(fixed, freed, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
 

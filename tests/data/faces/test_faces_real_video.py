@@ -12,10 +12,10 @@ def tracks_of(path: Path, stop: int):
     detector = CenterFace(threads=1)
     faces, signatures, size = {}, {}, (0, 0)
     for frame in decode(path, range(0, stop, 10), side_data=False):
-        picture, scale = frame.rgb(320)
+        image, scale = frame.rgb(320)
         size = (frame.y.shape[1], frame.y.shape[0])
-        faces[frame.index] = [to_coded(face, 0, scale, *size) for face in detector.detect(picture)]
-        signatures[frame.index] = signature(picture)
+        faces[frame.index] = [to_coded(face, 0, scale, *size) for face in detector.detect(image)]
+        signatures[frame.index] = signature(image)
     cuts = find_cuts(signatures)
     return build_tracks(faces, frame_size=size, cuts=cuts), cuts, size
 

@@ -21,8 +21,8 @@ def test_known_points(rotation):
 def test_points_agree_with_turning_the_pixels(rotation):
     frame = np.zeros((6, 10))
     frame[1, 7] = 1
-    picture = np.rot90(frame, -rotation // 90)
-    row, column = np.argwhere(picture)[0]
+    image = np.rot90(frame, -rotation // 90)
+    row, column = np.argwhere(image)[0]
     assert to_upright([7.5, 1.5], rotation, 1.0, 10, 6).tolist() == [column + 0.5, row + 0.5]
 
 
@@ -39,14 +39,14 @@ def test_round_trips(rotation, scale):
     np.testing.assert_allclose(boxes_to_coded(there, rotation, scale, 1920, 1080), boxes)
 
 
-def test_a_face_found_in_a_reduced_picture_of_a_phone_video():
-    # Coded 1920 x 1080, to be turned clockwise: the upright picture is 1080 x 1920, reduced by 6 to 180 x 320.
+def test_a_face_found_in_a_reduced_image_of_a_phone_video():
+    # Coded 1920 x 1080, to be turned clockwise: the upright image is 1080 x 1920, reduced by 6 to 180 x 320.
     points = ((70, 50), (90, 50), (80, 60), (72, 70), (88, 70))
     face = Face((60, 40, 100, 80), 0.9, points)
     coded = to_coded(face, 90, 1 / 6, 1920, 1080)
     assert coded.score == 0.9
     assert coded.box == pytest.approx((240, 1080 - 600, 480, 1080 - 360))
-    # Landmarks keep the order of the upright picture: the left eye is the lower one of the coded frame.
+    # Landmarks keep the order of the upright image: the left eye is the lower one of the coded frame.
     assert coded.landmarks[0] == pytest.approx((300, 1080 - 420))
     assert coded.landmarks[1] == pytest.approx((300, 1080 - 540))
     assert coded.landmarks[3] == pytest.approx((420, 1080 - 432))

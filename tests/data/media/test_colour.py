@@ -29,19 +29,19 @@ KNOWN = [
 @pytest.mark.parametrize(("matrix", "colour_range", "yuv", "rgb"), KNOWN)
 def test_pure_colours(matrix, colour_range, yuv, rgb):
     y, u, v = (np.full((2, 2) if i == 0 else (1, 1), value, np.uint8) for i, value in enumerate(yuv))
-    picture = yuv_to_rgb(y, u, v, matrix, colour_range)
-    assert picture.shape == (2, 2, 3)
-    assert picture.dtype == np.uint8
-    np.testing.assert_allclose(picture[1, 1].astype(int), rgb, atol=2)  # the code values themselves are rounded
+    image = yuv_to_rgb(y, u, v, matrix, colour_range)
+    assert image.shape == (2, 2, 3)
+    assert image.dtype == np.uint8
+    np.testing.assert_allclose(image[1, 1].astype(int), rgb, atol=2)  # the code values themselves are rounded
 
 
 def test_chroma_belongs_to_its_own_pixels_at_odd_sizes():
     y = np.full((3, 5), 128, np.uint8)
     u = np.full((2, 3), 128, np.uint8)
     v = np.array([[128, 128, 128], [128, 128, 255]], np.uint8)
-    picture = yuv_to_rgb(y, u, v, "bt601", "pc").astype(int)
-    red = picture[..., 0] > 200
-    assert picture.shape == (3, 5, 3)
+    image = yuv_to_rgb(y, u, v, "bt601", "pc").astype(int)
+    red = image[..., 0] > 200
+    assert image.shape == (3, 5, 3)
     assert np.argwhere(red).tolist() == [[2, 4]]
 
 

@@ -1,4 +1,4 @@
-"""Sound is where the video's clock says it is, to the sample where the container can say so."""
+"""Audio is where the video's clock says it is, to the sample where the container can say so."""
 
 from fractions import Fraction
 
@@ -104,7 +104,7 @@ def test_a_hole_in_the_track_stays_silent_and_what_follows_stays_in_place(tmp_pa
     assert peak(samples[16000:]) == pytest.approx(0.7, abs=0.0011)
 
 
-def test_a_sound_file_alone_is_read_from_its_own_start(tmp_path):
+def test_a_audio_file_alone_is_read_from_its_own_start(tmp_path):
     path = tmp_path / "a.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
@@ -115,7 +115,7 @@ def test_a_sound_file_alone_is_read_from_its_own_start(tmp_path):
     assert peak(decode_audio(path)) == 0.25
 
 
-def test_no_sound_track_gives_none(tmp_path):
+def test_no_audio_track_gives_none(tmp_path):
     assert decode_audio(write_video(tmp_path / "a.mp4", width=64, height=48, frames=3)) is None
 
 

@@ -12,8 +12,8 @@ from dfcore.errors import MediaError
 from dfcore.testing.media import scene, tone, write_broken, write_video
 
 
-def sound_only(folder: Path) -> Path:
-    path = folder / "sound.m4a"
+def audio_only(folder: Path) -> Path:
+    path = folder / "audio.m4a"
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48000, layout="mono")
         frame = av.AudioFrame.from_ndarray(
@@ -25,18 +25,18 @@ def sound_only(folder: Path) -> Path:
     return path
 
 
-def sound_with_cover(folder: Path) -> Path:
+def audio_with_cover(folder: Path) -> Path:
     path = folder / "cover.m4a"
     Image.fromarray(scene(64, 48)).save(folder / "cover.jpg")
     with (
         av.open(str(folder / "cover.jpg")) as cover,
-        av.open(str(sound_only(folder))) as sound,
+        av.open(str(audio_only(folder))) as audio,
         av.open(str(path), "w", format="mp4") as container,
     ):
-        picture = container.add_stream_from_template(cover.streams.video[0])
-        picture.disposition = av.stream.Disposition.attached_pic
-        track = container.add_stream_from_template(sound.streams.audio[0])
-        for source, stream in ((cover, picture), (sound, track)):
+        image = container.add_stream_from_template(cover.streams.video[0])
+        image.disposition = av.stream.Disposition.attached_pic
+        track = container.add_stream_from_template(audio.streams.audio[0])
+        for source, stream in ((cover, image), (audio, track)):
             for packet in source.demux():
                 if packet.size:
                     packet.stream = stream
@@ -45,7 +45,7 @@ def sound_with_cover(folder: Path) -> Path:
 
 
 def undecodable(folder: Path) -> Path:
-    """An intact MP4 whose picture data are noise."""
+    """An intact MP4 whose image data are noise."""
     path = write_video(folder / "noise.mp4", width=96, height=64, frames=6)
     data = bytearray(path.read_bytes())
     at = data.find(b"mdat")
@@ -55,7 +55,7 @@ def undecodable(folder: Path) -> Path:
     return path
 
 
-def cut_picture(folder: Path) -> Path:
+def cut_image(folder: Path) -> Path:
     Image.fromarray(scene(96, 64)).save(folder / "cut.jpg", quality=95)
     return write_broken(folder / "cut.jpg", "truncated", folder / "cut.jpg")
 
@@ -73,8 +73,8 @@ BAD = {
         ),
         "index .moov. is missing",
     ),
-    "sound only": (sound_only, r"no video stream \(found: audio\)"),
-    "sound with a cover": (sound_with_cover, r"no video stream \(found: audio, cover picture\)"),
+    "audio only": (audio_only, r"no video stream \(found: audio\)"),
+    "audio with a cover": (audio_with_cover, r"no video stream \(found: audio, cover image\)"),
     "undecodable": (undecodable, "not one"),
 }
 
@@ -90,9 +90,9 @@ def test_bad_input_is_refused_with_its_reason(tmp_path, kind):
         assert str(caught.value).rstrip(".").split(". ")[-1], "the message ends with what to do"
 
 
-def test_a_cut_picture_is_refused(tmp_path):
+def test_a_cut_image_is_refused(tmp_path):
     with pytest.raises(MediaError, match=r"cannot be read \(.*truncated"):
-        list(decode(cut_picture(tmp_path)))
+        list(decode(cut_image(tmp_path)))
 
 
 def test_frames_around_damage_are_given_and_those_that_depend_on_it_are_not(tmp_path, caplog, capfd):

@@ -184,7 +184,7 @@ def test_full_range_stays_full_range(tmp_path, pix_fmt):
 def test_rgb_video_keeps_its_colours(tmp_path, colour):
     path = tmp_path / "rgb.mkv"
     flat = np.zeros((48, 64, 3), np.uint8) + np.array(colour, np.uint8)
-    write_video(path, codec="ffv1", pix_fmt="bgr0", width=64, height=48, frames=1, picture=lambda index: flat)
+    write_video(path, codec="ffv1", pix_fmt="bgr0", width=64, height=48, frames=1, image=lambda index: flat)
     frame = next(decode(path))
     np.testing.assert_allclose(frame.rgb()[0].astype(int), flat.astype(int), atol=3)
     info = probe(path)

@@ -56,8 +56,8 @@ def test_side_data_is_the_same_each_time(real_media):
         assert one.qp.min() > 0
 
 
-def test_a_video_that_starts_after_its_sound(real_media):
-    """The pictures begin 0.84 s after the sound; second 0 is the first picture."""
+def test_a_video_that_starts_after_its_audio(real_media):
+    """The images begin 0.84 s after the audio; second 0 is the first image."""
     path = real_media / "wild/real/v079.mp4"
     assert next(decode(path, [0])).time == 0.0
     before = decode_audio(path, -0.8, 0.0)

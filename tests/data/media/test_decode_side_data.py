@@ -44,15 +44,15 @@ def test_qp_at_ten_bits_is_on_the_same_scale(tmp_path):
 
 def test_qp_of_each_block_is_where_the_block_is(tmp_path):
     def half_flat(index):
-        picture = scene(192, 128, index)
-        picture[:, 96:] = 90
-        return picture
+        image = scene(192, 128, index)
+        image[:, 96:] = 90
+        return image
 
     path = write_video(
         tmp_path / "aq.mp4",
         **SIZE,
         frames=4,
-        picture=half_flat,
+        image=half_flat,
         options={"crf": "26", "aq-mode": "1", "aq-strength": "2"},
     )
     with av.open(str(path)) as container:
@@ -68,7 +68,7 @@ def test_qp_of_each_block_is_where_the_block_is(tmp_path):
 
 def test_motion_of_a_pan_is_the_pan(tmp_path):
     path = write_video(
-        tmp_path / "pan.mp4", **SIZE, frames=6, picture=panned(), options={"bf": "0", "refs": "1", "qp": "20"}
+        tmp_path / "pan.mp4", **SIZE, frames=6, image=panned(), options={"bf": "0", "refs": "1", "qp": "20"}
     )
     first, *rest = decode(path)
     assert first.pict_type == "I"
@@ -84,7 +84,7 @@ def test_b_frames_point_to_the_past_too(tmp_path):
         tmp_path / "pan.mp4",
         **SIZE,
         frames=8,
-        picture=panned(),
+        image=panned(),
         options={"qp": "20", "refs": "1", "x264-params": "bframes=1:b-adapt=0:weightb=0:scenecut=0"},
     )
     b_frames = [frame for frame in decode(path) if frame.pict_type == "B"]
@@ -94,9 +94,7 @@ def test_b_frames_point_to_the_past_too(tmp_path):
 
 
 def test_mpeg1_gives_motion_in_quarter_pixels_and_no_qp(tmp_path):
-    path = write_video(
-        tmp_path / "pan.mpg", codec="mpeg1video", **SIZE, frames=5, picture=panned(), options={"b": "4M"}
-    )
+    path = write_video(tmp_path / "pan.mpg", codec="mpeg1video", **SIZE, frames=5, image=panned(), options={"b": "4M"})
     first, *rest = decode(path)
     assert first.qp is None
     assert not first.motion.any()

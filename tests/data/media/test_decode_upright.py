@@ -1,4 +1,4 @@
-"""Rotation and the reduced RGB picture."""
+"""Rotation and the reduced RGB image."""
 
 import numpy as np
 import pytest
@@ -9,24 +9,24 @@ from dfcore.testing.media import set_display_matrix, write_video
 QUADRANTS = ((200, 40, 40), (40, 180, 60), (50, 60, 200), (210, 210, 200))  # top left, top right, bottom left, right
 
 
-def upright_picture(height: int, width: int) -> np.ndarray:
-    picture = np.zeros((height, width, 3), np.uint8)
+def upright_image(height: int, width: int) -> np.ndarray:
+    image = np.zeros((height, width, 3), np.uint8)
     for i, colour in enumerate(QUADRANTS):
         rows = slice(0, height // 2) if i < 2 else slice(height // 2, height)
         columns = slice(0, width // 2) if i % 2 == 0 else slice(width // 2, width)
-        picture[rows, columns] = colour
-    return picture
+        image[rows, columns] = colour
+    return image
 
 
-def quadrant_colours(picture: np.ndarray) -> list[np.ndarray]:
-    height, width, _ = picture.shape
-    return [picture[height * r // 4, width * c // 4].astype(int) for r in (1, 3) for c in (1, 3)]
+def quadrant_colours(image: np.ndarray) -> list[np.ndarray]:
+    height, width, _ = image.shape
+    return [image[height * r // 4, width * c // 4].astype(int) for r in (1, 3) for c in (1, 3)]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("max_side", [None, 48])
-def test_the_picture_comes_upright(tmp_path, rotation, max_side):
-    upright = upright_picture(96, 64)
+def test_the_image_comes_upright(tmp_path, rotation, max_side):
+    upright = upright_image(96, 64)
     coded = np.ascontiguousarray(np.rot90(upright, rotation // 90))  # turned counter-clockwise: a player undoes it
     height, width, _ = coded.shape
     path = write_video(
@@ -35,7 +35,7 @@ def test_the_picture_comes_upright(tmp_path, rotation, max_side):
         height=height,
         frames=2,
         rotation=rotation,
-        picture=lambda index: coded,
+        image=lambda index: coded,
         options={"qp": "10"},
     )
     info = probe(path)
@@ -43,10 +43,10 @@ def test_the_picture_comes_upright(tmp_path, rotation, max_side):
     frame = next(decode(path))
     assert frame.rotation == rotation
     assert frame.y.shape == (height, width)  # the planes stay as coded
-    picture, scale = frame.rgb(max_side)
-    assert picture.shape == ((96, 64, 3) if max_side is None else (48, 32, 3))
+    image, scale = frame.rgb(max_side)
+    assert image.shape == ((96, 64, 3) if max_side is None else (48, 32, 3))
     assert scale == (1.0 if max_side is None else 0.5)
-    for found, colour in zip(quadrant_colours(picture), QUADRANTS, strict=True):
+    for found, colour in zip(quadrant_colours(image), QUADRANTS, strict=True):
         np.testing.assert_allclose(found, colour, atol=8)
 
 
@@ -66,9 +66,9 @@ def test_scale_is_exact_in_both_directions(size):
     top, left = height * 5 // 8, width * 5 // 8
     y[top : top + 16, left : left + 16] = 235
     neutral = np.full(((height + 1) // 2, (width + 1) // 2), 128, np.uint8)
-    picture, scale = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(100)
-    light = picture[..., 1].astype(float)
-    assert max(picture.shape) <= 100
+    image, scale = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(100)
+    light = image[..., 1].astype(float)
+    assert max(image.shape) <= 100
     assert scale == pytest.approx(min(1.0, 100 / max(size)))
     for axis, first in ((1, top), (0, left)):
         profile = light.sum(axis=axis)
@@ -79,16 +79,16 @@ def test_scale_is_exact_in_both_directions(size):
 def test_reduction_is_antialiased():
     y = np.tile(np.array([16, 235], np.uint8), (240, 160))  # stripes one pixel wide
     neutral = np.full((120, 160), 128, np.uint8)
-    picture, _ = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(80)
-    assert picture[5:-5, 5:-5].std() < 8
-    assert abs(picture.mean() - 127.5) < 3
+    image, _ = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(80)
+    assert image[5:-5, 5:-5].std() < 8
+    assert abs(image.mean() - 127.5) < 3
 
 
 def test_never_enlarged():
     y = np.full((48, 64), 100, np.uint8)
     neutral = np.full((24, 32), 128, np.uint8)
-    picture, scale = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(320)
-    assert (picture.shape, scale) == ((48, 64, 3), 1.0)
+    image, scale = DecodedFrame(0, 0.0, "I", y, neutral, neutral).rgb(320)
+    assert (image.shape, scale) == ((48, 64, 3), 1.0)
 
 
 @pytest.mark.parametrize("width", [96, 97])
@@ -97,7 +97,7 @@ def test_colour_lies_where_luma_lies(width):
     u = np.full((32, (width + 1) // 2), 128, np.uint8)
     v = u.copy()
     v[:, 40:] = 200
-    picture, scale = DecodedFrame(0, 0.0, "I", y, u, v).rgb(48)
-    red = picture[16, :, 0].astype(float)
+    image, scale = DecodedFrame(0, 0.0, "I", y, u, v).rgb(48)
+    red = image[16, :, 0].astype(float)
     edge = ((red.max() - red) / (red.max() - red.min())).sum()  # pixels before the step
     assert edge == pytest.approx(80 * scale, abs=0.1)

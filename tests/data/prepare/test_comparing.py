@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.labels import judged
-from dfcore.data.prepare.comparison import Comparison, compare_pictures
-from dfcore.data.prepare.videos import PrepareReport, prepare
+from dfcore.data.labels import labelled_for
+from dfcore.data.prepare.comparison import Comparison, compare_images
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.testing.media import write_broken, write_video
@@ -26,10 +26,10 @@ def original(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fakes(tmp_path: Path, original: Path) -> list[VideoRecord]:
-    """One that shows the original's pictures, and one of another scene."""
+    """One that shows the original's images, and one of another scene."""
     copy = write_video(tmp_path / "copy.mp4", width=192, height=160, frames=24, options={"crf": "20"})
     other = write_video(tmp_path / "other.mp4", width=192, height=160, frames=24, seed=1)
-    return [VideoRecord(path.stem, path, 1, "dfdc", twin=original) for path in (copy, other)]
+    return [VideoRecord(path.stem, path, 1, "dfdc", original_path=original) for path in (copy, other)]
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counting(video: str, *args: Path, **how: int) -> Comparison:
         made.append(video)
-        return compare_pictures(video, *args, **how)
+        return compare_images(video, *args, **how)
 
-    monkeypatch.setattr("dfcore.data.prepare.videos.compare_pictures", counting)
+    monkeypatch.setattr("dfcore.data.prepare.videos.compare_images", counting)
     return made
 
 
 def run(records: Sequence[VideoRecord], root: Path, **how: int) -> PrepareReport:
-    return prepare(records, ClipStore(root), PLAN, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), PLAN, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
 
 
 def outcomes(root: Path) -> dict[str, bool | None]:
@@ -81,7 +81,7 @@ def test_clips_that_are_there_are_not_made_again_for_a_comparison(
 ) -> None:
     """A store of before, or an original that was downloaded later."""
     root = tmp_path / "store"
-    run([replace(fake, twin=tmp_path / "not_yet.mp4") for fake in fakes], root)
+    run([replace(fake, original_path=tmp_path / "not_yet.mp4") for fake in fakes], root)
     assert compared == []
     monkeypatch.setattr("dfcore.data.prepare.videos.extract_clips", None)
     monkeypatch.setattr("dfcore.data.store.clip_store.StoredVideo.load", None)  # nor read
@@ -106,12 +106,12 @@ def test_a_broken_original_does_not_cost_the_fake(fakes: list[VideoRecord], tmp_
 
 
 def test_both_labels_are_in_the_clips_whatever_they_are_prepared_for(tmp_path: Path, original: Path) -> None:
-    """As scanned, and as a specialist that hears has it: the store is the same."""
-    dubbed = VideoRecord("dubbed", original, 0, "rtvc", sound=1)
-    for hears in (False, True):
-        root = tmp_path / f"store {hears}"
-        run(judged([dubbed], hears=hears), root)
+    """As scanned, and as a specialist that uses the audio has it: the store is the same."""
+    dubbed = VideoRecord("dubbed", original, 0, "rtvc", audio_label=1)
+    for uses_audio in (False, True):
+        root = tmp_path / f"store {uses_audio}"
+        run(labelled_for([dubbed], uses_audio=uses_audio), root)
         source = ClipStore(root).open("dubbed").source
-        assert (source.label, source.sound) == (0, 1)
-    one, two = ((tmp_path / f"store {hears}" / "dubbed.safetensors").read_bytes() for hears in (False, True))
+        assert (source.label, source.audio_label) == (0, 1)
+    one, two = ((tmp_path / f"store {uses_audio}" / "dubbed.safetensors").read_bytes() for uses_audio in (False, True))
     assert one == two

@@ -1,4 +1,4 @@
-"""Which fakes show their original's pictures: re-encoded copies with another sound do, face swaps do not."""
+"""Which fakes show their original's images: re-encoded copies with another audio do, face swaps do not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dfcore.data.media import decode
 from dfcore.data.media.encode import write_h264
-from dfcore.data.prepare.comparison import FRAMES, Comparison, ComparisonLog, compare_pictures
+from dfcore.data.prepare.comparison import FRAMES, Comparison, ComparisonLog, compare_images
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import set_display_matrix, tone, write_broken
@@ -40,16 +40,16 @@ def write(path: Path, made: Planes, crf: float | None, hertz: float = 300.0) -> 
 
 
 @pytest.mark.parametrize("crf", [18, 28, 36])
-def test_a_copy_at_another_crf_with_another_sound_shows_the_same(reals: list[Path], tmp_path: Path, crf: int) -> None:
+def test_a_copy_at_another_crf_with_another_audio_shows_the_same(reals: list[Path], tmp_path: Path, crf: int) -> None:
     for original in reals:
-        found = compare_pictures("copy", write(tmp_path / "copy.mp4", planes(original), crf), original)
+        found = compare_images("copy", write(tmp_path / "copy.mp4", planes(original), crf), original)
         assert found.same is True, found
         assert found.difference is not None
         assert found.difference > 0  # the codec did leave something
 
 
 def test_a_copy_bit_for_bit_shows_the_same(reals: list[Path]) -> None:
-    assert compare_pictures("copy", reals[0], reals[0]) == Comparison(
+    assert compare_images("copy", reals[0], reals[0]) == Comparison(
         "copy", True, "", 0.0, str(reals[0]), reals[0].stat().st_size, reals[0].stat().st_size
     )
 
@@ -57,7 +57,7 @@ def test_a_copy_bit_for_bit_shows_the_same(reals: list[Path]) -> None:
 def test_a_swap_at_the_same_crf_does_not(part: Path, reals: list[Path]) -> None:
     for original in reals:
         (swap,) = part.glob(f"{original.stem}_*.mp4")
-        assert compare_pictures("swap", swap, original).same is False
+        assert compare_images("swap", swap, original).same is False
 
 
 def test_what_comes_and_goes_is_the_codecs(reals: list[Path], tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_what_comes_and_goes_is_the_codecs(reals: list[Path], tmp_path: Path) ->
         trembling = y.astype(int)
         trembling[:, 64:96, 64:96] += 3 * np.array(signs)[:, None, None]
         copy = write(tmp_path / "copy.mp4", (trembling.clip(0, 255).astype(np.uint8), u, v), None)
-        assert compare_pictures("copy", copy, lossless).same is same
+        assert compare_images("copy", copy, lossless).same is same
 
 
 def test_a_faint_swap_does_not(part: Path, reals: list[Path], tmp_path: Path) -> None:
@@ -77,14 +77,14 @@ def test_a_faint_swap_does_not(part: Path, reals: list[Path], tmp_path: Path) ->
     pairs = zip(planes(reals[0]), planes(swap), strict=True)
     mixed = tuple((own + (other.astype(float) - own) / 5).round().astype(np.uint8) for own, other in pairs)
     copy = write(tmp_path / "copy.mp4", planes(reals[0]), 23)
-    found = compare_pictures("faint", write(tmp_path / "faint.mp4", mixed, 23), copy)  # type: ignore[arg-type]
+    found = compare_images("faint", write(tmp_path / "faint.mp4", mixed, 23), copy)  # type: ignore[arg-type]
     assert found.difference is not None
     assert found.difference < 4
     assert found.same is False
 
 
-def test_a_small_swap_in_a_large_picture_does_not(part: Path, reals: list[Path], tmp_path: Path) -> None:
-    """A twentieth of the picture: a mean over all of it would be that of a copy."""
+def test_a_small_swap_in_a_large_image_does_not(part: Path, reals: list[Path], tmp_path: Path) -> None:
+    """A twentieth of the image: a mean over all of it would be that of a copy."""
     (swap,) = part.glob(f"{reals[0].stem}_*.mp4")
     wall = np.random.default_rng(0).integers(90, 160, (10, 16, 24)).repeat(64, 1).repeat(64, 2).astype(np.uint8)
     grey = np.full((10, 512, 768), 128, np.uint8)
@@ -96,7 +96,7 @@ def test_a_small_swap_in_a_large_picture_does_not(part: Path, reals: list[Path],
         files.append(write(tmp_path / f"{name}.mp4", (y, u, v), 26))
     means = [planes(file)[0].mean(dtype=float) for file in files]
     assert abs(means[0] - means[1]) < 0.3
-    assert compare_pictures("swap", files[1], files[0]).same is False
+    assert compare_images("swap", files[1], files[0]).same is False
 
 
 def test_a_swap_that_shows_in_two_frames_of_eight_does_not(part: Path, reals: list[Path], tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_swap_that_shows_in_two_frames_of_eight_does_not(part: Path, reals: li
     mixed = tuple(
         np.concatenate([own[:8], other[8:]]) for own, other in zip(planes(reals[0]), planes(swap), strict=True)
     )
-    assert compare_pictures("late", write(tmp_path / "late.mp4", mixed, 23), reals[0]).same is False  # type: ignore[arg-type]
+    assert compare_images("late", write(tmp_path / "late.mp4", mixed, 23), reals[0]).same is False  # type: ignore[arg-type]
 
 
 def turned(path: Path) -> None:
@@ -127,14 +127,14 @@ def test_other_lengths_and_sizes_cannot_be_compared(
     copy = write(tmp_path / "copy.mp4", (y[cut], u[half], v[half]), 23)  # type: ignore[index]
     if change is not None:
         change(copy)
-    found = compare_pictures("copy", copy, reals[0])
+    found = compare_images("copy", copy, reals[0])
     assert found.same is None
     assert words in found.reason
 
 
 def test_what_cannot_be_read_cannot_be_compared(reals: list[Path], tmp_path: Path) -> None:
     for other in (tmp_path / "gone.mp4", write_broken(tmp_path / "noise.mp4", "noise")):
-        found = compare_pictures("x", reals[0], other)
+        found = compare_images("x", reals[0], other)
         assert found.same is None
         assert str(other) in found.reason
 
@@ -151,10 +151,10 @@ def test_a_swap_costs_the_frames_up_to_the_first_that_differs(
 
     monkeypatch.setattr("dfcore.data.prepare.comparison.decode", counting)
     (swap,) = part.glob(f"{reals[0].stem}_*.mp4")
-    compare_pictures("swap", swap, reals[0])
+    compare_images("swap", swap, reals[0])
     assert len(read) == 2
     read.clear()
-    compare_pictures("copy", reals[0], reals[0])
+    compare_images("copy", reals[0], reals[0])
     assert len(read) == 2 * FRAMES
     assert (min(read), max(read)) == (0, 9)  # spread over the whole length
 

@@ -179,7 +179,7 @@ def test_so_many_people_as_asked_most_prominent_first(made_video: Path) -> None:
     assert [clip.header for clip in one] == [clip.header for clip in both[:2]]
 
 
-def test_sound_is_exactly_the_clips_span(tmp_path: Path) -> None:
+def test_audio_is_exactly_the_clips_span(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", width=192, height=160, frames=25, audio=click(1.0, 0.2))
     clips = extract_clips(path, ClipPlan(clips=2, frames=8, detector=FIXED))
     levels = []
@@ -197,7 +197,7 @@ def test_sound_is_exactly_the_clips_span(tmp_path: Path) -> None:
     assert silent.source.has_audio
 
 
-def test_sound_that_ends_early_is_filled_up_with_silence(tmp_path: Path) -> None:
+def test_audio_that_ends_early_is_filled_up_with_silence(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", width=192, height=160, frames=25, audio=tone(0.3))
     first, second = extract_clips(path, ClipPlan(clips=2, frames=8, detector=FIXED))
     assert np.abs(first.audio[:1000].astype(int)).max() > 5000
@@ -232,7 +232,7 @@ def test_frames_looked_at() -> None:
     assert frames_to_look_at([range(1)], None, 0.0) == {0}
 
 
-def test_small_faces_are_looked_for_in_a_larger_picture(tmp_path: Path) -> None:
+def test_small_faces_are_looked_for_in_a_larger_image(tmp_path: Path) -> None:
     class Counting(fake_parts.FixedFace):
         sizes: list[int] = []  # noqa: RUF012
 

@@ -43,7 +43,7 @@ def test_the_same_frames_give_the_same_bytes(made_video: Path, tmp_path: Path) -
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
-def test_sound_stays_with_its_frames(tmp_path: Path) -> None:
+def test_audio_stays_with_its_frames(tmp_path: Path) -> None:
     """A click at 1.0 s of a 2 s video lies at 0.5 s of what the middle second's footage writes."""
     source = write_video(tmp_path / "v.mp4", width=192, height=160, frames=50, audio=click(2.0, 1.0))
     footage = read_footage(source, frames=25, detector=fake_parts.FixedFace())

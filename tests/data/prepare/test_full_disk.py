@@ -13,7 +13,7 @@ import av
 import pytest
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.prepare.videos import PrepareReport, prepare
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import Forgery, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import WriteError
@@ -25,7 +25,7 @@ GHOST = EvidenceSpec("ghost", 1, "fake_parts:block_means", 2)
 
 
 def run(records: list[VideoRecord], root: Path) -> PrepareReport:
-    return prepare(records, ClipStore(root), PLAN, [GHOST], workers=1, progress=False)
+    return prepare_videos(records, ClipStore(root), PLAN, [GHOST], workers=1, progress=False)
 
 
 def fill(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -75,5 +75,5 @@ def test_a_full_temporary_folder_is_no_fault_of_the_video(
     record = VideoRecord("a", made_video, 1, group=("a",), forgery=forgery)
     monkeypatch.setattr("dfcore.data.media.encode.av", SimpleNamespace(open=full, FFmpegError=av.FFmpegError))
     with pytest.raises(WriteError, match=rf"no space left.*lie in {tempfile.gettempdir()}; TMPDIR names another"):
-        prepare([record], ClipStore(tmp_path / "store"), PLAN, workers=1, progress=False)
+        prepare_videos([record], ClipStore(tmp_path / "store"), PLAN, workers=1, progress=False)
     assert not ClipStore(tmp_path / "store").failures

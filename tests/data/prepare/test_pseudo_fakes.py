@@ -11,7 +11,7 @@ import pytest
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.media import probe
 from dfcore.data.prepare.pseudo_fakes import CRFS, forged_file, forged_pairs
-from dfcore.data.prepare.videos import prepare
+from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import UsageError
@@ -60,7 +60,7 @@ def test_a_specialist_without_pseudo_fakes_says_so(made_video: Path) -> None:
 def test_both_halves_are_alike_but_for_the_damage(made_video: Path, tmp_path: Path) -> None:
     pair = forged_pairs(many(made_video, 2), SPEC, 1.0)
     store = ClipStore(tmp_path / "store")
-    report = prepare(pair, store, ClipPlan(clips=1, frames=4, detector=DETECTOR), workers=1, progress=False)
+    report = prepare_videos(pair, store, ClipPlan(clips=1, frames=4, detector=DETECTOR), workers=1, progress=False)
     assert report.failed == []
     control, fake = (store.open(record.id).load(0) for record in pair)
     assert control.header == replace(fake.header, pict_types=control.header.pict_types)
@@ -73,7 +73,7 @@ def test_both_halves_are_alike_but_for_the_damage(made_video: Path, tmp_path: Pa
     assert difference[inside].mean() > 15
     difference[y0 - y - 16 : y1 - y + 16, x0 - x - 16 : x1 - x + 16] = 0
     assert difference.mean() < 3
-    again = prepare(pair, store, ClipPlan(clips=1, frames=4, detector=DETECTOR), workers=1, progress=False)
+    again = prepare_videos(pair, store, ClipPlan(clips=1, frames=4, detector=DETECTOR), workers=1, progress=False)
     assert (again.done, again.reused) == (0, 2)
 
 

@@ -1,4 +1,4 @@
-"""Speech: one clock for mouth and sound, whatever the file's frames do."""
+"""Speech: one clock for mouth and audio, whatever the file's frames do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Speech
 from dfcore.data.prepare.extract import extract_clips
-from dfcore.data.prepare.speech import Sound, mouth_squares, speech_spans
-from dfcore.data.prepare.videos import prepare
+from dfcore.data.prepare.speech import AudioTrack, mouth_squares, speech_spans
+from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.write import write_video
@@ -27,12 +27,12 @@ SECONDS = 4.0
 
 
 def flat(level: float) -> NDArray[np.uint8]:
-    """A grey picture."""
+    """A grey image."""
     return np.full((SIZE[1], SIZE[0], 3), round(level), np.uint8)
 
 
 def level_at(time: float) -> float:
-    """The picture's brightness tells the time: 40 a second, from 40."""
+    """The image's brightness tells the time: 40 a second, from 40."""
     return 40 + 40 * time
 
 
@@ -44,14 +44,14 @@ def clock_video(path: Path, times: list[float], fps: float, **options: object) -
         frames=len(times),
         fps=fps,
         times=times,
-        picture=lambda index: flat(level_at(times[index])),
+        image=lambda index: flat(level_at(times[index])),
         options={"crf": "4"},
         **options,  # type: ignore[arg-type]
     )
 
 
 def shown_at(speech: Speech) -> NDArray[np.floating]:
-    """The time that each mouth picture tells; limited range."""
+    """The time that each mouth image tells; limited range."""
     levels = (speech.mouth.mean((1, 2), dtype=np.float64) - 16) * 255 / 219
     return np.asarray((levels - 40) / 40)
 
@@ -93,7 +93,7 @@ def test_the_mouth_of_a_lying_video_is_cut_upright(tmp_path: Path, rotation: int
             width=coded.shape[1],
             height=coded.shape[0],
             frames=70,
-            picture=lambda _: np.ascontiguousarray(coded),
+            image=lambda _: np.ascontiguousarray(coded),
             rotation=90 * turns,
             options={"crf": "4"},
         )
@@ -122,7 +122,7 @@ def test_a_hole_in_the_frames_is_marked_and_filled_with_the_nearest(tmp_path: Pa
 
 
 @pytest.mark.parametrize("fps", [24.0, 30000 / 1001])
-def test_the_sound_is_exactly_the_spans(tmp_path: Path, fps: float) -> None:
+def test_the_audio_is_exactly_the_spans(tmp_path: Path, fps: float) -> None:
     times = [k / fps for k in range(round(SECONDS * fps))]
     path = clock_video(tmp_path / "v.mp4", times, fps, audio=click(SECONDS, 2.1))
     speech = extract_clips(path, PLAN)[0].speech
@@ -146,7 +146,7 @@ def test_a_video_shorter_than_its_speech_is_silent_and_absent_beyond_its_ends(tm
     assert not speech.audio[before + 20000 :].any()
 
 
-def test_files_without_sound_and_plans_without_speech(tmp_path: Path) -> None:
+def test_files_without_audio_and_plans_without_speech(tmp_path: Path) -> None:
     path = clock_video(tmp_path / "v.mp4", [k / 25 for k in range(100)], 25.0)
     speech = extract_clips(path, PLAN)[0].speech
     assert speech is not None
@@ -201,15 +201,15 @@ def test_preparing_again_with_speech_completes_the_store(tmp_path: Path) -> None
     record = VideoRecord(id="v", path=path, label=0)
     store = ClipStore(tmp_path / "store")
     plain = ClipPlan(clips=2, frames=8, detector=FIXED)
-    prepare([record], store, plain, workers=1, progress=False)
+    prepare_videos([record], store, plain, workers=1, progress=False)
     assert store.open("v").access(0).speech() is None
-    assert prepare([record], store, PLAN, workers=1, progress=False).done == 1
+    assert prepare_videos([record], store, PLAN, workers=1, progress=False).done == 1
     assert len(store.open("v")) == 2  # the union of both plans
     assert all(store.open("v").access(i).speech() is not None for i in range(2))
-    assert prepare([record], store, plain, workers=1, progress=False).reused == 1
+    assert prepare_videos([record], store, plain, workers=1, progress=False).reused == 1
 
 
-def test_silence_is_kept_apart_from_no_sound(tmp_path: Path) -> None:
+def test_silence_is_kept_apart_from_no_audio(tmp_path: Path) -> None:
     path = clock_video(tmp_path / "v.mp4", [k / 25 for k in range(100)], 25.0)
     store = ClipStore(tmp_path / "store")
     store.add(write_video(store.root, "v", extract_clips(path, PLAN), PLAN))
@@ -235,11 +235,11 @@ def test_the_mouths_square_follows_the_head_and_keeps_its_size() -> None:
     assert squares[5, 1] + squares[5, 2] / 2 == pytest.approx(190 + 0.12 * 57)
 
 
-def test_sound_before_the_beginning_is_silence() -> None:
-    sound = Sound(np.arange(1, 16001).astype(np.int16))
-    assert sound.between(-0.001, 0.001).tolist() == [0] * 16 + list(range(1, 17))
-    assert sound.between(-2.0, -1.0).tolist() == [0] * 16000
-    assert sound.between(2.0, 3.0).tolist() == [0] * 16000
+def test_audio_before_the_beginning_is_silence() -> None:
+    audio = AudioTrack(np.arange(1, 16001).astype(np.int16))
+    assert audio.between(-0.001, 0.001).tolist() == [0] * 16 + list(range(1, 17))
+    assert audio.between(-2.0, -1.0).tolist() == [0] * 16000
+    assert audio.between(2.0, 3.0).tolist() == [0] * 16000
 
 
 def test_no_mouth_where_the_person_is_never_in_view(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.media import decode
-from dfcore.data.prepare.videos import PrepareReport, prepare
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
@@ -35,7 +35,7 @@ def run(
     evidence: Sequence[EvidenceSpec] = (),
     **how: bool | int,
 ) -> PrepareReport:
-    return prepare(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, roo
         sys.path[:0] = [sys.argv[1]]
         from dfcore.data.store import format as store_format
         from dfcore.data.clip_plan import ClipPlan
-        from dfcore.data.prepare.videos import prepare
+        from dfcore.data.prepare.videos import prepare_videos
         from dfcore.data.records import VideoRecord
         from dfcore.data.store.clip_store import ClipStore
 
@@ -112,7 +112,7 @@ def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, roo
 
         records = [VideoRecord(name, Path(sys.argv[3]), i % 2, group=(name,)) for i, name in enumerate("abcd")]
         plan = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
-        prepare(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=False)
+        prepare_videos(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=False)
         """
     )
     parts = str(Path(__file__).parents[2] / "helpers")

@@ -11,7 +11,7 @@ import pytest
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.media import decode
-from dfcore.data.prepare.videos import PrepareReport, prepare, survey
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos, survey
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError, PluginError, PluginImportError, UnknownNameError
@@ -33,7 +33,7 @@ def run(
     evidence: Sequence[EvidenceSpec] = (),
     **how: bool | int,
 ) -> PrepareReport:
-    return prepare(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture

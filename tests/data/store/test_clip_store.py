@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from dfcore.data.access import ClipAccess, MemoryClip
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, ClipAccess, MemoryClip
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import parse_evidence_name, stem_of
 from dfcore.data.store.index import Origin

@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.views import IMAGENET_MEAN, IMAGENET_STD, VIEWS, build_views
 from dfcore.data.views.augment import AUGMENTATIONS, augmentation, blur, erase
 from dfcore.data.views.lattice import jitter_range, lattice
 from dfcore.errors import UnknownNameError
 
-SPEECH = ("mouth", "mouth_present", "log_mel", "heard")  # these clips have none; see test_speech_views.py
+SPEECH = ("mouth", "mouth_present", "log_mel", "audio_present")  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 TILES = {"tiles", "tile_face", "qp", "ghost"}
 
@@ -104,10 +103,10 @@ def test_colour_is_an_affine_map_of_rgb(make_clip: Callable[..., Clip]) -> None:
 
 
 def test_erasing_sets_a_rectangle_to_the_mean_colour() -> None:
-    pictures = torch.ones(2, 3, 50, 50)
-    erase(pictures, (0.2, 0.4, 0.6, 0.5))
-    assert (pictures[:, :, 20:25, 10:30] == 0).all()
-    assert pictures.sum() == 2 * 3 * (2500 - 5 * 20)
+    images = torch.ones(2, 3, 50, 50)
+    erase(images, (0.2, 0.4, 0.6, 0.5))
+    assert (images[:, :, 20:25, 10:30] == 0).all()
+    assert images.sum() == 2 * 3 * (2500 - 5 * 20)
     for seed in range(200):
         rectangle = augmentation(["face_erase"]).draw(random.Random(seed), 128, 96).erase
         if rectangle:
@@ -118,9 +117,9 @@ def test_erasing_sets_a_rectangle_to_the_mean_colour() -> None:
 
 
 def test_blur_is_a_gaussian() -> None:
-    pictures = torch.zeros(1, 3, 41, 41)
-    pictures[..., 20, 20] = 1
-    found = blur(pictures, 1.5)[0, 1]
+    images = torch.zeros(1, 3, 41, 41)
+    images[..., 20, 20] = 1
+    found = blur(images, 1.5)[0, 1]
     steps = torch.arange(41.0) - 20
     assert found.sum() == pytest.approx(1.0, abs=1e-5)
     assert (found.sum(0) * steps**2).sum() ** 0.5 == pytest.approx(1.5, rel=0.02)

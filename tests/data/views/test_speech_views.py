@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Clip, Speech
+from dfcore.data.clips import Clip, MemoryClip, Speech
 from dfcore.data.views import build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.data.views.speech import FLOOR, mel_spectrum
@@ -19,7 +18,7 @@ from dfcore.errors import StoreError
 from dfcore.testing.media import click, tone
 from dfcore.testing.views import made_clip
 
-NAMES = ("mouth", "mouth_present", "log_mel", "heard")
+NAMES = ("mouth", "mouth_present", "log_mel", "audio_present")
 
 
 class Always:
@@ -41,18 +40,18 @@ def test_shapes_types_and_what_they_are() -> None:
         "mouth": ((60, 96, 96), torch.uint8),
         "mouth_present": ((60,), torch.float32),
         "log_mel": ((80, 240), torch.float32),
-        "heard": ((60,), torch.float32),
+        "audio_present": ((60,), torch.float32),
     }
     assert np.array_equal(found["mouth"].numpy(), clip.speech.mouth)
-    assert found["heard"].sum() > 25
-    assert found["heard"][:5].sum() == 0  # nothing is said before 0.2 s
+    assert found["audio_present"].sum() > 25
+    assert found["audio_present"][:5].sum() == 0  # nothing is said before 0.2 s
 
 
-def test_a_clip_without_speech_or_sound_has_the_same_shapes() -> None:
-    clip = made_clip(1, sound=False)
+def test_a_clip_without_speech_or_audio_has_the_same_shapes() -> None:
+    clip = made_clip(1, audio=False)
     silent = views(clip)
     assert silent["mouth"].any()
-    assert not silent["heard"].any()
+    assert not silent["audio_present"].any()
     assert silent["log_mel"].unique().tolist() == pytest.approx([math.log(FLOOR)])
     clip.speech = None
     nothing = views(clip)
@@ -107,10 +106,10 @@ def test_a_click_is_in_the_column_of_its_time() -> None:
     assert mel[:, :90].max() == pytest.approx(math.log(FLOOR))
 
 
-def test_sound_that_begins_late_is_heard_from_there() -> None:
+def test_audio_that_begins_late_is_heard_from_there() -> None:
     clip = made_clip(1)
     assert clip.speech is not None
     audio = np.zeros(38400, np.int16)
     audio[20 * 640 :] = 100
     clip.speech = replace(clip.speech, audio=audio)
-    assert views(clip)["heard"].tolist() == [0.0] * 20 + [1.0] * 40
+    assert views(clip)["audio_present"].tolist() == [0.0] * 20 + [1.0] * 40

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.media.colour import yuv_matrix
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD, VIEWS, build_views
@@ -31,7 +30,7 @@ def views(
 
 
 def rgb(view: Tensor) -> Tensor:
-    """0..255 of a normalised picture."""
+    """0..255 of a normalised image."""
     return (view * STD + MEAN) * 255
 
 
@@ -42,7 +41,7 @@ def with_box(clip: Clip, box: Sequence[float]) -> Clip:
     return clip
 
 
-OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "heard")
+OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "audio_present")
 
 
 # -- shapes and types --------------------------------------------------------------------------------------------------
@@ -63,7 +62,7 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "mouth": ((60, 96, 96), torch.uint8),
         "mouth_present": ((60,), torch.float32),
         "log_mel": ((80, 240), torch.float32),
-        "heard": ((60,), torch.float32),
+        "audio_present": ((60,), torch.float32),
     }
     single = views(make_clip())
     assert {name: (tuple(view.shape), view.dtype) for name, view in single.items()} == want
@@ -124,7 +123,7 @@ def test_a_name_that_is_neither_view_nor_evidence(make_clip: MakeClip) -> None:
         views(make_clip(), ["gost"])
 
 
-# -- pictures ----------------------------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
@@ -136,8 +135,8 @@ def test_a_constant_colour_has_the_right_rgb(make_clip: MakeClip, matrix: str, c
     clip = make_clip(colour_matrix=matrix, colour_range=colour_range)
     clip.y[:], clip.u[:], clip.v[:] = np.rint(y), np.rint(u), np.rint(v)
     found = views(clip, ["face", "context"])
-    for picture in found.values():
-        assert torch.allclose(rgb(picture), torch.tensor(colour).float()[:, None, None], atol=1.6)
+    for image in found.values():
+        assert torch.allclose(rgb(image), torch.tensor(colour).float()[:, None, None], atol=1.6)
     assert float(found["face"][0, 0, 0]) == pytest.approx((200 / 255 - 0.485) / 0.229, abs=0.03)
 
 
@@ -223,7 +222,7 @@ def test_the_mask_is_the_faces_ellipse_in_the_context(make_clip: MakeClip) -> No
 
 
 def test_one_square_serves_all_frames(make_clip: MakeClip) -> None:
-    """A face box that jitters must not make the picture jitter."""
+    """A face box that jitters must not make the image jitter."""
     clip = gradient(make_clip(3, 128, 128), 1)
     x, y = clip.header.window[:2]
     boxes = tuple((x + 40.0 + d, y + 40.0, x + 80.0 + d, y + 80.0) for d in (-3, 0, 3))

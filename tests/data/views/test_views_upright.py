@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from dfcore.data.access import MemoryClip
-from dfcore.data.clips import Clip
+from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.faces import boxes_to_coded, points_to_coded
 from dfcore.data.views import VIEWS, build_views
 from dfcore.data.views.augment import augmentation
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 
 MakeClip = Callable[..., Clip]
-SPEECH = ("mouth", "mouth_present", "log_mel", "heard")  # these clips have none; see test_speech_views.py
+SPEECH = ("mouth", "mouth_present", "log_mel", "audio_present")  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 
 
@@ -33,7 +32,7 @@ def same_view(one: Tensor, other: Tensor, name: str) -> bool:
 
 
 def turned(clip: Clip, rotation: int) -> Clip:
-    """The same upright picture, coded lying: what a camera held sideways writes."""
+    """The same upright image, coded lying: what a camera held sideways writes."""
     turns = rotation // 90
     x, y, width, height = clip.header.window
     lying = (width, height) if rotation == 180 else (height, width)
@@ -74,8 +73,8 @@ def test_a_lying_clip_is_turned_upright_without_loss(make_clip: MakeClip, rotati
         one, other = views(upright, frames=frames), views(lying, frames=frames)
         for name in ALL:
             assert same_view(one[name], other[name], name), name
-    scenes = [Scene(MemoryClip(clip), [1]) for clip in (upright, lying)]
-    assert np.allclose(scenes[0].landmarks, scenes[1].landmarks)
+    uprights = [UprightFrames(MemoryClip(clip), [1]) for clip in (upright, lying)]
+    assert np.allclose(uprights[0].landmarks, uprights[1].landmarks)
 
 
 def mirrored(clip: Clip) -> Clip:
@@ -118,9 +117,9 @@ def test_a_mirrored_clip_is_exactly_the_clip_of_the_mirrored_world(
         assert same_view(once[name], world[name], name), name
         assert same_view(twice[name], same[name], name), name
         assert not torch.equal(once[name], same[name]), name
-    scene = Scene(MemoryClip(clip), [1], flip=True)
-    assert np.allclose(scene.landmarks, Scene(MemoryClip(mirrored(clip)), [1]).landmarks)
-    assert (scene.landmarks[0, 0] < scene.landmarks[0, 1])[0]  # the left eye is on the left still
+    upright = UprightFrames(MemoryClip(clip), [1], flip=True)
+    assert np.allclose(upright.landmarks, UprightFrames(MemoryClip(mirrored(clip)), [1]).landmarks)
+    assert (upright.landmarks[0, 0] < upright.landmarks[0, 1])[0]  # the left eye is on the left still
 
 
 def test_mirrored_tiles_are_mirrored_cell_by_cell(make_clip: MakeClip) -> None:

@@ -113,20 +113,20 @@ def test_the_best_epochs_are_kept_and_the_final_weights_are_the_best(tiny: Modul
 
 
 class Heard(BaseCallback):
-    """Each chunk has ten videos; of the first one has sound, of the second two."""
+    """Each chunk has ten videos; of the first one has audio, of the second two."""
 
     def on_epoch(self, run: Any) -> None:
         chunk = (run.epoch + 1) // 2
-        run.history[-1] |= {"data": f"chunk {chunk}", "sound": {"videos": 10, "with_sound": chunk}}
+        run.history[-1] |= {"data": f"chunk {chunk}", "audio": {"videos": 10, "with_audio": chunk}}
 
 
-def test_the_weights_say_what_share_had_sound(tiny: ModuleType, tmp_path: Path) -> None:
+def test_the_weights_say_what_share_had_audio(tiny: ModuleType, tmp_path: Path) -> None:
     config = tiny.tiny_config(tmp_path, stage__epochs=4, run__save_every=0, run__keep=4)
     result = tiny.tiny_run(config, first=(Score([0.6, 0.9, 0.7, 0.8]), Heard()))
-    assert read_final(result.final)["sound"] == {"videos": 10, "with_sound": 1, "share": 0.1}  # of the second epoch
+    assert read_final(result.final)["audio"] == {"videos": 10, "with_audio": 1, "share": 0.1}  # of the second epoch
     _, meta = read_zip(result.folder / "tiny_stage1_epoch04.zip")
-    assert meta["sound"] == {"videos": 20, "with_sound": 3, "share": 0.15}
-    assert "sound" not in read_final(run_scored(tiny, tmp_path / "silent", [0.5])[0].final)
+    assert meta["audio"] == {"videos": 20, "with_audio": 3, "share": 0.15}
+    assert "audio" not in read_final(run_scored(tiny, tmp_path / "silent", [0.5])[0].final)
 
 
 def test_keep_nothing_still_keeps_the_best(tiny: ModuleType, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ import dfcore.training.inputs.store_watch as disk
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.kaggle import Room
+from dfcore.kaggle import FreeSpace
 from dfcore.testing.views import made_clip
-from dfcore.training.inputs.epochs import ChunkCourse
+from dfcore.training.inputs.epochs import ChunkedData
 from dfcore.training.inputs.prepare import Chosen
 from dfcore.training.inputs.store_watch import StoreWatch, mean_size
 from dfcore.training.protocols import BaseCallback
@@ -32,7 +32,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def set_room(count: int) -> None:
         for module in (disk, run_disk):
-            monkeypatch.setattr(module, "room", lambda path: Room(count, "the disk"))
+            monkeypatch.setattr(module, "free_space", lambda path: FreeSpace(count, "the disk"))
 
     set_room(10**15)
     return set_room
@@ -154,7 +154,7 @@ def test_later_chunks_count_where_they_are_kept_together(
         for label in (0, 1)
     ]
     config = tiny.tiny_config(tmp_path, data__keep_chunks=keep)
-    found = ChunkCourse(
+    found = ChunkedData(
         config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), tiny.tiny_machine(config)
     )
     assert [found._later(place) for place in range(3)] == later

@@ -1,4 +1,4 @@
-"""Videos whose pictures and sound have different labels, for a specialist that sees alone and for one that hears."""
+"""Videos whose images and audio have different labels, with and without use of the audio."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DUBBED = {1, 2, 4, 7, 10}
 
 @pytest.fixture
 def toy(toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
-    """Its dataset with two labels each: the pictures' as before, and the sound's."""
+    """Its dataset with two labels each: the images' as before, and the audio's."""
     original = toy_plugin.ToyDataset.scan
 
     def scan(self: Any, root: Path) -> Scan:
@@ -40,10 +40,10 @@ def toy(toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatc
 
 def voiced(record: VideoRecord) -> VideoRecord:
     if record.label == FAKE:
-        return replace(record, sound=REAL)
+        return replace(record, audio_label=REAL)
     if int(record.id.split("_")[1]) in DUBBED:
-        return replace(record, sound=FAKE, manipulation="voice")
-    return replace(record, sound=REAL)
+        return replace(record, audio_label=FAKE, manipulation="voice")
+    return replace(record, audio_label=REAL)
 
 
 def seeing() -> SpecialistSpec:
@@ -55,21 +55,19 @@ def hearing() -> SpecialistSpec:
 
 
 def kinds(records: Sequence[VideoRecord]) -> Counter[tuple[int, int | None, int]]:
-    return Counter((record.seen, record.sound, record.label) for record in records)
+    return Counter((record.video_label, record.audio_label, record.label) for record in records)
 
 
 def test_the_label_follows_what_the_specialist_reads(toy: TrainConfig) -> None:
-    assert not seeing().hears
-    assert hearing().hears
+    assert not seeing().uses_audio
+    assert hearing().uses_audio
     eyes, ears = choose_videos(toy, [seeing()]), choose_videos(toy, [hearing()])
     assert kinds(eyes.records) == {(REAL, REAL, REAL): 7, (REAL, FAKE, REAL): 5, (FAKE, REAL, FAKE): 12}
     assert kinds(ears.records) == {(REAL, REAL, REAL): 7, (REAL, FAKE, FAKE): 5, (FAKE, REAL, FAKE): 12}
     assert any(
-        "5 videos with real pictures and a fake sound count as real, for toy reads the pict" in n for n in eyes.notes
+        "5 videos with real images and fake audio count as real, for toy reads the imag" in n for n in eyes.notes
     )
-    assert any(
-        "5 videos with real pictures and a fake sound count as fake, for toy reads the so" in n for n in ears.notes
-    )
+    assert any("5 videos with real images and fake audio count as fake, for toy reads the so" in n for n in ears.notes)
 
 
 @pytest.mark.parametrize(("limit", "share"), [(0, 0.1), (0, 0.2), (0, 0.4), (1, 0.3), (2, 0.3)])
@@ -82,7 +80,7 @@ def test_every_specialist_has_the_same_videos_in_the_same_splits(toy: TrainConfi
     assert kinds(several[2].records) == kinds(several[3].records) == kinds(several[0].records)  # as scanned
 
 
-def test_a_forged_sound_is_a_method_that_can_be_left_out(toy: TrainConfig) -> None:
+def test_a_forged_audio_is_a_method_that_can_be_left_out(toy: TrainConfig) -> None:
     chosen = choose_videos(override(toy, {"data.manipulations": "swap"}), [hearing()])
     assert kinds(chosen.records) == {(REAL, REAL, REAL): 7, (FAKE, REAL, FAKE): 12}
     chosen = choose_videos(override(toy, {"data.manipulations": "voice"}), [hearing()])
@@ -151,7 +149,7 @@ def test_training_counts_by_the_specialists_label_and_both_share_a_store(
     assert row[1:5] == [str(videos[split][kind]) for split in ("train", "val") for kind in ("real", "fake")]
 
 
-def test_fakes_found_to_have_their_originals_pictures(
+def test_fakes_found_to_have_their_originals_images(
     toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As DFDC's: the list calls them fake, and what was found in preparing is in the store."""
@@ -159,7 +157,7 @@ def test_fakes_found_to_have_their_originals_pictures(
 
     def doubted(self: Any, root: Path) -> Scan:
         found = scan(self, root)
-        records = (replace(r, sound=None, twin=r.path) if r.label == FAKE else r for r in found.records)
+        records = (replace(r, audio_label=None, original_path=r.path) if r.label == FAKE else r for r in found.records)
         return replace(found, records=tuple(records))
 
     monkeypatch.setattr(toy_plugin.ToyDataset, "scan", doubted)
@@ -175,14 +173,14 @@ def test_fakes_found_to_have_their_originals_pictures(
         found = {record.id: record for record in prepare_data(toy, [spec]).records}
         for record in fakes:
             expected = (REAL, FAKE) if record.id in alike else (FAKE, None)
-            assert (found[record.id].seen, found[record.id].sound) == expected
-            assert found[record.id].label == (FAKE if spec.hears else expected[0])
+            assert (found[record.id].video_label, found[record.id].audio_label) == expected
+            assert found[record.id].label == (FAKE if spec.uses_audio else expected[0])
     counts = trained(toy)["videos"]
     printed = capsys.readouterr().out
     row = next(line.split() for line in printed.splitlines() if line.split()[:1] == ["c23"])
     assert row[1:5] == [str(counts[split][kind]) for split in ("train", "val") for kind in ("real", "fake")]
     assert sum(counts[split]["real"] for split in counts) > sum(counts[split]["fake"] for split in counts)
     assert "fakes were compared with their originals: " in printed
-    assert "only their sound is fake" in printed
+    assert "only their audio is fake" in printed
     assert "1 fakes could not be compared" in printed
     assert "lengths differ" in printed

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import dfcore.training.inputs.epochs as course
+import dfcore.training.inputs.epochs as epoch_data
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import Scan
 from dfcore.models import factory
@@ -34,7 +34,7 @@ def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monk
 
     def begun(self: Run, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
-        held.extend(map(weakref.ref, (self.optimiser, self.course)))
+        held.extend(map(weakref.ref, (self.optimiser, self.epoch_data)))
 
     monkeypatch.setattr(factory, "create", made)
     monkeypatch.setattr(Run, "__init__", begun)
@@ -55,7 +55,7 @@ def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monk
 def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
     toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    scan, prepare, draw = toy_plugin.ToyDataset.scan, course._prepare, TrainingData.__init__
+    scan, prepare, draw = toy_plugin.ToyDataset.scan, epoch_data._prepare, TrainingData.__init__
     open_files: list[int] = []
     data: list[Any] = []
 
@@ -77,7 +77,7 @@ def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
         data.append(weakref.ref(self))
 
     monkeypatch.setattr(toy_plugin.ToyDataset, "scan", in_parts)
-    monkeypatch.setattr(course, "_prepare", preparing)
+    monkeypatch.setattr(epoch_data, "_prepare", preparing)
     monkeypatch.setattr(TrainingData, "__init__", begun)
     train(override(toy, {"stage.chunks": "0,1", "stage.epochs": 1, "data.workers": workers}))
     assert open_files == [0, 0]

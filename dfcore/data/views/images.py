@@ -1,4 +1,4 @@
-"""Pictures: the face and its context, and the face's mask in it."""
+"""Images: the face and its context, and the face's mask in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dfcore.data.media.colour import yuv_matrix
 from dfcore.data.views.augment import Colour, Draw, blur, erase
 from dfcore.data.views.common import Square, ellipse, even, whole_window
 from dfcore.data.views.lattice import Lattice
-from dfcore.data.views.scene import Scene
+from dfcore.data.views.upright import UprightFrames
 
 __all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "context", "ellipse_mask", "face", "face_mask", "packed"]
 
@@ -24,44 +24,48 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def face(scene: Scene, _: Lattice, draw: Draw, size: int) -> Tensor:
+def face(upright: UprightFrames, _: Lattice, draw: Draw, size: int) -> Tensor:
     """The face's square surround in the middle frame: float32 ``[3, S, S]``, ImageNet-normalised."""
-    middle = Scene(scene.access, [scene.frames[len(scene.frames) // 2]], scene.flip) if len(scene.frames) > 1 else scene
+    middle = (
+        UprightFrames(upright.access, [upright.frames[len(upright.frames) // 2]], upright.flip)
+        if len(upright.frames) > 1
+        else upright
+    )
     x0, y0, x1, y1 = middle.boxes[0]
     side = max(2, even(FACE_SCALE * max(x1 - x0, y1 - y0)))
     x, y = even((x0 + x1 - side) / 2), even((y0 + y1 - side) / 2)
     x, y = min(max(x, 2 - side), middle.width - 2), min(max(y, 2 - side), middle.height - 2)  # some of the window
-    pictures = _pictures(middle, (x, y, side), size, draw.colour)
+    images = _images(middle, (x, y, side), size, draw.colour)
     if draw.blur:
-        pictures = blur(pictures, draw.blur * size)
+        images = blur(images, draw.blur * size)
     if draw.erase:
-        erase(pictures, draw.erase)
-    return pictures[0]
+        erase(images, draw.erase)
+    return images[0]
 
 
-def context(scene: Scene, _: Lattice, __: Draw, size: int) -> Tensor:
+def context(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Tensor:
     """The whole window: float32 ``[n, 3, S, S]``, ImageNet-normalised."""
-    return _pictures(scene, whole_window(scene), size, None)
+    return _images(upright, whole_window(upright), size, None)
 
 
-def _pictures(scene: Scene, square: Square, size: int, colour: Colour | None) -> Tensor:
+def _images(upright: UprightFrames, square: Square, size: int, colour: Colour | None) -> Tensor:
     """A square of the window as float32 ``[n, 3, size, size]``, ImageNet-normalised.
 
     The resizing is done on uint8 YUV, before one affine map makes normalised RGB of it: torch has a vectorised
-    antialiased kernel for uint8 pictures of three interleaved channels, several times as fast as all others.
+    antialiased kernel for uint8 images of three interleaved channels, several times as fast as all others.
     """
-    small = F.interpolate(packed(scene, square, size), size=(size, size), mode="bilinear", antialias=True)
+    small = F.interpolate(packed(upright, square, size), size=(size, size), mode="bilinear", antialias=True)
     yuv = small.contiguous().float().flatten(2)  # [n, 3, size * size]; planes again, which the product reads faster
-    matrix, offset = _normaliser(scene.access.source.colour_matrix, scene.access.source.colour_range, colour)
+    matrix, offset = _normaliser(upright.access.source.colour_matrix, upright.access.source.colour_range, colour)
     rgb = torch.empty(yuv.shape)
-    for picture, values in zip(rgb, yuv, strict=True):
-        torch.addmm(offset, matrix, values, out=picture)
+    for image, values in zip(rgb, yuv, strict=True):
+        torch.addmm(offset, matrix, values, out=image)
     for channel, (mean, std) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
         rgb[:, channel].clamp_(-mean / std, (1 - mean) / std)  # 0 and 1 in RGB
     return rgb.view(-1, 3, size, size)
 
 
-def packed(scene: Scene, square: Square, size: int) -> Tensor:
+def packed(upright: UprightFrames, square: Square, size: int) -> Tensor:
     """A square's YUV pixels, uint8 ``[n, 3, side, side]`` with the channels last in memory.
 
     Chroma is repeated to luma's size; where the square has at least twice the target's side, luma is halved
@@ -69,7 +73,7 @@ def packed(scene: Scene, square: Square, size: int) -> Tensor:
     """
     x, y, side = square
     half = (x // 2, y // 2, side // 2)
-    luma, *chroma = (_crop(plane, part) for plane, part in zip(scene.planes, (square, half, half), strict=True))
+    luma, *chroma = (_crop(plane, part) for plane, part in zip(upright.planes, (square, half, half), strict=True))
     if side >= 2 * size:
         luma, side = _halved(luma), side // 2
     packed = np.empty((len(luma), side, side, 3), dtype=np.uint8)
@@ -119,9 +123,9 @@ def _to_rgb(matrix: str, colour_range: str) -> tuple[list[list[float]], list[flo
     return (gain / 255.0).tolist(), (-(gain @ black) / 255.0).tolist()
 
 
-def face_mask(scene: Scene, _: Lattice, __: Draw, size: int) -> Tensor:
+def face_mask(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Tensor:
     """The face's ellipse in the context: float32 ``[n, 1, S, S]``."""
-    return ellipse_mask(scene.boxes, whole_window(scene), size)
+    return ellipse_mask(upright.boxes, whole_window(upright), size)
 
 
 def ellipse_mask(boxes: list[tuple[float, float, float, float]], square: Square, size: int) -> Tensor:

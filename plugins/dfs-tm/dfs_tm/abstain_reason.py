@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from dfcore.data.access import ClipAccess
+from dfcore.data.clips import ClipAccess
 
-__all__ = ["FRAMES", "MIN_SIDE", "applicable"]
+__all__ = ["FRAMES", "MIN_SIDE", "abstain_reason"]
 
 FRAMES = 16
 MIN_SIDE = 48
 """Least larger side of a face in pixels: below it a frame's change is that of its noise."""
 
 
-def applicable(clip: ClipAccess) -> str | None:
+def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: time must be seen to pass, on a face."""
     header = clip.header
     if len(header.frames) < FRAMES:
@@ -24,5 +24,5 @@ def applicable(clip: ClipAccess) -> str | None:
         return f"the face is {side:.0f} px; its motion can be judged from {MIN_SIDE} px"
     ends = clip.luma([0, len(header.frames) // 2, len(header.frames) - 1])
     if (ends[0] == ends[1]).all() and (ends[0] == ends[2]).all():
-        return "nothing changes from frame to frame: a still picture shown as video"
+        return "nothing changes from frame to frame: a still image shown as video"
     return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dfcore.data.access import ClipAccess
+from dfcore.data.clips import ClipAccess
 
-__all__ = ["FULL", "MIN_SIDE", "applicable"]
+__all__ = ["FULL", "MIN_SIDE", "abstain_reason"]
 
 FULL = 0.9
 """Share of the window's width and height from which on the face leaves no background."""
@@ -12,7 +12,7 @@ MIN_SIDE = 48
 """Least larger side of a face in pixels: below it the contour is a few pixels wide."""
 
 
-def applicable(clip: ClipAccess) -> str | None:
+def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: face and background are compared, so both must be there."""
     header = clip.header
     _, _, width, height = header.window

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dfcore.data.access import ClipAccess
+from dfcore.data.clips import ClipAccess
 
-__all__ = ["applicable"]
+__all__ = ["abstain_reason"]
 
 FULL = 0.95
 """Share of the window's width and height from which on the face is said to fill it."""
 
 
-def applicable(clip: ClipAccess) -> str | None:
+def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: the cues compare the face with its surround, so there must be one."""
     header = clip.header
     _, _, width, height = header.window

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.access import ClipAccess
-from dfcore.data.clips import SPEECH_RATE
+from dfcore.data.clips import SPEECH_RATE, ClipAccess
 
-__all__ = ["GATE", "LEAST_MOUTH", "LEAST_VOICE", "applicable", "voiced_points"]
+__all__ = ["GATE", "LEAST_MOUTH", "LEAST_VOICE", "abstain_reason", "voiced_points"]
 
 GATE = -45.0
 """dBFS below which there is no voice."""
@@ -19,7 +18,7 @@ LEAST_MOUTH = 0.8
 _STEP = 16000 // SPEECH_RATE
 
 
-def applicable(clip: ClipAccess) -> str | None:
+def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: there must be a mouth to see and a voice to hear."""
     speech = clip.speech()
     if speech is None:
@@ -30,7 +29,7 @@ def applicable(clip: ClipAccess) -> str | None:
             f"{len(speech.present) / SPEECH_RATE:.1f} s"
         )
     if speech.audio is None:
-        return "the file has no sound"
+        return "the file has no audio"
     seconds = voiced_points(speech.audio).sum() / SPEECH_RATE
     if seconds < LEAST_VOICE:
         return f"{seconds:.1f} s of voice; {LEAST_VOICE:.0f} s are needed"
@@ -38,7 +37,7 @@ def applicable(clip: ClipAccess) -> str | None:
 
 
 def voiced_points(samples: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """For each whole 40 ms of 16 kHz sound, whether its level is above -45 dBFS: bool ``[n // 640]``."""
+    """For each whole 40 ms of 16 kHz audio, whether its level is above -45 dBFS: bool ``[n // 640]``."""
     pieces = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP).astype(np.float64) / 32768
-    level = 10 * np.log10(pieces.var(axis=1) + 1e-12)  # about the mean: a constant offset is no sound
+    level = 10 * np.log10(pieces.var(axis=1) + 1e-12)  # about the mean: a constant offset is no audio
     return np.asarray(level > GATE)

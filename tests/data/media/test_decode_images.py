@@ -1,4 +1,4 @@
-"""Pictures through Pillow: one frame, converted once, EXIF orientation understood."""
+"""Images through Pillow: one frame, converted once, EXIF orientation understood."""
 
 import numpy as np
 import pytest
@@ -94,10 +94,10 @@ def test_exif_orientation_is_a_rotation(tmp_path, orientation, rotation):
     stored.save(path, exif=exif, quality=95)
     info = probe(path)
     assert (info.rotation, info.width, info.height) == (rotation, stored.width, stored.height)
-    picture, _ = only_frame(path).rgb()
-    np.testing.assert_allclose(picture.astype(int)[4, 24], COLOUR, atol=10)
-    assert picture.shape == (64, 48, 3)
-    assert picture[40:].max() < 20
+    image, _ = only_frame(path).rgb()
+    np.testing.assert_allclose(image.astype(int)[4, 24], COLOUR, atol=10)
+    assert image.shape == (64, 48, 3)
+    assert image[40:].max() < 20
 
 
 @pytest.mark.parametrize(("orientation", "rotation"), [(2, 0), (4, 180), (5, 90), (7, 270)])
@@ -109,7 +109,7 @@ def test_of_a_mirrored_orientation_the_turn_is_kept(tmp_path, orientation, rotat
     assert probe(path).rotation == rotation
 
 
-def test_wanted_and_sound_of_a_picture(tmp_path):
+def test_wanted_and_audio_of_a_image(tmp_path):
     path = tmp_path / "a.png"
     Image.new("RGB", (32, 32), COLOUR).save(path)
     assert list(decode(path, [1, 2])) == []

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.access import ClipAccess, Planes
+from dfcore.data.clips import ClipAccess, Planes
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 
-__all__ = ["Scene", "upright_size"]
+__all__ = ["UprightFrames", "upright_size"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -26,7 +26,7 @@ def upright_size(access: ClipAccess) -> tuple[int, int]:
     return (width, height) if access.source.rotation in (0, 180) else (height, width)
 
 
-class Scene:
+class UprightFrames:
     """Some frames of a clip. Pixels are read when they are first asked for; turns and mirrors move, never resample.
 
     Attributes:
@@ -91,7 +91,7 @@ class Scene:
         return None if found is None else self._placed(found)
 
     def motion(self) -> NDArray[np.float32] | None:
-        """Motion vectors (x, y) in quarter pixels ``[n, 2, H/16, W/16]``, turned as the picture is; or None."""
+        """Motion vectors (x, y) in quarter pixels ``[n, 2, H/16, W/16]``, turned as the image is; or None."""
         found = self.access.motion(self.frames)
         if found is None:
             return None
