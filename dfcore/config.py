@@ -51,6 +51,9 @@ class StageConfig:
     """The dataset's chunks in the order in which they are trained on; () takes it whole, ``present`` those of the
     stage's order that are there."""
     loss: str = "cross_entropy"
+    head_lr_factor: float = 1.0
+    """Factor on the learning rate of what starts at random: all but a backbone with weights; nothing where the stage
+    starts from the weights of another."""
     weight_decay: float = 1e-2
     warmup: float = 0.05
     """Share of all steps in which the learning rate rises linearly; a cosine to 0 follows."""
@@ -145,7 +148,7 @@ class RunConfig:
     time_limit: str = ""
     """After this time (``11h30m``) training stops behind the step under way, resumable; "" means never."""
     patience: int = 0
-    """Epochs without a better validation AUC before stopping; 0 means never."""
+    """Epochs without a better one (see :mod:`dfcore.runs.ranking`) before stopping; 0 means never."""
     callbacks: tuple[str, ...] = ()
     """Further callbacks, by announced name."""
 

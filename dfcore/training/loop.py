@@ -161,6 +161,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "epoch": run.epoch,
             "step": run.step,
             "lr": run.lr,
+            **_head_rate(run),
             **({"data": run.data.title} if run.data.title else {}),
             **({"audio": run.data.audio} if run.data.audio else {}),
             "train": run.totals.means(run.world),
@@ -171,6 +172,12 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
     run.totals.reset()
     for callback in run.callbacks:
         callback.on_epoch(run)
+
+
+def _head_rate(run: Run) -> dict[str, float]:
+    """The rate of what starts at random, where that has another."""
+    factors = {group.get("lr_factor", 1.0) for group in run.optimiser.param_groups} - {1.0}
+    return {"head_lr": run.lr * max(factors)} if factors else {}
 
 
 def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:

@@ -75,7 +75,8 @@ def finish(run: Run) -> RunResult:
     if run.stop:
         run.log.say(f"stopped early: {run.stop}")
     scores = (
-        f"validation AUC {number(metrics['video_auc'])} per video, {number(metrics['frame_auc'])} per frame, "
+        f"lowest calibrated loss {number(metrics.get('calibrated_loss'))}, validation AUC "
+        f"{number(metrics['video_auc'])} per video, {number(metrics['frame_auc'])} per frame, "
         f"cue head {number(metrics['cue_video_auc'])}"
         if metrics
         else "no validation videos, so it is the last"

@@ -21,6 +21,7 @@ from dfcore.training.optimiser import make_optimiser
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.machine import Machine
+from dfcore.training.start import lr_factors
 
 __all__ = ["BaseCallback", "Callback", "Group", "Plan", "Run", "Totals", "assemble"]
 
@@ -283,7 +284,9 @@ def assemble(
         model=model,
         network=world.wrap(model, device),
         make_loss=make_loss,
-        optimiser=make_optimiser(model, lr=stage.lr, weight_decay=stage.weight_decay, device=device),
+        optimiser=make_optimiser(
+            model, lr=stage.lr, weight_decay=stage.weight_decay, device=device, factor_of=lr_factors(config)
+        ),
         scaler=machine.precision.scaler(),
         epoch_data=epoch_data,
         plan=Plan(epoch_data.samples, stage.batch_size, stage.accumulate),

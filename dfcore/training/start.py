@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
-from dfcore.errors import CheckpointError, RunError, RunExistsError
+from dfcore.errors import CheckpointError, ConfigError, RunError, RunExistsError
 from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
@@ -16,8 +18,11 @@ from dfcore.training.runtime.distributed import World
 __all__ = [
     "SCRATCH",
     "continue_from",
+    "describe_rates",
     "describe_start",
+    "lr_factors",
     "make_model",
+    "random_parts",
     "recorded_parent",
     "require_same_parent",
     "starting_file",
@@ -141,6 +146,48 @@ def _check_backbone(config: TrainConfig, path: Path, meta: dict[str, Any]) -> No
             f"{path} does not fit the model that is configured: it has the backbone {theirs}, the configuration says "
             f"{config.model.backbone}. Use --backbone {theirs}, or --from-scratch."
         )
+
+
+def random_parts(config: TrainConfig) -> tuple[bool, bool]:
+    """Whether the backbone starts at random, and whether everything else does.
+
+    The configuration alone says it, so a resumed run, which reads no starting weights, is told the same.
+    """
+    earlier = config.stage.start != SCRATCH and (
+        bool(config.stage.start) or registry().stage(config.stage.number).after is not None
+    )
+    model = config.model
+    return not (earlier or model.pretrained or model.backbone_weights), not earlier
+
+
+def lr_factors(config: TrainConfig) -> Callable[[str], float]:
+    """From a parameter's name to the factor on its learning rate: ``stage.head_lr_factor`` for what starts at random.
+
+    Raises:
+        ConfigError: the factor is not a positive number.
+    """
+    factor = config.stage.head_lr_factor
+    if not 0 < factor < math.inf:
+        raise ConfigError(
+            f"stage.head_lr_factor must be a number above 0, not {factor}: 1 gives everything the rate stage.lr."
+        )
+    backbone, others = (factor if random else 1.0 for random in random_parts(config))
+    return lambda name: backbone if name.startswith("backbone.") else others
+
+
+def describe_rates(config: TrainConfig) -> str:
+    """The peak learning rates in words; "" where everything has ``stage.lr``."""
+    stage = config.stage
+    if stage.head_lr_factor == 1:
+        return ""
+    rate, said = stage.lr * stage.head_lr_factor, f"stage.head_lr_factor={stage.head_lr_factor:g}"
+    match random_parts(config):
+        case True, _:
+            return f"{rate:.2g}, for everything starts at random ({said})"
+        case _, True:
+            return f"backbone {stage.lr:.2g}, everything else {rate:.2g}, for it starts at random ({said})"
+        case _:
+            return f"{stage.lr:.2g}: nothing starts at random, so {said} has no effect"
 
 
 def describe_start(config: TrainConfig) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from dfcore.config import TrainConfig
+from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
 from dfcore.errors import DatasetError, UsageError
 from dfcore.notebook import in_notebook, links
@@ -32,6 +32,7 @@ from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.start import (
+    describe_rates,
     describe_start,
     make_model,
     recorded_parent,
@@ -39,7 +40,7 @@ from dfcore.training.start import (
 )
 from dfcore.version import __version__
 
-__all__ = ["RunResult", "execute", "train"]
+__all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
 
 def train(
@@ -143,8 +144,23 @@ def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in chosen.notes:
+    for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")
+
+
+def describe_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice; none where there are none."""
+    spec = registry().dataset(config.stage.dataset)
+    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
+    kept = []
+    for key, value in spec.defaults.items():
+        section, _, name = key.partition(".")
+        if used[section][name] == wanted[section][name]:
+            kept.append(f"{key}={value}")
+    if not kept:
+        return []
+    why = f": {spec.reason}" if spec.reason else ""
+    return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:
@@ -227,6 +243,9 @@ def _log_plan(run: Run, start_mode: StartMode) -> None:
     run.log.say(
         f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
     )
+    rates = describe_rates(run.config)
+    if rates:
+        run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
     if start_mode is StartMode.RESUME:
         run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")

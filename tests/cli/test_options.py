@@ -32,7 +32,15 @@ def test_demo_is_a_dataset_without_a_folder(tmp_path: Path) -> None:
     made = train_config("cm", STAGE, "demo", None, (), {"run.out": str(tmp_path)})
     assert (made.stage.dataset, made.data.root) == ("demo", str(tmp_path / "data" / "demo"))
     assert made.model.pretrained is False
+    assert made.model.backbone == "test_efficientnet"
+    assert (made.stage.lr, made.stage.epochs, made.stage.head_lr_factor) == (
+        1e-4,
+        6,
+        10,
+    )  # the stage's own, and a factor
     assert train_config("cm", STAGE, "demo", None, ("model.pretrained=yes",), {}).model.pretrained is True
+    chosen = train_config("cm", STAGE, "demo", None, (), {"model.backbone": "resnet50"})
+    assert chosen.model.backbone == "resnet50"
 
 
 def test_a_folder_named_demo_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
