@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dfcore import config
-from dfcore.config import TrainConfig, override, parse_set
+from dfcore.cli.options import parse_set
+from dfcore.config import TrainConfig, override
 from dfcore.errors import ConfigError, UnknownNameError
 
 

@@ -52,17 +52,11 @@ def create(
 
     Raises:
         UnknownNameError: no such specialist, backbone, attention head or classifier.
-        ModelError: the specialist announces itself only, or a part cannot be built or has a wrong size.
+        UsageError: the specialist announces itself only.
+        ModelError: a part cannot be built or has a wrong size.
         WeightsError: the pretrained weights cannot be had, or do not fit.
     """
-    found = registry()
-    spec = found.specialist(name)
-    if not spec.trainable:
-        raise ModelError(
-            f"specialist {spec.name!r} ({spec.title}) has no cue module yet: this release of dfs-{spec.name} announces "
-            f"itself only. Upgrade it with `pip install -U dfs-{spec.name}`, or choose another specialist "
-            "(`dfcore plugins` lists them)."
-        )
+    spec = registry().trainable(name)
     if not 0 <= dropout < 1:
         raise ModelError(f"dropout must be at least 0 and below 1, not {dropout}. Set model.dropout.")
     with _seeded(seed):

@@ -27,7 +27,17 @@ from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
 
-__all__ = ["FREE_KEYS", "StartMode", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
+__all__ = [
+    "FREE_KEYS",
+    "RunFolder",
+    "StartMode",
+    "differences",
+    "read_json",
+    "read_lines",
+    "require_one_start",
+    "write_bytes",
+    "write_json",
+]
 
 FREE_KEYS = frozenset(
     {
@@ -118,8 +128,7 @@ class RunFolder:
             RunExistsError: a run is there and neither flag is given, or it was made with another configuration.
             UsageError: both flags are given.
         """
-        if resume and overwrite:
-            raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
+        require_one_start(resume=resume, overwrite=overwrite)
         if overwrite:
             there = self.path.is_dir() and any(self.path.iterdir())
             return StartMode.OVERWRITE if there else StartMode.NEW
@@ -177,6 +186,16 @@ class RunFolder:
     def _remove(files: Iterable[Path]) -> None:
         for file in list(files):
             file.unlink(missing_ok=True)
+
+
+def require_one_start(*, resume: bool, overwrite: bool) -> None:
+    """Refuse to go on with a run and to discard it at once.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if resume and overwrite:
+        raise UsageError("resume=True goes on with a run and overwrite=True discards it: give one of them.")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

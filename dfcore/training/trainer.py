@@ -11,7 +11,6 @@ import torch
 
 from dfcore.config import TrainConfig
 from dfcore.device import choose_device, choose_precision
-from dfcore.errors import UsageError
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.notebook import in_notebook, links
@@ -80,7 +79,7 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
-    spec = _specialist(config.specialist)
+    spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if start_mode in (StartMode.RESUME, StartMode.FINISHED):
@@ -144,15 +143,6 @@ def make_model(
         seed=config.run.seed,
     )
     return model, {} if file is None else continue_from(config, model, file)
-
-
-def _specialist(name: str) -> SpecialistSpec:
-    spec = registry().specialist(name)
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
-    return spec
 
 
 def _machine(config: TrainConfig, world: World, limit: TimeLimit) -> Machine:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stages import at_stage
 
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
@@ -31,8 +32,8 @@ def records(*parts: int, split: str = "train") -> list[VideoRecord]:
 
 
 def config(chunks: str, **data: str) -> TrainConfig:
-    values = {"stage.number": 4, "stage.chunks": chunks, **{f"data.{key}": value for key, value in data.items()}}
-    return override(TrainConfig(), values)
+    values = {"stage.chunks": chunks, **{f"data.{key}": value for key, value in data.items()}}
+    return at_stage(override(TrainConfig(), values), 4)
 
 
 def test_the_order_is_the_one_asked_for() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
 from dfcore.config import TrainConfig, override
 from dfcore.errors import CheckpointError, RunError, RunExistsError, RunInterrupted
@@ -39,7 +40,7 @@ def rewritten(path: Path, **changes: Any) -> Path:
 
 
 def second_stage(toy: TrainConfig, **values: Any) -> TrainConfig:
-    return override(toy, {"stage.number": 2, "stage.epochs": 1, **{k.replace("__", "."): v for k, v in values.items()}})
+    return at_stage(toy, 2, **{"stage__epochs": 1, **values})
 
 
 def same(start: Start, path: Path) -> bool:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
 import dfcore
 from dfcore.cli import cli
-from dfcore.config import TrainConfig, override
+from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunInterrupted
 from dfcore.models import factory, weights
 from dfcore.training.protocols import BaseCallback
@@ -99,14 +100,14 @@ def everything_in(folder: Path) -> set[Path]:
 
 
 def by_from(path: Path, toy: TrainConfig) -> None:
-    train(override(toy, {"stage.number": 2, "stage.epochs": 1, "stage.start": str(path)}))
+    train(at_stage(toy, 2, stage__epochs=1, stage__start=str(path)))
 
 
 def by_stage(path: Path, toy: TrainConfig) -> None:
     place = Path(toy.run.out) / "toy_stage1" / "toy_stage1_final.pt"
     place.parent.mkdir(parents=True)
     path.rename(place)
-    train(override(toy, {"stage.number": 2, "stage.epochs": 1}))
+    train(at_stage(toy, 2, stage__epochs=1))
 
 
 def by_predict(path: Path, toy: TrainConfig) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
 import dfcore.data.prepare.videos as prepare
 import dfcore.evaluation.evaluate as evaluate
@@ -84,7 +85,7 @@ def test_the_limit_is_counted_from_the_start_of_the_command(tiny: ModuleType) ->
 
 def stages(toy: TrainConfig, limit: str = "") -> list[TrainConfig]:
     values = {"stage.epochs": 1, "stage.start": "scratch", "run.callbacks": "count", "run.time_limit": limit}
-    return [override(toy, {**values, "stage.number": number}) for number in (1, 2)]
+    return [at_stage(override(toy, values), number) for number in (1, 2)]
 
 
 def test_one_limit_for_the_whole_curriculum(
