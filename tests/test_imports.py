@@ -43,9 +43,8 @@ MAY_IMPORT = {
 """Rooms and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
-    *(
-        ("dfcore.__init__", room) for room in ("api", "data", "models", "training", "evaluation", "inference")
-    ),  # on first use
+    # the front door, on first use of each name
+    *(("dfcore.__init__", room) for room in ("api", "data", "models", "training", "evaluation", "inference")),
 }
 
 

@@ -16,6 +16,7 @@ from dfcore.plugins import registry
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "dfcore.toml"
+    path.touch()
     monkeypatch.setenv("DFCORE_CONFIG", str(path))
     return path
 
@@ -73,7 +74,7 @@ def test_the_environment_names_the_data(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_without_data_all_ways_to_name_it_are_said() -> None:
-    with pytest.raises(UsageError, match=r"data\.root=.*DFCORE_DATASET_DFDC=.*dfcore\.toml") as error:
+    with pytest.raises(UsageError, match=r"(?s)data\.root=.*DFCORE_DATASET_DFDC=.*dfcore\.toml") as error:
         dfcore.configure("cm", stage=4)
     assert "--" not in str(error.value), "a library user has no options"
 
@@ -164,5 +165,5 @@ def test_a_specialist_without_a_cue_module_is_refused_by_every_door(
         lambda: dfcore.train(config),
     )
     for door in doors:
-        with pytest.raises(UsageError, match="'cm' .* has no cue module yet"):
+        with pytest.raises(UsageError, match=r"'cm' .* has no cue module yet"):
             door()

@@ -1,0 +1,34 @@
+"""Messages of the library, as the command line shows them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dfcore.cli import train
+from dfcore.cli.words import ARGUMENTS, OPTIONS, as_options
+from dfcore.config import keys
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Go on with resume=True, or overwrite=True.", "Go on with --resume, or --overwrite."),
+        ("choose another run.out.", "choose another --out."),
+        ("say data.root=/path/to/it", "say --data /path/to/it"),
+        ("data.root=demo (made)", "--data demo (made)"),
+        ("set stage.lr=2e-5 or run.out=x", "set --set stage.lr=2e-5 or --out x"),
+        ("stage.start=FILE, stage.start=scratch", "--from FILE, --from-scratch"),
+        ("with stage=N, at this stage", "with --stage N, at this stage"),
+        ("model.backbone_weights=FILE", "--backbone-weights FILE"),
+        ("stage.lr takes a number", "stage.lr takes a number"),
+        ("/runs/run.out/x and data.root/y", "/runs/run.out/x and data.root/y"),
+    ],
+)
+def test_parameters_and_keys_become_options(said: str, shown: str) -> None:
+    assert as_options(said) == shown
+
+
+def test_every_key_and_option_of_the_table_exists() -> None:
+    assert set(OPTIONS) - {"stage"} <= set(keys())
+    options = {name for parameter in train.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert {*OPTIONS.values(), *ARGUMENTS.values()} - {"--retry-failed"} <= options
