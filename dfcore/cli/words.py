@@ -18,10 +18,12 @@ ARGUMENTS = {
     "overwrite=True": "--overwrite",
     "retry_failed=True": "--retry-failed",
     "model.pretrained=False": "--no-pretrained",
+    "pretrained=False": "--no-pretrained",
     "stage.start=scratch": "--from-scratch",
 }
+PARAMETERS = {"stage": "--stage", "backbone_weights": "--backbone-weights", "handle": "--from-kaggle"}
+"""What is an everyday word too, or a part of a key: taken for a parameter only where a value follows."""
 OPTIONS = {
-    "stage": "--stage",
     "data.root": "--data",
     "stage.dataset": "--dataset",
     "data.store": "--store",
@@ -37,7 +39,7 @@ OPTIONS = {
     "run.device": "--device",
     "run.seed": "--seed",
 }
-"""What has an option of its own; every other key is given with ``--set``."""
+"""Keys that have an option of their own; every other key is given with ``--set``."""
 
 
 def as_options(text: str) -> str:
@@ -47,19 +49,22 @@ def as_options(text: str) -> str:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    arguments = "|".join(map(re.escape, ARGUMENTS))
+    arguments, parameters = "|".join(map(re.escape, ARGUMENTS)), "|".join(PARAMETERS)
     names = "|".join(re.escape(key) for key in sorted(keys(), key=len, reverse=True))
-    # Not inside of a path or of a longer word; "stage" is a word of its own unless a value follows.
+    # Not inside of a path or of a longer word.
     return re.compile(
-        rf"(?<![\w./-])(?:(?P<argument>{arguments})|(?P<key>{names})(?![\w/]|\.\w)(?P<equals>=)?|(?P<stage>stage)=)"
+        rf"(?<![\w./-])(?:(?P<argument>{arguments})|(?P<key>{names})(?![\w/]|\.\w)(?P<equals>=)?"
+        rf"|(?P<parameter>{parameters})=)"
     )
 
 
 def _option(found: re.Match[str]) -> str:
     if found["argument"]:
         return ARGUMENTS[found["argument"]]
-    key = found["key"] or found["stage"]
+    if found["parameter"]:
+        return f"{PARAMETERS[found['parameter']]} "
+    key = found["key"]
     option = OPTIONS.get(key)
-    if found["equals"] or found["stage"]:
+    if found["equals"]:
         return f"{option} " if option else f"--set {key}="
     return option or key

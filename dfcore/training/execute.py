@@ -122,7 +122,7 @@ def finished_result(folder: RunFolder) -> RunResult:
         return RunResult(folder.path, folder.final, dict(summary["metrics"]), folder.plot, int(summary["best_epoch"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{folder.summary} does not hold what a finished run came to ({error}). Start again with --overwrite."
+            f"{folder.summary} does not hold what a finished run came to ({error}). Start again with overwrite=True."
         ) from error
 
 

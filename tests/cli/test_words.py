@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dfcore.cli import train
-from dfcore.cli.words import ARGUMENTS, OPTIONS, as_options
+from dfcore.cli import datasets, prepare, train
+from dfcore.cli.words import ARGUMENTS, OPTIONS, PARAMETERS, as_options
 from dfcore.config import keys
 
 
@@ -20,6 +20,7 @@ from dfcore.config import keys
         ("stage.start=FILE, stage.start=scratch", "--from FILE, --from-scratch"),
         ("with stage=N, at this stage", "with --stage N, at this stage"),
         ("model.backbone_weights=FILE", "--backbone-weights FILE"),
+        ("start at random with pretrained=False", "start at random with --no-pretrained"),
         ("stage.lr takes a number", "stage.lr takes a number"),
         ("/runs/run.out/x and data.root/y", "/runs/run.out/x and data.root/y"),
     ],
@@ -29,6 +30,12 @@ def test_parameters_and_keys_become_options(said: str, shown: str) -> None:
 
 
 def test_every_key_and_option_of_the_table_exists() -> None:
-    assert set(OPTIONS) - {"stage"} <= set(keys())
-    options = {name for parameter in train.command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    assert {*OPTIONS.values(), *ARGUMENTS.values()} - {"--retry-failed"} <= options
+    assert set(OPTIONS) <= set(keys())
+    commands = (train.command, prepare.command, datasets.download_command)
+    options = {
+        name
+        for command in commands
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert {*OPTIONS.values(), *ARGUMENTS.values(), *PARAMETERS.values()} <= options

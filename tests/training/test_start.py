@@ -71,9 +71,9 @@ def test_a_stage_may_start_from_scratch(toy: TrainConfig, capsys: pytest.Capture
 
 
 def test_a_missing_predecessor_names_the_file_and_the_command(toy: TrainConfig) -> None:
-    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*train toy --stage 1.*--from-scratch"):
+    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*'toy' with stage=1.*stage\.start=scratch"):
         train(second_stage(toy))
-    with pytest.raises(RunError, match=r"--from nowhere\.pt: no such file"):
+    with pytest.raises(RunError, match=r"stage\.start=nowhere\.pt: no such file"):
         train(second_stage(toy, stage__start="nowhere.pt"))
 
 
@@ -124,7 +124,7 @@ def test_a_stage_made_from_weights_that_are_no_more_is_not_built_on(
         lambda: train(second, resume=True),
         lambda: train_curriculum([override(first, {"stage.lr": 1e-3}), second]),
     ):
-        with pytest.raises(RunExistsError, match=rf"{words}.*dfcore train toy --stage 2 --overwrite"):
+        with pytest.raises(RunExistsError, match=rf"{words}.*'toy' with stage=2 and overwrite=True"):
             again()
     assert final.read_bytes() == before
     (listed,) = [run for run in find_runs(Path(toy.run.out)) if run.outdated]

@@ -151,7 +151,7 @@ def last(tiny: ModuleType, tmp_path: Path) -> Path:
 
 def refuses_to_resume(tiny: ModuleType, last: Path, words: str) -> None:
     before, there = last.read_bytes(), everything_in(last.parent)
-    with pytest.raises(CheckpointError, match=rf"last\.pt.*({words}).*--overwrite"):
+    with pytest.raises(CheckpointError, match=rf"last\.pt.*({words}).*overwrite=True"):
         tiny.tiny_run(tiny.tiny_config(last.parent.parent), resume=True)
     assert everything_in(last.parent) == there
     assert last.read_bytes() == before
@@ -188,7 +188,7 @@ def test_a_state_that_says_something_else(tiny: ModuleType, last: Path, kind: st
 @pytest.mark.parametrize("text", ["[]", "{}", '{"config": []}', "{"])
 def test_a_configuration_that_is_none(tiny: ModuleType, last: Path, text: str) -> None:
     (last.parent / "config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"config\.json.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"config\.json.*overwrite=True"):
         tiny.tiny_run(tiny.tiny_config(last.parent.parent), resume=True)
 
 
@@ -198,5 +198,5 @@ def test_a_summary_that_is_none(toy: TrainConfig, text: str) -> None:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": toy.to_json()}))
     (folder / "summary.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"summary\.json.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"summary\.json.*overwrite=True"):
         train(toy, resume=True)
