@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dfcore import config
 from dfcore.api.places import dataset_root, locate_data, nothing_attached, store_folder
 from dfcore.config import TrainConfig
-from dfcore.errors import ConfigError, UnknownNameError, UsageError
+from dfcore.errors import ConfigError, UsageError
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def configure(
 
     registry().trainable(specialist)
     given = _given(data=data, dataset=dataset, store=store, out=out, more=set)
-    in_file = config.read_file()["set"]
+    in_file = config.checked(config.read_file()["set"])
     return _assembled(specialist, registry().stage(_stage_number(stage, given, in_file)), in_file, given)
 
 
@@ -71,7 +71,8 @@ def configure_curriculum(
     """The configurations of all stages in their order, pre-training left out, for :func:`dfcore.train_curriculum`.
 
     Each stage's dataset is where the environment, ``dfcore.toml`` or Kaggle have it. ``stage.chunks`` concerns the
-    stages that are trained on in chunks only.
+    stages that are trained on in chunks only; what ``[set]`` in ``dfcore.toml`` says for one stage (``data.root``,
+    ``stage.dataset``, ``stage.start``, ``stage.number``) concerns none.
 
     Raises:
         UsageError: it is not known where a stage's data is, or a key is set that only one stage can take.
@@ -84,7 +85,8 @@ def configure_curriculum(
     stages = [stage for stage in known.stages().values() if not stage.pretraining]
     given = _given(store=store, out=out, more=set)
     _require_common(given, stages)
-    in_file = {key: value for key, value in config.read_file()["set"].items() if key not in _OF_ONE_STAGE}
+    in_file = config.checked(config.read_file()["set"])
+    in_file = {key: value for key, value in in_file.items() if key not in _OF_ONE_STAGE}
     unknown = [stage for stage in stages if dataset_root(known.dataset(stage.dataset)) is None]
     if unknown:
         raise UsageError(_nowhere(unknown))
@@ -95,25 +97,18 @@ def configure_curriculum(
 def _given(*, more: Mapping[str, Any] | None, **arguments: str | os.PathLike[str] | None) -> dict[str, Any]:
     """What the caller says, as keys; ``more`` (the argument ``set``) wins."""
     names = {"data": "data.root", "dataset": "stage.dataset", "store": "data.store", "out": "run.out"}
-    known = config.keys()
-    found = {names[name]: os.fspath(value) for name, value in arguments.items() if value is not None}
-    for key, value in (more or {}).items():
-        if key not in known:
-            raise UnknownNameError("configuration key", key, known)
-        found[key] = value
-    return found
+    found: dict[str, Any] = {names[name]: value for name, value in arguments.items() if value is not None}
+    return config.checked({**found, **(more or {})})
 
 
 def _stage_number(stage: int | None, given: Mapping[str, Any], in_file: Mapping[str, Any]) -> int:
     """The stage that is meant; the key ``stage.number`` may say so too."""
-    kind, about = config.keys()["stage.number"]
-    named = [config.convert("stage.number", given["stage.number"], kind, about)] if "stage.number" in given else []
-    if stage is not None and named and named[0] != stage:
-        raise ConfigError(f"two stages are named: {stage}, and stage.number={named[0]}. Name one of them.")
-    for value in (stage, *named, in_file.get("stage.number")):
-        if value is not None:
-            return int(config.convert("stage.number", value, kind, about))
-    return FIRST_STAGE
+    named = given.get("stage.number")
+    if stage is None:
+        return int(named if named is not None else in_file.get("stage.number", FIRST_STAGE))
+    if named is not None and named != stage:
+        raise ConfigError(f"two stages are named: {stage}, and stage.number={named}. Name one of them.")
+    return stage
 
 
 def _assembled(specialist: str, stage: StageSpec, in_file: Mapping[str, Any], given: Mapping[str, Any]) -> TrainConfig:
@@ -123,12 +118,11 @@ def _assembled(specialist: str, stage: StageSpec, in_file: Mapping[str, Any], gi
             "whole. Leave it out, or name the dataset that has chunks (stage.dataset)."
         )
     said = {**in_file, **given}
-    out = str(said.get("run.out") or run_folder())
-    data = str(said["data.root"]) if said.get("data.root") else None
-    made = _generated(data) if data and not given.get("stage.dataset") else None
-    if made:
-        data = None
-    spec, root = locate_data(data, made or str(said.get("stage.dataset") or stage.dataset), out)
+    out = said.get("run.out") or run_folder()
+    data, dataset = said.get("data.root") or None, said.get("stage.dataset") or stage.dataset
+    if data and _is_generated(data) and not given.get("stage.dataset"):
+        data, dataset = None, data
+    spec, root = locate_data(data, dataset, out)
     values: dict[str, Any] = {**_stage_values(stage), **spec.defaults, **said}
     values |= {"stage.number": stage.number, "stage.dataset": spec.name, "data.root": str(root), "run.out": out}
     if not values.get("data.store"):
@@ -136,12 +130,12 @@ def _assembled(specialist: str, stage: StageSpec, in_file: Mapping[str, Any], gi
     return config.replaced(TrainConfig(specialist=specialist), values)
 
 
-def _generated(data: str) -> str | None:
+def _is_generated(data: str) -> bool:
     """``demo`` names made data, unless there is a folder of that name."""
     from dfcore.plugins import registry
 
     spec = registry().datasets().get(data)
-    return data if spec is not None and spec.generated and not Path(data).exists() else None
+    return spec is not None and spec.generated and not Path(data).exists()
 
 
 def _stage_values(stage: StageSpec) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = [
     "RunConfig",
     "StageConfig",
     "TrainConfig",
+    "checked",
     "keys",
     "override",
     "replaced",
@@ -231,12 +232,23 @@ def override(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
 
 def replaced(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     """As :func:`override`, the stage's number included: for who gives all that a stage decides with it."""
-    known = keys()
     sections: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        if name not in known:
-            raise UnknownNameError("configuration key", name, known)
+    for name, value in checked(values).items():
         section, _, short = name.partition(".")
-        sections.setdefault(section, {})[short] = convert(name, value, *known[name])
+        sections.setdefault(section, {})[short] = value
     new = {section: dataclasses.replace(getattr(config, section), **values) for section, values in sections.items()}
     return dataclasses.replace(config, **new)
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as their keys' types.
+
+    Raises:
+        UnknownNameError: no such key; the nearest is suggested.
+        ConfigError: a value does not fit its key's type or range.
+    """
+    known = keys()
+    for name in values:
+        if name not in known:
+            raise UnknownNameError("configuration key", name, known)
+    return {name: convert(name, value, *known[name]) for name, value in values.items()}

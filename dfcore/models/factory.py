@@ -35,8 +35,9 @@ def create(
     dropout: float = 0.3,
     image_size: int = 0,
     seed: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Specialist:
-    """A new specialist, on the CPU, in training mode.
+    """A new specialist, in training mode.
 
     Args:
         name: an installed specialist (``cm``).
@@ -49,6 +50,7 @@ def create(
         dropout: of attention head and classifier.
         image_size: side S of the face view in pixels; 0 lets the backbone choose (224 for ``efficientnet_b4``).
         seed: makes everything that starts at random reproducible, and leaves torch's own generator as it was.
+        device: where it is put; what is drawn is the same everywhere.
 
     Raises:
         UnknownNameError: no such specialist, backbone, attention head or classifier.
@@ -75,7 +77,7 @@ def create(
             "dropout": dropout,
             "image_size": _positive(eye, "image_size", backbone),
         }
-        return Specialist(spec, Parts(eye, cue_module, head, judge), config)
+        return Specialist(spec, Parts(eye, cue_module, head, judge), config).to(device)
 
 
 def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:

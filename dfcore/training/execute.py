@@ -16,6 +16,7 @@ from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.errors import CheckpointError, DatasetError
 from dfcore.models import weights
+from dfcore.results import Result
 from dfcore.runs.folder import RunFolder, StartMode, read_json, write_json
 from dfcore.runs.ranking import best_epochs
 from dfcore.training.callbacks.progress import number
@@ -34,7 +35,7 @@ __all__ = ["Machine", "RunResult", "assemble", "execute", "finished_result"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Result):
     """What a run came to.
 
     Attributes:

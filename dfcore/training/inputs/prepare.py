@@ -19,6 +19,7 @@ from dfcore.data.splits import assign_splits
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
+from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec, resolve
 from dfcore.training.chunks import in_chunks
 
@@ -57,7 +58,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Result):
     """Those of them that are in the store and can be used, and what became of the others."""
 
     records: tuple[VideoRecord, ...]

@@ -122,7 +122,7 @@ def _sum(before: PrepareReport, parts: Sequence[PrepareReport]) -> PrepareReport
     return PrepareReport(
         sum(part.done for part in parts),
         before.reused,
-        [*before.failed, *(failure for part in parts for failure in part.failed)],
+        (*before.failed, *(failure for part in parts for failure in part.failed)),
         max(part.seconds for part in parts),
     )
 
