@@ -228,8 +228,8 @@ def _require_finite(run: Run) -> None:
     error = TrainingError(
         f"the loss or its gradient is not a finite number at step {run.step + 1} of {run.plan.steps} (epoch "
         f"{run.epoch + 1}, learning rate {run.lr:.2g}, {run.precision.name}). {kept}; the files of finished epochs are "
-        f"kept too. Try a lower rate (--set stage.lr={stage.lr / 5:.2g}), a longer warm-up (--set stage.warmup=0.1) "
-        "or full precision (--set run.precision=fp32), each with --overwrite or another --out."
+        f"kept too. Try a lower rate (stage.lr={stage.lr / 5:.2g}), a longer warm-up (stage.warmup=0.1) "
+        "or full precision (run.precision=fp32), each with overwrite=True or another run.out."
     )
     raise run.world.repeated(error)
 
@@ -239,7 +239,7 @@ def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:
     elsewhere = f"the time limit of {signals.limit.text}" if stop == 2 else "a signal to another process"
     error = kind(
         f"stopped by {signals.asked or elsewhere} at step {run.step} of {run.plan.steps} (epoch "
-        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
-        "same command with --resume to go on."
+        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: start "
+        "again with resume=True to go on."
     )
     return run.world.repeated(error)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
-from dfcore.errors import CheckpointError, ConfigError, RunError, RunExistsError
+from dfcore.errors import CheckpointError, RunError, RunExistsError
 from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
@@ -29,7 +28,7 @@ __all__ = [
 ]
 
 SCRATCH = "scratch"
-"""Value of ``stage.start`` that leaves the stage before out of account (``--from-scratch``)."""
+"""Value of ``stage.start`` that leaves the stage before out of account."""
 
 
 def starting_file(config: TrainConfig) -> Path | None:
@@ -44,7 +43,7 @@ def starting_file(config: TrainConfig) -> Path | None:
     if start:
         path = Path(start).expanduser()
         if not path.is_file():
-            raise RunError(f"--from {start}: no such file. Give a *_final.pt or a best epoch's .zip.")
+            raise RunError(f"stage.start={start}: no such file. Give a *_final.pt or a best epoch's .zip.")
         return path
     before = registry().stage(number).after
     if before is None:
@@ -52,9 +51,9 @@ def starting_file(config: TrainConfig) -> Path | None:
     path = _final_of(config, before)
     if not path.exists():
         raise RunError(
-            f"stage {number} starts from the weights of stage {before}, but {path} is not there. Make it with "
-            f"`dfcore train {config.specialist} --stage {before}` and the same --out, name other weights with "
-            "--from FILE, or start without with --from-scratch."
+            f"stage {number} starts from the weights of stage {before}, but {path} is not there. Train "
+            f"{config.specialist!r} with stage={before} and the same run.out first, name other weights with "
+            "stage.start=FILE, or start without any with stage.start=scratch."
         )
     return path
 
@@ -77,8 +76,8 @@ def recorded_parent(folder: RunFolder) -> dict[str, Any]:
 def require_same_parent(config: TrainConfig) -> None:
     """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since.
 
-    Weights that were named (``--from``) and those that are not there any more, or damaged, are not compared: the run
-    has its own.
+    Weights that were named (``stage.start``) and those that are not there any more, or damaged, are not compared: the
+    run has its own.
 
     Raises:
         RunExistsError: it names the command that makes the run anew.
@@ -94,9 +93,9 @@ def require_same_parent(config: TrainConfig) -> None:
         number = config.stage.number
         raise RunExistsError(
             f"{folder.path} started from other weights than {path} holds now ({str(then)[:12]} then, {now[:12]} now): "
-            f"stage {before} was trained again since, and going on would mix the two. Train stage {number} from the "
-            f"new weights with `dfcore train {config.specialist} --stage {number} --overwrite`, and then the stages "
-            "after it; or put the earlier file back."
+            f"stage {before} was trained again since, and going on would mix the two. Train it again from the "
+            f"new weights, {config.specialist!r} with stage={number} and overwrite=True, and then the stages after it; "
+            "or put the earlier file back."
         )
 
 
@@ -118,13 +117,13 @@ def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[st
     if meta["specialist"] != config.specialist:
         raise CheckpointError(
             f"{path} holds specialist {meta['specialist']!r}, not {config.specialist!r}. Give the file of "
-            f"{config.specialist!r}, or --from-scratch."
+            f"{config.specialist!r}, or stage.start=scratch."
         )
     before = registry().stage(config.stage.number).after
     if not config.stage.start and meta.get("stage") != before:
         raise CheckpointError(
             f"{path} was written by stage {meta.get('stage')}, not by stage {before}. Train that stage again, or name "
-            "the file with --from to use it all the same."
+            "the file with stage.start=FILE to use it all the same."
         )
     _check_backbone(config, path, meta)
     problems = weights.mismatches(model.state_dict(), state)
@@ -132,7 +131,7 @@ def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[st
         raise CheckpointError(
             f"{path} does not fit the model that is configured: {weights.first(problems)}. It was written by dfcore "
             f"{meta['dfcore_version']}, plugin version {meta['plugin_version'] or 'unknown'}. Use the same attention "
-            "head, classifier and plugin version, or --from-scratch."
+            "head, classifier and plugin version, or stage.start=scratch."
         )
     model.load_state_dict(state)
     kept = ("specialist", "plugin_version", "dfcore_version", "hash")
@@ -144,7 +143,7 @@ def _check_backbone(config: TrainConfig, path: Path, meta: dict[str, Any]) -> No
     if theirs != config.model.backbone:
         raise CheckpointError(
             f"{path} does not fit the model that is configured: it has the backbone {theirs}, the configuration says "
-            f"{config.model.backbone}. Use --backbone {theirs}, or --from-scratch."
+            f"{config.model.backbone}. Use model.backbone={theirs}, or stage.start=scratch."
         )
 
 
@@ -161,16 +160,8 @@ def random_parts(config: TrainConfig) -> tuple[bool, bool]:
 
 
 def lr_factors(config: TrainConfig) -> Callable[[str], float]:
-    """From a parameter's name to the factor on its learning rate: ``stage.head_lr_factor`` for what starts at random.
-
-    Raises:
-        ConfigError: the factor is not a positive number.
-    """
+    """From a parameter's name to the factor on its learning rate: ``stage.head_lr_factor`` for what starts at random."""
     factor = config.stage.head_lr_factor
-    if not 0 < factor < math.inf:
-        raise ConfigError(
-            f"stage.head_lr_factor must be a number above 0, not {factor}: 1 gives everything the rate stage.lr."
-        )
     backbone, others = (factor if random else 1.0 for random in random_parts(config))
     return lambda name: backbone if name.startswith("backbone.") else others
 

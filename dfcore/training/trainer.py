@@ -12,7 +12,7 @@ from torch import nn
 
 from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
-from dfcore.errors import DatasetError, UsageError
+from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, StartMode
@@ -85,7 +85,7 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
-    spec = _specialist(config.specialist)
+    spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if start_mode in (StartMode.RESUME, StartMode.FINISHED):
@@ -117,15 +117,6 @@ def _train(
     if in_notebook() and world.is_main:
         links(result.folder)
     return result
-
-
-def _specialist(name: str) -> SpecialistSpec:
-    spec = registry().specialist(name)
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
-    return spec
 
 
 def _callbacks(config: TrainConfig) -> list[Callback]:

@@ -108,7 +108,7 @@ class Stop(BaseCallback):
 def test_a_signal_saves_and_the_resumed_run_ends_the_same(tiny: ModuleType, tmp_path: Path, number: int) -> None:
     config = tiny.tiny_config(tmp_path, run__save_every=0)
     stop = Stop(number, 3)
-    with pytest.raises(RunInterrupted, match=r"at step 3 of 15 \(epoch 1 of 3\).*--resume") as caught:
+    with pytest.raises(RunInterrupted, match=r"at step 3 of 15 \(epoch 1 of 3\).*resume=True") as caught:
         tiny.tiny_run(config, extra=(stop,))
     assert caught.value.exit_code == 130
     assert stop.calls == 3
@@ -160,7 +160,7 @@ def test_an_unfinished_run_is_not_touched_without_a_flag(tiny: ModuleType, tmp_p
     with pytest.raises(RunInterrupted):
         tiny.tiny_run(config, extra=(Stop(15, 3),))
     before = (tmp_path / "tiny_stage1" / "last.pt").read_bytes()
-    with pytest.raises(RunExistsError, match=r"unfinished run.*--resume.*--overwrite.*--out"):
+    with pytest.raises(RunExistsError, match=r"unfinished run.*resume=True.*overwrite=True.*run\.out"):
         tiny.tiny_run(config)
     assert (tmp_path / "tiny_stage1" / "last.pt").read_bytes() == before
 
@@ -173,7 +173,7 @@ def finished(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_a_finished_run_is_refused_in_words(tiny: ModuleType, finished: Any) -> None:
     config = tiny.tiny_config(finished.folder.parent)
-    with pytest.raises(RunExistsError, match=r"finished run \(tiny_stage1_final.pt\).*--overwrite"):
+    with pytest.raises(RunExistsError, match=r"finished run \(tiny_stage1_final.pt\).*overwrite=True"):
         tiny.tiny_run(config)
     with pytest.raises(UsageError, match="one of them"):
         tiny.tiny_run(config, resume=True, overwrite=True)
@@ -230,7 +230,7 @@ def test_a_damaged_state_is_named(tiny: ModuleType, tmp_path: Path) -> None:
         tiny.tiny_run(config, extra=(Stop(15, 1),))
     last = tmp_path / "tiny_stage1" / "last.pt"
     last.write_bytes(last.read_bytes()[:500])
-    with pytest.raises(CheckpointError, match=r"last.pt is not a checkpoint.*cut short.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"last.pt is not a checkpoint.*cut short.*overwrite=True"):
         tiny.tiny_run(config, resume=True)
 
 

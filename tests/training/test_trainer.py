@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 from torch import nn
 
 from dfcore.config import TrainConfig, override
@@ -127,8 +128,8 @@ def test_class_weights_take_what_the_sampler_leaves(toy: TrainConfig) -> None:
 
 
 def test_a_later_stage_starts_from_the_one_before(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    second = override(toy, {"stage.number": 2, "stage.epochs": 1})
-    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*dfcore train toy --stage 1"):
+    second = at_stage(toy, 2, stage__epochs=1)
+    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*'toy' with stage=1"):
         train(second)
     first = train(override(toy, {"stage.epochs": 1}))
     start: dict[str, torch.Tensor] = {}

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.index import Failure, IndexEntry, Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.errors import DatasetError, DfcoreError, MediaError, PluginError, StoreError
+from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
 __all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare_videos", "survey"]
@@ -36,7 +37,7 @@ log = logging.getLogger("dfcore.data.prepare.videos")
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareReport:
+class PrepareReport(Result):
     """What :func:`prepare_videos` did.
 
     Attributes:
@@ -48,7 +49,7 @@ class PrepareReport:
 
     done: int
     reused: int
-    failed: list[Failure] = field(default_factory=list)
+    failed: tuple[Failure, ...] = ()
     seconds: float = 0.0
 
 
@@ -133,7 +134,7 @@ def prepare_videos(
                 check()
     if tasks:
         store.settle()
-    return PrepareReport(done, reused, failed, time.monotonic() - started)
+    return PrepareReport(done, reused, tuple(failed), time.monotonic() - started)
 
 
 def survey(
@@ -147,7 +148,7 @@ def survey(
     started = time.monotonic()
     _check_ids(records)
     tasks, failed, reused = _survey(records, store, plan, evidence, retry_failed=False)
-    return [task.record for task in tasks], PrepareReport(0, reused, failed, time.monotonic() - started)
+    return [task.record for task in tasks], PrepareReport(0, reused, tuple(failed), time.monotonic() - started)
 
 
 def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tuple[EvidenceSpec, ...]:
