@@ -26,6 +26,7 @@ LIGHT = (
     "plugins",
     "specs",
     "version",
+    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {

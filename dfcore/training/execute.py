@@ -29,6 +29,7 @@ from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
+from dfcore.wording import count_of
 
 __all__ = ["Machine", "RunResult", "assemble", "execute", "finished_result"]
 
@@ -186,11 +187,14 @@ def _log_plan(run: Run, start_mode: StartMode) -> None:
     batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
     processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
     run.log.say(
-        f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
+        f"steps      {plan.steps} in {count_of(plan.epochs, 'epoch')}; batch {batch}{processes}; "
+        f"{count_of(run.workers, 'loader process', 'loader processes')}"
     )
     run.log.say(f"folder     {run.folder.path}")
     if start_mode is StartMode.RESUME:
-        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
+        run.log.say(
+            f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {count_of(plan.epochs, 'epoch')} done"
+        )
 
 
 def _final_hash(folder: RunFolder) -> str:

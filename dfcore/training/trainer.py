@@ -34,6 +34,7 @@ from dfcore.training.start import (
     starting_file,
 )
 from dfcore.version import __version__
+from dfcore.wording import count_of
 
 __all__ = ["RunResult", "train"]
 
@@ -184,14 +185,14 @@ def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:
-    epochs = f"{config.stage.epochs} epochs"
-    return f"{epochs} on each of {len(chosen.chunks)} chunks" if chosen.chunks else epochs
+    epochs = count_of(config.stage.epochs, "epoch")
+    return f"{epochs} on each of {count_of(len(chosen.chunks), 'chunk')}" if chosen.chunks else epochs
 
 
 def _device_name(machine: Machine) -> str:
     device = machine.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    own = f"{torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    own = count_of(torch.get_num_threads(), "thread") if device.type == "cpu" else str(device)
     return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"
 
 

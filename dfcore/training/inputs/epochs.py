@@ -20,6 +20,7 @@ from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.inputs.store_watch import StoreWatch
 from dfcore.training.run import EpochData, TrainingData, WholeDataset
 from dfcore.training.runtime.memory import release_memory
+from dfcore.wording import count_of
 
 __all__ = ["ChunkedData", "make_epoch_data"]
 
@@ -143,11 +144,12 @@ def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Ma
     machine.world.on_main(lambda: require_both_classes(prepared))
     report = prepared.report
     log.say(
-        f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "
-        f"usable; in {prepared.store}"
+        f"clips      {count_of(report.done, 'video')} prepared now, {report.reused} there already, "
+        f"{len(report.failed)} not usable; in {prepared.store}"
     )
     if report.failed:
-        log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
+        left_out = count_of(len(report.failed), "video")
+        log.warn(f"{left_out} left out; the reasons are in {prepared.store / 'failed.jsonl'}")
     for line in (*prepared.notes, *data_table(chosen, prepared)):
         log.say(f"           {line}")
     if spec.speech:

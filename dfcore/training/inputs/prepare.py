@@ -21,6 +21,7 @@ from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
 from dfcore.specs import EvidenceSpec, SpecialistSpec, resolve
 from dfcore.training.chunks import in_chunks
+from dfcore.wording import count_of
 
 __all__ = [
     "Chosen",
@@ -188,7 +189,9 @@ def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -
         return found, []
     names = ", ".join(spec.name for spec in specs)
     how = f"fake, for {names} reads the audio" if _uses_audio(specs) else f"real, for {names} reads the images alone"
-    return found, [f"{apart:,} videos with real images and fake audio count as {how}."]
+    return found, [
+        f"{count_of(apart, 'video')} with real images and fake audio count{'s' if apart == 1 else ''} as {how}."
+    ]
 
 
 def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:

@@ -35,6 +35,7 @@ from dfcore.training.inputs.prepare import (
     usable,
 )
 from dfcore.training.runtime.signals import StopSignals
+from dfcore.wording import count_of
 
 __all__ = ["prepare_together"]
 
@@ -84,7 +85,7 @@ def prepare_together(
     todo, report = world.on_main(look)
     if todo:
         _require_one_store(root, machine)
-        machine.log.say(f"preparing  {len(todo)} videos, shared among {world.size} processes")
+        machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
         share = todo[world.rank :: world.size]
 

@@ -11,6 +11,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import IndexEntry
 from dfcore.kaggle import free_space
+from dfcore.wording import count_of
 
 __all__ = ["StoreWatch", "mean_size"]
 
@@ -60,7 +61,7 @@ class StoreWatch:
         if each * left > space.free:
             self._warned = True
             self._warn(
-                f"the disk may not hold all clips: {left:,} videos are still to be prepared, likely "
+                f"the disk may not hold all clips: {count_of(left, 'video')} still to be prepared, likely "
                 f"{each * left / 1e9:.2f} GB at {each / 1e6:.1f} MB each; {space.free / 1e9:.2f} GB are free in "
                 f"{space.where}. {self._advice()}"
             )

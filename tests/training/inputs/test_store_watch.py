@@ -87,7 +87,7 @@ def test_what_is_there_already_gives_it_at_once(tmp_path: Path, free: Callable[[
     StoreWatch(tmp_path, records(16), said.append)
     assert len(said) == 1
     StoreWatch(tmp_path, records(5), said.append, later=11, chunked=True)
-    assert "11 videos are still" in said[1]
+    assert "11 videos still" in said[1]
     assert "--keep-chunks 1" in said[1]
 
 
