@@ -20,12 +20,12 @@ FIRST = 4
 
 
 class StoreWatch:
-    """Compares, now and then, what the videos still to be prepared are likely to take with the room there is.
+    """Compares, now and then, what the videos still to be prepared are likely to take with the free space.
 
     Args:
         root: the clip store's folder.
         records: what is to be in it.
-        warn: told once, when the room is not likely to do.
+        warn: told once, when the space is unlikely to be enough.
         later: videos that will be prepared beside these, in chunks to come.
         chunked: whether dropping finished chunks would help.
     """
