@@ -60,7 +60,7 @@ def test_chunks_on_two_processes_killed_and_resumed_end_as_unbroken_ones(parts: 
     assert "processes (was 2, is 1)" in said
     code, said = train(parts, broken, "--resume")
     assert code == 0, said
-    assert "resuming   at step 2 of 4, 1 of 2 epochs done" in said
+    assert "resuming   at step 2 of 4, 1 of 2 epochs finished" in said
 
     one, two = outcome(whole), outcome(broken)
     assert one["history"] == two["history"]

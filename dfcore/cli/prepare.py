@@ -50,7 +50,8 @@ def command(
     options = {"data.store": store, "run.out": out}
     config = train_config(specs[0].name, stage, data, dataset, assignments, options)
     announce([config])
-    from dfcore.training.inputs.prepare import choose_videos, prepare_data, store_path
+    from dfcore.training.inputs.choose import choose_videos
+    from dfcore.training.inputs.prepare import prepare_data, store_path
     from dfcore.training.inputs.store_watch import StoreWatch
 
     def warn(text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from dfcore.training.run import EpochSampler
+from dfcore.training.inputs.data import EpochSampler
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.signals import ignore_stop_signals
 

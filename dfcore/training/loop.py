@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
-from dfcore.evaluation.evaluate import move_views, predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
+from dfcore.models.device_views import move_views
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate

@@ -2,96 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.runs.folder import RunFolder
+from dfcore.training.inputs.data import EpochData, TrainingData
+from dfcore.training.loaders import worker_count
+from dfcore.training.optimiser import make_optimiser
 from dfcore.training.protocols import Callback
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.machine import Machine
 
-__all__ = ["EpochData", "EpochSampler", "Group", "Plan", "Run", "Totals", "TrainingData", "WholeDataset"]
-
-
-class EpochSampler(Protocol):
-    """Which samples this process draws in an epoch, and in which order. ``len`` is their number in a whole epoch,
-    the same on every process.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[int]: ...
-
-    def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Draw for ``epoch``, leaving out the first ``start`` samples (a resumed epoch)."""
-        ...
-
-
-@dataclass(slots=True, weakref_slot=True)
-class TrainingData:
-    """What is trained and validated on. A sample is ``{"views": {name: Tensor}, "label": int, "video": int}``.
-
-    Attributes:
-        train: the training samples; its ``set_epoch(epoch)``, if it has one, draws frames afresh.
-        sampler: which of them, in which order.
-        val: the validation samples, or None when there are none.
-        class_weights: the loss's share of the class-balance correction, ``[2]``, or None.
-        fingerprint: changes when other videos, labels or splits are used.
-        counts: what there is, for ``config.json``.
-        audio: ``{"videos": n, "with_audio": m}`` of the training videos, if the specialist uses it; else None.
-        title: what this is of the whole (``chunk 9``), or "".
-    """
-
-    train: Dataset[Any]
-    sampler: EpochSampler
-    val: Dataset[Any] | None
-    class_weights: Tensor | None = None
-    fingerprint: str = ""
-    counts: dict[str, Any] = field(default_factory=dict)
-    audio: dict[str, int] | None = None
-    title: str = ""
-
-
-class EpochData(Protocol):
-    """What is trained on, epoch by epoch. Every process calls every method."""
-
-    samples: tuple[int, ...]
-    """Samples that each process draws in each epoch."""
-    fingerprint: str
-    """Changes when other videos, labels or splits are chosen, in any epoch."""
-    counts: dict[str, Any]
-    """What there is, for ``config.json``."""
-
-    def at(self, epoch: int) -> TrainingData:
-        """The data of an epoch (from 0). The same object as before means that nothing has changed."""
-        ...
-
-    def done(self, epoch: int) -> None:
-        """Epochs before ``epoch`` are finished and saved: what only they need can go. Told again after a resume."""
-        ...
-
-
-class WholeDataset:
-    """A epoch_data of the same data in every epoch."""
-
-    def __init__(self, data: TrainingData, epochs: int) -> None:
-        self.data, self.samples = data, (len(data.sampler),) * epochs
-        self.fingerprint, self.counts = data.fingerprint, data.counts
-
-    def at(self, epoch: int) -> TrainingData:
-        """The data."""
-        return self.data
-
-    def done(self, epoch: int) -> None:
-        """Nothing goes."""
+__all__ = ["Group", "Plan", "Run", "Totals", "assemble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,3 +195,56 @@ class Run:
     def finished(self) -> bool:
         """Whether no epoch is left to train."""
         return self.epoch >= self.plan.epochs or bool(self.stop)
+
+
+def assemble(
+    config: TrainConfig,
+    machine: Machine,
+    model: nn.Module,
+    make_loss: Callable[[TrainingData], nn.Module],
+    epoch_data: EpochData,
+    callbacks: list[Callback],
+    facts: Mapping[str, Any],
+) -> Run:
+    """A run at its beginning: everything on the device, generators seeded, nothing written."""
+    world, device, stage = machine.world, machine.device, config.stage
+    _seed(config.run.seed, world.rank)
+    model.to(device)
+    channels_last = _use_channels_last(model, device)
+    return Run(
+        config=config,
+        folder=RunFolder.of(config),
+        world=world,
+        device=device,
+        precision=machine.precision,
+        log=machine.log,
+        model=model,
+        network=world.wrap(model, device),
+        make_loss=make_loss,
+        optimiser=make_optimiser(model, lr=stage.lr, weight_decay=stage.weight_decay, device=device),
+        scaler=machine.precision.scaler(),
+        epoch_data=epoch_data,
+        plan=Plan(epoch_data.samples, stage.batch_size, stage.accumulate),
+        totals=Totals(device),
+        callbacks=callbacks,
+        meta={"stage": stage.number, **facts},
+        channels_last=channels_last,
+        workers=worker_count(config.data.workers, device, world.local_size),
+    )
+
+
+def _seed(seed: int, rank: int) -> None:
+    """Seed every global generator, differently on each process: dropout must not repeat itself across them."""
+    own = (seed * 1_000_003 + rank * 7_919) % 2**32
+    torch.manual_seed(own)
+    random.seed(own)
+    np.random.seed(own)  # noqa: NPY002 (a plugin may use the global generator)
+
+
+def _use_channels_last(model: nn.Module, device: torch.device) -> bool:
+    """Put the backbone into channels-last memory format where that is faster: not on Apple GPUs."""
+    backbone = getattr(model, "backbone", None)
+    if device.type == "mps" or not isinstance(backbone, nn.Module):
+        return False
+    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return True

@@ -7,12 +7,21 @@ from typing import Any
 
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunError, RunExistsError
-from dfcore.models import weights
+from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, read_json
+from dfcore.training.runtime.distributed import World
 
-__all__ = ["SCRATCH", "continue_from", "describe_start", "recorded_parent", "require_same_parent", "starting_file"]
+__all__ = [
+    "SCRATCH",
+    "continue_from",
+    "describe_start",
+    "make_model",
+    "recorded_parent",
+    "require_same_parent",
+    "starting_file",
+]
 
 SCRATCH = "scratch"
 """Value of ``stage.start`` that leaves the stage before out of account (``--from-scratch``)."""
@@ -144,3 +153,35 @@ def describe_start(config: TrainConfig) -> str:
     if config.model.backbone_weights:
         return f"from {config.model.backbone_weights}"
     return "from ImageNet weights" if config.model.pretrained else "from a random start"
+
+
+def make_model(
+    config: TrainConfig, world: World | None = None, *, resuming: bool = False
+) -> tuple[Specialist, dict[str, Any]]:
+    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet; and
+    where earlier weights come from.
+
+    A run that is resumed brings its own weights, so nothing is downloaded for it. Of several processes only the first
+    reads weights: the others are given them when the model is wrapped (:meth:`World.wrap`).
+
+    Raises:
+        RunError: the stage starts from another one that is not there.
+        CheckpointError: its weights do not fit.
+        ModelError: the model cannot be built.
+    """
+    bare = resuming or not (world or World()).is_main
+    file = None if bare else starting_file(config)
+    fresh = file is None and not bare
+    model = factory.create(
+        config.specialist,
+        backbone=config.model.backbone,
+        pretrained=config.model.pretrained and fresh,
+        backbone_weights=config.model.backbone_weights if fresh and config.model.backbone_weights else None,
+        attention_head=config.model.attention_head,
+        classifier=config.model.classifier,
+        heads=config.model.heads,
+        image_size=config.model.image_size,
+        dropout=config.model.dropout,
+        seed=config.run.seed,
+    )
+    return model, {} if file is None else continue_from(config, model, file)

@@ -28,12 +28,14 @@ from dfcore.training.callbacks.checkpoints import Checkpoints
 from dfcore.training.callbacks.early_stop import EarlyStop
 from dfcore.training.callbacks.metrics_log import MetricsLog
 from dfcore.training.callbacks.progress import Progress
-from dfcore.training.execute import Machine, RunResult, execute
+from dfcore.training.inputs.data import EpochData, TrainingData, WholeDataset
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import EpochData, TrainingData, WholeDataset
+from dfcore.training.result import RunResult
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.machine import Machine
+from dfcore.training.trainer import execute
 
 VIDEOS, FRAMES = 10, 3
 ALONE = World()

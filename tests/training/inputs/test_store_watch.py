@@ -18,8 +18,9 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.kaggle import FreeSpace
 from dfcore.testing.views import made_clip
+from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.epochs import ChunkedData
-from dfcore.training.inputs.prepare import Chosen
+from dfcore.training.inputs.prepare import Prepared
 from dfcore.training.inputs.store_watch import StoreWatch, mean_size
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
@@ -144,6 +145,10 @@ def test_what_a_run_is_said_to_need_is_no_less_than_it_takes(
     assert 1 < asked * 1e9 / Peak.most < 2
 
 
+def _never(chosen: Chosen, *, later: int = 0) -> Prepared:
+    raise AssertionError("nothing is prepared before its chunk's turn")
+
+
 @pytest.mark.parametrize(("keep", "later"), [(0, [4, 2, 0]), (1, [0, 0, 0]), (2, [2, 0, 0]), (9, [4, 2, 0])])
 def test_later_chunks_count_where_they_are_kept_together(
     tiny: ModuleType, tmp_path: Path, keep: int, later: list[int]
@@ -155,6 +160,6 @@ def test_later_chunks_count_where_they_are_kept_together(
     ]
     config = tiny.tiny_config(tmp_path, data__keep_chunks=keep)
     found = ChunkedData(
-        config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), tiny.tiny_machine(config)
+        config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), _never, tiny.tiny_machine(config)
     )
     assert [found._later(place) for place in range(3)] == later

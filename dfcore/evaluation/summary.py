@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL
 from dfcore.errors import TrainingError
-from dfcore.evaluation.evaluate import Predictions
+from dfcore.evaluation.predictions import Predictions
 
 __all__ = ["THRESHOLD", "auc", "summarise", "video_level"]
 

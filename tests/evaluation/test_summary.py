@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dfcore.errors import TrainingError
-from dfcore.evaluation.evaluate import Predictions
-from dfcore.evaluation.metrics import auc, summarise, video_level
+from dfcore.evaluation.predictions import Predictions
+from dfcore.evaluation.summary import auc, summarise, video_level
 
 # (video, label, probability of "fake", of the cue head)
 SAMPLES = [
