@@ -56,7 +56,7 @@ def test_both_classes_are_the_same_kind_of_file(tree: Path) -> None:
             what = (stream.codec_context.name, stream.pix_fmt, stream.width, stream.height, len(container.streams))
             kinds.add((*what, stream.average_rate, len(images), float(stream.duration * stream.time_base)))
             assert b"crf=23.0" in path.read_bytes()
-            assert av.video.frame.ImageType.B in images
+            assert av.video.frame.PictureType.B in images
     assert kinds == {("h264", "yuv420p", 160, 160, 1, 25, 6, 0.24)}
 
 

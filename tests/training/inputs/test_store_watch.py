@@ -70,7 +70,7 @@ def test_the_first_few_videos_give_the_estimate(tmp_path: Path, free: Callable[[
     fill(store, watch, 3, 1)
     assert len(said) == 1
     each = mean_size(store)
-    assert f"8 videos are still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
+    assert f"8 videos still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
     for words in ("in the disk", "--store DIR", "data.limit", "dfcore runs prune"):
         assert words in said[0]
     assert "--keep-chunks" not in said[0]
