@@ -165,7 +165,9 @@ def dfcore_callbacks() -> list[ComponentSpec]:
             "checkpoints", "dfcore.training.callbacks.checkpoints:Checkpoints", "best epochs and the final weights"
         ),
         ComponentSpec(
-            "disk", "dfcore.training.callbacks.disk_watch:DiskWatch", "warns before checkpoints find no room"
+            "disk",
+            "dfcore.training.callbacks.disk_watch:DiskWatch",
+            "warns if checkpoints may not fit on the disk",
         ),
         ComponentSpec(
             "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"

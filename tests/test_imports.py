@@ -26,6 +26,7 @@ LIGHT = (
     "plugins",
     "specs",
     "version",
+    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api"},
     "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api", "cli"},
 }
-"""Rooms and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
+"""Layers and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
     # the front door, on first use of each name
@@ -48,7 +49,7 @@ EXCEPTIONS = {
 }
 
 
-def room(module: str) -> str:
+def layer(module: str) -> str:
     """``dfcore.data.store.clip_store`` -> ``data``; ``dfcore.errors`` -> ``light``."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in MAY_IMPORT else "light"
@@ -87,11 +88,11 @@ def plugin_files() -> list[Path]:
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_down(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    here = room(module)
+    here = layer(module)
     for name in imports(path):
         assert not name.startswith("dfs_"), f"{module} imports the plugin {name}"
-        if name.startswith("dfcore.") and (module, room(name)) not in EXCEPTIONS:
-            assert room(name) in MAY_IMPORT[here], f"{module} ({here}) imports {name} ({room(name)})"
+        if name.startswith("dfcore.") and (module, layer(name)) not in EXCEPTIONS:
+            assert layer(name) in MAY_IMPORT[here], f"{module} ({here}) imports {name} ({layer(name)})"
 
 
 @pytest.mark.parametrize("path", plugin_files(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -160,7 +160,7 @@ def random_parts(config: TrainConfig) -> tuple[bool, bool]:
 
 
 def lr_factors(config: TrainConfig) -> Callable[[str], float]:
-    """From a parameter's name to the factor on its learning rate: ``stage.head_lr_factor`` for what starts at random."""
+    """The factor on a parameter's learning rate; ``stage.head_lr_factor`` for what starts at random."""
     factor = config.stage.head_lr_factor
     backbone, others = (factor if random else 1.0 for random in random_parts(config))
     return lambda name: backbone if name.startswith("backbone.") else others

@@ -39,6 +39,7 @@ from dfcore.training.start import (
     require_same_parent,
 )
 from dfcore.version import __version__
+from dfcore.wording import count_of
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
@@ -155,8 +156,8 @@ def describe_defaults(config: TrainConfig) -> list[str]:
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:
-    epochs = f"{config.stage.epochs} epochs"
-    return f"{epochs} on each of {len(chosen.chunks)} chunks" if chosen.chunks else epochs
+    epochs = count_of(config.stage.epochs, "epoch")
+    return f"{epochs} on each of {count_of(len(chosen.chunks), 'chunk')}" if chosen.chunks else epochs
 
 
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
@@ -232,11 +233,13 @@ def _log_plan(run: Run, start_mode: StartMode) -> None:
     batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
     processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
     run.log.say(
-        f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
+        f"steps      {plan.steps} in {count_of(plan.epochs, 'epoch')}; batch {batch}{processes}; "
+        f"{count_of(run.workers, 'loader process', 'loader processes')}"
     )
     rates = describe_rates(run.config)
     if rates:
         run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
     if start_mode is StartMode.RESUME:
-        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
+        epochs = count_of(plan.epochs, "epoch")
+        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {epochs} finished")

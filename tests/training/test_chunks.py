@@ -92,6 +92,7 @@ def outcome(out: Path) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor
     return lines, final
 
 
+@pytest.mark.slow
 def test_chunk_after_chunk_and_the_same_when_killed_on_the_way(parts: Path, tmp_path: Path) -> None:
     done = train(parts, tmp_path / "whole")
     assert done.returncode == 0, done.stdout + done.stderr

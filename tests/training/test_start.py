@@ -170,7 +170,7 @@ def test_weights_that_were_named_are_not_compared(toy: TrainConfig, tmp_path: Pa
         ({"model.pretrained": False}, 10, 10, "0.001, for everything starts at random"),
         ({"model.pretrained": False, "model.backbone_weights": "b4.pth"}, 1, 10, "backbone 0.0001"),
         ({"stage.number": 2}, 1, 1, "nothing starts at random, so stage.head_lr_factor=10 has no effect"),
-        ({"stage.number": 2, "stage.start": "scratch"}, 1, 10, "backbone 0.0001"),
+        ({"stage.number": 2, "stage.start": "scratch"}, 1, 10, "backbone 5e-05"),
         ({"stage.start": "cm_stage0_final.pt"}, 1, 1, "no effect"),
     ],
 )

@@ -49,7 +49,7 @@ def test_train_from_a_folder_to_final_weights(toy: TrainConfig, capsys: pytest.C
     printed = capsys.readouterr().out
     for words in (
         "toy (Toy), stage 1, 2 epochs, seed 0",
-        "cpu (1 threads), fp32: reduced precision is slower",
+        "cpu (1 thread), fp32: reduced precision is slower",
         "test_efficientnet, from a random start",
         "Toy videos in",
         "a note of the adapter",

@@ -18,6 +18,7 @@ from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.inputs.chunks import in_chunks
+from dfcore.wording import count_of
 
 __all__ = ["Chosen", "choose_videos", "uses_audio"]
 
@@ -83,7 +84,8 @@ def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -
         return found, []
     names = ", ".join(spec.name for spec in specs)
     how = f"fake, for {names} reads the audio" if uses_audio(specs) else f"real, for {names} reads the images alone"
-    return found, [f"{apart:,} videos with real images and fake audio count as {how}."]
+    videos, verb = count_of(apart, "video"), "counts" if apart == 1 else "count"
+    return found, [f"{videos} with real images and fake audio {verb} as {how}."]
 
 
 def _with_pseudo_fakes(

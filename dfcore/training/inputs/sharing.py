@@ -38,6 +38,7 @@ from dfcore.training.inputs.samples import audio_share, data_table
 from dfcore.training.inputs.store_watch import StoreWatch
 from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.signals import StopSignals
+from dfcore.wording import count_of
 
 __all__ = ["prepare_inputs", "prepare_together"]
 
@@ -65,11 +66,12 @@ def prepare_inputs(
     machine.world.on_main(lambda: require_both_classes(prepared))
     report = prepared.report
     log.say(
-        f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "
-        f"usable; in {prepared.store}"
+        f"clips      {count_of(report.done, 'video')} prepared now, {report.reused} there already, "
+        f"{len(report.failed)} not usable; in {prepared.store}"
     )
     if report.failed:
-        log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
+        left_out = count_of(len(report.failed), "video")
+        log.warn(f"{left_out} left out; the reasons are in {prepared.store / 'failed.jsonl'}")
     for line in (*prepared.notes, *data_table(chosen, prepared)):
         log.say(f"           {line}")
     if spec.speech:
@@ -121,7 +123,7 @@ def prepare_together(
     todo, report = world.on_main(look)
     if todo:
         _require_one_store(root, machine)
-        machine.log.say(f"preparing  {len(todo)} videos, shared among {world.size} processes")
+        machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
         share = todo[world.rank :: world.size]
 
