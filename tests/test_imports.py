@@ -25,6 +25,7 @@ LIGHT = (
     "notebook",
     "plugins",
     "specs",
+    "text",
     "version",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
