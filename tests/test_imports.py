@@ -23,6 +23,7 @@ LIGHT = (
     "hookspecs",
     "kaggle",
     "notebook",
+    "plugin_code",
     "plugins",
     "specs",
     "text",

@@ -30,6 +30,7 @@ from dfcore.data.datasets.lists import read_lines, slashed
 from dfcore.data.datasets.roots import check_root, child, find_base, without_lost_originals
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.text import name_bytes
 
 __all__ = ["HELD_OUT", "CelebDF"]
 
@@ -181,4 +182,4 @@ def _split_of(people: Iterable[str], held: set[str]) -> str:
 def _ranked(records: Iterable[VideoRecord], family: str) -> list[str]:
     """The people of a family, in an order that depends on their names alone."""
     names = {person for record in records for person in record.group if person.startswith(family)}
-    return sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
+    return sorted(names, key=lambda name: hashlib.blake2b(name_bytes(name), digest_size=8).digest())

@@ -43,6 +43,7 @@ from dfcore.data.datasets.roots import check_root, child, find_base, without_los
 from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.text import name_bytes
 
 __all__ = ["FakeAVCeleb"]
 
@@ -254,7 +255,7 @@ def _split_of(people: Sequence[str], test: float, val: float) -> str:
 
 def _place(person: str) -> float:
     """A number from 0 to 1 that depends on the id alone."""
-    return int.from_bytes(hashlib.blake2b(person.encode(), digest_size=7).digest()) / 2**56
+    return int.from_bytes(hashlib.blake2b(name_bytes(person), digest_size=7).digest()) / 2**56
 
 
 def _kinds(records: Sequence[VideoRecord], splits: Sequence[str], split: str | None = None) -> set[tuple[bool, int]]:
