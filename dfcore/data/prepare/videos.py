@@ -112,10 +112,7 @@ def prepare_videos(
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed = found.tasks, found.failed
-    if any(task.entry is None for task in tasks):
-        find_detector(plan.detector)  # an unknown name is an error of the call, not of each video
-    for spec in evidence:
-        resolve(spec.extractor, f"evidence {spec.name}")
+    _check_plugins(tasks, plan, evidence)
     for one in found.moved:
         if isinstance(one, Comparison):
             store.comparisons.add(one)
@@ -136,6 +133,14 @@ def prepare_videos(
     if tasks or found.moved:
         store.settle()
     return PrepareReport(done, found.reused, failed, time.monotonic() - started)
+
+
+def _check_plugins(tasks: Sequence[Task], plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> None:
+    """An unknown name is an error of the call, not of each video."""
+    if any(task.entry is None for task in tasks):
+        find_detector(plan.detector)
+    for spec in evidence:
+        resolve(spec.extractor, f"evidence {spec.name}")
 
 
 def survey(
