@@ -22,7 +22,7 @@ from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.pool import Died, run_tasks
 from dfcore.data.prepare.pseudo_fakes import forged_file
-from dfcore.data.prepare.survey import Task, missing_evidence, survey_records
+from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.index import Failure, IndexEntry
@@ -113,11 +113,7 @@ def prepare_videos(
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed = found.tasks, found.failed
     _check_plugins(tasks, plan, evidence)
-    for one in found.moved:
-        if isinstance(one, Comparison):
-            store.comparisons.add(one)
-        else:
-            store.add(one)
+    _note_moved(store, found)
     done = 0
     with tqdm(total=len(tasks), desc="preparing", unit="video", disable=None if progress else True) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
@@ -133,6 +129,14 @@ def prepare_videos(
     if tasks or found.moved:
         store.settle()
     return PrepareReport(done, found.reused, failed, time.monotonic() - started)
+
+
+def _note_moved(store: ClipStore, found: Survey) -> None:
+    for one in found.moved:
+        if isinstance(one, Comparison):
+            store.comparisons.add(one)
+        else:
+            store.add(one)
 
 
 def _check_plugins(tasks: Sequence[Task], plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> None:
