@@ -23,8 +23,10 @@ LIGHT = (
     "hookspecs",
     "kaggle",
     "notebook",
+    "plugin_code",
     "plugins",
     "specs",
+    "text",
     "version",
     "wording",
 )
