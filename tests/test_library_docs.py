@@ -33,7 +33,7 @@ dfdc = "data/dfdc"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with all that the page speaks of."""
-    made = make_demo(tmp_path / "data" / "FaceForensics++", pairs=(2, 1, 1), frames=10, size=256, workers=1)
+    made = make_demo(tmp_path / "data" / "FaceForensics++", pairs=(1, 1, 0), frames=8, size=192, workers=1)
     mine = tmp_path / "data" / "mine"
     mine.mkdir()
     videos = sorted(made.rglob("*.mp4"))[:2]
