@@ -54,15 +54,15 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.models.protocols import SpecialistOutput
     from dfcore.models.specialist import Specialist
     from dfcore.training.curriculum import train_curriculum
-    from dfcore.training.execute import RunResult
     from dfcore.training.inputs.prepare import Prepared
+    from dfcore.training.result import RunResult
     from dfcore.training.trainer import train
 
 _WHERE = {
     "ClipSamples": "dfcore.data.samples",
     "ClipStore": "dfcore.data.store.clip_store",
     "Prepared": "dfcore.training.inputs.prepare",
-    "RunResult": "dfcore.training.execute",
+    "RunResult": "dfcore.training.result",
     "Scan": "dfcore.data.records",
     "Specialist": "dfcore.models.specialist",
     "SpecialistInfo": "dfcore.api.specialists",

@@ -132,7 +132,7 @@ class DatasetSpec:
     arguments; a dataset that is registered in code (:func:`dfcore.register_dataset`) gives a callable instead.
     ``generated`` marks data that dfcore makes itself; ``name`` then serves in place of a path.
     ``defaults`` are configuration values (``{"data.samples_per_video": 2}``) that suit the dataset and give
-    way to anything the user sets.
+    way to anything the user sets; ``reason`` says why they suit it, and is printed with them.
     ``kaggle`` is where its owners give it out on Kaggle, ``OWNER/NAME`` or ``competitions/NAME``; "" where they do not.
     """
 
@@ -144,6 +144,7 @@ class DatasetSpec:
     generated: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
     kaggle: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from dfcore.training.execute import RunResult
 
 import dfcore
 from dfcore import errors
@@ -19,7 +20,6 @@ from dfcore.data.prepare.videos import PrepareReport
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.index import Failure
 from dfcore.results import Result
-from dfcore.training.execute import RunResult
 from dfcore.training.inputs.prepare import Prepared
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -56,10 +56,11 @@ def prepare(
     """
     from dfcore.plugins import registry
     from dfcore.training.inputs import prepare as inputs
+    from dfcore.training.inputs.choose import choose_videos
     from dfcore.training.inputs.store_watch import StoreWatch
 
     specs: list[SpecialistSpec] = [registry().trainable(name) for name in specialists or (config.specialist,)]
-    chosen = inputs.choose_videos(config, specs)
+    chosen = choose_videos(config, specs)
     watch = StoreWatch(
         inputs.store_path(config), chosen.records, warn or (lambda text: None), chunked=bool(chosen.chunks)
     )

@@ -14,6 +14,7 @@ from dfcore.api.places import attached
 from dfcore.cli.text import table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
+from dfcore.wording import count_of
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report
@@ -175,7 +176,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
 
 
 def _text(report: Report) -> str:
-    lines = [f"{report.dataset} in {report.root}: {report.videos:,} files", "", _counts(report)]
+    lines = [f"{report.dataset} in {report.root}: {count_of(report.videos, 'file')}", "", _counts(report)]
     if report.missing:
         rows = [(part, f"{count:,}") for part, count in report.missing.items()]
         lines += [

@@ -45,6 +45,13 @@ class StageConfig:
         "of the stage's order that are there.",
     )
     loss: str = key("cross_entropy", "The loss, by its announced name.")
+    head_lr_factor: float = key(
+        1.0,
+        "Factor on the learning rate of what starts at random: all but a backbone with weights; nothing where the "
+        "stage starts from the weights of another.",
+        above=0,
+        at_most=1000,
+    )
     weight_decay: float = key(1e-2, "AdamW's weight decay.", at_least=0, at_most=10)
     warmup: float = key(
         0.05,
@@ -165,7 +172,9 @@ class RunConfig:
     time_limit: str = key(
         "", "After this time (`11h30m`) training stops behind the step under way, resumable; empty means never."
     )
-    patience: int = key(0, "Epochs without a better validation AUC before stopping; 0 means never.", at_least=0)
+    patience: int = key(
+        0, "Epochs without a better one (lowest calibrated validation loss) before stopping; 0 means never.", at_least=0
+    )
     callbacks: tuple[str, ...] = key((), "Further callbacks, by announced name.")
 
 

@@ -11,8 +11,8 @@ from dfcore.device import choose_device
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder
-from dfcore.training.execute import RunResult
-from dfcore.training.inputs.prepare import choose_videos
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.result import RunResult
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.memory import release_memory
 from dfcore.training.runtime.time_limit import TimeLimit

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
-from dfcore.evaluation.evaluate import move_views, predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
+from dfcore.models.device_views import move_views
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
@@ -160,6 +161,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "epoch": run.epoch,
             "step": run.step,
             "lr": run.lr,
+            **_head_rate(run),
             **({"data": run.data.title} if run.data.title else {}),
             **({"audio": run.data.audio} if run.data.audio else {}),
             "train": run.totals.means(run.world),
@@ -170,6 +172,12 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
     run.totals.reset()
     for callback in run.callbacks:
         callback.on_epoch(run)
+
+
+def _head_rate(run: Run) -> dict[str, float]:
+    """The rate of what starts at random, where that has another."""
+    factors = {group.get("lr_factor", 1.0) for group in run.optimiser.param_groups} - {1.0}
+    return {"head_lr": run.lr * max(factors)} if factors else {}
 
 
 def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunError, RunExistsError
-from dfcore.models import weights
+from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, read_json
+from dfcore.training.runtime.distributed import World
 
-__all__ = ["SCRATCH", "continue_from", "describe_start", "recorded_parent", "require_same_parent", "starting_file"]
+__all__ = [
+    "SCRATCH",
+    "continue_from",
+    "describe_rates",
+    "describe_start",
+    "lr_factors",
+    "make_model",
+    "random_parts",
+    "recorded_parent",
+    "require_same_parent",
+    "starting_file",
+]
 
 SCRATCH = "scratch"
 """Value of ``stage.start`` that leaves the stage before out of account."""
@@ -134,6 +147,40 @@ def _check_backbone(config: TrainConfig, path: Path, meta: dict[str, Any]) -> No
         )
 
 
+def random_parts(config: TrainConfig) -> tuple[bool, bool]:
+    """Whether the backbone starts at random, and whether everything else does.
+
+    The configuration alone says it, so a resumed run, which reads no starting weights, is told the same.
+    """
+    earlier = config.stage.start != SCRATCH and (
+        bool(config.stage.start) or registry().stage(config.stage.number).after is not None
+    )
+    model = config.model
+    return not (earlier or model.pretrained or model.backbone_weights), not earlier
+
+
+def lr_factors(config: TrainConfig) -> Callable[[str], float]:
+    """The factor on a parameter's learning rate; ``stage.head_lr_factor`` for what starts at random."""
+    factor = config.stage.head_lr_factor
+    backbone, others = (factor if random else 1.0 for random in random_parts(config))
+    return lambda name: backbone if name.startswith("backbone.") else others
+
+
+def describe_rates(config: TrainConfig) -> str:
+    """The peak learning rates in words; "" where everything has ``stage.lr``."""
+    stage = config.stage
+    if stage.head_lr_factor == 1:
+        return ""
+    rate, said = stage.lr * stage.head_lr_factor, f"stage.head_lr_factor={stage.head_lr_factor:g}"
+    match random_parts(config):
+        case True, _:
+            return f"{rate:.2g}, for everything starts at random ({said})"
+        case _, True:
+            return f"backbone {stage.lr:.2g}, everything else {rate:.2g}, for it starts at random ({said})"
+        case _:
+            return f"{stage.lr:.2g}: nothing starts at random, so {said} has no effect"
+
+
 def describe_start(config: TrainConfig) -> str:
     """What the weights start from, in words."""
     before = registry().stage(config.stage.number).after
@@ -144,3 +191,35 @@ def describe_start(config: TrainConfig) -> str:
     if config.model.backbone_weights:
         return f"from {config.model.backbone_weights}"
     return "from ImageNet weights" if config.model.pretrained else "from a random start"
+
+
+def make_model(
+    config: TrainConfig, world: World | None = None, *, resuming: bool = False
+) -> tuple[Specialist, dict[str, Any]]:
+    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet; and
+    where earlier weights come from.
+
+    A run that is resumed brings its own weights, so nothing is downloaded for it. Of several processes only the first
+    reads weights: the others are given them when the model is wrapped (:meth:`World.wrap`).
+
+    Raises:
+        RunError: the stage starts from another one that is not there.
+        CheckpointError: its weights do not fit.
+        ModelError: the model cannot be built.
+    """
+    bare = resuming or not (world or World()).is_main
+    file = None if bare else starting_file(config)
+    fresh = file is None and not bare
+    model = factory.create(
+        config.specialist,
+        backbone=config.model.backbone,
+        pretrained=config.model.pretrained and fresh,
+        backbone_weights=config.model.backbone_weights if fresh and config.model.backbone_weights else None,
+        attention_head=config.model.attention_head,
+        classifier=config.model.classifier,
+        heads=config.model.heads,
+        image_size=config.model.image_size,
+        dropout=config.model.dropout,
+        seed=config.run.seed,
+    )
+    return model, {} if file is None else continue_from(config, model, file)

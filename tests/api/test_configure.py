@@ -42,7 +42,7 @@ def test_later_sources_win(file: Path, tmp_path: Path) -> None:
 
 
 def test_a_datasets_defaults_give_way_to_the_file(file: Path) -> None:
-    assert dfcore.configure("cm", data="demo").data.samples_per_video == 2
+    assert dfcore.configure("cm", data="demo").data.samples_per_video == 4
     file.write_text("[set]\n'data.samples_per_video' = 5\n")
     assert dfcore.configure("cm", data="demo").data.samples_per_video == 5
 
@@ -59,6 +59,10 @@ def test_demo_is_a_dataset_without_a_folder(tmp_path: Path) -> None:
     made = dfcore.configure("cm", stage=1, data="demo", out=tmp_path)
     assert (made.stage.dataset, made.data.root) == ("demo", str(tmp_path / "data" / "demo"))
     assert made.model.pretrained is False
+    assert made.model.backbone == "test_efficientnet"
+    assert (made.stage.lr, made.stage.epochs, made.stage.head_lr_factor) == (1e-4, 6, 10)  # the stage's, and a factor
+    chosen = dfcore.configure("cm", data="demo", set={"model.backbone": "resnet50"})
+    assert chosen.model.backbone == "resnet50"
     assert dfcore.configure("cm", data="demo", set={"model.pretrained": "yes"}).model.pretrained is True
 
 

@@ -17,7 +17,7 @@ from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError, UsageError
 from dfcore.testing.layouts import make_parts
-from dfcore.training.chunks import in_chunks
+from dfcore.training.inputs.chunks import in_chunks
 
 TINY = "--backbone test_efficientnet --no-pretrained --from-scratch --epochs 1 --batch-size 2"
 SETS = "--set data.samples_per_video=1 --set data.eval_samples=1 --set data.workers=0 --set run.save_every=1"
@@ -92,6 +92,7 @@ def outcome(out: Path) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor
     return lines, final
 
 
+@pytest.mark.slow
 def test_chunk_after_chunk_and_the_same_when_killed_on_the_way(parts: Path, tmp_path: Path) -> None:
     done = train(parts, tmp_path / "whole")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,12 +13,12 @@ from dfcore.errors import TrainingError
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.weights import read_final
 from dfcore.runs.folder import read_lines
-from dfcore.training.execute import assemble
+from dfcore.training.inputs.data import WholeDataset
 from dfcore.training.loop import apply_gradients, compute_gradients
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.optimiser import learning_rate
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import Group, Plan, Run, WholeDataset
+from dfcore.training.run import Group, Plan, Run, assemble
 
 
 class Linear(nn.Module):

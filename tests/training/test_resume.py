@@ -119,6 +119,23 @@ def test_a_signal_saves_and_the_resumed_run_ends_the_same(tiny: ModuleType, tmp_
     assert read_final(result.final)["hash"] == read_final(whole.final)["hash"]
 
 
+def test_a_run_with_two_rates_is_resumed_with_both(
+    tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"stage__head_lr_factor": 4.0, "model__backbone_weights": "a file, so that the backbone is not at random"}
+    config = tiny.tiny_config(tmp_path / "one", **values)
+    with pytest.raises(RunInterrupted):
+        tiny.tiny_run(config, extra=(Stop(15, 7),))
+    result = tiny.tiny_run(config, resume=True)
+    whole = tiny.tiny_run(tiny.tiny_config(tmp_path / "whole", **values))
+    plain = tiny.tiny_run(tiny.tiny_config(tmp_path / "plain"))
+    assert read_final(result.final)["hash"] == read_final(whole.final)["hash"]
+    assert read_final(result.final)["hash"] != read_final(plain.final)["hash"]
+    lines = [line for line in read_lines(result.folder / "metrics.jsonl") if line["kind"] == "epoch"]
+    assert [line["head_lr"] / line["lr"] for line in lines] == pytest.approx([4, 4, 4])
+    assert "backbone 0.01, everything else 0.04" in (result.folder / "log.txt").read_text()
+
+
 def test_a_signal_during_validation_loses_no_training(tiny: ModuleType, tmp_path: Path) -> None:
     config = tiny.tiny_config(tmp_path, run__save_every=0)
     data = tiny.tiny_data()

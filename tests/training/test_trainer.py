@@ -26,8 +26,9 @@ from dfcore.errors import (
     UsageError,
 )
 from dfcore.models import factory
+from dfcore.plugins import registry
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.trainer import train
+from dfcore.training.trainer import describe_defaults, train
 
 
 def test_train_from_a_folder_to_final_weights(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +49,7 @@ def test_train_from_a_folder_to_final_weights(toy: TrainConfig, capsys: pytest.C
     printed = capsys.readouterr().out
     for words in (
         "toy (Toy), stage 1, 2 epochs, seed 0",
-        "cpu (1 threads), fp32: reduced precision is slower",
+        "cpu (1 thread), fp32: reduced precision is slower",
         "test_efficientnet, from a random start",
         "Toy videos in",
         "a note of the adapter",
@@ -199,3 +200,16 @@ def test_in_a_notebook_the_results_are_offered_as_links(
     monkeypatch.chdir(tmp_path)
     train(override(toy, {"stage.epochs": 1}))
     assert shown[0] == "runs/toy_stage1/toy_stage1_final.pt"
+
+
+def test_a_datasets_own_settings_are_said_as_far_as_they_are_in_force(toy: TrainConfig) -> None:
+    assert describe_defaults(toy) == []  # it has none
+    spec = registry().dataset("demo")
+    demo = override(TrainConfig(), {"stage.dataset": "demo", **spec.defaults})
+    (said,) = describe_defaults(demo)
+    assert "a small backbone" in said
+    for key, value in spec.defaults.items():
+        assert f"{key}={value}" in said
+    (said,) = describe_defaults(override(demo, {"model.backbone": "resnet50"}))
+    assert "model.backbone" not in said
+    assert "stage.head_lr_factor=10" in said

@@ -12,9 +12,8 @@ import torch
 from stages import at_stage
 
 import dfcore.data.prepare.videos as prepare
-import dfcore.evaluation.evaluate as evaluate
+import dfcore.evaluation.predictions as evaluate
 import dfcore.training.curriculum as curriculum
-import dfcore.training.execute as execute
 import dfcore.training.loop as loop
 from dfcore.cli import main
 from dfcore.config import TrainConfig, override
@@ -22,6 +21,7 @@ from dfcore.errors import ConfigError, TimeLimitReached
 from dfcore.runs.folder import RunFolder
 from dfcore.testing.demo import make_demo
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.runtime import machine
 from dfcore.training.runtime.time_limit import TimeLimit, parse_duration
 from dfcore.training.trainer import train
 
@@ -80,7 +80,7 @@ def test_the_limit_is_counted_from_the_start_of_the_command(tiny: ModuleType) ->
     assert not limit.over
     clock.now = 10
     assert limit.over
-    assert not execute.NO_LIMIT.over
+    assert not machine.NO_LIMIT.over
 
 
 def stages(toy: TrainConfig, limit: str = "") -> list[TrainConfig]:

@@ -10,6 +10,7 @@ from dfcore.data.datasets.chunks import with_chunks
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
+from dfcore.wording import count_of
 
 __all__ = ["PRESENT", "in_chunks"]
 
@@ -72,5 +73,5 @@ def _notes(records: Sequence[VideoRecord], order: Sequence[int], there: set[int]
         notes.append(f"not trained on: chunk {', '.join(map(str, spare))}.")
     stray = sum(record.split == "train" and record.chunk is None for record in records)
     if stray:
-        notes.append(f"left out of train, being of no chunk: {stray:,} videos.")
+        notes.append(f"left out of train, being of no chunk: {count_of(stray, 'video')}.")
     return notes
