@@ -64,7 +64,7 @@ def test_a_value_that_does_not_fit_is_refused(key: str, value: object, expected:
         ("stage.epochs", True, "a whole number at least 1"),
         ("data.val_share", 1.0, "a number at least 0 and below 1"),
         ("data.workers", "-2", "a whole number at least -1"),
-        ("stage.focal_alpha", 1.5, "a number at least 0 and at most 1 or none"),
+        ("stage.focal_alpha", 1.5, "a number above 0 and below 1 or none"),
         ("run.precision", "fp8", "one of auto, fp32, bf16, fp16"),
         ("run.out", ["a"], "a text"),
     ],

@@ -76,8 +76,8 @@ class StageConfig:
     focal_alpha: float | None = key(
         None,
         "Of the focal loss: weight of fake, 1 - alpha being that of real; none weighs both alike.",
-        at_least=0,
-        at_most=1,
+        above=0,
+        below=1,
     )
     auxiliary_weight: float = key(0.3, "Weight of the cue module's own loss, where it has one.", at_least=0)
     start: str = key(
