@@ -73,12 +73,13 @@ def scored(folder: Path, *, bright_face: bool, bright_file: bool) -> list[Scored
     for number in range(20):
         label = number % 2
         clip = made_clip(number, frames=1, size=192, audio=False)
-        x0, y0, _, _ = clip.header.window
-        left, top, right, bottom = (round(v) for v in clip.header.boxes[0])
+        (x0, y0, width, height), (left, top, right, bottom) = clip.header.window, clip.header.boxes[0]
+        x, y = np.arange(width) + x0 + 0.5, np.arange(height)[:, None] + y0 + 0.5
+        centre = (2 * x - left - right) / (right - left), (2 * y - top - bottom) / (bottom - top)
         level = rng.integers(90, 110)
         clip.y = np.full_like(clip.y, level + 60 * (bright_file and label))
         face = rng.integers(90, 110) + 60 * (bright_face and label)
-        clip.y[:, top - y0 : bottom - y0, left - x0 : right - x0] = face
+        clip.y[:, centre[0] ** 2 + centre[1] ** 2 < 1] = face
         clip.source = replace(clip.source, video=f"v{number}")
         store.write(f"v{number}", [clip])
         records.append(VideoRecord(f"v{number}", Path("x"), label))

@@ -25,7 +25,7 @@ __all__ = ["background_cells", "background_face"]
 MARGIN = 0.1
 """Of the box's larger side: what beside the box still counts as face (its contour, where a seam would be)."""
 SHARE = 0.05
-"""A cell with at most this share of face is background."""
+"""With at most this share of face a cell is background, where none is free of it."""
 MIN_SIDE = 16
 """Least side of the background beside the face, in pixels."""
 _FINE = 16 * MAP_SIZE
@@ -56,16 +56,18 @@ def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> 
 def background_cells(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
     """Which cells of a 7x7 map over the window are background: float32 ``[7, 7]``, 1 or 0.
 
-    A map's cell may be a tile of the lattice or a 49th of the window's square: it is background where both have next
-    to no face, in every frame of the sample. All are 0 where the window has no such cell, or nothing beside the face
-    for :func:`background_face`.
+    A map's cell may be a tile of the lattice or a 49th of the window's square: it is background where both have no
+    face, in every frame of the sample; where there are none such, as in small windows, next to no face. All are 0
+    where the window has no such cell, or nothing beside the face for :func:`background_face`.
     """
     if _beside(middle_frame(upright)) is None:
         return torch.zeros(MAP_SIZE, MAP_SIZE)
     tiles = tile_face(upright, grid, draw, size).mean(dim=(2, 3)).unflatten(1, (MAP_SIZE, MAP_SIZE))
     masks = ellipse_mask(upright.boxes, whole_window(upright), _FINE)
     squares = F.avg_pool2d(masks, _FINE // MAP_SIZE)[:, 0]
-    return (torch.maximum(tiles, squares).amax(dim=0) <= SHARE).float()
+    share = torch.maximum(tiles, squares).amax(dim=0)
+    clean = share == 0
+    return (clean if clean.any() else share <= SHARE).float()
 
 
 def _beside(upright: UprightFrames) -> tuple[int, int, int, int] | None:
