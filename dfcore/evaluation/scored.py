@@ -108,8 +108,11 @@ class _Precision(Protocol):
 
 
 class _World(Protocol):
-    rank: int
-    size: int
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
 
     def side_by_side(self, part: Callable[[Callable[[], None]], Any], check: Callable[[], None]) -> list[Any]: ...
 

@@ -221,7 +221,7 @@ def execute(
             for callback in run.callbacks:
                 callback.on_start(run)
             fit(run, signals)
-        return finish(run)
+            return finish(run, signals)
     finally:
         for callback in run.callbacks:
             callback.on_exit(run)
