@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.views import CONTROL_VIEWS
 from dfcore.errors import DataError, ModelError
 from dfcore.models.device_views import move_views
 from dfcore.specs import resolve
 
 if TYPE_CHECKING:
+    from dfcore.models.protocols import SpecialistOutput
     from dfcore.models.specialist import Specialist
 
 __all__ = ["ScoredVideo", "about_video", "score_videos", "sigmoid"]
@@ -49,7 +52,7 @@ class ScoredVideo:
         margin: log-odds of "fake", the mean of ``sample_margins``; None where the specialist abstains.
         cue_margin: the same of the cue head alone.
         control_margin, control_cue_margin: the same after the face was replaced by background
-            (:mod:`dfcore.evaluation.control`); None where that was not asked for or is not possible.
+            (:mod:`dfcore.data.views.background`); None where that was not asked for or is not possible.
         sample_margins: of the samples that it judges.
         abstain_reason: why it abstains; "" where it does not.
     """
@@ -127,6 +130,7 @@ def score_videos(
     world: _World | None = None,
     progress: Callable[[ScoredVideo], None] | None = None,
     already: Iterable[ScoredVideo] = (),
+    control: bool = False,
     check: Callable[[], None] | None = None,
 ) -> list[ScoredVideo]:
     """Run ``model`` over stored videos.
@@ -143,6 +147,8 @@ def score_videos(
         world: the processes that share the work, video by video; None for this one alone.
         progress: told each video as it is done, on the process that did it.
         already: videos done before (with the same weights and clips); they are not read again.
+        control: judge each sample once more with its face replaced by background
+            (:meth:`dfcore.models.specialist.Specialist.judge_background`), where that is possible.
         check: called after each video; may raise to stop.
 
     Returns:
@@ -159,7 +165,8 @@ def score_videos(
 
     def part(look: Callable[[], None]) -> list[ScoredVideo]:
         found = []
-        for video in _score(model, store, missing, device, precision, samples, batch_size, workers):
+        judge = _Judge(model, device, precision, control and model.spec.spatial_map)
+        for video in _score(judge, store, missing, samples, batch_size, workers):
             found.append(video)
             if progress is not None:
                 progress(video)
@@ -175,24 +182,55 @@ def _nothing() -> None:
     """No check was asked for."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """A model and how it is run."""
+
+    model: Specialist
+    device: torch.device
+    precision: _Precision
+    control: bool
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        own = tuple(self.model.view_names)
+        return (*own, *CONTROL_VIEWS) if self.control else own
+
+    def rows(self, batch: Mapping[str, Any]) -> NDArray[np.float64]:
+        """For each sample that the specialist judges its margins, ``[n, 4]``: of the classifier and of the cue head,
+        and both once more on background; NaN where there is none.
+        """
+        views = move_views(batch["views"], self.device, channels_last=False)
+        with self.precision.autocast():
+            found = _margins(self.model(views))
+        rows = np.concatenate([found, np.full_like(found, np.nan)], axis=1)
+        if self.control:
+            there = views["background_cells"].flatten(1).any(dim=1)
+            if there.any():
+                with self.precision.autocast():
+                    output = self.model.judge_background({name: view[there] for name, view in views.items()})
+                rows[there.cpu().numpy(), 2:] = _margins(output)
+        return rows[batch["judged"].numpy()] if "judged" in batch else rows
+
+
+def _margins(output: SpecialistOutput) -> NDArray[np.float64]:
+    logits = torch.stack([output.logits, output.cue_logits], dim=1).double().cpu().numpy()
+    margins: NDArray[np.float64] = logits[..., 1] - logits[..., 0]
+    return margins
+
+
 @torch.no_grad()
 def _score(
-    model: Specialist,
-    store: ClipStore,
-    records: Sequence[VideoRecord],
-    device: torch.device,
-    precision: _Precision,
-    samples: int,
-    batch_size: int,
-    workers: int,
+    judge: _Judge, store: ClipStore, records: Sequence[VideoRecord], samples: int, batch_size: int, workers: int
 ) -> Iterator[ScoredVideo]:
     """The videos one after another."""
     if not records:
         return
+    model = judge.model
     data = ClipSamples(
         records,
         store,
-        model.view_names,
+        judge.views,
         image_size=model.image_size,
         frames=model.spec.frames,
         samples_per_video=samples,
@@ -202,18 +240,13 @@ def _score(
     loader = DataLoader(data, batch_sampler=[indices for _, indices in batches], num_workers=workers)
     was_training = model.training
     model.eval()
-    rows: list[tuple[float, float]] = []
+    parts: list[NDArray[np.float64]] = []
     try:
         for (video, indices), batch in zip(batches, loader, strict=True):
-            with precision.autocast():
-                output = model(move_views(batch["views"], device, channels_last=False))
-            pairs = torch.stack([output.logits, output.cue_logits]).double().cpu().numpy()
-            margins = (pairs[..., 1] - pairs[..., 0]).T
-            judged = batch["judged"].numpy() if "judged" in batch else np.ones(len(margins), bool)
-            rows += [(float(fused), float(cue)) for fused, cue in margins[judged]]
+            parts.append(judge.rows(batch))
             if indices[-1] + 1 == len(data) or data.samples[indices[-1] + 1][0] != video:
-                yield _scored(records[video], store.open(records[video].id), rows, model)
-                rows = []
+                yield _scored(records[video], store.open(records[video].id), np.concatenate(parts), model)
+                parts = []
     finally:
         model.train(was_training)
 
@@ -228,21 +261,31 @@ def _batches(data: ClipSamples, batch_size: int) -> list[tuple[int, list[int]]]:
     return batches
 
 
-def _scored(
-    record: VideoRecord, video: StoredVideo, rows: Sequence[tuple[float, float]], model: Specialist
-) -> ScoredVideo:
-    if not all(math.isfinite(value) for row in rows for value in row):
+def _scored(record: VideoRecord, video: StoredVideo, rows: NDArray[np.float64], model: Specialist) -> ScoredVideo:
+    about = about_video(record, video)
+    if not len(rows):
+        return ScoredVideo(**about, abstain_reason=_abstain_reason(model, video))
+    controlled = rows[~np.isnan(rows[:, 2:]).all(axis=1)][:, 2:]
+    if not (np.isfinite(rows[:, :2]).all() and np.isfinite(controlled).all()):
         raise ModelError(
             f"the model's output for {record.id} is not a finite number. Its weights or the number format are to "
             "blame: use fp32, or other weights."
         )
-    about = about_video(record, video)
-    if not rows:
-        return ScoredVideo(**about, abstain_reason=_abstain_reason(model, video))
-    fused, cue = zip(*rows, strict=True)
+    margin, cue_margin = _means(rows[:, :2])
+    control, control_cue = _means(controlled) if len(controlled) else (None, None)
     return ScoredVideo(
-        **about, margin=math.fsum(fused) / len(fused), cue_margin=math.fsum(cue) / len(cue), sample_margins=fused
+        **about,
+        margin=margin,
+        cue_margin=cue_margin,
+        control_margin=control,
+        control_cue_margin=control_cue,
+        sample_margins=tuple(rows[:, 0].tolist()),
     )
+
+
+def _means(rows: NDArray[np.float64]) -> tuple[float, float]:
+    first, second = (math.fsum(column) / len(column) for column in rows.T.tolist())
+    return first, second
 
 
 def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:

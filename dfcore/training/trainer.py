@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from dfcore.config import TrainConfig
+from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
-from dfcore.errors import DatasetError, UsageError
+from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, StartMode
@@ -21,6 +21,7 @@ from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
+from dfcore.training.inputs.identities import identities_seen
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
@@ -32,14 +33,16 @@ from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.start import (
+    describe_rates,
     describe_start,
     make_model,
     recorded_parent,
     require_same_parent,
 )
 from dfcore.version import __version__
+from dfcore.wording import count_of
 
-__all__ = ["RunResult", "execute", "train"]
+__all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
 
 def train(
@@ -84,7 +87,7 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
-    spec = _specialist(config.specialist)
+    spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if start_mode in (StartMode.RESUME, StartMode.FINISHED):
@@ -111,20 +114,11 @@ def _train(
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
         make_epoch_data(config, model, chosen, partial(prepare_inputs, config, spec, machine), machine),
         callbacks=callbacks,
-        facts=_facts(machine, spec, parent),
+        facts={**_facts(machine, spec, parent), "identities": identities_seen(config, chosen.records, parent)},
     )
     if in_notebook() and world.is_main:
         links(result.folder)
     return result
-
-
-def _specialist(name: str) -> SpecialistSpec:
-    spec = registry().specialist(name)
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
-    return spec
 
 
 def _callbacks(config: TrainConfig) -> list[Callback]:
@@ -143,13 +137,28 @@ def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in chosen.notes:
+    for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")
 
 
+def describe_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice; none where there are none."""
+    spec = registry().dataset(config.stage.dataset)
+    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
+    kept = []
+    for key, value in spec.defaults.items():
+        section, _, name = key.partition(".")
+        if used[section][name] == wanted[section][name]:
+            kept.append(f"{key}={value}")
+    if not kept:
+        return []
+    why = f": {spec.reason}" if spec.reason else ""
+    return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
+
+
 def _length(config: TrainConfig, chosen: Chosen) -> str:
-    epochs = f"{config.stage.epochs} epochs"
-    return f"{epochs} on each of {len(chosen.chunks)} chunks" if chosen.chunks else epochs
+    epochs = count_of(config.stage.epochs, "epoch")
+    return f"{epochs} on each of {count_of(len(chosen.chunks), 'chunk')}" if chosen.chunks else epochs
 
 
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
@@ -225,8 +234,13 @@ def _log_plan(run: Run, start_mode: StartMode) -> None:
     batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
     processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
     run.log.say(
-        f"steps      {plan.steps} in {plan.epochs} epochs; batch {batch}{processes}; {run.workers} loader processes"
+        f"steps      {plan.steps} in {count_of(plan.epochs, 'epoch')}; batch {batch}{processes}; "
+        f"{count_of(run.workers, 'loader process', 'loader processes')}"
     )
+    rates = describe_rates(run.config)
+    if rates:
+        run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
     if start_mode is StartMode.RESUME:
-        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {plan.epochs} epochs finished")
+        epochs = count_of(plan.epochs, "epoch")
+        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {epochs} finished")

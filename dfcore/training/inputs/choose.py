@@ -18,6 +18,7 @@ from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.training.inputs.chunks import in_chunks
+from dfcore.wording import count_of
 
 __all__ = ["Chosen", "choose_videos", "uses_audio"]
 
@@ -54,7 +55,7 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     """
     spec = registry().dataset(config.stage.dataset)
     if not config.data.root:
-        raise UsageError(f"no folder is named for {spec.title}: set data.root, or use --data.")
+        raise UsageError(f"no folder is named for {spec.title}: set data.root.")
     scan = resolve(spec.adapter, f"dataset {spec.name!r}")().scan(Path(config.data.root))
     records = _wanted(scan.records, config)
     if config.data.pseudo_only:
@@ -83,7 +84,8 @@ def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -
         return found, []
     names = ", ".join(spec.name for spec in specs)
     how = f"fake, for {names} reads the audio" if uses_audio(specs) else f"real, for {names} reads the images alone"
-    return found, [f"{apart:,} videos with real images and fake audio count as {how}."]
+    videos, verb = count_of(apart, "video"), "counts" if apart == 1 else "count"
+    return found, [f"{videos} with real images and fake audio {verb} as {how}."]
 
 
 def _with_pseudo_fakes(
@@ -160,5 +162,5 @@ def _shortcut(records: Sequence[VideoRecord]) -> list[str]:
     )
     return [
         f"warning: compression tells the classes apart by itself ({table}; {word or 'none'} alone has an AUC of "
-        f"{area:.2f}). A model may learn the codec instead of the faces: choose with --set data.compressions=NAME."
+        f"{area:.2f}). A model may learn the codec instead of the faces: choose with data.compressions=NAME."
     ]

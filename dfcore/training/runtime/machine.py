@@ -11,6 +11,7 @@ from dfcore.device import Precision, choose_device, choose_precision
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
+from dfcore.wording import count_of
 
 __all__ = ["Machine", "device_name", "make_machine"]
 
@@ -39,5 +40,5 @@ def device_name(machine: Machine) -> str:
     """Processes, device and threads in words, for the log and the run's files."""
     device = machine.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    own = f"{torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
+    own = count_of(torch.get_num_threads(), "thread") if device.type == "cpu" else str(device)
     return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"

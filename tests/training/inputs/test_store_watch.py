@@ -29,14 +29,14 @@ from dfcore.training.trainer import train
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Sets the room that the disk is said to have."""
+    """Sets the free space that the disk is said to have."""
 
-    def set_room(count: int) -> None:
+    def set_free(count: int) -> None:
         for module in (disk, run_disk):
             monkeypatch.setattr(module, "free_space", lambda path: FreeSpace(count, "the disk"))
 
-    set_room(10**15)
-    return set_room
+    set_free(10**15)
+    return set_free
 
 
 def records(count: int) -> list[VideoRecord]:
@@ -70,10 +70,10 @@ def test_the_first_few_videos_give_the_estimate(tmp_path: Path, free: Callable[[
     fill(store, watch, 3, 1)
     assert len(said) == 1
     each = mean_size(store)
-    assert f"8 videos are still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
-    for words in ("in the disk", "--store DIR", "data.limit", "dfcore runs prune"):
+    assert f"8 videos still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
+    for words in ("in the disk", "(data.store)", "data.limit", "dfcore runs prune"):
         assert words in said[0]
-    assert "--keep-chunks" not in said[0]
+    assert "keep_chunks" not in said[0]
     fill(store, watch, 4, 4)
     assert len(said) == 1, "once is enough"
 
@@ -88,11 +88,11 @@ def test_what_is_there_already_gives_it_at_once(tmp_path: Path, free: Callable[[
     StoreWatch(tmp_path, records(16), said.append)
     assert len(said) == 1
     StoreWatch(tmp_path, records(5), said.append, later=11, chunked=True)
-    assert "11 videos are still" in said[1]
-    assert "--keep-chunks 1" in said[1]
+    assert "11 videos still" in said[1]
+    assert "data.keep_chunks=1" in said[1]
 
 
-def test_known_failures_take_no_room(tmp_path: Path, free: Callable[[int], None]) -> None:
+def test_known_failures_take_no_space(tmp_path: Path, free: Callable[[int], None]) -> None:
     store, said = ClipStore(tmp_path), []
     fill(store, None, 0, 4)
     store.failures.add("v04", Path("v4.mp4"), "no face", store.entry("v00").origin)
@@ -108,7 +108,7 @@ def test_a_run_warns_while_it_prepares_and_trains(
     result = train(override(toy, {"data.store": str(tmp_path / "store")}))
     said = capsys.readouterr().out
     assert said.count("warning: the disk may not hold all clips") == 1
-    assert said.count("warning: checkpoints may not find room") == 1
+    assert said.count("warning: checkpoints may not fit on the disk") == 1
     assert said == (result.folder / "log.txt").read_text()
     free(10**12)
     train(override(toy, {"run.out": str(tmp_path / "again"), "data.store": str(tmp_path / "store")}))
