@@ -172,18 +172,20 @@ def crowd(people: int, videos: int, random: np.random.Generator) -> np.ndarray:
 
 
 def test_many_videos_of_few_people_promise_no_more_than_the_people_do() -> None:
-    """25 people with 8 videos each: 200 videos look like plenty for 5 %, and for a new person they are 25."""
-    random, alpha, draws = np.random.default_rng(5), 0.05, 1000
-    label, people = np.repeat([0, 1], 200), np.tile(np.repeat(np.arange(25), 8), 2)
-    blind = aware = 0
-    for _ in range(draws):
-        margin = np.r_[crowd(25, 8, random).ravel(), crowd(25, 8, random).ravel()]
-        new = float(crowd(1, 1, random)[0, 0])
-        blind += ConformalVerdicts(label, margin, alpha=alpha).judge(new).p_value_real <= alpha
-        aware += ConformalVerdicts(label, margin, groups=people, alpha=alpha).judge(new).p_value_real <= alpha
-    assert binomial_excess(aware, draws, alpha) > 0.001, aware
-    assert aware > draws * alpha / 4
-    assert binomial_excess(blind, draws, alpha) < 0.001, blind  # without identities the promise is broken
+    """104 videos look like plenty for 1 %; of 13 people they are 13 for a new person, and 1 in 14 for the best case."""
+    random, draws, rates = np.random.default_rng(5), 600, {}
+    for alpha in (0.01, 0.08):
+        blind = aware = 0
+        for _ in range(draws):
+            margin, people = np.tile(crowd(13, 8, random).ravel(), 2), np.tile(np.repeat(np.arange(13), 8), 2)
+            label, new = np.repeat([0, 1], 104), float(crowd(1, 1, random)[0, 0])
+            blind += ConformalVerdicts(label, margin, alpha=alpha).judge(new).p_value_real <= alpha
+            aware += ConformalVerdicts(label, margin, groups=people, alpha=alpha).judge(new).p_value_real <= alpha
+        rates[alpha] = blind, aware
+    assert binomial_excess(rates[0.01][0], draws, 0.01) < 1e-4, rates  # the promise of those who count videos is broken
+    assert rates[0.01][1] == 0
+    assert 0.02 * draws < rates[0.08][1], rates  # where 13 people are enough, something is said
+    assert binomial_excess(rates[0.08][1], draws, 0.08) > 0.001, rates
 
 
 def test_identities_weigh_one_each_by_hand() -> None:
