@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from dfcore.training.execute import RunResult
 
 import dfcore
 from dfcore import errors
@@ -21,6 +20,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.index import Failure
 from dfcore.results import Result
 from dfcore.training.inputs.prepare import Prepared
+from dfcore.training.result import RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ast.parse(Path(dfcore.__file__).read_text(encoding="utf-8"))
