@@ -24,6 +24,7 @@ LIGHT = (
     "kaggle",
     "notebook",
     "plugins",
+    "progress",
     "specs",
     "version",
     "wording",

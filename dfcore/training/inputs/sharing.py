@@ -132,7 +132,13 @@ def prepare_together(
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
             return prepare_videos(
-                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+                own,
+                store,
+                plan,
+                evidence,
+                sharing=world.local_size,
+                progress=machine.log.progress,
+                check=behind_each(check),
             )
 
         report = _sum(report, _in_parts(machine, part))
