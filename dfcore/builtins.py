@@ -92,8 +92,8 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "a table of your own: path, label, and split, group, manipulation, original, audio",
         ),
         DatasetSpec(
-            "footage",
-            "Real footage",
+            "real_videos",
+            "Real videos",
             "dfcore.data.datasets.real_videos:RealVideos",
             "any folder of real videos, for stage 0",
         ),
@@ -106,8 +106,8 @@ def dfcore_stages() -> list[StageSpec]:
     return [
         StageSpec(
             0,
-            "Real footage",
-            "footage",
+            "Real videos",
+            "real_videos",
             1e-4,
             4,
             "cross_entropy",

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
 from dfcore.disk import is_full
+from dfcore.text import printable
 
 __all__ = ["SILENT", "TERMINAL", "Bar", "Progress", "Silent", "Terminal", "over"]
 
@@ -80,7 +81,10 @@ class Silent:
 
 
 class Terminal:
-    """Lines on standard output, warnings on standard error, and bars on it where it is a terminal."""
+    """Lines on standard output, warnings on standard error, and bars on it where it is a terminal.
+
+    What a terminal would take for a command (a file's name may hold it) is written out.
+    """
 
     def say(self, text: str) -> None:
         """See :class:`Progress`; the line comes above any bar."""
@@ -99,7 +103,7 @@ class Terminal:
         from tqdm import tqdm
 
         try:
-            tqdm.write(text, file=stream)
+            tqdm.write(printable(text, lines=True), file=stream)
             stream.flush()
         except OSError as error:
             if not is_full(error):  # a full disk behind the stream must not end a run that may still save itself

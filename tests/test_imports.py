@@ -23,9 +23,11 @@ LIGHT = (
     "hookspecs",
     "kaggle",
     "notebook",
+    "plugin_code",
     "plugins",
     "progress",
     "specs",
+    "text",
     "version",
     "wording",
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from dfcore.cli.announce import announce
 from dfcore.cli.options import data_options, keys_of
+from dfcore.cli.text import printable
+
+if TYPE_CHECKING:
+    from dfcore.data.store.index import Failure
 
 
 @click.command("prepare")
@@ -46,13 +51,20 @@ def command(
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "
-        f"in {report.seconds:.1f} s: {result.store}"
+        f"in {report.seconds:.1f} s: {printable(result.store)}"
     )
     for note in result.notes:
-        click.echo(note)
+        click.echo(printable(note))
     for failure in report.failed[:20]:
-        click.echo(f"  {failure.path}: {failure.reason}", err=True)
+        click.echo(f"  {printable(_line(failure))}", err=True)
     if len(report.failed) > 20:
-        click.echo(f"  ... and {len(report.failed) - 20} more, in {result.store / 'failed.jsonl'}", err=True)
+        where = printable(result.store / "failed.jsonl")
+        click.echo(f"  ... and {len(report.failed) - 20} more, in {where}", err=True)
     if report.failed and not report.done and not report.reused:
         sys.exit(4)
+
+
+def _line(failure: Failure) -> str:
+    """A failure in one line; most reasons begin with the path."""
+    told = failure.reason if failure.reason.startswith(failure.path) else f"{failure.path}: {failure.reason}"
+    return f"{told} It is tried again the next time." if failure.again else told

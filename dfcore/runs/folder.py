@@ -26,6 +26,7 @@ from typing import Any
 from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.text import parse_json
 
 __all__ = [
     "FREE_KEYS",
@@ -225,6 +226,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write ``values`` atomically, indented."""
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a path that is no UTF-8
+        text = json.dumps(values, indent=2) + "\n"
     write_bytes(path, text.encode())
 
 
@@ -235,7 +238,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing or damaged.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}. Start again with overwrite=True.") from error
     if not isinstance(found, dict):
@@ -257,7 +260,7 @@ def read_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
 def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_json(line)
         except ValueError:
             return
         if not isinstance(values, dict):

@@ -72,5 +72,5 @@ def test_a_callers_own_object_hears_all_and_the_screen_nothing(
     assert (tmp_path / "log.txt").read_text() == "warning: one\n"
     assert capsys.readouterr() == ("", "")
     assert Log(speaks=False, progress=heard).bar("x", 3) is SILENT
-    TERMINAL.warn("two")
-    assert capsys.readouterr() == ("", "warning: two\n")
+    TERMINAL.warn("two\x1b[2J")
+    assert capsys.readouterr() == ("", "warning: two\\x1b[2J\n")
