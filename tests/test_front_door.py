@@ -145,7 +145,7 @@ class TestRegisteredDatasets:
 
     @pytest.mark.parametrize("adapter", [Mine(), Mine, lambda: TestRegisteredDatasets.Mine()])
     def test_an_object_a_class_and_a_function_are_scanned_alike(self, adapter: object, tmp_path: Path) -> None:
-        from dfcore.training.inputs.prepare import choose_videos
+        from dfcore.training.inputs.choose import choose_videos
 
         dfcore.register_dataset("mine", adapter, title="My videos")  # type: ignore[arg-type]
         chosen = choose_videos(dfcore.configure("cm", data=tmp_path, dataset="mine"))
