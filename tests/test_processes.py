@@ -44,6 +44,7 @@ def outcome(out: Path) -> dict[str, Any]:
     return {"history": history, "weights": weights}
 
 
+@pytest.mark.slow
 def test_chunks_on_two_processes_killed_and_resumed_end_as_unbroken_ones(parts: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     code, said = train(parts, whole)

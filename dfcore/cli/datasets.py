@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
-from dfcore.cli.places import attached
+from dfcore.api.places import attached
 from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
+from dfcore.wording import count_of
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report
@@ -157,12 +158,12 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     in several splits, unreadable files, and properties of the files that give the class away. Exits with 0 when the
     copy can be used, in part or in whole, else with 4.
     """
-    from dfcore.cli.options import locate_data
+    from dfcore.api.places import locate_data
     from dfcore.plugins import registry
     from dfcore.specs import resolve
 
     if root is None:
-        _, root = locate_data(None, name, None, "runs")
+        _, root = locate_data(None, name, "runs")
     scan = resolve(registry().dataset(name).adapter, name)().scan(root)
     from dfcore.data.checks.verify import verify
 
@@ -176,7 +177,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
 
 
 def _text(report: Report) -> str:
-    lines = [f"{report.dataset} in {printable(report.root)}: {report.videos:,} files", "", _counts(report)]
+    lines = [f"{report.dataset} in {printable(report.root)}: {count_of(report.videos, 'file')}", "", _counts(report)]
     if report.missing:
         rows = [(part, f"{count:,}") for part, count in report.missing.items()]
         lines += [

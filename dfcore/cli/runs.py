@@ -14,6 +14,7 @@ from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.kaggle import free_space, run_folder
+from dfcore.wording import count_of
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal
@@ -178,9 +179,9 @@ def _row(run: RunReport) -> tuple[Any, ...]:
 
 def _state(run: RunReport) -> str:
     if run.state == "finished":
-        words = f"finished, {run.epoch} epochs"
+        words = f"finished, {count_of(run.epoch, 'epoch')}"
     elif run.state == "unfinished":
-        words = f"unfinished, {run.epoch} of {run.epochs} epochs, step {run.step}"
+        words = f"unfinished, {run.epoch} of {count_of(run.epochs, 'epoch')}, step {run.step}"
     else:
         words = "damaged"
     return f"{words}: {run.problem}" if run.problem else words

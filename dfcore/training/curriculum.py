@@ -11,8 +11,8 @@ from dfcore.device import choose_device
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder
-from dfcore.training.execute import RunResult
-from dfcore.training.inputs.prepare import choose_videos
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.result import RunResult
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.memory import release_memory
 from dfcore.training.runtime.time_limit import TimeLimit
@@ -73,7 +73,7 @@ def _require_data(configs: Sequence[TrainConfig]) -> None:
         raise UsageError(
             "the whole curriculum needs the data of each stage, and these folders are not there:\n"
             + "\n".join(gone)
-            + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with --stage N."
+            + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with stage=N."
         )
     for config in given:
         if not RunFolder.of(config).summary.exists():

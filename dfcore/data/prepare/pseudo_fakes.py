@@ -19,7 +19,7 @@ import numpy as np
 from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
-from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord
+from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord, pseudo_fake_id
 from dfcore.disk import writing
 from dfcore.errors import UsageError, WriteError
 from dfcore.plugin_code import plugin_code
@@ -102,7 +102,7 @@ def _pair(
         made.append(
             replace(
                 record,
-                id=f"{record.id}~{spec.name}-{seed:016x}-{'fake' if fake else 'control'}",
+                id=pseudo_fake_id(record.id, spec.name, seed, "fake" if fake else "control"),
                 label=FAKE if fake else REAL,
                 manipulation=f"{spec.name}:{kind}" if fake else "control",
                 compression=record.compression,

@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from tqdm import tqdm
 
@@ -30,6 +30,7 @@ from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError
+from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
 __all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare_videos", "survey"]
@@ -38,7 +39,7 @@ log = logging.getLogger("dfcore.data.prepare.videos")
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareReport:
+class PrepareReport(Result):
     """What :func:`prepare_videos` did.
 
     Attributes:
@@ -51,7 +52,7 @@ class PrepareReport:
 
     done: int
     reused: int
-    failed: list[Failure] = field(default_factory=list)
+    failed: tuple[Failure, ...] = ()
     seconds: float = 0.0
 
 
@@ -128,7 +129,7 @@ def prepare_videos(
                 check()
     if tasks or found.moved:
         store.settle()
-    return PrepareReport(done, found.reused, failed, time.monotonic() - started)
+    return PrepareReport(done, found.reused, tuple(failed), time.monotonic() - started)
 
 
 def _note_moved(store: ClipStore, found: Survey) -> None:
@@ -158,7 +159,7 @@ def survey(
     started = time.monotonic()
     found = survey_records(records, store, plan, evidence)
     seconds = time.monotonic() - started
-    return [task.record for task in found.tasks], PrepareReport(0, found.reused, found.failed, seconds)
+    return [task.record for task in found.tasks], PrepareReport(0, found.reused, tuple(found.failed), seconds)
 
 
 # -- doing it -----------------------------------------------------------------------------------------------------

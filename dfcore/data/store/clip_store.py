@@ -22,6 +22,7 @@ from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
 from dfcore.errors import StoreError
+from dfcore.wording import count_of
 
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]
 
@@ -77,7 +78,7 @@ class StoredVideo:
             IndexError: there is no such clip.
         """
         if not 0 <= clip < len(self):
-            raise IndexError(f"{self.entry.id} has {len(self)} clips, no clip {clip}")
+            raise IndexError(f"{self.entry.id} has {count_of(len(self), 'clip')}, no clip {clip}")
         return StoredClip(self, clip)
 
     def load(self, clip: int) -> Clip:
@@ -177,7 +178,7 @@ class StoredClip:
 
 
 class ClipStore:
-    """A folder of prepared clips. StartMode it reads the index and removes what killed writers left behind.
+    """A folder of prepared clips. Opening it reads the index and removes what killed writers left behind.
 
     A store travels to loader processes by pickling: the index goes along, open files do not.
 
@@ -230,7 +231,8 @@ class ClipStore:
         if video in self.failures:
             failure = self.failures[video]
             return f"{video} could not be prepared: {failure.reason} ({failure.path}; see {self.failures.path})."
-        return f"{video} is not in the clip store {self.root} ({len(self)} videos). `dfcore prepare` adds it."
+        held = count_of(len(self), "video")
+        return f"{video} is not in the clip store {self.root} ({held}). `dfcore prepare` adds it."
 
     def open(self, video: str) -> StoredVideo:
         """A video for reading; the last few stay open.

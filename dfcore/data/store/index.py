@@ -179,7 +179,7 @@ class StoreIndex(dict[str, IndexEntry]):
         if not root.exists():
             return
         if not root.is_dir():
-            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another with --store.")
+            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
         lines = {entry.stem: entry for entry in self._lines()}
         found = _scan(root)
         for stem, size in found.sizes.items():

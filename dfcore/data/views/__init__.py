@@ -24,7 +24,7 @@ face            float32 ``[3, S, S]``        the face's square surround (1.3 tim
 mouth           uint8 ``[60, 96, 96]``       luma about the mouth at 25 points a second, resampled; 0 without speech
 mouth_present   float32 ``[60]``             1 where that is a frame of this person, 0 where it repeats another
 log_mel         float32 ``[80, 240]``        log-mel spectrum of the audio on the same clock, four columns a point
-heard           float32 ``[60]``             1 where there is audio
+audio_present   float32 ``[60]``             1 where there is audio
 ==============  ===========================  =======================================================================
 
 The face's ellipse is the one inscribed in its box. Everything is upright and mirrored together.

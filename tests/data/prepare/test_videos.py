@@ -243,7 +243,7 @@ def test_a_failed_file_that_was_replaced_is_tried_again(records: Records, root: 
     assert len(run([record], root).failed) == 1
     path.write_bytes(records[0].path.read_bytes())
     report = run([record], root)
-    assert (report.done, report.failed) == (1, [])
+    assert (report.done, report.failed) == (1, ())
     assert not (root / "failed.jsonl").exists()
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from dfcore.device import Precision
-from dfcore.evaluation.evaluate import move_views, predict_samples
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.models.device_views import move_views
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.runtime.distributed import World

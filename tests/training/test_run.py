@@ -13,9 +13,9 @@ import torch
 from dfcore.errors import DatasetError
 from dfcore.runs.folder import RunFolder
 from dfcore.training.checkpoint import rng_state, set_rng_state
-from dfcore.training.execute import finished_result
+from dfcore.training.inputs.data import TrainingData
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import TrainingData
+from dfcore.training.result import finished_result
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["Predictions", "move_views", "predict_samples"]
+from dfcore.models.device_views import move_views
+
+__all__ = ["Predictions", "predict_samples"]
 
 
 class _Precision(Protocol):
@@ -64,16 +66,6 @@ def _fake_probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Softmax over two classes, as a logistic function of the difference that cannot overflow."""
     half = (logits[:, 1].astype(np.float64) - logits[:, 0]) / 2
     return 0.5 * (1 + np.tanh(half))
-
-
-def move_views(views: Mapping[str, Tensor], device: torch.device, *, channels_last: bool) -> dict[str, Tensor]:
-    """The views on ``device``; images (3 channels) in ``channels_last`` memory format if asked."""
-    moved = {}
-    for name, view in views.items():
-        image = channels_last and view.ndim == 4 and view.shape[1] == 3
-        layout = torch.channels_last if image else torch.preserve_format
-        moved[name] = view.to(device, non_blocking=True, memory_format=layout)
-    return moved
 
 
 @torch.no_grad()

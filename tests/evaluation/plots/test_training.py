@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from dfcore.evaluation.plots import curves, to_png
+from dfcore.evaluation.plots.training import curves, to_png
 
 
 def line(epoch: int, **val: float | None) -> dict[str, object]:
