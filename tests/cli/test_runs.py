@@ -141,7 +141,7 @@ def test_the_list_is_for_json_alone(out: Path) -> None:
 def test_a_run_with_hostile_json_is_listed_as_damaged_and_the_others_as_they_are(out: Path, name: str) -> None:
     (out / "cm_stage2" / name).write_text("[" * 100_000)
     lines = run("--out", out).output.splitlines()
-    assert "finished, 1 epoch" in lines[2]
+    assert "finished, 1 epoch " in lines[2]
     assert f"damaged: {name} cannot be read" in lines[3] or name == "metrics.jsonl"
     states = {one["name"]: one["state"] for one in json.loads(run("--out", out, "--json").output)["runs"]}
     assert states["cm_stage1"] == "finished"

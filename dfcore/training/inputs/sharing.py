@@ -24,6 +24,7 @@ from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import RunError, RunInterrupted, StoreError
 from dfcore.specs import SpecialistSpec
+from dfcore.text import name_bytes
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.prepare import (
     Prepared,
@@ -117,7 +118,7 @@ def prepare_together(
         store = ClipStore(root)
         found, report = survey(records, store, plan, evidence)
         store.failures.forget(record.id for record in found)  # those that failed before are tried again
-        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
+        found.sort(key=lambda record: hashlib.sha256(name_bytes(record.id)).digest())  # lest one has all the long ones
         return [(record.id, Origin.of(record.path).size) for record in found], report
 
     todo, report = world.on_main(look)

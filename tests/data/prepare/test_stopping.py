@@ -180,7 +180,7 @@ def _full(_: int) -> None:
 
 
 def _work_on_a_full_disk(task: object) -> object:
-    raise WriteError("no space left for x: choose another data.store.")
+    raise WriteError("no space left for x: set data.store.")
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------
