@@ -54,7 +54,7 @@ def _text(spec: SpecialistSpec, content: dict[str, Any]) -> str:
         f"features      {spec.features}  ({spec.channels} x 7 x 7)",
         f"fused         {content['fused_features']}  (with efficientnet_b4's {EFFICIENTNET_B4_FEATURES})",
         f"views         {', '.join(('face', *spec.views))}",
-        f"judged on     {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
+        f"label of      {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
         f"frames        {spec.frames} a sample, clips of at least {spec.clip_frames}",
         f"evidence      {', '.join(f'{e.name} v{e.version}' for e in spec.evidence) or 'none'}",
         f"augmentations {', '.join(spec.augmentations) or 'none'}",
