@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from dfcore.errors import DfcoreError, nearest
+from dfcore.errors import DfcoreError, UnknownNameError, nearest
 from dfcore.version import __version__
 
 __all__ = ["COMMANDS", "cli", "main"]
@@ -89,7 +89,11 @@ def main() -> None:
         if os.environ.get("DFCORE_TRACEBACK"):
             raise
         if not shown.told:
-            click.echo(f"Error: {shown}", err=True)
+            from dfcore.cli.words import as_options
+
+            # A list of names is shown as it is: what was typed is among them.
+            said = str(shown) if isinstance(shown, UnknownNameError) else as_options(str(shown))
+            click.echo(f"Error: {said}", err=True)
         sys.exit(shown.exit_code)
 
 

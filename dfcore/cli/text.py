@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["table"]
+from dfcore.text import printable
+
+__all__ = ["printable", "table"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows under a header, columns as wide as their widest cell, the last one free."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    """Rows under a header, columns as wide as their widest cell, the last one free; each cell made printable."""
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     rule = "  ".join("-" * width for width in widths)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from dfcore.data.records import LABEL_NAMES, SPLITS, VideoRecord
 from dfcore.errors import UsageError
+from dfcore.text import name_bytes
 from dfcore.wording import count_of
 
 __all__ = ["Leak", "assign_splits", "components", "find_leaks"]
@@ -126,7 +127,7 @@ def _settle(records: Sequence[VideoRecord], splits: list[str]) -> list[str]:
 
 
 def _rank(seed: int, key: str) -> bytes:
-    return hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=8).digest()
+    return hashlib.blake2b(name_bytes(f"{seed}/{key}"), digest_size=8).digest()
 
 
 def _hold_out(records: Sequence[VideoRecord], splits: list[str], share: float, seed: int) -> list[str]:

@@ -11,10 +11,15 @@ from dfcore.data.records import FAKE, LABEL_NAMES, REAL
 from dfcore.errors import TrainingError
 from dfcore.evaluation.predictions import Predictions
 
-__all__ = ["THRESHOLD", "auc", "summarise", "video_level"]
+__all__ = ["THRESHOLD", "auc", "calibrated_loss", "summarise", "video_level"]
 
 THRESHOLD = 0.5
 """A probability of at least this is called "fake"."""
+
+_SURE = 1e-9
+"""Nearest to 0 and 1 that a probability is taken to be when its log-odds are needed; also a tolerance."""
+_STEPS = 50
+"""Of Newton's method, at most; four or five are usual."""
 
 
 def summarise(predictions: Predictions) -> dict[str, Any]:
@@ -25,6 +30,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     ``fake_accuracy`` (recall of each class), ``balanced_accuracy`` (their mean) and ``f1`` (of "fake") are taken at
     a threshold of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and ``cue_video_auc`` are those of
     the cue head alone.
+
+    ``calibrated_loss`` is :func:`calibrated_loss` of the samples: epochs are compared by it.
 
     ``coverage`` is the share of the samples that the specialist judges. One that it abstains from counts in no other
     figure. Where it abstains from all (AV on silent videos), all are measured, for training must choose by something,
@@ -48,6 +55,7 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     summary |= {f"video_{name}": value for name, value in _scores(video_labels, video_fake).items()}
     summary["cue_frame_auc"] = auc(labels, predictions.cue_fake)
     summary["cue_video_auc"] = auc(video_labels, video_cue)
+    summary["calibrated_loss"] = calibrated_loss(labels, predictions.fake)
     summary["notes"] = notes
     return summary
 
@@ -79,6 +87,57 @@ def auc(label: NDArray[np.int64], fake: NDArray[np.float64]) -> float | None:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(label, fake))
+
+
+def calibrated_loss(label: NDArray[np.int64], fake: NDArray[np.float64]) -> float | None:
+    """Mean negative log-likelihood in nats after the best rising logistic curve over the scores' log-odds; None unless
+    both classes are there.
+
+    It measures how well scores tell the classes apart, whatever their scale and offset: ln 2 with as many real as fake
+    ones and scores that say nothing (or the contrary), towards 0 the wider the classes are apart. The curve
+    ``1 / (1 + exp(-(a x + b)))``, ``a >= 0``, is Platt's: fitted to ``(n1 + 1) / (n1 + 2)`` and ``1 / (n0 + 2)`` in
+    place of 1 and 0, so that it stays finite where all are told apart, and a handful of scores promises little.
+
+    Args:
+        label: int64 ``[N]``, 0 real, 1 fake.
+        fake: float64 ``[N]``, probabilities of "fake".
+    """
+    if len(np.unique(label)) < 2:
+        return None
+    x = np.clip(fake, _SURE, 1 - _SURE)
+    x = np.log(x) - np.log1p(-x)
+    x = (x - x.mean()) / max(float(x.std()), _SURE)
+    count = np.bincount(label, minlength=2)
+    target = np.where(label == FAKE, (count[FAKE] + 1) / (count[FAKE] + 2), 1 / (count[REAL] + 2))
+    slope, offset = _logistic_fit(x, target)
+    if slope < 0:  # the loss is convex: the best curve that does not fall is then the flat one
+        slope, offset = 0.0, float(np.log(target.mean() / (1 - target.mean())))
+    z = slope * x + offset
+    return float(np.logaddexp(0, np.where(label == FAKE, -z, z)).mean())
+
+
+def _logistic_fit(x: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and offset of the logistic curve with the least cross-entropy to targets within (0, 1); Newton's method,
+    each step halved until it helps (Lin, Lin and Weng, 2007, "A note on Platt's probabilistic outputs").
+    """
+
+    def loss(at: NDArray[np.float64]) -> float:
+        z = at[0] * x + at[1]
+        return float((np.logaddexp(0, z) - target * z).mean())
+
+    terms = np.stack([x, np.ones_like(x)])
+    at = np.zeros(2)
+    for _ in range(_STEPS):
+        p = 0.5 * (1 + np.tanh((at @ terms) / 2))
+        gradient = (terms * (p - target)).mean(axis=1)
+        if np.abs(gradient).max() < _SURE:
+            break
+        curvature = (terms * (p * (1 - p))) @ terms.T / len(x) + _SURE * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        while loss(at - step) > loss(at) and np.abs(step).max() > _SURE:
+            step /= 2
+        at = at - step
+    return float(at[0]), float(at[1])
 
 
 def _scores(label: NDArray[np.int64], fake: NDArray[np.float64]) -> dict[str, float | None]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import ModelError
+from dfcore.errors import ModelError, UsageError
+from dfcore.models import weights
 from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.specs import MAP_SIZE, SpecialistSpec
 
 __all__ = ["Parts", "Specialist"]
 
 FACE = "face"
+_OWN_DTYPE = (
+    "specialist {!r} keeps its weights in float32: differences of a few grey levels, which its cue module measures, do "
+    "not survive half precision. Load it anew, leave its dtype, and compute the rest in half precision with "
+    "torch.autocast(device_type, dtype=torch.bfloat16)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,12 @@ class Specialist(nn.Module):
         """Length F + C*49 of what the classifier sees."""
         return self.num_features + self.spec.features
 
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
+            """See :meth:`forward`."""
+            ...
+
     def forward(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
         """Judge a batch.
 
@@ -76,19 +89,73 @@ class Specialist(nn.Module):
             ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
                 wrong shape.
         """
+        fused, attention, cue_map = self._fused(views)
+        cue_logits = self.cue_head(cue_map.flatten(1))
+        auxiliary = self._auxiliary(views, labels, cue_logits)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, auxiliary)
+
+    def features(self, views: Views) -> Tensor:
+        """What the classifier sees of a batch: an embedding, ``[B, F + C*49]``, F backbone features before the cues'.
+
+        Args:
+            views: as :meth:`forward`.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
+        return self._fused(views)[0]
+
+    def save(self, path: Path | str) -> None:
+        """Write the specialist to a file that ``dfcore.load`` reads: a ``.pt``, or a compressed ``.zip``.
+
+        Raises:
+            UsageError: the name has another ending.
+            WriteError: it cannot be written; what was there before is untouched.
+        """
+        path = Path(path)
+        writers = {".pt": weights.save_final, ".zip": weights.save_zip}
+        if path.suffix not in writers:
+            raise UsageError(f"{path}: a specialist is saved as .pt or .zip. Give the file one of these endings.")
+        writers[path.suffix](path, self, {})
+
+    def half(self) -> Self:
+        """Refused, as are :meth:`bfloat16` and :meth:`double`.
+
+        Raises:
+            ModelError: it says how to compute in half precision.
+        """
+        raise ModelError(_OWN_DTYPE.format(self.spec.name))
+
+    bfloat16 = double = half
+
+    def _fused(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+        """The classifier's input, the attention and the cue map."""
+        self._require_views(views)
+        tokens = self._tokens(views[FACE])
+        cue_map = self._cue_map(views, tokens.shape[0])
+        attended = self.attention_head(tokens, cue_map)
+        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
+        return fused, attended.attention, cue_map
+
+    def _require_views(self, views: Views) -> None:
+        if not isinstance(views, Mapping):
+            raise ModelError(
+                f"specialist {self.spec.name!r} takes its views by name, {{'face': tensor, ...}}, not a "
+                f"{type(views).__name__}. It reads {', '.join(self.view_names)}; an item of dfcore.ClipSamples has "
+                "them under 'views'."
+            )
         missing = [name for name in self.view_names if name not in views]
         if missing:
             raise ModelError(
                 f"specialist {self.spec.name!r} reads the views {', '.join(self.view_names)}; "
                 f"missing: {', '.join(missing)}. Given: {', '.join(sorted(views)) or 'none'}."
             )
-        tokens = self._tokens(views[FACE])
-        cue_map = self._cue_map(views, tokens.shape[0])
-        attended = self.attention_head(tokens, cue_map)
-        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
-        cue_logits = self.cue_head(cue_map.flatten(1))
-        auxiliary = self._auxiliary(views, labels, cue_logits)
-        return SpecialistOutput(self.classifier(fused), cue_logits, attended.attention, cue_map, auxiliary)
+        if self.cue_head.weight.dtype != torch.float32:
+            raise ModelError(_OWN_DTYPE.format(self.spec.name))
+        if views[FACE].dtype == torch.float64:
+            raise ModelError(
+                f"view 'face' is float64, specialist {self.spec.name!r} computes in float32: face.float()."
+            )
 
     def _auxiliary(self, views: Views, labels: Tensor | None, like: Tensor) -> Tensor:
         # Inside of forward, so that the gradient exchange between processes sees every parameter that takes part.

@@ -26,8 +26,19 @@ from typing import Any
 from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.text import parse_json
 
-__all__ = ["FREE_KEYS", "StartMode", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
+__all__ = [
+    "FREE_KEYS",
+    "RunFolder",
+    "StartMode",
+    "differences",
+    "read_json",
+    "read_lines",
+    "require_one_start",
+    "write_bytes",
+    "write_json",
+]
 
 FREE_KEYS = frozenset(
     {
@@ -118,8 +129,7 @@ class RunFolder:
             RunExistsError: a run is there and neither flag is given, or it was made with another configuration.
             UsageError: both flags are given.
         """
-        if resume and overwrite:
-            raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
+        require_one_start(resume=resume, overwrite=overwrite)
         if overwrite:
             there = self.path.is_dir() and any(self.path.iterdir())
             return StartMode.OVERWRITE if there else StartMode.NEW
@@ -134,12 +144,12 @@ class RunFolder:
     def _refusal(self, finished: bool) -> str:
         if finished:
             return (
-                f"{self.path} holds a finished run ({self.final.name}); it is left as it is. --resume returns its "
-                "result, --overwrite discards it and starts again, another --out keeps both."
+                f"{self.path} holds a finished run ({self.final.name}); it is left as it is. resume=True returns its "
+                "result, overwrite=True discards it and starts again, another run.out keeps both."
             )
         return (
-            f"{self.path} holds an unfinished run. Go on with --resume, discard it with --overwrite, or choose "
-            "another --out."
+            f"{self.path} holds an unfinished run. Go on with resume=True, discard it with overwrite=True, or "
+            "choose another run.out."
         )
 
     def require_same(self, facts: Mapping[str, Any], config: TrainConfig) -> None:
@@ -151,12 +161,12 @@ class RunFolder:
         """
         before = facts.get("config")
         if not isinstance(before, Mapping):
-            raise CheckpointError(f"{self.config} holds no configuration of a run. Start again with --overwrite.")
+            raise CheckpointError(f"{self.config} holds no configuration of a run. Start again with overwrite=True.")
         changed = differences(before, config.to_json())
         if changed:
             raise RunExistsError(
                 f"{self.path} was started with another configuration: {'; '.join(changed)}. Resume it with the same "
-                "options (they are in its config.json), discard it with --overwrite, or choose another --out."
+                "options (they are in its config.json), discard it with overwrite=True, or choose another run.out."
             )
 
     def open(self, start_mode: StartMode, facts: Mapping[str, Any]) -> None:
@@ -177,6 +187,16 @@ class RunFolder:
     def _remove(files: Iterable[Path]) -> None:
         for file in list(files):
             file.unlink(missing_ok=True)
+
+
+def require_one_start(*, resume: bool, overwrite: bool) -> None:
+    """Refuse to go on with a run and to discard it at once.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if resume and overwrite:
+        raise UsageError("resume=True goes on with a run and overwrite=True discards it: give one of them.")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -206,6 +226,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write ``values`` atomically, indented."""
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a path that is no UTF-8
+        text = json.dumps(values, indent=2) + "\n"
     write_bytes(path, text.encode())
 
 
@@ -216,11 +238,11 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing or damaged.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}. Start again with --overwrite.") from error
+        raise CheckpointError(f"{path} cannot be read: {error}. Start again with overwrite=True.") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} does not hold a JSON object. Start again with --overwrite.")
+        raise CheckpointError(f"{path} does not hold a JSON object. Start again with overwrite=True.")
     return found
 
 
@@ -238,7 +260,7 @@ def read_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
 def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_json(line)
         except ValueError:
             return
         if not isinstance(values, dict):

@@ -21,7 +21,7 @@ __all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state",
 FORMAT = 1
 """Raised by one when what is in the file changes its meaning."""
 
-_AFRESH = "Start again with --overwrite."
+_AFRESH = "Start again with overwrite=True."
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("conditions", "model", "optimiser", "scaler", "callbacks"), dict),
     **dict.fromkeys(("epoch", "batch", "step"), int),
@@ -96,7 +96,7 @@ def _require_same(run: Run, before: dict[str, Any], now: dict[str, Any]) -> None
     if changed:
         error = RunExistsError(
             f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
-            "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
+            "same run: resume it as it was started, discard it with overwrite=True, or choose another run.out."
         )
         raise run.world.repeated(error)
 
@@ -143,7 +143,7 @@ def read_last(path: Path) -> dict[str, Any]:
     if found != FORMAT:
         raise CheckpointError(
             f"{path} has format {found}, this dfcore reads format {FORMAT}. Resume with the dfcore that wrote it "
-            "(its version is in config.json), or start again with --overwrite."
+            "(its version is in config.json), or start again with overwrite=True."
         )
     wrong = [key for key, kind in _KINDS.items() if not isinstance(state.get(key), kind)]
     if wrong or not _is_plain(state) or len(state["history"]) != state["epoch"]:

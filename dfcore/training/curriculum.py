@@ -73,7 +73,7 @@ def _require_data(configs: Sequence[TrainConfig]) -> None:
         raise UsageError(
             "the whole curriculum needs the data of each stage, and these folders are not there:\n"
             + "\n".join(gone)
-            + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with --stage N."
+            + "\nCorrect the paths (`dfcore datasets` shows them), or train one stage with stage=N."
         )
     for config in given:
         if not RunFolder.of(config).summary.exists():

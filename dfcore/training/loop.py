@@ -161,6 +161,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "epoch": run.epoch,
             "step": run.step,
             "lr": run.lr,
+            **_head_rate(run),
             **({"data": run.data.title} if run.data.title else {}),
             **({"audio": run.data.audio} if run.data.audio else {}),
             "train": run.totals.means(run.world),
@@ -171,6 +172,12 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
     run.totals.reset()
     for callback in run.callbacks:
         callback.on_epoch(run)
+
+
+def _head_rate(run: Run) -> dict[str, float]:
+    """The rate of what starts at random, where that has another."""
+    factors = {group.get("lr_factor", 1.0) for group in run.optimiser.param_groups} - {1.0}
+    return {"head_lr": run.lr * max(factors)} if factors else {}
 
 
 def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:
@@ -221,8 +228,8 @@ def _require_finite(run: Run) -> None:
     error = TrainingError(
         f"the loss or its gradient is not a finite number at step {run.step + 1} of {run.plan.steps} (epoch "
         f"{run.epoch + 1}, learning rate {run.lr:.2g}, {run.precision.name}). {kept}; the files of finished epochs are "
-        f"kept too. Try a lower rate (--set stage.lr={stage.lr / 5:.2g}), a longer warm-up (--set stage.warmup=0.1) "
-        "or full precision (--set run.precision=fp32), each with --overwrite or another --out."
+        f"kept too. Try a lower rate (stage.lr={stage.lr / 5:.2g}), a longer warm-up (stage.warmup=0.1) "
+        "or full precision (run.precision=fp32), each with overwrite=True or another run.out."
     )
     raise run.world.repeated(error)
 
@@ -232,7 +239,7 @@ def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:
     elsewhere = f"the time limit of {signals.limit.text}" if stop == 2 else "a signal to another process"
     error = kind(
         f"stopped by {signals.asked or elsewhere} at step {run.step} of {run.plan.steps} (epoch "
-        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
-        "same command with --resume to go on."
+        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: start "
+        "again with resume=True to go on."
     )
     return run.world.repeated(error)

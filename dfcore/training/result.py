@@ -8,6 +8,7 @@ from typing import Any
 
 from dfcore.errors import CheckpointError
 from dfcore.models import weights
+from dfcore.results import Result
 from dfcore.runs.folder import RunFolder, read_json, write_json
 from dfcore.runs.ranking import best_epochs
 from dfcore.training.callbacks.progress import number
@@ -17,7 +18,7 @@ __all__ = ["RunResult", "finish", "finished_result"]
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Result):
     """What a run came to.
 
     Attributes:
@@ -46,7 +47,7 @@ def finished_result(folder: RunFolder) -> RunResult:
         return RunResult(folder.path, folder.final, dict(summary["metrics"]), folder.plot, int(summary["best_epoch"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{folder.summary} does not hold what a finished run came to ({error}). Start again with --overwrite."
+            f"{folder.summary} does not hold what a finished run came to ({error}). Start again with overwrite=True."
         ) from error
 
 
@@ -75,7 +76,8 @@ def finish(run: Run) -> RunResult:
     if run.stop:
         run.log.say(f"stopped early: {run.stop}")
     scores = (
-        f"validation AUC {number(metrics['video_auc'])} per video, {number(metrics['frame_auc'])} per frame, "
+        f"lowest calibrated loss {number(metrics.get('calibrated_loss'))}, validation AUC "
+        f"{number(metrics['video_auc'])} per video, {number(metrics['frame_auc'])} per frame, "
         f"cue head {number(metrics['cue_video_auc'])}"
         if metrics
         else "no validation videos, so it is the last"

@@ -6,7 +6,7 @@ import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,12 +18,75 @@ from dfcore.runs.folder import RunFolder
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.loaders import worker_count
 from dfcore.training.optimiser import make_optimiser
-from dfcore.training.protocols import Callback
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.machine import Machine
+from dfcore.training.start import lr_factors
 
-__all__ = ["Group", "Plan", "Run", "Totals", "assemble"]
+__all__ = ["BaseCallback", "Callback", "Group", "Plan", "Run", "Totals", "assemble"]
+
+
+@runtime_checkable
+class Callback(Protocol):
+    """Something that happens beside training. Constructed with no arguments.
+
+    Every process calls every method; one that writes or prints asks ``run.world.is_main``. ``run`` is the same
+    :class:`Run` throughout. Setting ``run.stop`` to a reason ends training after the epoch.
+    """
+
+    def on_start(self, run: Run) -> None:
+        """Before the first step, or the first step after a resume (the state is loaded by then)."""
+        ...
+
+    def on_step(self, run: Run) -> None:
+        """After each optimiser step. Reading a tensor's value here makes a GPU wait: do it rarely."""
+        ...
+
+    def on_epoch(self, run: Run) -> None:
+        """After each epoch's validation; ``run.history[-1]`` is the epoch's line."""
+        ...
+
+    def on_finish(self, run: Run) -> None:
+        """After the last epoch. A finish that was cut short is called again by the resumed run."""
+        ...
+
+    def on_exit(self, run: Run) -> None:
+        """At the very end, also after an error or an interruption: to close what is open."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs: plain numbers, strings, lists, dictionaries, tensors."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        ...
+
+
+class BaseCallback:
+    """A callback that does nothing, to start from."""
+
+    def on_start(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
+
+    def on_step(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
+
+    def on_epoch(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
+
+    def on_finish(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
+
+    def on_exit(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """{}: there is nothing to resume."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes nothing back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +284,9 @@ def assemble(
         model=model,
         network=world.wrap(model, device),
         make_loss=make_loss,
-        optimiser=make_optimiser(model, lr=stage.lr, weight_decay=stage.weight_decay, device=device),
+        optimiser=make_optimiser(
+            model, lr=stage.lr, weight_decay=stage.weight_decay, device=device, factor_of=lr_factors(config)
+        ),
         scaler=machine.precision.scaler(),
         epoch_data=epoch_data,
         plan=Plan(epoch_data.samples, stage.batch_size, stage.accumulate),

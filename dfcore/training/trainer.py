@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from dfcore.config import TrainConfig
+from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
-from dfcore.errors import DatasetError, UsageError
+from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, StartMode
@@ -32,6 +32,7 @@ from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.start import (
+    describe_rates,
     describe_start,
     make_model,
     recorded_parent,
@@ -40,7 +41,7 @@ from dfcore.training.start import (
 from dfcore.version import __version__
 from dfcore.wording import count_of
 
-__all__ = ["RunResult", "execute", "train"]
+__all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
 
 def train(
@@ -85,7 +86,7 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
-    spec = _specialist(config.specialist)
+    spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if start_mode in (StartMode.RESUME, StartMode.FINISHED):
@@ -119,15 +120,6 @@ def _train(
     return result
 
 
-def _specialist(name: str) -> SpecialistSpec:
-    spec = registry().specialist(name)
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
-    return spec
-
-
 def _callbacks(config: TrainConfig) -> list[Callback]:
     """The built-in ones, then those asked for by name."""
     early = ("early_stop",) if config.run.patience else ()
@@ -144,8 +136,23 @@ def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in chosen.notes:
+    for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")
+
+
+def describe_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice; none where there are none."""
+    spec = registry().dataset(config.stage.dataset)
+    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
+    kept = []
+    for key, value in spec.defaults.items():
+        section, _, name = key.partition(".")
+        if used[section][name] == wanted[section][name]:
+            kept.append(f"{key}={value}")
+    if not kept:
+        return []
+    why = f": {spec.reason}" if spec.reason else ""
+    return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:
@@ -229,6 +236,9 @@ def _log_plan(run: Run, start_mode: StartMode) -> None:
         f"steps      {plan.steps} in {count_of(plan.epochs, 'epoch')}; batch {batch}{processes}; "
         f"{count_of(run.workers, 'loader process', 'loader processes')}"
     )
+    rates = describe_rates(run.config)
+    if rates:
+        run.log.say(f"rates      {rates}")
     run.log.say(f"folder     {run.folder.path}")
     if start_mode is StartMode.RESUME:
         epochs = count_of(plan.epochs, "epoch")

@@ -8,7 +8,7 @@ import pytest
 
 from dfcore.errors import TrainingError
 from dfcore.evaluation.predictions import Predictions
-from dfcore.evaluation.summary import auc, summarise, video_level
+from dfcore.evaluation.summary import auc, calibrated_loss, summarise, video_level
 
 # (video, label, probability of "fake", of the cue head)
 SAMPLES = [
@@ -133,3 +133,53 @@ def test_non_finite_output_is_refused_by_name() -> None:
     made.logits[4, 1] = np.nan
     with pytest.raises(TrainingError, match=r"1 of 9 samples \(the first in video number 2\)"):
         summarise(made)
+
+
+# -- the calibrated loss, which epochs are compared by -----------------------------------------------------------------
+
+
+def draw(count: int, gap: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and log-odds whose classes are ``gap`` deviations apart."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(count) % 2
+    return label, rng.normal(size=count) + gap * label
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def test_the_calibrated_loss_is_that_of_a_logistic_regression() -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss
+
+    label, x = draw(4000, 1.5)  # so many that Platt's targets are hardly other than 0 and 1
+    fit = LogisticRegression(C=1e9).fit(x[:, None], label)
+    expected = log_loss(label, fit.predict_proba(x[:, None])[:, 1])
+    assert calibrated_loss(label, sigmoid(x)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_scale_and_offset_of_the_scores_do_not_matter_but_their_order_and_gaps_do() -> None:
+    label, x = draw(24, 1.0)
+    plain, overconfident = (calibrated_loss(label, sigmoid(a * x + b)) for a, b in ((1, 0), (2.5, -3)))
+    assert plain == pytest.approx(overconfident, abs=1e-6)
+    losses = [calibrated_loss(*(label, sigmoid(draw(24, gap)[1]))) for gap in (0.5, 1.0, 2.0, 4.0)]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_known_values_of_the_calibrated_loss() -> None:
+    two = np.array([0, 1])
+    # One video a class: targets 1/3 and 2/3, which two points always reach if they rise.
+    assert calibrated_loss(two, np.array([0.2, 0.7])) == pytest.approx(-math.log(2 / 3))
+    assert calibrated_loss(two, np.array([0.7, 0.2])) == pytest.approx(math.log(2))
+    assert calibrated_loss(two, np.array([0.5, 0.5])) == pytest.approx(math.log(2))
+    # All told apart: targets (n + 1) / (n + 2), reached where the scores of a class are equal, certain or not.
+    label = np.array([0] * 4 + [1] * 4)
+    assert calibrated_loss(label, np.where(label == 1, 1.0, 0.0)) == pytest.approx(-math.log(5 / 6), abs=1e-6)
+    assert calibrated_loss(np.zeros(3, np.int64), np.array([0.1, 0.2, 0.3])) is None
+
+
+def test_the_summary_has_the_calibrated_loss_of_the_samples() -> None:
+    label, fake = (np.array(column) for column in list(zip(*SAMPLES, strict=True))[1:3])
+    found = summarise(predictions(SAMPLES))
+    assert found["calibrated_loss"] == pytest.approx(calibrated_loss(label, fake), abs=1e-5)

@@ -82,7 +82,7 @@ def test_every_place_says_so_and_the_run_goes_on(
         monkeypatch.setattr("dfcore.training.callbacks.metrics_log.draw", lambda run: None)
     with monkeypatch.context() as patch:
         disk = FullDisk(patch, name, PLACES[place])
-        with pytest.raises(WriteError, match=rf"{name}\S* cannot be written: no space left.*runs prune.*--resume"):
+        with pytest.raises(WriteError, match=rf"{name}\S* cannot be written: no space left.*runs prune.*resume=True"):
             tiny.tiny_run(config, extra=(TensorBoard(),))
     assert disk.met > disk.spared
     assert not list(tmp_path.rglob(".*.tmp"))

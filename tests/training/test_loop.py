@@ -131,7 +131,7 @@ def test_a_loss_that_is_not_a_number_stops_with_words(tiny: ModuleType, tmp_path
     with pytest.raises(TrainingError) as caught:
         tiny.tiny_run(config, loss=NanAt(4 * 4 + 1))  # the first batch of step 5; last.pt is written at steps 2 and 4
     text = str(caught.value)
-    for words in ("step 5 of 15", "epoch 1", "0.0095", "last.pt", "--set stage.lr=0.002", "run.precision=fp32"):
+    for words in ("step 5 of 15", "epoch 1", "0.0095", "last.pt", "(stage.lr=0.002)", "run.precision=fp32"):
         assert words in text, words
     state = torch.load(tmp_path / "tiny_stage1" / "last.pt", weights_only=True)
     assert state["step"] == 4

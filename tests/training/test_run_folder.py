@@ -63,7 +63,7 @@ def test_json_is_read_back_or_refused(tmp_path: Path) -> None:
     write_json(path, {"name": "Müller", "values": [1, None]})
     assert read_json(path) == {"name": "Müller", "values": [1, None]}
     path.write_text("{")
-    with pytest.raises(CheckpointError, match=r"x.json cannot be read.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"x.json cannot be read.*overwrite=True"):
         read_json(path)
     path.write_text("[]")
     with pytest.raises(CheckpointError, match="does not hold a JSON object"):
@@ -91,7 +91,7 @@ def test_a_full_disk_keeps_the_last_state(tiny: ModuleType, tmp_path: Path, monk
         full_disk = FillTheDisk(full, 4)
         # The log of metrics is written before the extra callbacks are called: the state is the first to fail.
         with pytest.raises(
-            WriteError, match=r"last.pt cannot be written: no space left.* KiB needed, .*free.*--resume"
+            WriteError, match=r"last.pt cannot be written: no space left.* KiB needed, .*free.*resume=True"
         ):
             tiny.tiny_run(config, extra=(full_disk,))
     assert not list((tmp_path / "tiny_stage1").glob(".*.tmp"))

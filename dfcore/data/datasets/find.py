@@ -6,13 +6,13 @@ folder at a time from the top down; what lies in a folder that was recognised is
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.datasets.listing import Listing, check_root, list_folder
-from dfcore.errors import DatasetError, PluginError
+from dfcore.data.datasets.listing import Listing, Place, walk
+from dfcore.data.datasets.roots import check_root
+from dfcore.errors import PluginError
 from dfcore.specs import DatasetSpec, resolve
 
 __all__ = ["DEPTH", "Found", "find_datasets"]
@@ -36,24 +36,23 @@ class Found:
 def find_datasets(top: Path, specs: Iterable[DatasetSpec], depth: int = DEPTH) -> list[Found]:
     """The datasets in ``top`` and below, by path. A folder that several adapters recognise is listed for each.
 
-    Adapters that do not say, or that cannot be imported, find nothing. Folders that cannot be read are passed over.
+    Adapters that do not say, or that cannot be imported, find nothing. Folders that cannot be read and clip stores are
+    passed over.
 
     Raises:
         DatasetError: ``top`` is no folder.
     """
     judges = [(spec, judge) for spec in specs if not spec.generated and (judge := _judge(spec))]
     found: list[Found] = []
-    waiting = deque([(check_root(top, "datasets"), 0)])
-    while waiting:
-        folder, level = waiting.popleft()
-        try:
-            listing = list_folder(folder)
-        except DatasetError:
-            continue
-        known = [Found(spec.name, spec.title, folder) for spec, judge in judges if judge(folder, listing)]
-        found += known
-        if not known and level < depth and len(listing.folders) <= MOST:
-            waiting.extend((folder / name, level + 1) for name in listing.folders)
+
+    def into(place: Place) -> tuple[str, ...]:
+        many = len(place.listing.folders) > MOST
+        return () if many or any(one.root == place.path for one in found) else place.listing.folders
+
+    for place in walk(check_root(top, "datasets"), [], depth=depth, into=into):
+        found += [
+            Found(spec.name, spec.title, place.path) for spec, judge in judges if judge(place.path, place.listing)
+        ]
     return sorted(found, key=lambda one: (str(one.root), one.dataset))
 
 

@@ -178,7 +178,7 @@ class StoredClip:
 
 
 class ClipStore:
-    """A folder of prepared clips. StartMode it reads the index and removes what killed writers left behind.
+    """A folder of prepared clips. Opening it reads the index and removes what killed writers left behind.
 
     A store travels to loader processes by pickling: the index goes along, open files do not.
 

@@ -46,7 +46,7 @@ def write_video(
         raise StoreError(
             f"{video}: a stored video needs at least one clip. This is a fault in dfcore; please report it."
         )
-    origin = origin or Origin()
+    origin = origin or Origin()  # the inode's time is of this disk alone: the index has it
     arrays: dict[str, NDArray] = {}
     for i, clip in enumerate(clips):
         for name in ("y", "u", "v", "qp", "motion", "audio"):
@@ -63,7 +63,7 @@ def write_video(
         "format": FORMAT,
         "version": __version__,
         "plan": plan.to_json(),
-        "origin": {"size": origin.size, "mtime_ns": origin.mtime_ns},
+        "origin": {"size": origin.size, "mtime_ns": origin.mtime_ns, "sample": origin.sample},
         "stamp": _stamp(headers),
     }
     source = replace(clips[0].source, video=video)

@@ -40,6 +40,6 @@ class DiskWatch(BaseCallback):
             self._warned = True
             run.log.warn(
                 f"checkpoints may not fit on the disk: this run may still need {(most - have) / 1e9:.2f} GB, and "
-                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (--set run.keep=1), "
-                "free what old runs keep (dfcore runs prune), or move the clip store away (--store DIR)."
+                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (run.keep=1), "
+                "free what old runs keep (dfcore runs prune), or move the clip store away (data.store)."
             )

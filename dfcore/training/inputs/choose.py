@@ -55,7 +55,7 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     """
     spec = registry().dataset(config.stage.dataset)
     if not config.data.root:
-        raise UsageError(f"no folder is named for {spec.title}: set data.root, or use --data.")
+        raise UsageError(f"no folder is named for {spec.title}: set data.root.")
     scan = resolve(spec.adapter, f"dataset {spec.name!r}")().scan(Path(config.data.root))
     records = _wanted(scan.records, config)
     if config.data.pseudo_only:
@@ -162,5 +162,5 @@ def _shortcut(records: Sequence[VideoRecord]) -> list[str]:
     )
     return [
         f"warning: compression tells the classes apart by itself ({table}; {word or 'none'} alone has an AUC of "
-        f"{area:.2f}). A model may learn the codec instead of the faces: choose with --set data.compressions=NAME."
+        f"{area:.2f}). A model may learn the codec instead of the faces: choose with data.compressions=NAME."
     ]

@@ -52,7 +52,7 @@ def _order(config: TrainConfig, there: set[int]) -> tuple[int, ...]:
         usual = registry().stage(config.stage.number).chunks
         return tuple(chunk for chunk in (*usual, *sorted(there - set(usual))) if chunk in there)
     if not all(chunk.isdecimal() for chunk in asked) or len(set(asked)) < len(asked):
-        raise UsageError(f"--chunks takes different numbers (9,8,3) or `{PRESENT}`, not {','.join(asked)!r}.")
+        raise UsageError(f"stage.chunks takes different numbers (9,8,3) or `{PRESENT}`, not {','.join(asked)!r}.")
     return tuple(map(int, asked))
 
 
@@ -61,8 +61,8 @@ def _lacking(config: TrainConfig, lacking: Sequence[int], there: set[int]) -> st
     return (
         f"no real and fake training videos of chunk {', '.join(map(str, lacking)) or PRESENT} in {config.data.root}; "
         f"complete chunks there: {found}. A chunk is five of the dataset's parts (0: parts 0 to 4), or what "
-        "data.chunk_map says; parts that validate do not count. Name the chunks to train on with --chunks "
-        f"{','.join(map(str, sorted(there))) or 'K'}, or take what is there with --chunks {PRESENT}."
+        "data.chunk_map says; parts that validate do not count. Name the chunks to train on with "
+        f"stage.chunks={','.join(map(str, sorted(there))) or 'K'}, or take what is there with stage.chunks={PRESENT}."
     )
 
 

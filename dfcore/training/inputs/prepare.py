@@ -14,6 +14,7 @@ from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError
+from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec
 from dfcore.training.inputs.choose import Chosen, choose_videos, uses_audio
 
@@ -24,7 +25,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Result):
     """Those of them that are in the store and can be used, and what became of the others."""
 
     records: tuple[VideoRecord, ...]

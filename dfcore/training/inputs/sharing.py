@@ -151,7 +151,7 @@ def _in_parts(machine: Machine, part: Callable[[Callable[[], None]], PrepareRepo
             if signals.asked:
                 raise RunInterrupted(
                     f"stopped by {signals.asked} while videos were being prepared. What is prepared stays in the "
-                    "store: run the same command with --resume to go on."
+                    "store: start again with resume=True to go on."
                 )
 
         return machine.world.side_by_side(part, check)
@@ -161,7 +161,7 @@ def _sum(before: PrepareReport, parts: Sequence[PrepareReport]) -> PrepareReport
     return PrepareReport(
         sum(part.done for part in parts),
         before.reused,
-        [*before.failed, *(failure for part in parts for failure in part.failed)],
+        (*before.failed, *(failure for part in parts for failure in part.failed)),
         max(part.seconds for part in parts),
     )
 
@@ -239,7 +239,7 @@ def _not_shared(root: Path, machine: Machine) -> str:
     return (
         f"process {machine.world.rank} on {socket.gethostname()} does not see what the first process has in the clip "
         f"store {root}. The processes of a run need one store, on a disk that all machines share: name its folder with "
-        "--store. Or, before training, fill one on each machine with the same `dfcore prepare`."
+        "data.store. Or, before training, fill one on each machine with the same `dfcore prepare`."
     )
 
 
@@ -254,5 +254,5 @@ def _require_same_files(files: Iterable[tuple[VideoRecord, int]], config: TrainC
             raise RunError(
                 f"process {machine.world.rank} on {socket.gethostname()} does not see {record.path} as the first "
                 f"process does. The dataset ({config.data.root}) must lie at the same path on all machines. Or prepare "
-                "it on one: `dfcore prepare` with the same options and a --store that all machines share."
+                "it on one: `dfcore prepare` with the same options and a data.store that all machines share."
             )

@@ -67,10 +67,10 @@ class StoreWatch:
             )
 
     def _advice(self) -> str:
-        chunks = "drop chunks that are done (--keep-chunks 1), " if self._chunked else ""
+        chunks = "drop chunks that are done (data.keep_chunks=1), " if self._chunked else ""
         return (
-            f"You can {chunks}put the store on another disk (--store DIR), take fewer videos or clips (--set "
-            "data.limit=N, --set data.clips_per_video=N), or free what old runs keep (dfcore runs prune). What is "
+            f"You can {chunks}put the store on another disk (data.store), take fewer videos or clips "
+            "(data.limit=N, data.clips_per_video=N), or free what old runs keep (dfcore runs prune). What is "
             "prepared stays, whatever happens."
         )
 

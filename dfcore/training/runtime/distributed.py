@@ -278,7 +278,7 @@ def _meeting() -> Iterator[None]:
     except RuntimeError as error:
         raise RunError(
             "another process of this run has ended; see what it said. If it was killed (for want of memory, perhaps), "
-            f"run the same command with --resume to go on. ({str(error).splitlines()[0]})"
+            f"start again with resume=True to go on. ({str(error).splitlines()[0]})"
         ) from error
 
 

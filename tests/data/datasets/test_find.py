@@ -72,7 +72,10 @@ def test_every_root_that_is_found_can_be_scanned(tmp_path: Path) -> None:
     adapters = {spec.name: resolve(spec.adapter)() for spec in SPECS}
     for one in find_datasets(tmp_path, SPECS):
         assert adapters[one.dataset].scan(one.root).records
-    assert [name for name, adapter in adapters.items() if not isinstance(adapter, Recognises)] == ["footage", "demo"]
+    assert [name for name, adapter in adapters.items() if not isinstance(adapter, Recognises)] == [
+        "real_videos",
+        "demo",
+    ]
 
 
 def test_the_search_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,12 +71,41 @@ def test_several_workers_give_the_same_store(records: Records, tmp_path: Path) -
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
-def test_a_worker_that_dies_is_a_failure_of_its_video(records: Records, root: Path) -> None:
-    report = run(records, root, evidence=[ghost("dies_on_b")], workers=2)
+@pytest.mark.parametrize(
+    ("extractor", "workers", "words"),
+    [
+        ("dies_on_b", 2, "SIGKILL"),
+        ("no_memory_on_b", 2, "not enough memory"),
+        ("no_memory_on_b", 1, "not enough memory"),
+    ],
+)
+def test_what_is_not_the_files_fault_is_not_written_down_and_tried_again(
+    records: Records, root: Path, extractor: str, workers: int, words: str
+) -> None:
+    report = run(records, root, evidence=[ghost(extractor)], workers=workers)
     assert report.done == 3
-    assert [failure.id for failure in report.failed] == ["b"]
-    assert "SIGKILL" in report.failed[0].reason
-    assert ClipStore(root).ids() == ["a", "b", "c", "d"]  # b's clips were written before it died
+    assert [(failure.id, failure.again) for failure in report.failed] == [("b", True)]
+    assert words in report.failed[0].reason
+    store = ClipStore(root)
+    assert store.ids() == ["a", "b", "c", "d"]  # b's clips were written before it died
+    assert not store.failures
+    assert run(records, root, evidence=[ghost()]).done == 1
+
+
+def test_a_worker_that_is_killed_once_costs_nothing(
+    records: Records, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    report = run(records, root, evidence=[ghost("dies_once_on_b")], workers=2)
+    assert (report.done, report.failed) == (4, [])
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_decoder_that_crashes_twice_is_the_files_failure(records: Records, root: Path) -> None:
+    report = run(records, root, evidence=[ghost("crashes_on_b")], workers=2)
+    assert report.done == 3
+    assert [(failure.id, failure.again) for failure in report.failed] == [("b", False)]
+    assert "a decoder crashed on this file" in ClipStore(root).failures["b"].reason
 
 
 # -- stopping and going on ---------------------------------------------------------------------------------------------

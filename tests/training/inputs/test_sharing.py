@@ -148,7 +148,7 @@ def test_stores_on_separate_disks_are_noticed_before_anything_is_prepared(both: 
     assert "process 1 on" in both[1]["apart"]["error"]
     for found in both:
         assert "does not see what the first process has in the clip store" in found["apart"]["error"]
-        assert "--store" in found["apart"]["error"]
+        assert "data.store" in found["apart"]["error"]
 
 
 def test_a_dataset_that_one_does_not_see_is_no_heap_of_broken_videos(tmp_path: Path) -> None:

@@ -71,9 +71,9 @@ def test_the_first_few_videos_give_the_estimate(tmp_path: Path, free: Callable[[
     assert len(said) == 1
     each = mean_size(store)
     assert f"8 videos still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
-    for words in ("in the disk", "--store DIR", "data.limit", "dfcore runs prune"):
+    for words in ("in the disk", "(data.store)", "data.limit", "dfcore runs prune"):
         assert words in said[0]
-    assert "--keep-chunks" not in said[0]
+    assert "keep_chunks" not in said[0]
     fill(store, watch, 4, 4)
     assert len(said) == 1, "once is enough"
 
@@ -89,7 +89,7 @@ def test_what_is_there_already_gives_it_at_once(tmp_path: Path, free: Callable[[
     assert len(said) == 1
     StoreWatch(tmp_path, records(5), said.append, later=11, chunked=True)
     assert "11 videos still" in said[1]
-    assert "--keep-chunks 1" in said[1]
+    assert "data.keep_chunks=1" in said[1]
 
 
 def test_known_failures_take_no_space(tmp_path: Path, free: Callable[[int], None]) -> None:

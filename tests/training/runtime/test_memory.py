@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from stages import at_stage
 
 import dfcore.training.trainer as trainer
 from dfcore.config import TrainConfig, override
@@ -40,9 +41,7 @@ def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monk
     monkeypatch.setattr(factory, "create", made)
     monkeypatch.setattr(Run, "__init__", begun)
     gc.disable()
-    stages = [
-        override(toy, {"stage.number": number, "stage.epochs": 1, "stage.start": "scratch"}) for number in (1, 2, 4)
-    ]
+    stages = [at_stage(toy, number, stage__epochs=1, stage__start="scratch") for number in (1, 2, 4)]
     try:
         train_curriculum(stages)
     finally:

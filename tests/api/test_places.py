@@ -8,15 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dfcore.cli import places
+from dfcore.api import places
+from dfcore.api.configure import configure, configure_curriculum
+from dfcore.cli.announce import announce
 from dfcore.cli.datasets import command
-from dfcore.cli.options import train_config
-from dfcore.cli.places import announce
-from dfcore.cli.train import _whole_curriculum
 from dfcore.errors import DatasetError, UsageError
-from dfcore.plugins import registry
-
-STAGE = registry().stage(1)
 
 
 @pytest.fixture
@@ -40,7 +36,7 @@ def second_copy(root: Path) -> Path:
 
 
 def test_data_runs_and_clips(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = train_config("cm", STAGE, None, None, (), {})
+    made = configure("cm")
     ff = root / "input/datasets/owner/ff-c23/FF"
     assert (made.stage.dataset, made.data.root) == ("faceforensics", str(ff))
     assert made.run.out == str(root / "working/runs")
@@ -58,51 +54,51 @@ def test_only_the_main_process_says_so(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    announce([train_config("cm", STAGE, None, None, (), {})])
+    announce([configure("cm")])
     assert capsys.readouterr().out == ""
 
 
 def test_elsewhere_nothing_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = train_config("cm", STAGE, str(tmp_path), None, (), {})
+    made = configure("cm", data=tmp_path)
     assert (made.run.out, made.data.store) == ("runs", "")
     announce([made])
     assert capsys.readouterr().out == ""
 
 
 def test_what_the_user_says_wins(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert train_config("cm", STAGE, str(tmp_path), None, (), {}).data.root == str(tmp_path)
+    assert configure("cm", data=tmp_path).data.root == str(tmp_path)
     monkeypatch.setenv("DFCORE_DATASET_FACEFORENSICS", "/ff")
-    assert train_config("cm", STAGE, None, None, (), {}).data.root == "/ff"
-    assert train_config("cm", STAGE, None, None, (), {"data.store": "s"}).data.store == "s"
-    elsewhere = train_config("cm", STAGE, None, None, (), {"run.out": str(tmp_path / "out")})
+    assert configure("cm").data.root == "/ff"
+    assert configure("cm", store="s").data.store == "s"
+    elsewhere = configure("cm", out=tmp_path / "out")
     assert elsewhere.data.store == "", "beside the runs, where these are not under the working folder's limit"
 
 
 def test_two_copies_are_named_and_none_is_guessed(root: Path) -> None:
     other = second_copy(root)
     with pytest.raises(UsageError, match="2 of the attached folders hold FaceForensics") as error:
-        train_config("cm", STAGE, None, None, (), {})
+        configure("cm")
     assert f"  {root}/input/datasets/owner/ff-c23/FF\n  {other}\n" in str(error.value)
-    assert "--data FOLDER" in str(error.value)
-    assert train_config("cm", STAGE, str(other), None, (), {}).data.root == str(other)
+    assert "data.root=FOLDER" in str(error.value)
+    assert configure("cm", data=other).data.root == str(other)
 
 
 def test_what_is_not_attached_is_said_with_what_is(root: Path) -> None:
     with pytest.raises(UsageError, match="Add Input") as error:
-        train_config("cm", registry().stage(4), None, None, (), {})
+        configure("cm", stage=4)
     assert f"Celeb-DF in {root}/input/celeb-df-v2" in str(error.value)
     with pytest.raises(UsageError, match="DFCORE_DATASET_DFDC") as error:
-        _whole_curriculum(None, None, None, False)
+        configure_curriculum("cm")
     assert "FACEFORENSICS=" not in str(error.value)
     assert "Add Input" in str(error.value)
     (root / "input/dfdc/dfdc_train_part_0").mkdir(parents=True)
     places._below.cache_clear()
-    assert [stage.number for stage in _whole_curriculum(None, None, None, False)] == [1, 2, 4]
+    assert [one.stage.number for one in configure_curriculum("cm")] == [1, 2, 4]
 
 
 def test_nothing_is_written_to_the_input(root: Path) -> None:
     before = sorted(root.rglob("*"))
-    train_config("cm", STAGE, None, None, (), {})
+    configure("cm")
     CliRunner().invoke(command, ["find"])
     assert sorted(root.rglob("*")) == before
 
