@@ -56,7 +56,6 @@ class Way:
             back = back.f_back
         return back.f_code.co_filename if back is not None else ""
 
-
     @staticmethod
     def _running(frame: FrameType, file: str) -> bool:
         """Whether a function of ``file`` is among the callers."""
