@@ -27,7 +27,8 @@ from dfcore.wording import count_of
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]
 
 HANDLES = 256
-"""Open videos that a store keeps, per process."""
+"""Open videos that a store keeps, per process. Opening maps the file and parses its header, so it is not done for each
+sample; a process may have 1024 files open by default, of each video one for its clips and one for each evidence."""
 
 
 class StoredVideo:
@@ -101,6 +102,7 @@ class StoredVideo:
         if version is None:
             return None
         file = ArrayFile(self.root / evidence_name(self.entry.stem, name, version))
+        # Evidence of other clips would be read as if it were of these: another process may have written them anew.
         return file if file.entry("evidence").get("stamp") == self._about["stamp"] else None
 
 
@@ -199,7 +201,7 @@ class ClipStore:
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": OrderedDict()}
+        return {**self.__dict__, "_open": OrderedDict()}  # a memory map cannot be pickled; each process opens its own
 
     def __contains__(self, video: object) -> bool:
         return video in self.index
@@ -293,6 +295,7 @@ class ClipStore:
         saved, or the store opened again.
         """
         entry = self.entry(video)
+        # Evidence first: a kill in between leaves a video that only lacks evidence, which is made again.
         remove_evidence(self.root, entry.stem)
         (self.root / entry.file).unlink(missing_ok=True)
         self._open.pop(video, None)
