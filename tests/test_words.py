@@ -112,3 +112,9 @@ def test_other_words_that_hold_it_are_left_alone(text: str) -> None:
 def test_the_changelog_says_what_came_in_their_place() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").lower()
     assert [word for word in RETIRED if word not in text] == []
+
+
+def test_no_docstring_only_points_elsewhere_or_says_nothing() -> None:
+    empty = re.compile(r'"""(See (?!also)[^"\n]{0,80}|Nothing\b[^"\n]{0,30}|As click\'s[^"\n]{0,60})"""')
+    found = [path for path in documents() if path != Path(__file__) and empty.search(path.read_text("utf-8"))]
+    assert [path.relative_to(ROOT).as_posix() for path in found] == []

@@ -74,7 +74,7 @@ class Specialist(nn.Module):
     if TYPE_CHECKING:  # nn.Module's own returns Any
 
         def __call__(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
-            """See :meth:`forward`."""
+            """Judge a batch of views, as :meth:`forward` does."""
             ...
 
     def forward(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
