@@ -113,6 +113,7 @@ def prepare_videos(
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed = found.tasks, found.failed
+    # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
     done = 0
@@ -125,7 +126,7 @@ def prepare_videos(
             else:
                 done += 1
             bar.update()
-            if check is not None:
+            if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
     if tasks or found.moved:
         store.settle()
@@ -178,9 +179,10 @@ def _run(tasks: Sequence[Task], workers: int, cores: int) -> Iterator[tuple[Task
             yield task, _work(task)
         return
     later: list[Task] = []
-    threads = max(1, cores // workers)
+    threads = max(1, cores // workers)  # workers with a thread for each core would only wait for each other
     for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers):
         if isinstance(outcome, Died) or outcome.again:
+            # Memory may have run out because of the others. Alone at the end it has a fair chance.
             later.append(replace(task, threads=cores))
         else:
             yield task, outcome
