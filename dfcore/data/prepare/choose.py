@@ -84,7 +84,7 @@ def choose(
     found: list[tuple[int, Sequence[int], Window]] = []
     seen: set[int] = set()
     largest = 0.0
-    for span in _decoded_spans(spans, decoded):
+    for span in _decoded_spans(spans, decoded, tracks):
         people = 0
         for number, track in enumerate(tracks):
             if not track.covers(span):
@@ -107,14 +107,21 @@ def choose(
     return Chosen(tuple(picks), people_seen=len(seen))
 
 
-def _decoded_spans(spans: Sequence[range], decoded: Mapping[int, float]) -> list[Sequence[int]]:
-    """The spans whose frames were all decoded; when a damaged file gave none, the longest beginning of one."""
+def _decoded_spans(
+    spans: Sequence[range], decoded: Mapping[int, float], tracks: Sequence[FaceTrack]
+) -> list[Sequence[int]]:
+    """The spans whose frames were all decoded; when a damaged file gave none, the longest beginning of one, as far as
+    a face is followed in it.
+    """
     whole: list[Sequence[int]] = [span for span in spans if all(frame in decoded for frame in span)]
     if whole:
         return whole
     begun = [_beginning(span, decoded) for span in spans]
     longest = max(begun, key=len)
-    return [longest] if longest else []
+    for length in range(len(longest), 0, -1):
+        if any(track.covers(longest[:length]) for track in tracks):
+            return [longest[:length]]
+    return []
 
 
 def _beginning(span: range, decoded: Mapping[int, float]) -> list[int]:
