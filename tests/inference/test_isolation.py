@@ -19,9 +19,8 @@ from dfcore.testing.media import write_broken, write_video
 
 pytestmark = pytest.mark.skipif(not isolation.can_isolate(), reason="needs descriptors that a process inherits")
 
-JOBS = (
-    Job(ClipPlan(clips=1, frames=4, detector="fake_parts:ActsUp"), (EvidenceSpec("means", 1, "fake_parts:block_means", 2),)),
-)  # fmt: skip
+MEANS = EvidenceSpec("means", 1, "fake_parts:block_means", 2)
+JOBS = (Job(ClipPlan(clips=1, frames=4, detector="fake_parts:ActsUp"), (MEANS,)),)
 
 
 @pytest.fixture(scope="module")
