@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.runs.ranking import best_epochs
 from dfcore.runs.folder import read_lines
+from dfcore.runs.ranking import best_epochs
 from dfcore.runs.report import FINISHED, RunReport, Store
 
 __all__ = ["Removal", "plan_removals", "remove"]

@@ -112,11 +112,10 @@ def prepare_videos(
     started = time.monotonic()
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
-    tasks, failed = found.tasks, found.failed
+    tasks, failed, done = found.tasks, found.failed, 0
     # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
-    done = 0
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
