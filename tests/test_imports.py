@@ -25,6 +25,7 @@ LIGHT = (
     "notebook",
     "plugin_code",
     "plugins",
+    "progress",
     "specs",
     "text",
     "version",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
 from dfcore.models.device_views import move_views
+from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
 from dfcore.training.run import Group, Run
-from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.signals import StopSignals
 
 __all__ = ["begin_epoch", "fit"]
@@ -149,7 +150,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
         if signals.asked and run.world.size == 1:
             raise _interrupted(run, signals, _stops(run, signals))
 
-    with progress_bar(loader, "validation", speaks=run.world.is_main) as batches:
+    with closing(over(loader, run.log.bar("validation", len(loader)))) as batches:
         predictions = predict_samples(
             run.model, batches, run.device, run.precision, run.world, channels_last=run.channels_last, check=check
         )

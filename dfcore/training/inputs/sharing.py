@@ -24,6 +24,7 @@ from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import RunError, RunInterrupted, StoreError
 from dfcore.specs import SpecialistSpec
+from dfcore.text import name_bytes
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.prepare import (
     Prepared,
@@ -117,7 +118,7 @@ def prepare_together(
         store = ClipStore(root)
         found, report = survey(records, store, plan, evidence)
         store.failures.forget(record.id for record in found)  # those that failed before are tried again
-        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
+        found.sort(key=lambda record: hashlib.sha256(name_bytes(record.id)).digest())  # lest one has all the long ones
         return [(record.id, Origin.of(record.path).size) for record in found], report
 
     todo, report = world.on_main(look)
@@ -125,14 +126,14 @@ def prepare_together(
         _require_one_store(root, machine)
         machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
-        share = todo[world.rank :: world.size]
+        share, progress = todo[world.rank :: world.size], machine.log.progress
 
         def part(check: Callable[[], None]) -> PrepareReport:
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
             return prepare_videos(
-                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+                own, store, plan, evidence, sharing=world.local_size, progress=progress, check=behind_each(check)
             )
 
         report = _sum(report, _in_parts(machine, part))

@@ -97,7 +97,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(
 ) -> None:
     monkeypatch.setenv("MARK", str(tmp_path / "mark"))
     report = run(records, root, evidence=[ghost("dies_once_on_b")], workers=2)
-    assert (report.done, report.failed) == (4, [])
+    assert (report.done, report.failed) == (4, ())
     assert (tmp_path / "mark").exists()
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_stops_with_words_and_keeps_what_was_done(
         monkeypatch.setattr(store_format.os, "fsync", _full)
     else:
         monkeypatch.setattr("dfcore.data.prepare.videos._work", _work_on_a_full_disk)
-    with pytest.raises(WriteError, match=r"no space left.*--store"):
+    with pytest.raises(WriteError, match=r"no space left.*data.store"):
         run(records, root, workers=workers)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in root.iterdir()} == before
@@ -180,7 +180,7 @@ def _full(_: int) -> None:
 
 
 def _work_on_a_full_disk(task: object) -> object:
-    raise WriteError("no space left for x: choose another --store.")
+    raise WriteError("no space left for x: set data.store.")
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------
