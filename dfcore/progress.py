@@ -61,23 +61,23 @@ class Silent:
     shown = False
 
     def say(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Drop the line."""
 
     def warn(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Drop the warning."""
 
     def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
-        """See :class:`Progress`."""
+        """A bar that shows nothing: this object itself."""
         return self
 
     def update(self, steps: int = 1) -> None:
-        """See :class:`Bar`."""
+        """Show no progress."""
 
     def note(self, **values: object) -> None:
-        """See :class:`Bar`."""
+        """Show no values."""
 
     def close(self) -> None:
-        """See :class:`Bar`."""
+        """There is no bar to take away."""
 
 
 class Terminal:
@@ -87,15 +87,15 @@ class Terminal:
     """
 
     def say(self, text: str) -> None:
-        """See :class:`Progress`; the line comes above any bar."""
+        """Print the line on standard output, above any bar."""
         self._write(text, sys.stdout)
 
     def warn(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Print the line on standard error, after ``warning:``."""
         self._write(f"warning: {text}", sys.stderr)
 
     def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
-        """See :class:`Progress`; it goes away when it is closed."""
+        """A bar on standard error, which goes away when it is closed."""
         return _TerminalBar(label, total, initial, unit)
 
     @staticmethod

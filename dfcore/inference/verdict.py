@@ -85,7 +85,7 @@ class Uncalibrated:
     reason: str
 
     def decide(self, margins: Mapping[str, float], in_class: str | None) -> Decision:
-        """See :class:`Judge`."""
+        """Uncertain, with the reason, whatever the margins are."""
         return Decision("uncertain", mean(margins), reason=self.reason)
 
 
@@ -130,7 +130,7 @@ class Alone:
     notes: tuple[str, ...] = ()
 
     def decide(self, margins: Mapping[str, float], in_class: str | None) -> Decision:
-        """See :class:`Judge`."""
+        """By this specialist's margin."""
         return self.calibrated.decide(mean(margins), in_class)
 
 
@@ -144,7 +144,7 @@ class Together:
     notes: tuple[str, ...] = ()
 
     def decide(self, margins: Mapping[str, float], in_class: str | None) -> Decision:
-        """See :class:`Judge`."""
+        """By the fused likelihood ratio of the members that gave a margin."""
         ratios = {name: float(self.members[name].log_likelihood_ratio(margin)) for name, margin in margins.items()}
         return self.calibrated.decide(self.fusion.fuse(ratios).llr, in_class)
 

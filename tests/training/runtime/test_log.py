@@ -58,7 +58,7 @@ class Heard:
         self.closed += 1
 
 
-def test_a_callers_own_object_is_told_all_and_the_screen_nothing(
+def test_a_callers_own_object_gets_all_and_the_screen_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heard = Heard()
