@@ -56,28 +56,28 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """A :class:`Progress`, and a :class:`Bar`, that nobody sees."""
 
     shown = False
 
     def say(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Pass over the line."""
 
     def warn(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Pass over the warning."""
 
     def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
-        """See :class:`Progress`."""
+        """A bar that is not shown."""
         return self
 
     def update(self, steps: int = 1) -> None:
-        """See :class:`Bar`."""
+        """Count nothing."""
 
     def note(self, **values: object) -> None:
-        """See :class:`Bar`."""
+        """Show nothing."""
 
     def close(self) -> None:
-        """See :class:`Bar`."""
+        """Leave all as it is."""
 
 
 class Terminal:
@@ -87,15 +87,15 @@ class Terminal:
     """
 
     def say(self, text: str) -> None:
-        """See :class:`Progress`; the line comes above any bar."""
+        """Print a line, above any bar."""
         self._write(text, sys.stdout)
 
     def warn(self, text: str) -> None:
-        """See :class:`Progress`."""
+        """Print ``warning:`` and the line."""
         self._write(f"warning: {text}", sys.stderr)
 
     def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
-        """See :class:`Progress`; it goes away when it is closed."""
+        """A bar that goes away when it is closed; not shown where standard error is no terminal."""
         return _TerminalBar(label, total, initial, unit)
 
     @staticmethod
