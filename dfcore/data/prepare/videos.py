@@ -119,11 +119,10 @@ def prepare_videos(
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
+            done += not failure
             if failure:
                 failed.append(failure)
                 bar.note(failed=len(failed))
-            else:
-                done += 1
             bar.update()
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
