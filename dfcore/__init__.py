@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.models.factory import create, load
     from dfcore.models.protocols import SpecialistOutput
     from dfcore.models.specialist import Specialist
+    from dfcore.progress import SILENT, TERMINAL, Progress
     from dfcore.training.curriculum import train_curriculum
     from dfcore.training.inputs.prepare import Prepared
     from dfcore.training.result import RunResult
@@ -62,11 +63,14 @@ _WHERE = {
     "ClipSamples": "dfcore.data.samples",
     "ClipStore": "dfcore.data.store.clip_store",
     "Prepared": "dfcore.training.inputs.prepare",
+    "Progress": "dfcore.progress",
     "RunResult": "dfcore.training.result",
+    "SILENT": "dfcore.progress",
     "Scan": "dfcore.data.records",
     "Specialist": "dfcore.models.specialist",
     "SpecialistInfo": "dfcore.api.specialists",
     "SpecialistOutput": "dfcore.models.protocols",
+    "TERMINAL": "dfcore.progress",
     "TrainConfig": "dfcore.config",
     "VideoRecord": "dfcore.data.records",
     "configure": "dfcore.api.configure",
@@ -83,6 +87,8 @@ _WHERE = {
 """The module that has each name. To show another one: a line here, an import above, the name in ``__all__``."""
 
 __all__ = [
+    "SILENT",
+    "TERMINAL",
     "CheckpointError",
     "ClipSamples",
     "ClipStore",
@@ -96,6 +102,7 @@ __all__ = [
     "PluginError",
     "PluginImportError",
     "Prepared",
+    "Progress",
     "RunError",
     "RunExistsError",
     "RunInterrupted",

@@ -25,6 +25,7 @@ LIGHT = (
     "notebook",
     "plugin_code",
     "plugins",
+    "progress",
     "specs",
     "text",
     "version",
@@ -47,7 +48,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
     # the front door, on first use of each name
-    *(("dfcore.__init__", room) for room in ("api", "data", "models", "training", "evaluation", "inference")),
+    *(("dfcore.__init__", layer) for layer in ("api", "data", "models", "training", "evaluation", "inference")),
 }
 
 

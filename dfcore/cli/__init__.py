@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with the nearest command suggested."""
+        """Find the command, or fail with the nearest name suggested."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             close = nearest(name, COMMANDS)

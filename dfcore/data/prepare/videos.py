@@ -10,9 +10,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-
-from tqdm import tqdm
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
@@ -30,6 +29,7 @@ from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError
+from dfcore.progress import SILENT, TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
@@ -78,7 +78,7 @@ def prepare_videos(
     *,
     workers: int = 0,
     sharing: int = 1,
-    progress: bool = True,
+    progress: Progress | None = TERMINAL,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
@@ -98,7 +98,7 @@ def prepare_videos(
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core; 1 works in this process.
         sharing: how many such calls share this machine's cores at the moment.
-        progress: show a bar with a rate, if stderr is a terminal.
+        progress: shows a bar; None shows nothing.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the call, and what was done is kept.
 
@@ -113,19 +113,20 @@ def prepare_videos(
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed = found.tasks, found.failed
+    # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
     done = 0
-    with tqdm(total=len(tasks), desc="preparing", unit="video", disable=None if progress else True) as bar:
+    with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
             if failure:
                 failed.append(failure)
-                bar.set_postfix(failed=len(failed), refresh=False)
+                bar.note(failed=len(failed))
             else:
                 done += 1
             bar.update()
-            if check is not None:
+            if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
     if tasks or found.moved:
         store.settle()
@@ -178,9 +179,10 @@ def _run(tasks: Sequence[Task], workers: int, cores: int) -> Iterator[tuple[Task
             yield task, _work(task)
         return
     later: list[Task] = []
-    threads = max(1, cores // workers)
+    threads = max(1, cores // workers)  # workers with a thread for each core would only wait for each other
     for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers):
         if isinstance(outcome, Died) or outcome.again:
+            # Memory may have run out because of the others. Alone at the end it has a fair chance.
             later.append(replace(task, threads=cores))
         else:
             yield task, outcome

@@ -126,14 +126,14 @@ def prepare_together(
         _require_one_store(root, machine)
         machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
-        share = todo[world.rank :: world.size]
+        share, progress = todo[world.rank :: world.size], machine.log.progress
 
         def part(check: Callable[[], None]) -> PrepareReport:
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
             return prepare_videos(
-                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+                own, store, plan, evidence, sharing=world.local_size, progress=progress, check=behind_each(check)
             )
 
         report = _sum(report, _in_parts(machine, part))

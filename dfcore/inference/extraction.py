@@ -1,0 +1,140 @@
+"""From files to the clips that specialists judge, with one guard around every file.
+
+Whatever is raised for one file is that file's reason. Only what would fail every other file too is an error: a fault
+in a plugin's code, a name that nothing installed answers to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips import BLOCK, Clip
+from dfcore.data.media import MediaInfo
+from dfcore.data.prepare.extract import Extracted, extract_for_plans
+from dfcore.data.protocols import FaceDetector
+from dfcore.errors import DataError, DfcoreError, MediaError, PluginError
+from dfcore.faults import described, plugin_error
+from dfcore.specs import EvidenceSpec, resolve
+
+__all__ = ["Extraction", "Job", "extract", "reason_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What specialists with the same plan need of each file."""
+
+    plan: ClipPlan
+    evidence: tuple[EvidenceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a file gives: for each job its clips or a reason; or one ``reason`` for all.
+
+    ``passing`` says that the reason lies with the machine, not with the file, and may be gone the next time; ``notes``
+    are the decoder's warnings.
+    """
+
+    path: Path
+    jobs: tuple[Extracted, ...] = ()
+    reason: str = ""
+    passing: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def extract(
+    path: Path,
+    jobs: Sequence[Job],
+    *,
+    detector: FaceDetector | None = None,
+    threads: int = 0,
+    probed: Callable[[MediaInfo], None] | None = None,
+) -> Extraction:
+    """What a file gives for each job. See the module's text for what is raised.
+
+    Raises:
+        PluginError: a detector or an evidence extractor raised something, or returned something of a wrong shape.
+        UnknownNameError: no such detector.
+    """
+    plans = [job.plan for job in jobs]
+    with _warnings() as notes:
+        try:
+            found = extract_for_plans(path, plans, detector=detector, threads=threads, probed=probed)
+            clips = tuple(_with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
+        except Exception as error:
+            reason, passing = reason_of(path, error)
+            return Extraction(path, reason=reason, passing=passing, notes=tuple(notes))
+        return Extraction(path, clips, notes=tuple(notes))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What the data layer warns of inside, each once, in place of printing it."""
+    notes: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (text := record.getMessage()) not in notes:
+                notes.append(text)
+
+    logger, handler = logging.getLogger("dfcore.data"), Keep(logging.WARNING)
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+
+
+def reason_of(path: Path, error: Exception) -> tuple[str, bool]:
+    """What is wrong with a file, by what was raised for it, and whether that may pass; raises what is not its fault."""
+    if isinstance(error, DataError):
+        return str(error), False
+    if isinstance(error, DfcoreError):
+        raise error
+    if isinstance(error, MemoryError):
+        return f"{path}: there is not enough memory to judge it. Try again with fewer programs running.", True
+    kind = "reading" if isinstance(error, OSError) else "decoding"
+    return (
+        f"{path}: {kind} it failed ({described(error)}). The file is damaged, or of a kind that the decoder does not "
+        "expect: see whether a player shows it whole, re-encode it, or leave it out.",
+        False,
+    )
+
+
+def _with_evidence(found: Extracted, job: Job) -> Extracted:
+    """The clips with their evidence; a clip that gives none for a reason of its own gives the plan that reason."""
+    try:
+        for clip in found.clips:
+            for spec in job.evidence:
+                clip.evidence[spec.name] = _evidence(spec, clip)
+    except MediaError as error:
+        return Extracted(reason=str(error), people_seen=found.people_seen)
+    return found
+
+
+def _evidence(spec: EvidenceSpec, clip: Clip) -> np.ndarray:
+    what = f"evidence extractor {spec.name!r} ({spec.extractor})"
+    extractor = resolve(spec.extractor, what)
+    try:
+        values = np.asarray(extractor(clip))
+    except (DfcoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise plugin_error(what, error) from error
+    frames, height, width = clip.y.shape
+    expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
+    if values.shape != expected or values.dtype != np.float16:
+        raise PluginError(
+            f"{what} must return float16 [T, C, H/16, W/16] = {list(expected)} for this clip; it returned "
+            f"{values.dtype} {list(values.shape)}. Its plugin needs repair."
+        )
+    return values
