@@ -105,8 +105,7 @@ def prepare_videos(
     Raises:
         WriteError: the disk is full or not writable. What was done is kept.
         DatasetError: two records have the same id.
-        PluginError: a plugin's detector, extractor or pseudo-fake cannot be imported, raises something, or returns
-            something else than announced. Nothing is noted against the video.
+        PluginError: a detector, extractor or pseudo-fake cannot be imported, raises, or returns what it must not.
         UnknownNameError: no detector of the plan's name.
     """
     started = time.monotonic()
