@@ -8,23 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfcore.assessment.identities import check_identities
 from dfcore.assessment.report import Evaluation, Scored, write_report
-from dfcore.assessment.scores_file import ScoresFile
 from dfcore.assessment.targets import Target
 from dfcore.assessment.thresholds import Validated, validated
 from dfcore.config import TrainConfig
-from dfcore.data.records import SPLITS, VideoRecord
+from dfcore.data.records import SPLITS
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.device import choose_device
 from dfcore.errors import DatasetError, UsageError
 from dfcore.evaluation.report import measure
-from dfcore.evaluation.scored import ScoredVideo, score_videos
+from dfcore.evaluation.scored import ScoredVideo
 from dfcore.models import factory
 from dfcore.plugins import registry
-from dfcore.specs import SpecialistSpec
-from dfcore.training.inputs.choose import Chosen, choose_videos
-from dfcore.training.inputs.prepare import Prepared, clip_plan
+from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.machine import Machine, device_name, make_machine

@@ -18,6 +18,7 @@ from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.text import count_of
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
@@ -41,7 +42,6 @@ from dfcore.training.start import (
     require_same_parent,
 )
 from dfcore.version import __version__
-from dfcore.wording import count_of
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
