@@ -119,3 +119,21 @@ def test_the_glossary_names_what_is_in_the_code() -> None:
 def test_the_table_of_views_has_every_view() -> None:
     table = (ROOT / "docs/data.md").read_text("utf-8").split("| view |")[1].split("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.M)) == set(VIEWS)
+
+
+def test_the_drawing_of_the_layers_has_every_layer_and_no_arrow_that_is_not_allowed() -> None:
+    drawing = (ROOT / "docs/architecture.md").read_text("utf-8").split("```mermaid")[1].split("```")[0]
+    arrows = re.findall(r"^    (\w+) --> (\w+)$", drawing, re.M)
+    allowed = layers()
+    assert {name for arrow in arrows for name in arrow} == set(allowed) - {"testing"}
+    assert [arrow for arrow in arrows if arrow[1] not in allowed[arrow[0]]] == []
+
+
+def layers() -> dict[str, set[str]]:
+    """The table in ``tests/test_imports.py``."""
+    tree = ast.parse((ROOT / "tests/test_imports.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MAY_IMPORT":
+            table: dict[str, set[str]] = ast.literal_eval(node.value)
+            return table
+    raise AssertionError("tests/test_imports.py has no MAY_IMPORT")

@@ -1,15 +1,15 @@
-"""Whether a fake shows the same images as its original, so that its audio alone was forged.
+"""Whether a fake shows the same images as its original, so that only its audio was forged.
 
-A few frames of both, spread over the whole length, are compared by the mean luma of blocks of 16x16 pixels. Encoding
-changes the detail within a block more than its mean, and not the same way in each frame; a swapped face, however small
-its share of the image, moves the means of its own blocks, which a mean over the image would hide. So each block's
-difference is averaged over the frames with its sign, and the largest is compared with the median over all blocks,
-which is noise as long as the face fills less than half of the image.
+A few frames of both, spread over the whole length, are compared by the mean luma of 16x16 blocks. Encoding changes the
+detail within a block more than its mean, and differently in each frame. A swapped face changes the means of its own
+blocks, even if it is a small part of the image; a mean over the image would hide that. So each block's difference is
+averaged over the frames with its sign. The largest average is compared with the median over all blocks, which is noise
+as long as the face fills less than half of the image.
 
-Measured: re-encoding 16 real videos at crf 20 and 28 leaves a largest of 0.7 to 2.5 (of 255), 4 to 16 times the median;
-rendered swaps of faces of 75 pixels and more leave 1.9 to 20, 68 times the median and more. Five published face swaps
-and reenactments and a lip-sync differ by 44 to 74 in single frames. In doubt a video is called different: it keeps its
-label.
+Measured: re-encoding 16 real videos at crf 20 and 28 gives a largest average of 0.7 to 2.5 (of 255), 4 to 16 times the
+median. Rendered swaps of faces of 75 pixels and more give 1.9 to 20, at least 68 times the median. Five published face
+swaps and reenactments and a lip-sync differ by 44 to 74 in single frames. In doubt a video counts as different and
+keeps its label.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Preparing, shared among the processes of a run.
 
-The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is
-always the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and
-failure files of its own (:mod:`dfcore.data.store.index`); when all are done the first one makes one of them, and the
-others see what it sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video
-under way, and what is prepared stays.
+The first process finds out what is to be done. The videos are dealt out in a fixed order that has nothing to do with
+their content. Each process works at its own pace, on its share of its machine's cores, and appends to index and failure
+files of its own (:mod:`dfcore.data.store.index`). When all are done, the first one merges these files, and the others
+read the result. If one process stops (an error, a signal, the time limit), all stop after the video they are at. The
+videos that were prepared stay.
 """
 
 from __future__ import annotations
