@@ -85,7 +85,7 @@ def test_a_lying_video_is_turned_upright(tmp_path: Path) -> None:
 
 
 def test_no_face_says_so(made_video: Path) -> None:
-    with pytest.raises(MediaError, match="no face stays in view for 8 of the 24 frames"):
+    with pytest.raises(MediaError, match="no face stays in view for 8 of the 40 frames"):
         read_footage(made_video, detector=fake_parts.NoFace())
 
 

@@ -52,7 +52,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         passes.append(path)
         return decode(path, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dfcore.data.prepare.extract.decode", counting)
+    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
     return passes
 
 
