@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# One thread for numerical libraries, in every process that a test starts too: sums of floats depend on the number of
+# threads, and with pytest-xdist each core already has a process of tests. Set before anything imports torch or numpy.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 pytest.register_assert_rewrite("dfcore.testing.contract")
 
 ROOT = Path(__file__).resolve().parent

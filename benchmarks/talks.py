@@ -55,14 +55,14 @@ class Talk:
         mouth: uint8 ``[n, 96, 96]``.
         present: float32 ``[n]``.
         mel: float32 ``[80, 4 n]``.
-        heard: float32 ``[n]``.
+        audio_present: float32 ``[n]``.
     """
 
     name: str
     mouth: Tensor
     present: Tensor
     mel: Tensor
-    heard: Tensor
+    audio_present: Tensor
 
     def __len__(self) -> int:
         return len(self.mouth)

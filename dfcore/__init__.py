@@ -4,30 +4,143 @@ As a library::
 
     import dfcore
 
-    model = dfcore.create("cm")                         # a specialist with an ImageNet backbone
-    model = dfcore.load("runs/cm_stage1/cm_stage1_final.pt")
+    config = dfcore.configure("cm", stage=1, data="/data/FaceForensics++")
+    result = dfcore.train(config)
 
-Importing this package imports no torch; ``create`` and ``load`` do when they are first used.
+    model = dfcore.load(result.final)                   # a trained specialist
+    model = dfcore.create("cm")                         # one with an ImageNet backbone
+
+Importing this package imports no torch; each name below is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+from dfcore.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DatasetError,
+    DfcoreError,
+    MediaError,
+    ModelError,
+    PluginApiError,
+    PluginError,
+    PluginImportError,
+    RunError,
+    RunExistsError,
+    RunInterrupted,
+    StoreError,
+    TimeLimitReached,
+    TrainingError,
+    UnknownNameError,
+    UsageError,
+    WeightsError,
+    WriteError,
+)
 from dfcore.version import __version__
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what type checkers see; a test compares it with the table below
+    from dfcore.api.configure import configure, configure_curriculum
+    from dfcore.api.prepare import prepare
+    from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
+    from dfcore.config import TrainConfig
+    from dfcore.data.records import Scan, VideoRecord
+    from dfcore.data.samples import ClipSamples
+    from dfcore.data.store.clip_store import ClipStore
     from dfcore.models.factory import create, load
+    from dfcore.models.protocols import SpecialistOutput
+    from dfcore.models.specialist import Specialist
+    from dfcore.progress import SILENT, TERMINAL, Progress
+    from dfcore.training.curriculum import train_curriculum
+    from dfcore.training.inputs.prepare import Prepared
+    from dfcore.training.result import RunResult
+    from dfcore.training.trainer import train
 
-__all__ = ["__version__", "create", "load"]
+_WHERE = {
+    "ClipSamples": "dfcore.data.samples",
+    "ClipStore": "dfcore.data.store.clip_store",
+    "Prepared": "dfcore.training.inputs.prepare",
+    "Progress": "dfcore.progress",
+    "RunResult": "dfcore.training.result",
+    "SILENT": "dfcore.progress",
+    "Scan": "dfcore.data.records",
+    "Specialist": "dfcore.models.specialist",
+    "SpecialistInfo": "dfcore.api.specialists",
+    "SpecialistOutput": "dfcore.models.protocols",
+    "TERMINAL": "dfcore.progress",
+    "TrainConfig": "dfcore.config",
+    "VideoRecord": "dfcore.data.records",
+    "configure": "dfcore.api.configure",
+    "configure_curriculum": "dfcore.api.configure",
+    "create": "dfcore.models.factory",
+    "describe": "dfcore.api.specialists",
+    "load": "dfcore.models.factory",
+    "prepare": "dfcore.api.prepare",
+    "register_dataset": "dfcore.api.specialists",
+    "specialists": "dfcore.api.specialists",
+    "train": "dfcore.training.trainer",
+    "train_curriculum": "dfcore.training.curriculum",
+}
+"""The module that has each name. To show another one: a line here, an import above, the name in ``__all__``."""
 
+__all__ = [
+    "SILENT",
+    "TERMINAL",
+    "CheckpointError",
+    "ClipSamples",
+    "ClipStore",
+    "ConfigError",
+    "DataError",
+    "DatasetError",
+    "DfcoreError",
+    "MediaError",
+    "ModelError",
+    "PluginApiError",
+    "PluginError",
+    "PluginImportError",
+    "Prepared",
+    "Progress",
+    "RunError",
+    "RunExistsError",
+    "RunInterrupted",
+    "RunResult",
+    "Scan",
+    "Specialist",
+    "SpecialistInfo",
+    "SpecialistOutput",
+    "StoreError",
+    "TimeLimitReached",
+    "TrainConfig",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+    "VideoRecord",
+    "WeightsError",
+    "WriteError",
+    "__version__",
+    "configure",
+    "configure_curriculum",
+    "create",
+    "describe",
+    "load",
+    "prepare",
+    "register_dataset",
+    "specialists",
+    "train",
+    "train_curriculum",
+]
 
-def __getattr__(name: str) -> Any:
-    if name in ("create", "load"):
-        from dfcore.models import factory
+if not TYPE_CHECKING:  # a type checker would take any name for good
 
-        return getattr(factory, name)
-    raise AttributeError(f"module 'dfcore' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name not in _WHERE:
+            raise AttributeError(f"module 'dfcore' has no attribute {name!r}")
+        found = getattr(import_module(_WHERE[name]), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,24 @@ from dfcore.specs import ComponentSpec, DatasetSpec, StageSpec
 DFCORE_API = API
 
 
+_DEMO = DatasetSpec(
+    "demo",
+    "Demo",
+    "dfcore.testing.demo.dataset:Demo",
+    "small made videos in the FaceForensics++ layout: for trying and testing, no accuracy is claimed from them",
+    generated=True,
+    defaults={
+        "model.backbone": "test_efficientnet",
+        "model.pretrained": False,
+        "stage.head_lr_factor": 10.0,
+        "data.samples_per_video": 4,
+        "data.eval_samples": 4,
+    },
+    reason="a small backbone from a random start, a higher rate for it, and few samples of each video, so that "
+    "it learns within minutes on a CPU",
+)
+
+
 @hookimpl
 def dfcore_backbones() -> list[ComponentSpec]:
     return [
@@ -74,19 +92,12 @@ def dfcore_datasets() -> list[DatasetSpec]:
             "a table of your own: path, label, and split, group, manipulation, original, audio",
         ),
         DatasetSpec(
-            "footage",
-            "Real footage",
+            "real_videos",
+            "Real videos",
             "dfcore.data.datasets.real_videos:RealVideos",
             "any folder of real videos, for stage 0",
         ),
-        DatasetSpec(
-            "demo",
-            "Demo",
-            "dfcore.testing.demo.dataset:Demo",
-            "small made videos in the FaceForensics++ layout: for trying and testing, no accuracy is claimed from them",
-            generated=True,
-            defaults={"data.samples_per_video": 2, "model.pretrained": False},
-        ),
+        _DEMO,
     ]
 
 
@@ -95,8 +106,8 @@ def dfcore_stages() -> list[StageSpec]:
     return [
         StageSpec(
             0,
-            "Real footage",
-            "footage",
+            "Real videos",
+            "real_videos",
             1e-4,
             4,
             "cross_entropy",
@@ -154,7 +165,9 @@ def dfcore_callbacks() -> list[ComponentSpec]:
             "checkpoints", "dfcore.training.callbacks.checkpoints:Checkpoints", "best epochs and the final weights"
         ),
         ComponentSpec(
-            "disk", "dfcore.training.callbacks.disk_watch:DiskWatch", "warns before checkpoints find no room"
+            "disk",
+            "dfcore.training.callbacks.disk_watch:DiskWatch",
+            "warns if checkpoints may not fit on the disk",
         ),
         ComponentSpec(
             "early_stop", "dfcore.training.callbacks.early_stop:EarlyStop", "stops when validation gets no better"

@@ -58,8 +58,8 @@ def write_error(path: Path, error: BaseException, need: int = 0) -> WriteError:
     return WriteError(
         f"{path} cannot be written: no space left on the disk ({figures}). What was saved before is as it was. Make "
         "space (`dfcore runs` lists the runs and their sizes, `dfcore runs prune` removes what is no longer needed) or "
-        "move the folder to a larger disk and name it (--out, --store); then give the same command again, `dfcore "
-        "train` with --resume, and it goes on from there."
+        "move the folder to a larger disk and name it (run.out, data.store); then start again, training with "
+        "resume=True, and it goes on from there."
     )
 
 

@@ -4,7 +4,7 @@
 
     /kaggle/input       the attached datasets; read-only
     /kaggle/working     kept when the session ends; 20 GB at most
-    /kaggle/temp        more room; gone when the session ends
+    /kaggle/temp        more space; gone when the session ends
 
 ``DFCORE_KAGGLE=/some/folder`` lets a folder of your own stand in for ``/kaggle`` (its ``working`` must be there),
 ``DFCORE_KAGGLE=no`` treats the machine like any other.

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dfcore.discovery import PluginEntry, discover, import_announcement
-from dfcore.errors import DfcoreError, PluginError, UnknownNameError
+from dfcore.errors import DfcoreError, PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     import pluggy
@@ -53,6 +53,7 @@ class Registry:
         self.entries = discover() if entries is None else entries
         self.errors: dict[str, PluginError] = {}
         self._loaded: set[str] = set()
+        self._own_datasets: dict[str, DatasetSpec] = {}
 
     @cached_property
     def _manager(self) -> pluggy.PluginManager:
@@ -145,6 +146,22 @@ class Registry:
             return spec
         raise PluginError(f"plugin {name!r} announces no specialist (its hook dfcore_specialist is missing).")
 
+    def trainable(self, name: str) -> SpecialistSpec:
+        """The specialist announced as ``name``, which has a cue module: what can be created, trained and prepared for.
+
+        Raises:
+            UnknownNameError, PluginError: as :meth:`specialist`.
+            UsageError: its plugin announces it only.
+        """
+        spec = self.specialist(name)
+        if not spec.trainable:
+            raise UsageError(
+                f"specialist {name!r} ({spec.title}) has no cue module yet: this release of dfs-{name} announces "
+                f"itself only. Upgrade it with `pip install -U dfs-{name}`, or choose another specialist "
+                "(`dfcore plugins` lists them)."
+            )
+        return spec
+
     def components(self, kind: str) -> dict[str, ComponentSpec]:
         """Announced components of a kind in :data:`COMPONENT_KINDS`, by name; the first of a name wins."""
         from dfcore.specs import ComponentSpec
@@ -166,7 +183,19 @@ class Registry:
         """Announced datasets, by name."""
         from dfcore.specs import DatasetSpec
 
-        return {spec.name: spec for spec in self._merged("dfcore_datasets", DatasetSpec, lambda spec: spec.name)}
+        found = {spec.name: spec for spec in self._merged("dfcore_datasets", DatasetSpec, lambda spec: spec.name)}
+        return {**found, **self._own_datasets}
+
+    def add_dataset(self, spec: DatasetSpec) -> None:
+        """Take in a dataset that no plugin announces; one that was added under the same name before is replaced.
+
+        Raises:
+            UsageError: an installed dataset has the name.
+        """
+        self._own_datasets.pop(spec.name, None)
+        if spec.name in self.datasets():
+            raise UsageError(f"a dataset named {spec.name!r} is installed already. Choose another name.")
+        self._own_datasets[spec.name] = spec
 
     def dataset(self, name: str) -> DatasetSpec:
         """The dataset announced as ``name``.

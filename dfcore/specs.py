@@ -7,6 +7,7 @@ listing and describing cost no torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -71,6 +72,8 @@ class SpecialistSpec:
         abstain_reason: dotted path of ``(dfcore.data.clips.ClipAccess) -> str | None``, why it abstains, or None.
         pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
         speech: seconds of mouth images and audio that a stored clip needs about its middle; 0 for none.
+        spatial_map: whether the cue map's cells lie over the window, as its tiles or 49ths do; False where its axes are
+            others (time, delay). What asks *where* (the background control, a heat map) needs one that does.
         summary: one sentence for ``dfcore describe``.
         references: papers.
     """
@@ -87,6 +90,7 @@ class SpecialistSpec:
     abstain_reason: str = ""
     pseudo_fake: str = ""
     speech: float = 0.0
+    spatial_map: bool = True
     summary: str = ""
     references: tuple[str, ...] = ()
 
@@ -127,21 +131,23 @@ class ComponentSpec:
 class DatasetSpec:
     """A dataset and the adapter that reads its official layout.
 
-    ``adapter`` is a dotted path of a class with the protocol :class:`dfcore.data.protocols.Dataset`.
+    ``adapter`` is a dotted path of a class with the protocol :class:`dfcore.data.protocols.Dataset`, called with no
+    arguments; a dataset that is registered in code (:func:`dfcore.register_dataset`) gives a callable instead.
     ``generated`` marks data that dfcore makes itself; ``name`` then serves in place of a path.
     ``defaults`` are configuration values (``{"data.samples_per_video": 2}``) that suit the dataset and give
-    way to anything the user sets.
+    way to anything the user sets; ``reason`` says why they suit it, and is printed with them.
     ``kaggle`` is where its owners give it out on Kaggle, ``OWNER/NAME`` or ``competitions/NAME``; "" where they do not.
     """
 
     name: str
     title: str
-    adapter: str
+    adapter: str | Callable[[], Any]
     summary: str = ""
     url: str = ""
     generated: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
     kaggle: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +171,14 @@ class StageSpec:
     chunks: tuple[int, ...] = ()
 
 
-def resolve(path: str, owner: str = "") -> Any:
-    """Import what a dotted path ``package.module:attribute`` names.
+def resolve(path: str | Callable[..., Any], owner: str = "") -> Any:
+    """Import what a dotted path ``package.module:attribute`` names; what is no path is given back as it is.
 
     Raises:
         PluginImportError: the path is malformed, or its import fails; the message names ``owner``.
     """
+    if not isinstance(path, str):
+        return path
     module, _, attribute = path.partition(":")
     by = f" (announced by {owner})" if owner else ""
     if not module or not attribute:

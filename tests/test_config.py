@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from dfcore import config
-from dfcore.config import TrainConfig, override, parse_set
+from dfcore import config, configure
+from dfcore.cli.options import parse_set
+from dfcore.config import TrainConfig, override
+from dfcore.config.reference import reference
 from dfcore.errors import ConfigError, UnknownNameError
 
 
@@ -48,6 +52,60 @@ def test_none_and_the_empty_list_differ() -> None:
 def test_a_value_that_does_not_fit_is_refused(key: str, value: object, expected: str) -> None:
     with pytest.raises(ConfigError, match=f"{key} takes {expected}"):
         override(TrainConfig(), {key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("stage.lr", 0, "a number above 0 and at most 10"),
+        ("stage.lr", "nan", "a number above 0 and at most 10"),
+        ("stage.lr", "inf", "a number above 0 and at most 10"),
+        ("stage.clip_norm", "inf", "a number at least 0"),
+        ("stage.clip_norm", "nan", "a number at least 0"),
+        ("stage.epochs", 0, "a whole number at least 1"),
+        ("stage.epochs", True, "a whole number at least 1"),
+        ("data.val_share", 1.0, "a number at least 0 and below 1"),
+        ("data.workers", "-2", "a whole number at least -1"),
+        ("stage.focal_alpha", 1.5, "a number above 0 and below 1 or none"),
+        ("run.precision", "fp8", "one of auto, fp32, bf16, fp16"),
+        ("run.out", ["a"], "a text"),
+    ],
+)
+def test_every_door_refuses_a_value_out_of_range(
+    key: str, value: object, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = re.escape(f"{key} takes {expected}, not {value!r}.")
+    with pytest.raises(ConfigError, match=words):
+        override(TrainConfig(), {key: value})
+    with pytest.raises(ConfigError, match=words):
+        configure("cm", data=tmp_path, set={key: value})
+    values = TrainConfig().to_json()
+    values[key.partition(".")[0]][key.partition(".")[2]] = value
+    with pytest.raises(ConfigError, match=words):
+        TrainConfig.from_json(values)
+    file = tmp_path / "dfcore.toml"
+    bare = value in ("nan", "inf") or not isinstance(value, str)
+    file.write_text(f"[set]\n'{key}' = {str(value).lower() if bare else repr(value)}\n")
+    monkeypatch.setenv("DFCORE_CONFIG", str(file))
+    with pytest.raises(ConfigError, match=re.escape(f"{key} takes {expected}")):
+        configure("cm", data=tmp_path)
+
+
+def test_every_numeric_key_has_a_range_that_its_default_is_in() -> None:
+    for name, (kind, about) in config.keys().items():
+        section, _, short = name.partition(".")
+        default = getattr(getattr(TrainConfig(), section), short)
+        numeric = {int, float} & {kind, *get_args(kind)}
+        assert bool(about.range) == bool(numeric or about.choices), name
+        assert config.convert(name, default, kind, about) == default, name
+        assert about.meaning.endswith("."), name
+
+
+def test_the_page_of_all_keys_is_made_from_them() -> None:
+    """If this fails: ``python -m dfcore.config.reference > docs/config.md``."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "config.md").read_text(encoding="utf-8")
+    assert page == reference()
+    assert page.count("\n| `") == len(config.keys())
 
 
 def test_an_unknown_key_suggests_the_nearest() -> None:

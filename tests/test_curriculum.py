@@ -34,6 +34,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"faceforensics": demo, "celebdf": as_celebdf(demo, base / "celeb"), "dfdc": as_dfdc(demo, base / "dfdc")}
 
 
+@pytest.mark.slow
 def test_without_a_stage_the_whole_curriculum_runs_and_goes_on_where_it_was(
     roots: dict[str, Path], tmp_path: Path
 ) -> None:

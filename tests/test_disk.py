@@ -45,8 +45,8 @@ def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> 
         f"(3.0 MiB needed, {size_text(free)[:2]}",
         f"free in {tmp_path}; so a quota",
         "`dfcore runs prune`",
-        "--out",
-        "--resume",
+        "run.out",
+        "resume=True",
     ):
         assert words in said, words
     assert "needed," not in str(write_error(tmp_path / "x", FULL))

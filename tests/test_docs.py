@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from dfcore import hookspecs
 from dfcore.data.datasets.faceforensics_names import official_pairs
+from dfcore.data.views import VIEWS
 from dfcore.plugins import COMPONENT_KINDS, OFFICIAL, Registry
 from dfcore.version import __version__
 
@@ -78,3 +80,42 @@ def test_the_readmes_first_command_judges_a_video_that_the_demo_makes() -> None:
     assert judged
     target, source = official_pairs("test")[0]  # the demo always makes the first test pair
     assert judged[1] == f"manipulated_sequences/Deepfakes/c23/videos/{target}_{source}"
+
+
+DOCUMENTS = sorted(path for pattern in ("*.md", "docs/*.md", "plugins/*/README.md") for path in ROOT.glob(pattern))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8")):
+        if "://" in link:
+            continue
+        file, _, heading = link.partition("#")
+        target = (document.parent / file).resolve() if file else document
+        assert target.exists(), f"{link} leads nowhere"
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.M)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in anchors, f"{link}: no such heading; there are {sorted(anchors)}"
+
+
+def test_the_index_names_every_page() -> None:
+    text = (ROOT / "docs/index.md").read_text("utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert [page for page in sorted(pages) if f"({page})" not in text] == []
+
+
+def test_the_glossary_names_what_is_in_the_code() -> None:
+    rows = [
+        line.split("|") for line in (ROOT / "docs/glossary.md").read_text("utf-8").splitlines() if "`dfcore." in line
+    ]
+    names = [name for row in rows for name in re.findall(r"`(dfcore\.[\w.]+)`", row[3])]
+    assert len(names) > 10
+    for name in names:
+        found = pkgutil.resolve_name(name)
+        assert found is not None
+
+
+def test_the_table_of_views_has_every_view() -> None:
+    table = (ROOT / "docs/data.md").read_text("utf-8").split("| view |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.M)) == set(VIEWS)

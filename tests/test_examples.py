@@ -72,6 +72,7 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_every_cell_runs(kaggle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(kaggle / "working")
     monkeypatch.setenv("DFCORE_KAGGLE", str(kaggle))

@@ -16,16 +16,20 @@ LIGHT = (
     "__init__",
     "__main__",
     "builtins",
-    "config",
+    "results",
     "discovery",
     "disk",
     "errors",
     "hookspecs",
     "kaggle",
     "notebook",
+    "plugin_code",
     "plugins",
+    "progress",
     "specs",
+    "text",
     "version",
+    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
@@ -37,16 +41,18 @@ MAY_IMPORT = {
     "training": {"light", "runs", "data", "models", "evaluation", "training"},
     "inference": {"light", "runs", "data", "models", "evaluation", "inference"},
     "testing": {"light", "data", "models", "testing"},
-    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "cli"},
+    "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api"},
+    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api", "cli"},
 }
-"""Rooms and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
+"""Layers and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
 EXCEPTIONS = {
-    ("__main__", "cli"),  # the module's whole purpose
-    ("__init__", "models"),  # dfcore.create and dfcore.load, on first use
+    ("dfcore.__main__", "cli"),  # the module's whole purpose
+    # the front door, on first use of each name
+    *(("dfcore.__init__", layer) for layer in ("api", "data", "models", "training", "evaluation", "inference")),
 }
 
 
-def room(module: str) -> str:
+def layer(module: str) -> str:
     """``dfcore.data.store.clip_store`` -> ``data``; ``dfcore.errors`` -> ``light``."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in MAY_IMPORT else "light"
@@ -85,11 +91,11 @@ def plugin_files() -> list[Path]:
 @pytest.mark.parametrize("path", core_files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_down(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    here = room(module)
+    here = layer(module)
     for name in imports(path):
         assert not name.startswith("dfs_"), f"{module} imports the plugin {name}"
-        if name.startswith("dfcore.") and (path.stem, room(name)) not in EXCEPTIONS:
-            assert room(name) in MAY_IMPORT[here], f"{module} ({here}) imports {name} ({room(name)})"
+        if name.startswith("dfcore.") and (module, layer(name)) not in EXCEPTIONS:
+            assert layer(name) in MAY_IMPORT[here], f"{module} ({here}) imports {name} ({layer(name)})"
 
 
 @pytest.mark.parametrize("path", plugin_files(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -103,7 +109,8 @@ def test_plugins_import_the_core_and_themselves_only(path: Path) -> None:
 
 def light_files() -> list[Path]:
     named = [CORE / f"{name}.py" for name in LIGHT]
-    return [*named, *sorted((CORE / "cli").glob("*.py")), *sorted(ROOT.glob("plugins/dfs-*/dfs_*/plugin.py"))]
+    folders = [path for folder in ("config", "api", "cli") for path in sorted((CORE / folder).glob("*.py"))]
+    return [*named, *folders, *sorted(ROOT.glob("plugins/dfs-*/dfs_*/plugin.py"))]
 
 
 @pytest.mark.parametrize("path", light_files(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -144,3 +151,30 @@ def test_no_file_or_function_is_overlong() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 assert length <= 60 or path.parts[-2] == "cli", f"{path}: {node.name} has {length} lines"
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def all_imports(path: Path, modules: set[str]) -> set[str]:
+    """Modules of the core that a file imports at module level, also those under ``if TYPE_CHECKING``."""
+    found = set[str]()
+    nodes: list[ast.AST] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            nodes += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {name if name in modules else node.module for name in names}
+    return found & modules
+
+
+def test_modules_import_each_other_in_no_circle_not_even_for_type_checkers() -> None:
+    paths = {module_name(path): path for path in core_files()}
+    left = {name: all_imports(path, set(paths)) - {name} for name, path in paths.items()}
+    while free := [name for name, needs in left.items() if not needs & set(left)]:
+        for name in free:
+            del left[name]
+    assert not left, f"these import each other, or something that does: {sorted(left)}"

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import click
 
-from dfcore.errors import DfcoreError, nearest
+from dfcore.errors import DfcoreError, UnknownNameError, nearest
 from dfcore.version import __version__
 
 __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
     "train": "Train a specialist through one stage of the curriculum.",
+    "calibrate": "Learn from validation videos what specialists' scores are worth.",
+    "ensemble": "Fuse several specialists: learn how from validation videos.",
     "predict": "Judge videos and photos with trained specialists.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
@@ -44,7 +46,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with the nearest command suggested."""
+        """Find the command, or fail with the nearest name suggested."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             close = nearest(name, COMMANDS)
@@ -89,7 +91,11 @@ def main() -> None:
         if os.environ.get("DFCORE_TRACEBACK"):
             raise
         if not shown.told:
-            click.echo(f"Error: {shown}", err=True)
+            from dfcore.cli.words import as_options
+
+            # A list of names is shown as it is: what was typed is among them.
+            said = str(shown) if isinstance(shown, UnknownNameError) else as_options(str(shown))
+            click.echo(f"Error: {said}", err=True)
         sys.exit(shown.exit_code)
 
 

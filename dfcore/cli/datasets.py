@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
-from dfcore.cli.places import attached
-from dfcore.cli.text import table
+from dfcore.api.places import attached
+from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
+from dfcore.wording import count_of
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report
@@ -133,12 +134,13 @@ def download_command(
         )
     folders = download(source_of(spec, handle), wanted, to)
     for folder in folders:
-        click.echo(f"downloaded to {folder}")
+        click.echo(f"downloaded to {printable(folder)}")
     tops = {folder if folder.is_dir() else folder.parent for folder in folders}
     tops = {folder.parent if folder.name in wanted else folder for folder in tops}
     found = [one.root for top in sorted(tops) for one in find_datasets(top, [spec])]
     for root in found:
-        click.echo(f"{spec.title} in {root}: use it with --data {root} or DFCORE_DATASET_{name.upper()}={root}")
+        where = printable(root)
+        click.echo(f"{spec.title} in {where}: use it with --data {where} or DFCORE_DATASET_{name.upper()}={where}")
     if not found:
         click.echo(f"{spec.title} is not recognised in it yet; archives have to be unpacked first.")
 
@@ -156,12 +158,12 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     in several splits, unreadable files, and properties of the files that give the class away. Exits with 0 when the
     copy can be used, in part or in whole, else with 4.
     """
-    from dfcore.cli.options import locate_data
+    from dfcore.api.places import locate_data
     from dfcore.plugins import registry
     from dfcore.specs import resolve
 
     if root is None:
-        _, root = locate_data(None, name, None, "runs")
+        _, root = locate_data(None, name, "runs")
     scan = resolve(registry().dataset(name).adapter, name)().scan(root)
     from dfcore.data.checks.verify import verify
 
@@ -175,7 +177,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
 
 
 def _text(report: Report) -> str:
-    lines = [f"{report.dataset} in {report.root}: {report.videos:,} files", "", _counts(report)]
+    lines = [f"{report.dataset} in {printable(report.root)}: {count_of(report.videos, 'file')}", "", _counts(report)]
     if report.missing:
         rows = [(part, f"{count:,}") for part, count in report.missing.items()]
         lines += [
@@ -184,7 +186,7 @@ def _text(report: Report) -> str:
             table(("part", "missing"), rows),
         ]
     if report.notes:
-        lines += ["", "Notes", *(f"  {note}" for note in report.notes)]
+        lines += ["", "Notes", *(f"  {printable(note)}" for note in report.notes)]
     if report.shortcuts:
         lines += ["", "What a property of the file alone tells of the class (AUC; 0.5 is nothing)"]
         lines += [
@@ -192,7 +194,7 @@ def _text(report: Report) -> str:
         ]
     for problem in report.problems:
         lines += ["", f"{'PROBLEM' if problem.fatal else 'Warning'} ({problem.kind}): {problem.message}"]
-        lines += [f"  {item}" for item in _shown(problem.kind, problem.items)]
+        lines += [f"  {printable(item)}" for item in _shown(problem.kind, problem.items)]
     worst = "can be used" if report.usable else "cannot be used as it is"
     warnings = sum(not problem.fatal for problem in report.problems)
     fatal = len(report.problems) - warnings

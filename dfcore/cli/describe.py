@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dfcore.cli.text import table
 
 if TYPE_CHECKING:
-    from dfcore.specs import SpecialistSpec
-
-EFFICIENTNET_B4_FEATURES = 1792
-"""The default backbone's; asking timm would import torch."""
+    from dfcore.api.specialists import SpecialistInfo
 
 
 @click.command("describe")
@@ -22,39 +18,29 @@ EFFICIENTNET_B4_FEATURES = 1792
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(specialist: str, as_json: bool) -> None:
     """Say what a SPECIALIST looks at, and with what. Imports its announcement only, no torch."""
-    from dfcore.plugins import registry
+    from dfcore.api.specialists import describe
 
-    spec = registry().specialist(specialist)
-    entry = next(entry for entry in registry().entries if entry.name == specialist)
-    content: dict[str, Any] = {
-        **dataclasses.asdict(spec),
-        "channels": spec.channels,
-        "features": spec.features,
-        "fused_features": EFFICIENTNET_B4_FEATURES + spec.features,
-        "trainable": spec.trainable,
-        "uses_audio": spec.uses_audio,
-        "distribution": entry.distribution,
-        "version": entry.version,
-    }
-    click.echo(json.dumps(content, indent=2) if as_json else _text(spec, content))
+    found = describe(specialist)
+    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else _text(found))
 
 
-def _text(spec: SpecialistSpec, content: dict[str, Any]) -> str:
+def _text(found: SpecialistInfo) -> str:
+    spec = found.spec
     first, rows = 0, []
     for cue in spec.cues:
         rows.append((cue.name, cue.channels, f"{first}-{first + cue.channels - 1}", cue.summary))
         first += cue.channels
     lines = [
-        f"{spec.name}: {spec.title} ({content['distribution']} {content['version']})",
+        f"{spec.name}: {spec.title} ({found.distribution} {found.version})",
         *([spec.summary] if spec.summary else []),
         "",
         table(("cue", "channels", "range", "what it is"), rows),
         "",
         f"channels      {spec.channels}",
         f"features      {spec.features}  ({spec.channels} x 7 x 7)",
-        f"fused         {content['fused_features']}  (with efficientnet_b4's {EFFICIENTNET_B4_FEATURES})",
+        f"fused         {found.fused_features}  (with efficientnet_b4)",
         f"views         {', '.join(('face', *spec.views))}",
-        f"judged on     {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
+        f"label of      {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
         f"frames        {spec.frames} a sample, clips of at least {spec.clip_frames}",
         f"evidence      {', '.join(f'{e.name} v{e.version}' for e in spec.evidence) or 'none'}",
         f"augmentations {', '.join(spec.augmentations) or 'none'}",

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dfcore.cli.places import dataset_root
+from dfcore.api.places import dataset_root
 from dfcore.errors import DfcoreError
 from dfcore.kaggle import free_space, kaggle, run_folder
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.options import data_options, train_config
-from dfcore.cli.places import announce
-from dfcore.errors import UsageError
+from dfcore.cli.announce import announce
+from dfcore.cli.options import data_options, keys_of
+from dfcore.cli.text import printable
+
+if TYPE_CHECKING:
+    from dfcore.data.store.index import Failure
 
 
 @click.command("prepare")
@@ -35,40 +39,32 @@ def command(
     dfcore prepare cm --data /data/FaceForensics++
     dfcore prepare --dataset folder --data my_videos --store my_store
     """
-    from dfcore.plugins import registry
+    from dfcore.api.configure import configure
+    from dfcore.api.prepare import prepare, trainable_specialists
 
-    known = registry()
-    if specialists:
-        specs = [known.specialist(name) for name in specialists]
-    else:
-        broken = known.load_all()
-        specs = [known.specialist(name) for name in known.specialist_names() if name not in broken]
-    specs = [spec for spec in specs if spec.trainable]
-    if not specs:
-        raise UsageError("none of the specialists asked for has a cue module; try `dfcore prepare cm`.")
-    stage = None if dataset else known.stage(1)
-    options = {"data.store": store, "run.out": out}
-    config = train_config(specs[0].name, stage, data, dataset, assignments, options)
+    names = specialists or tuple(trainable_specialists())
+    given = keys_of({}, assignments)
+    config = configure(names[0], data=data, dataset=dataset, store=store, out=out, set=given)
     announce([config])
-    from dfcore.training.inputs.prepare import choose_videos, prepare_data, store_path
-    from dfcore.training.inputs.store_watch import StoreWatch
 
-    def warn(text: str) -> None:
-        click.echo(f"warning: {text}", err=True)
-
-    chosen = choose_videos(config, specs)
-    watch = StoreWatch(store_path(config), chosen.records, warn, chunked=bool(chosen.chunks))
-    result = prepare_data(config, specs, chosen=chosen, workers=workers, retry_failed=retry_failed, check=watch.count)
+    result = prepare(config, names, workers=workers, retry_failed=retry_failed)
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "
-        f"in {report.seconds:.1f} s: {result.store}"
+        f"in {report.seconds:.1f} s: {printable(result.store)}"
     )
     for note in result.notes:
-        click.echo(note)
+        click.echo(printable(note))
     for failure in report.failed[:20]:
-        click.echo(f"  {failure.path}: {failure.reason}", err=True)
+        click.echo(f"  {printable(_line(failure))}", err=True)
     if len(report.failed) > 20:
-        click.echo(f"  ... and {len(report.failed) - 20} more, in {result.store / 'failed.jsonl'}", err=True)
+        where = printable(result.store / "failed.jsonl")
+        click.echo(f"  ... and {len(report.failed) - 20} more, in {where}", err=True)
     if report.failed and not report.done and not report.reused:
         sys.exit(4)
+
+
+def _line(failure: Failure) -> str:
+    """A failure in one line; most reasons begin with the path."""
+    told = failure.reason if failure.reason.startswith(failure.path) else f"{failure.path}: {failure.reason}"
+    return f"{told} It is tried again the next time." if failure.again else told

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
-from dfcore.cli.text import table
+from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.kaggle import free_space, run_folder
+from dfcore.wording import count_of
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal
@@ -141,20 +142,22 @@ def _chosen(runs: list[RunReport], names: tuple[str, ...]) -> list[RunReport]:
 
 def _text(folder: Path, runs: list[RunReport], stores: list[Store]) -> str:
     if not runs and not stores:
-        return f"No runs in {folder}. Make one, for example: dfcore train cm --stage 1 --data demo"
+        return f"No runs in {printable(folder)}. Make one, for example: dfcore train cm --stage 1 --data demo"
     header = ("run", "dataset", "state", "best", "AUC video", "frame", "cue", "last.pt", "all files", "started from")
     lines = [table(header, [_row(run) for run in runs])] if runs else []
     if stores:
         lines.append(table(("clip store", "size"), [(store.path, size_text(store.size)) for store in stores]))
     lines += [
-        f"{run.name} started from weights that were made again since: "
-        f"dfcore train {run.specialist} --stage {run.stage} --overwrite trains it from the new ones."
+        f"{printable(run.name)} started from weights that were made again since: "
+        f"dfcore train {printable(run.specialist)} --stage {run.stage} --overwrite trains it from the new ones."
         for run in runs
         if run.outdated
     ]
     total = sum(run.size for run in runs) + sum(store.size for store in stores)
     free = size_text(free_space(folder).free)
-    lines.append(f"{size_text(total)} of runs and stores in {folder}, {free} free; `dfcore runs prune` makes space")
+    lines.append(
+        f"{size_text(total)} of runs and stores in {printable(folder)}, {free} free; `dfcore runs prune` makes space"
+    )
     return "\n\n".join(lines)
 
 
@@ -176,9 +179,9 @@ def _row(run: RunReport) -> tuple[Any, ...]:
 
 def _state(run: RunReport) -> str:
     if run.state == "finished":
-        words = f"finished, {run.epoch} epochs"
+        words = f"finished, {count_of(run.epoch, 'epoch')}"
     elif run.state == "unfinished":
-        words = f"unfinished, {run.epoch} of {run.epochs} epochs, step {run.step}"
+        words = f"unfinished, {run.epoch} of {count_of(run.epochs, 'epoch')}, step {run.step}"
     else:
         words = "damaged"
     return f"{words}: {run.problem}" if run.problem else words

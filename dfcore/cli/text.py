@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dfcore.text import printable
+
 __all__ = ["printable", "table"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows under a header, columns as wide as their widest cell, the last one free."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    """Rows under a header, columns as wide as their widest cell, the last one free; each cell made printable."""
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     rule = "  ".join("-" * width for width in widths)
     return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def printable(text: str) -> str:
-    """The text with what a terminal would obey, or cannot show, written as escapes: names may hold anything."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from dfcore.cli.options import data_options, train_config
-from dfcore.cli.places import announce, dataset_root, nothing_attached
+from dfcore.cli.announce import announce
+from dfcore.cli.options import data_options, keys_of
 from dfcore.errors import UsageError
-
-if TYPE_CHECKING:
-    from dfcore.specs import StageSpec
 
 
 @click.command("train")
@@ -93,19 +88,13 @@ def command(
     dfcore train cm --stage 4 --data /data/dfdc --keep-chunks 1
     torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
     """
-    from dfcore.plugins import registry
+    from dfcore.api.configure import configure, configure_curriculum
+    from dfcore.runs.folder import require_one_start
 
-    spec = registry().specialist(specialist)
-    stages = _whole_curriculum(data, dataset, start, from_scratch) if stage is None else [registry().stage(stage)]
-    _refuse_both({"--from": start, "--from-scratch": from_scratch}, "names weights to start from, {} takes none")
-    _refuse_both({"--resume": resume, "--overwrite": overwrite}, "goes on with a run, {} deletes it")
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
+    require_one_start(resume=resume, overwrite=overwrite)
+    if start and from_scratch:
+        raise UsageError("--from names weights to start from, --from-scratch takes none: give one of them.")
     options = {
-        "data.store": store,
-        "run.out": out,
         "model.backbone": backbone,
         "model.backbone_weights": backbone_weights,
         "model.pretrained": pretrained,
@@ -118,54 +107,17 @@ def command(
         "run.device": device,
         "run.seed": seed,
     }
-    if chunks and not any(one.chunks for one in stages):
-        raise UsageError(f"--chunks is for stage 4: stage {stages[0].number} is taken whole.")
-    whole = {**options, "stage.chunks": None}
-    configs = [
-        train_config(specialist, one, data, dataset, assignments, options if one.chunks else whole) for one in stages
-    ]
-    announce(configs)
-    if stage is None:
+    given = keys_of(options, assignments)
+    if stage is None and "stage.number" not in given:
+        given |= {key: value for key, value in (("data.root", data), ("stage.dataset", dataset)) if value}
+        configs = configure_curriculum(specialist, store=store, out=out, set=given)
+        announce(configs)
         from dfcore.training.curriculum import train_curriculum
 
         train_curriculum(configs, overwrite=overwrite)
     else:
+        config = configure(specialist, stage=stage, data=data, dataset=dataset, store=store, out=out, set=given)
+        announce([config])
         from dfcore.training.trainer import train
 
-        train(configs[0], resume=resume, overwrite=overwrite)
-
-
-def _refuse_both(options: dict[str, object], words: str) -> None:
-    """Refuse two options that contradict each other; ``words`` follow the first and name the second as ``{}``."""
-    first, second = options
-    if all(options.values()):
-        raise UsageError(f"{first} {words.format(second)}: give one of them.")
-
-
-def _whole_curriculum(data: str | None, dataset: str | None, start: str | None, from_scratch: bool) -> list[StageSpec]:
-    """All stages but pre-training, in order.
-
-    Raises:
-        UsageError: an option is given that only one stage can take.
-    """
-    from dfcore.plugins import registry
-
-    stages = [stage for _, stage in sorted(registry().stages().items()) if not stage.pretraining]
-    options = {"--data": data, "--dataset": dataset, "--from": start, "--from-scratch": from_scratch}
-    for option, value in options.items():
-        if value:
-            numbers = ", ".join(f"{stage.number} ({stage.title})" for stage in stages)
-            raise UsageError(f"{option} is for one stage: say which with --stage N. The curriculum has {numbers}.")
-    known = registry()
-    unknown = [stage for stage in stages if dataset_root(known.dataset(stage.dataset)) is None]
-    if unknown:
-        raise UsageError(
-            "without --stage the whole curriculum is trained, and it is not known where the data of these stages is:\n"
-            + "".join(
-                f"  {s.number} ({s.title}): export DFCORE_DATASET_{s.dataset.upper()}=/path/to/it\n" for s in unknown
-            )
-            + nothing_attached()
-            + "Paths can also stand under [datasets] in dfcore.toml. To train one stage: --stage N --data /path/to/it. "
-            "To try dfcore without data: --stage 1 --data demo (small made videos, for trying only)."
-        )
-    return stages
+        train(config, resume=resume, overwrite=overwrite)

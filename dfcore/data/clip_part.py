@@ -58,48 +58,48 @@ class ClipPart:
 
     @property
     def source(self) -> SourceHeader:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """What is known of the source file."""
         return self.access.source
 
     @cached_property
     def header(self) -> ClipHeader:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """What is known of the clip."""
         return _header(self.access.header, self.part)
 
     def planes(self, frames: Sequence[int]) -> Planes:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Luma uint8 ``[n, H, W]``, and both chroma planes uint8 ``[n, H/2, W/2]``."""
         return self.access.planes(self._whole(frames))
 
     def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Luma alone, uint8 ``[n, H, W]``."""
         return self.access.luma(self._whole(frames))
 
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         return self.access.qp(self._whole(frames))
 
     def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Motion vectors int16 ``[n, H/16, W/16, 2]``, in quarter pixels, or None."""
         return self.access.motion(self._whole(frames))
 
     def evidence(self, name: str) -> NDArray[np.float16] | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """An extractor's result, float16 ``[T, C, H/16, W/16]``, or None where it was not extracted."""
         found = self.access.evidence(name)
         if found is None or len(found) == len(self.part):
             return found
         return found[self.part.start : self.part.stop]
 
     def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
         found = self.evidence(name)
         return None if found is None else found.astype(np.float32).mean(axis=0)
 
     def audio(self) -> NDArray[np.int16] | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return _audio(self.access.audio(), self.access.header, self.part, self.source.fps)
 
     def speech(self) -> Speech | None:
-        """See :class:`~dfcore.data.clips.ClipAccess`."""
+        """Mouth and audio about the clip's middle, or None where it was prepared without."""
         return self.access.speech()
 
     def _whole(self, frames: Sequence[int]) -> Sequence[int]:

@@ -13,8 +13,18 @@ from numpy.typing import NDArray
 from dfcore.data.clips import Clip
 from dfcore.data.datasets.listing import Listing
 from dfcore.data.records import Scan
+from dfcore.specs import SpecialistSpec
 
-__all__ = ["Dataset", "EvidenceExtractor", "Face", "FaceDetector", "Footage", "PseudoFake", "Recognises"]
+__all__ = [
+    "Dataset",
+    "EvidenceExtractor",
+    "Face",
+    "FaceDetector",
+    "Footage",
+    "PseudoFake",
+    "ReadsViews",
+    "Recognises",
+]
 
 
 @runtime_checkable
@@ -46,6 +56,25 @@ class Recognises(Protocol):
             folder: one that exists.
             listing: the names in it.
         """
+        ...
+
+
+class ReadsViews(Protocol):
+    """What samples are made for: a :class:`dfcore.models.specialist.Specialist`, or a model of your own."""
+
+    @property
+    def spec(self) -> SpecialistSpec:
+        """The specialist's announcement: frames, evidence, augmentations."""
+        ...
+
+    @property
+    def view_names(self) -> tuple[str, ...]:
+        """The views that it reads."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side S of the face view in pixels."""
         ...
 
 

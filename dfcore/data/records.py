@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FAKE", "LABEL_NAMES", "REAL", "SPLITS", "Forgery", "Scan", "VideoRecord"]
+__all__ = [
+    "FAKE",
+    "LABEL_NAMES",
+    "REAL",
+    "SPLITS",
+    "Forgery",
+    "Scan",
+    "VideoRecord",
+    "pseudo_fake_id",
+    "pseudo_fake_of",
+]
 
 REAL, FAKE = 0, 1
 LABEL_NAMES = ("real", "fake")
@@ -97,3 +108,17 @@ class Scan:
     missing: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shared_splits: tuple[tuple[str, str], ...] = ()
+
+
+_PAIR = re.compile(r"~(?P<specialist>.+)-[0-9a-f]{16}-(?:fake|control)")
+
+
+def pseudo_fake_id(video: str, specialist: str, seed: int, half: str) -> str:
+    """The id of one half (``fake`` or ``control``) of a pair made of a video for a specialist."""
+    return f"{video}~{specialist}-{seed:016x}-{half}"
+
+
+def pseudo_fake_of(video: str) -> str | None:
+    """The specialist whose pseudo-fake, or the control of one, a video id names; None for a video as it was found."""
+    found = _PAIR.fullmatch(video, video.rfind("~")) if "~" in video else None
+    return found["specialist"] if found else None

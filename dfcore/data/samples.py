@@ -11,13 +11,16 @@ import hashlib
 import random
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
 
 from dfcore.data.clip_part import part_of
+from dfcore.data.protocols import ReadsViews
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.contents import require_prepared_for, stored_records
 from dfcore.data.views import build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import UsageError
@@ -133,6 +136,51 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
         counts = [samples_per_video] * len(self.records) if train else [len(fixed) for fixed in self._fixed]
         self.samples = [(video, draw) for video, count in enumerate(counts) for draw in range(count)]
+
+    @classmethod
+    def from_store(
+        cls,
+        store: ClipStore | Path | str,
+        model: ReadsViews,
+        *,
+        split: str,
+        train: bool | None = None,
+        samples_per_video: int = 8,
+        augment: Sequence[str] | None = None,
+        pseudo_fakes: bool = False,
+        seed: int = 0,
+    ) -> ClipSamples:
+        """Samples of what a clip store has of a split, as a model reads them; the dataset need not be there.
+
+        Args:
+            store: the store, or its folder.
+            model: a specialist (``dfcore.create``, ``dfcore.load``): its views, frames and labels are taken.
+            split: ``train``, ``val`` or ``test``, as it was when the videos were prepared.
+            train: draw afresh each epoch, and augment; None means for the split ``train``.
+            samples_per_video: see the class.
+            augment: training augmentations; None means all that the specialist admits.
+            pseudo_fakes: take the specialist's prepared pseudo-fakes and their controls too.
+            seed: of all draws.
+
+        Raises:
+            StoreError: it has no labelled video of the split, or lacks what the model reads.
+            UnknownNameError, UsageError: as the class.
+        """
+        store = store if isinstance(store, ClipStore) else ClipStore(store)
+        spec, train = model.spec, split == "train" if train is None else train
+        records = stored_records(store, spec, split, pseudo_fakes=pseudo_fakes)
+        require_prepared_for(store, records, spec)
+        return cls(
+            records,
+            store,
+            model.view_names,
+            image_size=model.image_size,
+            frames=spec.frames,
+            samples_per_video=samples_per_video,
+            train=train,
+            augment=spec.augmentations if augment is None else augment,
+            seed=seed,
+        )
 
     @property
     def labels(self) -> list[int]:

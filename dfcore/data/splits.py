@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 
 from dfcore.data.records import LABEL_NAMES, SPLITS, VideoRecord
 from dfcore.errors import UsageError
+from dfcore.text import name_bytes
+from dfcore.wording import count_of
 
 __all__ = ["Leak", "assign_splits", "components", "find_leaks"]
 
@@ -100,7 +102,7 @@ def assign_splits(
     leaks = find_leaks(records)
     notes += [f"official splits leak: {leak}." for leak in leaks[:_SHOWN]]
     if len(leaks) > _SHOWN:
-        notes.append(f"... and {len(leaks) - _SHOWN} groups more.")
+        notes.append(f"... and {count_of(len(leaks) - _SHOWN, 'group')} more.")
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)], notes
 
 
@@ -118,14 +120,14 @@ def _settle(records: Sequence[VideoRecord], splits: list[str]) -> list[str]:
             splits[i] = next(iter(decided), "train")
     notes = []
     if free:
-        notes.append(f"{free} videos have no official split and are used for training.")
+        notes.append(f"no official split, used for training: {count_of(free, 'video')}.")
     if left_out:
-        notes.append(f"{left_out} videos are linked with several official splits by their identities and are left out.")
+        notes.append(f"left out, linked with several official splits by identities: {count_of(left_out, 'video')}.")
     return notes
 
 
 def _rank(seed: int, key: str) -> bytes:
-    return hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=8).digest()
+    return hashlib.blake2b(name_bytes(f"{seed}/{key}"), digest_size=8).digest()
 
 
 def _hold_out(records: Sequence[VideoRecord], splits: list[str], share: float, seed: int) -> list[str]:
@@ -152,8 +154,10 @@ def _hold_out(records: Sequence[VideoRecord], splits: list[str], share: float, s
     for i in mixed:
         splits[i] = ""
     kinds = Counter(records[i].label for i in held)
-    counted = ", ".join(f"{kinds[label]} {LABEL_NAMES[label]}" for label in sorted(kinds))
-    note = f"there is no validation list: {len(held)} videos ({counted}) were held out of train by whole {names}"
+    classes = ", ".join(f"{kinds[label]} {LABEL_NAMES[label]}" for label in sorted(kinds))
+    note = (
+        f"there is no validation list: held out of train by whole {names}: {count_of(len(held), 'video')} ({classes})"
+    )
     return [f"{note}; {len(mixed)} that mix held-out identities with others are left out." if mixed else f"{note}."]
 
 

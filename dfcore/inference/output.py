@@ -80,7 +80,7 @@ class JsonLines:
                 self.known.add(str(name))
 
     def write(self, result: FileResult) -> None:
-        """See :class:`ResultFile`."""
+        """Append a result."""
         append(self.path, json_line(result.to_dict()).encode() + b"\n")
 
 
@@ -113,7 +113,7 @@ class CsvTable:
                 self.known.add(found["path"])
 
     def write(self, result: FileResult) -> None:
-        """See :class:`ResultFile`."""
+        """Append a result."""
         values = {**result.to_dict(), "people_judged": len(result.people), "passing": "yes" if result.passing else ""}
         cells = [values[name] for name in CSV_COLUMNS]
         for label in self.labels:

@@ -12,6 +12,7 @@ from dfcore.data.clips import Clip
 from dfcore.data.prepare.extract import find_detector
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, UsageError
+from dfcore.evaluation.verdicts.rules import class_key
 from dfcore.faults import described
 from dfcore.inference.extraction import Extraction, Job, extract, join_jobs
 from dfcore.inference.isolation import IsolatedExtractor, can_isolate
@@ -224,7 +225,7 @@ class Predictor:
         )
         if not margins:
             return person
-        decision = self.judge.decide(margins, first.source.codec or None)
+        decision = self.judge.decide(margins, class_key(codec=first.source.codec))
         return replace(
             person,
             verdict=decision.verdict,

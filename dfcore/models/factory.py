@@ -35,8 +35,9 @@ def create(
     dropout: float = 0.3,
     image_size: int = 0,
     seed: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Specialist:
-    """A new specialist, on the CPU, in training mode.
+    """A new specialist, in training mode.
 
     Args:
         name: an installed specialist (``cm``).
@@ -49,20 +50,15 @@ def create(
         dropout: of attention head and classifier.
         image_size: side S of the face view in pixels; 0 lets the backbone choose (224 for ``efficientnet_b4``).
         seed: makes everything that starts at random reproducible, and leaves torch's own generator as it was.
+        device: where it is put; what is drawn is the same everywhere.
 
     Raises:
         UnknownNameError: no such specialist, backbone, attention head or classifier.
-        ModelError: the specialist announces itself only, or a part cannot be built or has a wrong size.
+        UsageError: the specialist announces itself only.
+        ModelError: a part cannot be built or has a wrong size.
         WeightsError: the pretrained weights cannot be had, or do not fit.
     """
-    found = registry()
-    spec = found.specialist(name)
-    if not spec.trainable:
-        raise ModelError(
-            f"specialist {spec.name!r} ({spec.title}) has no cue module yet: this release of dfs-{spec.name} announces "
-            f"itself only. Upgrade it with `pip install -U dfs-{spec.name}`, or choose another specialist "
-            "(`dfcore plugins` lists them)."
-        )
+    spec = registry().trainable(name)
     if not 0 <= dropout < 1:
         raise ModelError(f"dropout must be at least 0 and below 1, not {dropout}. Set model.dropout.")
     with _seeded(seed):
@@ -81,7 +77,7 @@ def create(
             "dropout": dropout,
             "image_size": _positive(eye, "image_size", backbone),
         }
-        return Specialist(spec, Parts(eye, cue_module, head, judge), config)
+        return Specialist(spec, Parts(eye, cue_module, head, judge), config).to(device)
 
 
 def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:

@@ -25,8 +25,8 @@ from dfcore.models.weights import first, mismatches
 __all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
 
 REMEDY = (
-    "Give a file with `--backbone-weights FILE` (.safetensors or .pth with timm's parameter names), start at random "
-    "with `--no-pretrained`, or try again with a network"
+    "Give a file with backbone_weights=FILE (.safetensors or .pth with timm's parameter names), start at random "
+    "with pretrained=False, or try again with a network"
 )
 HUB_FILE = "model.safetensors"
 WAIT = 10.0
@@ -69,7 +69,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
         WeightsError: it is missing, unreadable or unsafe.
     """
     if not path.is_file():
-        raise WeightsError(f"the backbone's weights {path} are not a file. Check --backbone-weights.")
+        raise WeightsError(f"the backbone's weights {path} are not a file.")
     try:
         if path.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(path)
@@ -78,7 +78,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
                 look_at_torch_archive(path)
             content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError as error:
-        raise WeightsError(f"{error} Check --backbone-weights.") from error
+        raise WeightsError(f"{error} It was given as backbone_weights.") from error
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds pickled objects that would have to be executed to be read, and is refused "
@@ -94,7 +94,7 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     if isinstance(content, Mapping):
         content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WeightsError(f"{path} holds no state dict (names and tensors), which --backbone-weights takes.")
+        raise WeightsError(f"{path} holds no state dict (names and tensors); backbone_weights takes nothing else.")
     return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
 
 

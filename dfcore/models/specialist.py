@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import ModelError
+from dfcore.errors import ModelError, UsageError
+from dfcore.models import weights
 from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.specs import MAP_SIZE, SpecialistSpec
 
 __all__ = ["Parts", "Specialist"]
 
 FACE = "face"
+_OWN_DTYPE = (
+    "specialist {!r} keeps its weights in float32: differences of a few grey levels, which its cue module measures, do "
+    "not survive half precision. Load it anew, leave its dtype, and compute the rest in half precision with "
+    "torch.autocast(device_type, dtype=torch.bfloat16)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Specialist(nn.Module):
         self.cue_module = parts.cue_module
         self.attention_head = parts.attention_head
         self.classifier = parts.classifier
+        # One norm for each half. A common one would scale the 1764 to 2548 cue features by the backbone's spread.
         self.token_norm = nn.LayerNorm(self.num_features)
         self.cue_norm = nn.LayerNorm(spec.features)
         self.cue_head = nn.Linear(spec.features, 2)
@@ -62,6 +70,12 @@ class Specialist(nn.Module):
     def fused_features(self) -> int:
         """Length F + C*49 of what the classifier sees."""
         return self.num_features + self.spec.features
+
+    if TYPE_CHECKING:  # nn.Module's own returns Any
+
+        def __call__(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
+            """Judge a batch of views, as :meth:`forward` does."""
+            ...
 
     def forward(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
         """Judge a batch.
@@ -76,19 +90,102 @@ class Specialist(nn.Module):
             ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
                 wrong shape.
         """
+        fused, attention, cue_map = self._fused(views)
+        # On the map itself, before attention: what the backbone knows must not reach this head.
+        cue_logits = self.cue_head(cue_map.flatten(1))
+        auxiliary = self._auxiliary(views, labels, cue_logits)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, auxiliary)
+
+    def judge_background(self, views: Views) -> SpecialistOutput:
+        """Judge a batch whose faces are replaced by background, as a control: what is still told comes from the file.
+
+        The backbone sees ``background_face`` in place of ``face``. The cue module sees what it always sees; then every
+        cell of its map that ``background_cells`` does not name takes the mean of those that it names. (So what a cue
+        module lays over all cells of its map, a contrast of face and surround above all, stays in.)
+
+        Args:
+            views: :attr:`view_names`, ``background_face`` and ``background_cells``
+                (:mod:`dfcore.data.views.background`); each sample has a background cell.
+
+        Raises:
+            ModelError: the cue map's cells do not lie over the window, or as :meth:`forward`.
+        """
+        if not self.spec.spatial_map:
+            raise ModelError(f"the cue map of specialist {self.spec.name!r} has no place for a background control.")
+        self._require_views(views)
+        tokens = self._tokens(views["background_face"])
+        cue_map = self._cue_map(views, tokens.shape[0])
+        cells = views["background_cells"].to(cue_map)[:, None]
+        mean = (cue_map * cells).sum(dim=(2, 3), keepdim=True) / cells.sum(dim=(2, 3), keepdim=True)
+        fused, attention, cue_map = self._join(tokens, torch.where(cells > 0, cue_map, mean))
+        cue_logits = self.cue_head(cue_map.flatten(1))
+        none = cue_logits.new_zeros((), dtype=torch.float32)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none)
+
+    def features(self, views: Views) -> Tensor:
+        """What the classifier sees of a batch: an embedding, ``[B, F + C*49]``, F backbone features before the cues'.
+
+        Args:
+            views: as :meth:`forward`.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
+        return self._fused(views)[0]
+
+    def save(self, path: Path | str) -> None:
+        """Write the specialist to a file that ``dfcore.load`` reads: a ``.pt``, or a compressed ``.zip``.
+
+        Raises:
+            UsageError: the name has another ending.
+            WriteError: it cannot be written; what was there before is untouched.
+        """
+        path = Path(path)
+        writers = {".pt": weights.save_final, ".zip": weights.save_zip}
+        if path.suffix not in writers:
+            raise UsageError(f"{path}: a specialist is saved as .pt or .zip. Give the file one of these endings.")
+        writers[path.suffix](path, self, {})
+
+    def half(self) -> Self:
+        """Refused, as are :meth:`bfloat16` and :meth:`double`.
+
+        Raises:
+            ModelError: it says how to compute in half precision.
+        """
+        raise ModelError(_OWN_DTYPE.format(self.spec.name))
+
+    bfloat16 = double = half
+
+    def _fused(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+        """The classifier's input, the attention and the cue map."""
+        self._require_views(views)
+        tokens = self._tokens(views[FACE])
+        return self._join(tokens, self._cue_map(views, tokens.shape[0]))
+
+    def _join(self, tokens: Tensor, cue_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        attended = self.attention_head(tokens, cue_map)
+        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
+        return fused, attended.attention, cue_map
+
+    def _require_views(self, views: Views) -> None:
+        if not isinstance(views, Mapping):
+            raise ModelError(
+                f"specialist {self.spec.name!r} takes its views by name, {{'face': tensor, ...}}, not a "
+                f"{type(views).__name__}. It reads {', '.join(self.view_names)}; an item of dfcore.ClipSamples has "
+                "them under 'views'."
+            )
         missing = [name for name in self.view_names if name not in views]
         if missing:
             raise ModelError(
                 f"specialist {self.spec.name!r} reads the views {', '.join(self.view_names)}; "
                 f"missing: {', '.join(missing)}. Given: {', '.join(sorted(views)) or 'none'}."
             )
-        tokens = self._tokens(views[FACE])
-        cue_map = self._cue_map(views, tokens.shape[0])
-        attended = self.attention_head(tokens, cue_map)
-        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
-        cue_logits = self.cue_head(cue_map.flatten(1))
-        auxiliary = self._auxiliary(views, labels, cue_logits)
-        return SpecialistOutput(self.classifier(fused), cue_logits, attended.attention, cue_map, auxiliary)
+        if self.cue_head.weight.dtype != torch.float32:
+            raise ModelError(_OWN_DTYPE.format(self.spec.name))
+        if views[FACE].dtype == torch.float64:
+            raise ModelError(
+                f"view 'face' is float64, specialist {self.spec.name!r} computes in float32: face.float()."
+            )
 
     def _auxiliary(self, views: Views, labels: Tensor | None, like: Tensor) -> Tensor:
         # Inside of forward, so that the gradient exchange between processes sees every parameter that takes part.
@@ -108,6 +205,7 @@ class Specialist(nn.Module):
                 f"not {list(face.shape)}. Build the views with image_size={size}."
             )
         batch, frames = (face.shape[0], 1) if face.dim() == 4 else (face.shape[0], face.shape[1])
+        # Frames join the batch, so that any image backbone serves for videos too.
         tokens: Tensor = self.backbone(face if face.dim() == 4 else face.flatten(0, 1))
         expected = (batch * frames, self.num_features, MAP_SIZE, MAP_SIZE)
         if tokens.shape != expected:
@@ -116,6 +214,7 @@ class Specialist(nn.Module):
         return tokens if face.dim() == 4 else tokens.unflatten(0, (batch, frames)).mean(dim=1)
 
     def _cue_map(self, views: Views, batch: int) -> Tensor:
+        # Operators take differences of a few grey levels, and bf16 has 8 bits: 131 and 131.4 are the same number in it.
         with torch.autocast(device_type=views[FACE].device.type, enabled=False):
             cue_map: Tensor = self.cue_module(views)
         expected = (batch, self.spec.channels, MAP_SIZE, MAP_SIZE)

@@ -27,7 +27,7 @@ import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
@@ -37,10 +37,8 @@ from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 from dfcore.models import archives
 from dfcore.models.archives import FORMAT, META, TENSORS
+from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
-
-if TYPE_CHECKING:
-    from dfcore.models.specialist import Specialist
 
 __all__ = [
     "FORMAT",
@@ -59,7 +57,18 @@ State = dict[str, Tensor]
 Meta = dict[str, Any]
 
 
-def save_final(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
+class Saved(Protocol):
+    """What is saved: a :class:`dfcore.models.specialist.Specialist`."""
+
+    spec: SpecialistSpec
+    model_config: dict[str, Any]
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """The weights, by name."""
+        ...
+
+
+def save_final(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
     """Write ``{name}_stage{N}_final.pt``, atomically; it is read back before it takes its name.
 
     Raises:
@@ -86,7 +95,7 @@ def read_final(path: Path) -> Meta:
     return content
 
 
-def save_zip(path: Path, model: Specialist, meta: Mapping[str, Any]) -> None:
+def save_zip(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
     """Write a compressed ``.zip``, atomically; it is tested and read back before it takes its name.
 
     Raises:
@@ -172,7 +181,7 @@ def first(problems: list[str], count: int = 3) -> str:
     return "; ".join(problems[:count]) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def _content(model: Specialist, meta: Mapping[str, Any]) -> tuple[State, Meta]:
+def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     own = {
         "format": FORMAT,

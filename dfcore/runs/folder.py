@@ -11,6 +11,7 @@
         tensorboard/                          the same lines as TensorBoard reads them, where that is asked for
         last.pt                               everything needed to go on
         {specialist}_stage{N}_final.pt        the best epoch's weights
+        {specialist}_stage{N}_calibration.json  what validation says that their scores are worth
         summary.json                          written last of all: the run is finished
 """
 
@@ -26,8 +27,19 @@ from typing import Any
 from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.text import parse_json
 
-__all__ = ["FREE_KEYS", "StartMode", "RunFolder", "differences", "read_json", "read_lines", "write_bytes", "write_json"]
+__all__ = [
+    "FREE_KEYS",
+    "RunFolder",
+    "StartMode",
+    "differences",
+    "read_json",
+    "read_lines",
+    "require_one_start",
+    "write_bytes",
+    "write_json",
+]
 
 FREE_KEYS = frozenset(
     {
@@ -94,6 +106,11 @@ class RunFolder:
         return self.path / f"{self.name}_final.pt"
 
     @property
+    def calibration(self) -> Path:
+        """What the validation videos taught of the final weights."""
+        return self.path / f"{self.name}_calibration.json"
+
+    @property
     def summary(self) -> Path:
         """Its being there says that the run is finished."""
         return self.path / "summary.json"
@@ -118,8 +135,7 @@ class RunFolder:
             RunExistsError: a run is there and neither flag is given, or it was made with another configuration.
             UsageError: both flags are given.
         """
-        if resume and overwrite:
-            raise UsageError("--resume goes on with a run and --overwrite discards it: give one of them.")
+        require_one_start(resume=resume, overwrite=overwrite)
         if overwrite:
             there = self.path.is_dir() and any(self.path.iterdir())
             return StartMode.OVERWRITE if there else StartMode.NEW
@@ -134,12 +150,12 @@ class RunFolder:
     def _refusal(self, finished: bool) -> str:
         if finished:
             return (
-                f"{self.path} holds a finished run ({self.final.name}); it is left as it is. --resume returns its "
-                "result, --overwrite discards it and starts again, another --out keeps both."
+                f"{self.path} holds a finished run ({self.final.name}); it is left as it is. resume=True returns its "
+                "result, overwrite=True discards it and starts again, another run.out keeps both."
             )
         return (
-            f"{self.path} holds an unfinished run. Go on with --resume, discard it with --overwrite, or choose "
-            "another --out."
+            f"{self.path} holds an unfinished run. Go on with resume=True, discard it with overwrite=True, or "
+            "choose another run.out."
         )
 
     def require_same(self, facts: Mapping[str, Any], config: TrainConfig) -> None:
@@ -151,12 +167,12 @@ class RunFolder:
         """
         before = facts.get("config")
         if not isinstance(before, Mapping):
-            raise CheckpointError(f"{self.config} holds no configuration of a run. Start again with --overwrite.")
+            raise CheckpointError(f"{self.config} holds no configuration of a run. Start again with overwrite=True.")
         changed = differences(before, config.to_json())
         if changed:
             raise RunExistsError(
                 f"{self.path} was started with another configuration: {'; '.join(changed)}. Resume it with the same "
-                "options (they are in its config.json), discard it with --overwrite, or choose another --out."
+                "options (they are in its config.json), discard it with overwrite=True, or choose another run.out."
             )
 
     def open(self, start_mode: StartMode, facts: Mapping[str, Any]) -> None:
@@ -165,7 +181,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         if start_mode is not StartMode.RESUME:
             # A NEW run may find traces of one that was killed before it saved anything.
-            self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
+            self._remove((self.summary, self.last, self.final, self.calibration))
+            self._remove((self.config, self.metrics, self.plot, self.log))
             self._remove(self.epoch_zips())
             self._remove(self.tensorboard.glob("*tfevents*"))
         for folder in (self.path, self.tensorboard):
@@ -177,6 +194,16 @@ class RunFolder:
     def _remove(files: Iterable[Path]) -> None:
         for file in list(files):
             file.unlink(missing_ok=True)
+
+
+def require_one_start(*, resume: bool, overwrite: bool) -> None:
+    """Refuse to go on with a run and to discard it at once.
+
+    Raises:
+        UsageError: both are asked for.
+    """
+    if resume and overwrite:
+        raise UsageError("resume=True goes on with a run and overwrite=True discards it: give one of them.")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -206,6 +233,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write ``values`` atomically, indented."""
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # a path that is no UTF-8
+        text = json.dumps(values, indent=2) + "\n"
     write_bytes(path, text.encode())
 
 
@@ -216,11 +245,11 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing or damaged.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}. Start again with --overwrite.") from error
+        raise CheckpointError(f"{path} cannot be read: {error}. Start again with overwrite=True.") from error
     if not isinstance(found, dict):
-        raise CheckpointError(f"{path} does not hold a JSON object. Start again with --overwrite.")
+        raise CheckpointError(f"{path} does not hold a JSON object. Start again with overwrite=True.")
     return found
 
 
@@ -238,7 +267,7 @@ def read_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
 def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_json(line)
         except ValueError:
             return
         if not isinstance(values, dict):

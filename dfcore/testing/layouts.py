@@ -1,4 +1,4 @@
-"""Made videos in the layouts of the curriculum's three datasets, as their owners ship them.
+"""Made videos in the datasets' official layouts.
 
     python -m dfcore.testing.layouts DIR
 
@@ -8,16 +8,16 @@ and prints how to train on them. The same rendered people are in all three: for 
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from dfcore.testing.demo import make_demo
 
-__all__ = ["as_celebdf", "as_dfdc", "make_layouts", "make_parts"]
+__all__ = ["as_celebdf", "as_dfdc", "as_fakeavceleb", "as_folder", "make_layouts", "make_parts"]
 
 
 def make_layouts(root: Path, *, pairs: tuple[int, int, int] = (4, 1, 1), frames: int = 16, size: int = 256) -> Path:
@@ -58,6 +58,28 @@ def as_dfdc(demo: Path, root: Path, *, parts: Sequence[int] = (0, 1)) -> Path:
     return root
 
 
+def as_fakeavceleb(demo: Path, root: Path) -> Path:
+    """The demo's videos under FakeAVCeleb's names, all with real audio (they are silent). Returns ``root``."""
+    reals, fakes = _videos(demo)
+    number = {path.stem: f"id{n:05d}" for n, path in enumerate(reals)}
+    for path in (*reals, *fakes):
+        target, _, source = path.stem.partition("_")
+        kind, name = ("Fake", f"00001_{number[source]}_0_wavtolip.mp4") if source else ("Real", "00001.mp4")
+        folder = root / f"{kind}Video-RealAudio/African/men/{number[target]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / name)
+    return root
+
+
+def as_folder(demo: Path, root: Path) -> Path:
+    """The demo's videos as ``root/real/NAME.mp4`` and ``root/fake/NAME_OTHER.mp4``. Returns ``root``."""
+    for kind, videos in zip(("real", "fake"), _videos(demo), strict=True):
+        (root / kind).mkdir(parents=True)
+        for path in videos:
+            shutil.copy(path, root / kind)
+    return root
+
+
 def make_parts(
     root: Path, *, parts: Sequence[int], pairs: int = 1, frames: int = 10, size: int = 256, seed: int = 0
 ) -> Path:
@@ -93,12 +115,20 @@ def _write_part(folder: Path, videos: Sequence[Path]) -> None:
     (folder / "metadata.json").write_text(json.dumps(entries))
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("python -m dfcore.testing.layouts DIR")
-    top = make_layouts(Path(sys.argv[1])).resolve()
+def main() -> None:
+    """Fill the folder named on the command line, and print how to train on it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dfcore.testing.layouts",
+        description="Write made videos in the layouts of FaceForensics++, Celeb-DF and DFDC.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where to write; made if it is not there")
+    top = make_layouts(parser.parse_args().folder).resolve()
     print(
         *(f"export DFCORE_DATASET_{name.upper()}={top / name}" for name in ("faceforensics", "celebdf", "dfdc")),
         sep="\n",
     )
     print("dfcore train cm --chunks present --backbone test_efficientnet --no-pretrained")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ __all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state",
 FORMAT = 1
 """Raised by one when what is in the file changes its meaning."""
 
-_AFRESH = "Start again with --overwrite."
+_AFRESH = "Start again with overwrite=True."
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("conditions", "model", "optimiser", "scaler", "callbacks"), dict),
     **dict.fromkeys(("epoch", "batch", "step"), int),
@@ -71,6 +71,7 @@ def capture(run: Run) -> dict[str, Any]:
         "lr": run.lr,
         "stop": run.stop,
         "history": run.history,
+        # Of every process: each has seen other samples and drawn other random numbers.
         "totals": run.world.gather(run.totals.sums.cpu()),
         "rng": run.world.gather(rng_state(run.device)),
         "callbacks": {_name(callback): callback.state_dict() for callback in run.callbacks},
@@ -88,6 +89,7 @@ def _conditions(run: Run) -> dict[str, Any]:
 
 def _data_condition(run: Run) -> dict[str, Any]:
     """Likewise, of the data of the epoch under way; between two epochs the next ones count."""
+    # In the middle of an epoch its samples are drawn already. At its end other videos may have become usable.
     return {"prepared videos": run.data.fingerprint if run.batch else ""}
 
 
@@ -96,7 +98,7 @@ def _require_same(run: Run, before: dict[str, Any], now: dict[str, Any]) -> None
     if changed:
         error = RunExistsError(
             f"{run.folder.last} was written under other conditions: {'; '.join(changed)}. It cannot go on as the "
-            "same run: resume it as it was started, discard it with --overwrite, or choose another --out."
+            "same run: resume it as it was started, discard it with overwrite=True, or choose another run.out."
         )
         raise run.world.repeated(error)
 
@@ -126,7 +128,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
         for callback in run.callbacks:
             if _name(callback) in state["callbacks"]:  # one that was added since starts afresh
                 callback.load_state_dict(state["callbacks"][_name(callback)])
-        set_rng_state(state["rng"][run.world.rank], run.device)
+        set_rng_state(state["rng"][run.world.rank], run.device)  # last: what stands above may draw numbers
 
 
 def read_last(path: Path) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def read_last(path: Path) -> dict[str, Any]:
     if found != FORMAT:
         raise CheckpointError(
             f"{path} has format {found}, this dfcore reads format {FORMAT}. Resume with the dfcore that wrote it "
-            "(its version is in config.json), or start again with --overwrite."
+            "(its version is in config.json), or start again with overwrite=True."
         )
     wrong = [key for key, kind in _KINDS.items() if not isinstance(state.get(key), kind)]
     if wrong or not _is_plain(state) or len(state["history"]) != state["epoch"]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from dfcore.training.run import EpochSampler
+from dfcore.training.inputs.data import EpochSampler
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.signals import ignore_stop_signals
 
@@ -62,6 +66,7 @@ def _loader(data: Dataset[Any], batch_size: int, workers: int, device: torch.dev
         data,
         batch_size=batch_size,
         num_workers=workers,
+        multiprocessing_context=_start_method() if workers else None,
         pin_memory=device.type == "cuda",
         worker_init_fn=ignore_stop_signals if workers else None,
         # A loader draws a seed for its workers when it starts. From the global generator, that would shift the
@@ -69,6 +74,29 @@ def _loader(data: Dataset[Any], batch_size: int, workers: int, device: torch.dev
         generator=torch.Generator(),
         **how,
     )
+
+
+def _start_method() -> Any:
+    """How loader processes start: from a server process on Linux, else as Python does it on that system.
+
+    A fork of this process would copy locks that threads of torch, CUDA or a decoder hold, and might hang; Python warns
+    of it from 3.12 on. The server runs no threads and has imported what samples need (if it was not running before),
+    so a start costs a fork and the unpickling of the samples. ``spawn`` would import torch in each process, for each
+    loader: about 2 s, twice an epoch.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dfcore.data.samples", __name__])
+    # SIGTERM to the whole group would end the server, and a loader takes the death of its server for that of its
+    # workers. A blocked signal stays blocked in new processes, here also until a worker has set its handlers.
+    resource_tracker.ensure_running()  # the server wants it, and its start unblocks both signals
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return context
 
 
 def worker_count(requested: int, device: torch.device, local_size: int = 1) -> int:

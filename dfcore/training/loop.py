@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
-from dfcore.evaluation.evaluate import move_views, predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
+from dfcore.models.device_views import move_views
+from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
 from dfcore.training.run import Group, Run
-from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.signals import StopSignals
 
 __all__ = ["begin_epoch", "fit"]
@@ -86,14 +88,16 @@ def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Gro
     Each batch's summed loss is divided by the group's number of samples, so the result is that of one large batch,
     also where the last batch, or the epoch's last group, is smaller.
     """
+    # Sums stay on the device: asking for a number here would wait for the GPU in every step.
     run.last_loss = torch.zeros((), device=run.device)
     for number in range(group.batches):
         batch = next(batches)
         with run.world.accumulating(run.network, last=number == group.batches - 1):
+            # By the group's samples and not by the number of batches: the last batch may be smaller.
             loss = batch_loss(run, batch) / group.samples
             run.scaler.scale(loss).backward()
         run.last_loss += loss.detach()
-    run.scaler.unscale_(run.optimiser)
+    run.scaler.unscale_(run.optimiser)  # before clipping, whose limit is meant for true gradients
     limit = run.config.stage.clip_norm or math.inf
     run.gradient_norm = nn.utils.clip_grad_norm_(run.model.parameters(), limit)
     # An infinite gradient under loss scaling is no error: the scaler skips the step and lowers the scale.
@@ -107,7 +111,7 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
     labels = batch["label"].to(run.device, non_blocking=True)
     with run.precision.autocast():
         output = run.network(views, labels)
-    logits = output.logits.float()
+    logits = output.logits.float()  # bf16 has 3 significant digits, too few for the loss of a nearly certain sample
     losses, cue_losses = run.loss(logits, labels), run.loss(output.cue_logits.float(), labels)
     with torch.no_grad():
         run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
@@ -119,6 +123,7 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
 def apply_gradients(run: Run) -> None:
     """One step of the optimiser, at the schedule's rate."""
     stage = run.config.stage
+    # From the step alone, so that there is no scheduler whose state could disagree with a resumed run's.
     run.lr = learning_rate(run.step, run.plan.steps, stage.lr, stage.warmup)
     set_learning_rate(run.optimiser, run.lr)
     run.scaler.step(run.optimiser)
@@ -130,6 +135,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
     """Metrics on the validation samples, the same on every process; {} when there are none."""
     if run.data.val is None:
         return {}
+    # Each process has its own batch norm statistics; all must measure the model that the first one saves.
     run.world.share_buffers(run.model)
     loader = evaluation_loader(
         run.data.val,
@@ -144,7 +150,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
         if signals.asked and run.world.size == 1:
             raise _interrupted(run, signals, _stops(run, signals))
 
-    with progress_bar(loader, "validation", speaks=run.world.is_main) as batches:
+    with closing(over(loader, run.log.bar("validation", len(loader)))) as batches:
         predictions = predict_samples(
             run.model, batches, run.device, run.precision, run.world, channels_last=run.channels_last, check=check
         )
@@ -160,6 +166,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
             "epoch": run.epoch,
             "step": run.step,
             "lr": run.lr,
+            **_head_rate(run),
             **({"data": run.data.title} if run.data.title else {}),
             **({"audio": run.data.audio} if run.data.audio else {}),
             "train": run.totals.means(run.world),
@@ -170,6 +177,12 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
     run.totals.reset()
     for callback in run.callbacks:
         callback.on_epoch(run)
+
+
+def _head_rate(run: Run) -> dict[str, float]:
+    """The rate of what starts at random, where that has another."""
+    factors = {group.get("lr_factor", 1.0) for group in run.optimiser.param_groups} - {1.0}
+    return {"head_lr": run.lr * max(factors)} if factors else {}
 
 
 def _epoch_loader(run: Run) -> Iterable[Mapping[str, Any]]:
@@ -220,8 +233,8 @@ def _require_finite(run: Run) -> None:
     error = TrainingError(
         f"the loss or its gradient is not a finite number at step {run.step + 1} of {run.plan.steps} (epoch "
         f"{run.epoch + 1}, learning rate {run.lr:.2g}, {run.precision.name}). {kept}; the files of finished epochs are "
-        f"kept too. Try a lower rate (--set stage.lr={stage.lr / 5:.2g}), a longer warm-up (--set stage.warmup=0.1) "
-        "or full precision (--set run.precision=fp32), each with --overwrite or another --out."
+        f"kept too. Try a lower rate (stage.lr={stage.lr / 5:.2g}), a longer warm-up (stage.warmup=0.1) "
+        "or full precision (run.precision=fp32), each with overwrite=True or another run.out."
     )
     raise run.world.repeated(error)
 
@@ -231,7 +244,7 @@ def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:
     elsewhere = f"the time limit of {signals.limit.text}" if stop == 2 else "a signal to another process"
     error = kind(
         f"stopped by {signals.asked or elsewhere} at step {run.step} of {run.plan.steps} (epoch "
-        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: run the "
-        "same command with --resume to go on."
+        f"{min(run.epoch + 1, run.plan.epochs)} of {run.plan.epochs}). Everything is in {run.folder.last}: start "
+        "again with resume=True to go on."
     )
     return run.world.repeated(error)

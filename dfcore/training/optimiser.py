@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -23,21 +24,48 @@ def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group the rate."""
+    """Give every parameter group the rate, times the group's own factor."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("lr_factor", 1.0)
 
 
-def make_optimiser(model: nn.Module, *, lr: float, weight_decay: float, device: torch.device) -> torch.optim.AdamW:
+def make_optimiser(
+    model: nn.Module,
+    *,
+    lr: float,
+    weight_decay: float,
+    device: torch.device,
+    factor_of: Callable[[str], float] = lambda name: 1.0,
+) -> torch.optim.AdamW:
     """AdamW over the parameters that learn; norms, biases and other vectors are not decayed.
 
     Decay pulls a norm's scale or a bias towards 0, which regularises nothing (Loshchilov and Hutter, 2019, decay
     weights; leaving vectors out is the custom since He et al., 2019, "Bag of Tricks").
+
+    Args:
+        model: its parameters.
+        lr: the learning rate.
+        weight_decay: of matrices and kernels.
+        device: where the model is.
+        factor_of: from a parameter's name to the factor on its learning rate. The order of the groups follows that of
+            the model's parameters, so that a saved state fits as long as the factors are the same.
     """
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0},
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            factor = factor_of(name)
+            for decayed in (True, False):  # both, so that matrices come first whatever the first parameter is
+                groups.setdefault((factor, decayed), [])
+            groups[factor, parameter.ndim > 1].append(parameter)
+    described = [
+        {
+            "params": parameters,
+            "lr": lr * factor,
+            "lr_factor": factor,
+            "weight_decay": weight_decay if decayed else 0.0,
+        }
+        for (factor, decayed), parameters in groups.items()
+        if parameters
     ]
     fused = device.type == "cuda"  # one kernel for all parameters
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr, fused=fused)
+    return torch.optim.AdamW(described, lr=lr, fused=fused)

@@ -2,96 +2,91 @@
 
 from __future__ import annotations
 
+import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.runs.folder import RunFolder
-from dfcore.training.protocols import Callback
+from dfcore.training.inputs.data import EpochData, TrainingData
+from dfcore.training.loaders import worker_count
+from dfcore.training.optimiser import make_optimiser
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.machine import Machine
+from dfcore.training.start import lr_factors
 
-__all__ = ["EpochData", "EpochSampler", "Group", "Plan", "Run", "Totals", "TrainingData", "WholeDataset"]
+__all__ = ["BaseCallback", "Callback", "Group", "Plan", "Run", "Totals", "assemble"]
 
 
-class EpochSampler(Protocol):
-    """Which samples this process draws in an epoch, and in which order. ``len`` is their number in a whole epoch,
-    the same on every process.
+@runtime_checkable
+class Callback(Protocol):
+    """Something that happens beside training. Constructed with no arguments.
+
+    Every process calls every method; one that writes or prints asks ``run.world.is_main``. ``run`` is the same
+    :class:`Run` throughout. Setting ``run.stop`` to a reason ends training after the epoch.
     """
 
-    def __len__(self) -> int: ...
+    def on_start(self, run: Run) -> None:
+        """Before the first step, or the first step after a resume (the state is loaded by then)."""
+        ...
 
-    def __iter__(self) -> Iterator[int]: ...
+    def on_step(self, run: Run) -> None:
+        """After each optimiser step. Reading a tensor's value here makes a GPU wait: do it rarely."""
+        ...
 
-    def set_epoch(self, epoch: int, start: int = 0) -> None:
-        """Draw for ``epoch``, leaving out the first ``start`` samples (a resumed epoch)."""
+    def on_epoch(self, run: Run) -> None:
+        """After each epoch's validation; ``run.history[-1]`` is the epoch's line."""
+        ...
+
+    def on_finish(self, run: Run) -> None:
+        """After the last epoch. A finish that was cut short is called again by the resumed run."""
+        ...
+
+    def on_exit(self, run: Run) -> None:
+        """At the very end, also after an error or an interruption: to close what is open."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs: plain numbers, strings, lists, dictionaries, tensors."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
         ...
 
 
-@dataclass(slots=True, weakref_slot=True)
-class TrainingData:
-    """What is trained and validated on. A sample is ``{"views": {name: Tensor}, "label": int, "video": int}``.
+class BaseCallback:
+    """A callback that does nothing, to start from."""
 
-    Attributes:
-        train: the training samples; its ``set_epoch(epoch)``, if it has one, draws frames afresh.
-        sampler: which of them, in which order.
-        val: the validation samples, or None when there are none.
-        class_weights: the loss's share of the class-balance correction, ``[2]``, or None.
-        fingerprint: changes when other videos, labels or splits are used.
-        counts: what there is, for ``config.json``.
-        audio: ``{"videos": n, "with_audio": m}`` of the training videos, if the specialist uses it; else None.
-        title: what this is of the whole (``chunk 9``), or "".
-    """
+    def on_start(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
 
-    train: Dataset[Any]
-    sampler: EpochSampler
-    val: Dataset[Any] | None
-    class_weights: Tensor | None = None
-    fingerprint: str = ""
-    counts: dict[str, Any] = field(default_factory=dict)
-    audio: dict[str, int] | None = None
-    title: str = ""
+    def on_step(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
 
+    def on_epoch(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
 
-class EpochData(Protocol):
-    """What is trained on, epoch by epoch. Every process calls every method."""
+    def on_finish(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
 
-    samples: tuple[int, ...]
-    """Samples that each process draws in each epoch."""
-    fingerprint: str
-    """Changes when other videos, labels or splits are chosen, in any epoch."""
-    counts: dict[str, Any]
-    """What there is, for ``config.json``."""
+    def on_exit(self, run: Run) -> None:
+        """Does nothing; for a subclass to replace."""
 
-    def at(self, epoch: int) -> TrainingData:
-        """The data of an epoch (from 0). The same object as before means that nothing has changed."""
-        ...
+    def state_dict(self) -> dict[str, Any]:
+        """{}: there is nothing to resume."""
+        return {}
 
-    def done(self, epoch: int) -> None:
-        """Epochs before ``epoch`` are finished and saved: what only they need can go. Told again after a resume."""
-        ...
-
-
-class WholeDataset:
-    """A epoch_data of the same data in every epoch."""
-
-    def __init__(self, data: TrainingData, epochs: int) -> None:
-        self.data, self.samples = data, (len(data.sampler),) * epochs
-        self.fingerprint, self.counts = data.fingerprint, data.counts
-
-    def at(self, epoch: int) -> TrainingData:
-        """The data."""
-        return self.data
-
-    def done(self, epoch: int) -> None:
-        """Nothing goes."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes nothing back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,3 +258,58 @@ class Run:
     def finished(self) -> bool:
         """Whether no epoch is left to train."""
         return self.epoch >= self.plan.epochs or bool(self.stop)
+
+
+def assemble(
+    config: TrainConfig,
+    machine: Machine,
+    model: nn.Module,
+    make_loss: Callable[[TrainingData], nn.Module],
+    epoch_data: EpochData,
+    callbacks: list[Callback],
+    facts: Mapping[str, Any],
+) -> Run:
+    """A run at its beginning: everything on the device, generators seeded, nothing written."""
+    world, device, stage = machine.world, machine.device, config.stage
+    _seed(config.run.seed, world.rank)
+    model.to(device)
+    channels_last = _use_channels_last(model, device)
+    return Run(
+        config=config,
+        folder=RunFolder.of(config),
+        world=world,
+        device=device,
+        precision=machine.precision,
+        log=machine.log,
+        model=model,
+        network=world.wrap(model, device),
+        make_loss=make_loss,
+        optimiser=make_optimiser(
+            model, lr=stage.lr, weight_decay=stage.weight_decay, device=device, factor_of=lr_factors(config)
+        ),
+        scaler=machine.precision.scaler(),
+        epoch_data=epoch_data,
+        plan=Plan(epoch_data.samples, stage.batch_size, stage.accumulate),
+        totals=Totals(device),
+        callbacks=callbacks,
+        meta={"stage": stage.number, **facts},
+        channels_last=channels_last,
+        workers=worker_count(config.data.workers, device, world.local_size),
+    )
+
+
+def _seed(seed: int, rank: int) -> None:
+    """Seed every global generator, differently on each process: dropout must not repeat itself across them."""
+    own = (seed * 1_000_003 + rank * 7_919) % 2**32
+    torch.manual_seed(own)
+    random.seed(own)
+    np.random.seed(own)  # noqa: NPY002 (a plugin may use the global generator)
+
+
+def _use_channels_last(model: nn.Module, device: torch.device) -> bool:
+    """Put the backbone into channels-last memory format where that is faster: not on Apple GPUs."""
+    backbone = getattr(model, "backbone", None)
+    if device.type == "mps" or not isinstance(backbone, nn.Module):
+        return False
+    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return True

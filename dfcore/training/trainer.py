@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import metadata
 from typing import Any
 
-import torch
+from torch import nn
 
-from dfcore.config import TrainConfig
-from dfcore.device import choose_device, choose_precision
-from dfcore.errors import UsageError
-from dfcore.models import factory
-from dfcore.models.specialist import Specialist
+from dfcore.config import TrainConfig, override
+from dfcore.device import choose_device
+from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode
 from dfcore.specs import SpecialistSpec, resolve
-from dfcore.training.execute import Machine, RunResult, execute, finished_result
+from dfcore.training.checkpoint import read_last, restore
+from dfcore.training.inputs.choose import Chosen, choose_videos
+from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
-from dfcore.training.inputs.prepare import Chosen, choose_videos
+from dfcore.training.inputs.identities import identities_seen
+from dfcore.training.inputs.sharing import prepare_inputs
+from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
 from dfcore.training.protocols import Callback
+from dfcore.training.result import RunResult, finish, finished_result
+from dfcore.training.run import Run, assemble
 from dfcore.training.runtime.distributed import World
-from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.machine import Machine, device_name, make_machine
+from dfcore.training.runtime.signals import StopSignals
 from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.start import (
-    continue_from,
+    describe_rates,
     describe_start,
+    make_model,
     recorded_parent,
     require_same_parent,
-    starting_file,
 )
 from dfcore.version import __version__
+from dfcore.wording import count_of
 
-__all__ = ["RunResult", "train"]
+__all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
 
 def train(
@@ -45,6 +53,7 @@ def train(
     overwrite: bool = False,
     callbacks: Iterable[Callback] = (),
     limit: TimeLimit | None = None,
+    progress: Progress = TERMINAL,
 ) -> RunResult:
     """Train ``config.specialist`` through the configured stage.
 
@@ -57,6 +66,7 @@ def train(
         overwrite: discard the run that is there.
         callbacks: called after the built-in ones.
         limit: when to stop, where that was begun to be counted before; None counts ``run.time_limit`` from now.
+        progress: told what is done, line by line; ``dfcore.SILENT`` says nothing. The run's ``log.txt`` has the lines.
 
     Raises:
         UsageError: an option, name or combination that cannot be.
@@ -69,7 +79,7 @@ def train(
     limit = limit or TimeLimit(config.run.time_limit)
     world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
-        return _train(config, _machine(config, world, limit), resume, overwrite, callbacks)
+        return _train(config, make_machine(config, world, limit, progress), resume, overwrite, callbacks)
     except BaseException:
         world.let_speak()
         raise
@@ -80,7 +90,7 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
-    spec = _specialist(config.specialist)
+    spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
     if start_mode in (StartMode.RESUME, StartMode.FINISHED):
@@ -105,62 +115,13 @@ def _train(
         start_mode,
         model,
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
-        make_epoch_data(config, model, chosen, machine),
+        make_epoch_data(config, model, chosen, partial(prepare_inputs, config, spec, machine), machine),
         callbacks=callbacks,
-        facts=_facts(machine, spec, parent),
+        facts={**_facts(machine, spec, parent), "identities": identities_seen(config, chosen.records, parent)},
     )
     if in_notebook() and world.is_main:
         links(result.folder)
     return result
-
-
-def make_model(
-    config: TrainConfig, world: World | None = None, *, resuming: bool = False
-) -> tuple[Specialist, dict[str, Any]]:
-    """The specialist at the start of the stage: an earlier stage's final weights, or a backbone from ImageNet; and
-    where earlier weights come from.
-
-    A run that is resumed brings its own weights, so nothing is downloaded for it. Of several processes only the first
-    reads weights: the others are given them when the model is wrapped (:meth:`World.wrap`).
-
-    Raises:
-        RunError: the stage starts from another one that is not there.
-        CheckpointError: its weights do not fit.
-        ModelError: the model cannot be built.
-    """
-    bare = resuming or not (world or World()).is_main
-    file = None if bare else starting_file(config)
-    fresh = file is None and not bare
-    model = factory.create(
-        config.specialist,
-        backbone=config.model.backbone,
-        pretrained=config.model.pretrained and fresh,
-        backbone_weights=config.model.backbone_weights if fresh and config.model.backbone_weights else None,
-        attention_head=config.model.attention_head,
-        classifier=config.model.classifier,
-        heads=config.model.heads,
-        image_size=config.model.image_size,
-        dropout=config.model.dropout,
-        seed=config.run.seed,
-    )
-    return model, {} if file is None else continue_from(config, model, file)
-
-
-def _specialist(name: str) -> SpecialistSpec:
-    spec = registry().specialist(name)
-    if not spec.trainable:
-        raise UsageError(
-            f"this release of dfs-{spec.name} announces {spec.name!r} only; there is no cue module to train yet."
-        )
-    return spec
-
-
-def _machine(config: TrainConfig, world: World, limit: TimeLimit) -> Machine:
-    device = choose_device(config.run.device, world.local_rank)
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # every batch has the same sizes
-        torch.set_float32_matmul_precision("high")
-    return Machine(world, device, choose_precision(device, config.run.precision), Log(speaks=world.is_main), limit)
 
 
 def _callbacks(config: TrainConfig) -> list[Callback]:
@@ -176,23 +137,31 @@ def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chos
     stage, log = config.stage, machine.log
     length = _length(config, chosen)
     log.say(f"training   {spec.name} ({spec.title}), stage {stage.number}, {length}, seed {config.run.seed}")
-    log.say(f"device     {_device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
+    log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
-    for note in chosen.notes:
+    for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")
 
 
+def describe_defaults(config: TrainConfig) -> list[str]:
+    """A sentence on the values in force that are the dataset's own choice; none where there are none."""
+    spec = registry().dataset(config.stage.dataset)
+    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
+    kept = []
+    for key, value in spec.defaults.items():
+        section, _, name = key.partition(".")
+        if used[section][name] == wanted[section][name]:
+            kept.append(f"{key}={value}")
+    if not kept:
+        return []
+    why = f": {spec.reason}" if spec.reason else ""
+    return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
+
+
 def _length(config: TrainConfig, chosen: Chosen) -> str:
-    epochs = f"{config.stage.epochs} epochs"
-    return f"{epochs} on each of {len(chosen.chunks)} chunks" if chosen.chunks else epochs
-
-
-def _device_name(machine: Machine) -> str:
-    device = machine.device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    own = f"{torch.get_num_threads()} threads" if device.type == "cpu" else str(device)
-    return f"{machine.world.size} x {name} ({own} each)" if machine.world.size > 1 else f"{name} ({own})"
+    epochs = count_of(config.stage.epochs, "epoch")
+    return f"{epochs} on each of {count_of(len(chosen.chunks), 'chunk')}" if chosen.chunks else epochs
 
 
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
@@ -206,8 +175,75 @@ def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> di
             versions[name] = "not installed as a distribution"
     return {
         "versions": versions,
-        "device": _device_name(machine),
+        "device": device_name(machine),
         "precision": machine.precision.name,
         "processes": machine.world.size,
         "parent": parent,
     }
+
+
+def execute(
+    config: TrainConfig,
+    machine: Machine,
+    start_mode: StartMode,
+    model: nn.Module,
+    make_loss: Callable[[TrainingData], nn.Module],
+    epoch_data: EpochData,
+    *,
+    callbacks: Iterable[Callback] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Train ``model`` on ``data`` as configured, from where the run's folder says.
+
+    Args:
+        config: all options.
+        machine: device, precision, processes, log.
+        start_mode: what :meth:`RunFolder.decide` decided.
+        model: takes views, returns a :class:`dfcore.models.protocols.SpecialistOutput`.
+        make_loss: makes a :class:`dfcore.training.protocols.Loss` for the data of an epoch.
+        epoch_data: see :class:`EpochData`.
+        callbacks: called in this order.
+        facts: written to ``config.json`` beside the configuration, and into every file of weights.
+
+    Raises:
+        DatasetError: there is nothing to train on.
+        RunError, CheckpointError: the run cannot go on, or was interrupted; what was done is saved.
+    """
+    if not all(epoch_data.samples):
+        raise DatasetError("there is nothing to train on: no training video could be used.")
+    written = {"config": config.to_json(), **(facts or {}), "data": epoch_data.counts}
+    run = assemble(config, machine, model, make_loss, epoch_data, list(callbacks), written)
+    if start_mode is StartMode.RESUME:
+        restore(run, machine.world.on_main(lambda: read_last(run.folder.last)))
+    machine.world.on_main(lambda: run.folder.open(start_mode, written))
+    machine.log.attach(run.folder.log)
+    _log_plan(run, start_mode)
+    try:
+        with StopSignals(run.log.say, machine.limit, echoes=machine.world.size > 1) as signals:
+            begin_epoch(run, signals)
+            for callback in run.callbacks:
+                callback.on_start(run)
+            fit(run, signals)
+            return finish(run, signals)
+    finally:
+        for callback in run.callbacks:
+            callback.on_exit(run)
+
+
+def _log_plan(run: Run, start_mode: StartMode) -> None:
+    plan, stage = run.plan, run.config.stage
+    if start_mode is StartMode.OVERWRITE:
+        run.log.say(f"the run that was in {run.folder.path} is discarded")
+    batch = f"{stage.batch_size} x {stage.accumulate}" if stage.accumulate > 1 else f"{stage.batch_size}"
+    processes = f" on each of {run.world.size} processes" if run.world.size > 1 else ""
+    run.log.say(
+        f"steps      {plan.steps} in {count_of(plan.epochs, 'epoch')}; batch {batch}{processes}; "
+        f"{count_of(run.workers, 'loader process', 'loader processes')}"
+    )
+    rates = describe_rates(run.config)
+    if rates:
+        run.log.say(f"rates      {rates}")
+    run.log.say(f"folder     {run.folder.path}")
+    if start_mode is StartMode.RESUME:
+        epochs = count_of(plan.epochs, "epoch")
+        run.log.say(f"resuming   at step {run.step} of {plan.steps}, {run.epoch} of {epochs} finished")

@@ -189,6 +189,7 @@ def test_kept_features_make_the_module_s_own_map(spec) -> None:  # type: ignore[
     assert (own is None) == (spec.name != "av")
 
 
+@pytest.mark.slow
 def test_it_runs_through_and_keeps_what_it_made(tmp_path: Path) -> None:
     options = ["--specialists", "rr", "--kinds", "x3 crf 23", "--people", "2", "--seeds", "1", "--draws", "1"]
     options += ["--windows", "1", "--frames", "8", "--steps", "2", "--workers", "1", "--no-matrix"]

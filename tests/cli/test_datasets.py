@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -117,3 +118,22 @@ class TestVerify:
         assert ["original_sequences/youtube/c40", "996"] in rows
         assert ["original", "c40", "real", "5", "5"] in rows
         assert "Nothing of raw is there" in result.output
+
+
+def test_names_are_escaped_in_what_is_found_and_verified(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"se\x1bt\xe9")
+    for label in ("real", "fake"):
+        for name in ("a\x1b[31mred.png", os.fsdecode(b"caf\xe9.png"), "two\nlines.png"):
+            path = root / label / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    (root / "real" / "\x1b]0;title\x07.txt").touch()
+    for arguments in (("verify", "folder", root), ("find", tmp_path)):
+        shown = run(*arguments).output
+        assert "se\\x1bt\\xe9" in shown
+        assert not {"\x1b", "\x07", "\udce9"} & set(shown)
+    listed = run("verify", "folder", root).output
+    for name in ("a\\x1b[31mred", "caf\\xe9", "\\x1b]0;title\\x07.txt"):
+        assert name in listed
+    rows = json.loads(run("find", tmp_path, "--json").stdout)
+    assert [Path(row["root"]) for row in rows] == [root]

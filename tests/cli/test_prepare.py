@@ -8,6 +8,7 @@ from click.testing import CliRunner
 import dfcore.training.inputs.prepare
 from dfcore.cli.prepare import command
 from dfcore.data.prepare.videos import PrepareReport
+from dfcore.data.store.index import Failure
 from dfcore.training.inputs.prepare import Prepared
 
 
@@ -21,3 +22,20 @@ def test_it_says_what_was_prepared_and_what_was_found(tmp_path: Path, monkeypatc
     assert result.exit_code == 0, result.output
     assert "3 prepared, 2 there already, 0 not usable" in result.output
     assert "4 fakes were compared with their originals." in result.output
+
+
+def test_failures_are_said_in_one_line_each_and_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [
+        Failure("a", "/x/a\x1b[31m.mp4", "/x/a\x1b[31m.mp4: no face found."),
+        Failure("b", "/x/caf\udce9.mp4", "the worker was killed.", again=True),
+    ]
+    found = Prepared((), tmp_path / "store", PrepareReport(1, 0, failures), ("note\x07",))
+    for name in ("real/a.mp4", "fake/b.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    monkeypatch.setattr(dfcore.training.inputs.prepare, "prepare_data", lambda *args, **how: found)
+    result = CliRunner().invoke(command, ["cm", "--dataset", "folder", "--data", str(tmp_path)])
+    assert "  /x/a\\x1b[31m.mp4: no face found.\n" in result.output
+    assert "  /x/caf\\xe9.mp4: the worker was killed. It is tried again the next time.\n" in result.output
+    assert "note\\x07" in result.output
+    assert not {"\x1b", "\x07", "\udce9"} & set(result.output)

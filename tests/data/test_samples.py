@@ -143,7 +143,7 @@ def test_draws_do_not_depend_on_order_or_processes(store: ClipStore, records: li
     assert [key(data[i]) for i in reversed(range(len(data)))] == forwards[::-1]
     again = samples(ClipStore(store.root), records, train=True, augment=list(AUGMENTATIONS), seed=3)
     again.set_epoch(2)
-    loader = DataLoader(again, batch_size=None, num_workers=2)
+    loader = DataLoader(again, batch_size=None, num_workers=2, multiprocessing_context="spawn")
     assert [key(item) for item in loader] == forwards
 
 

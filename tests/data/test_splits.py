@@ -49,7 +49,7 @@ def test_undecided_records_go_where_their_people_are() -> None:
     records += [record("v", 0, "val", ("9",)), record("u", 0, "", ("7",))]
     split, notes = assign_splits(records)
     assert [found.split for found in split] == ["test", "test", "test", "val", "train"]
-    assert notes == ["1 videos have no official split and are used for training."]
+    assert notes == ["no official split, used for training: 1 video."]
 
 
 def test_a_record_that_links_two_splits_is_left_out() -> None:
@@ -68,7 +68,7 @@ def test_validation_is_held_out_by_whole_groups_of_both_classes(seed: int) -> No
     assert by_split(split) == {"train": 72, "val": 8, "test": 1}
     assert Counter(found.label for found in split if found.split == "val") == {0: 4, 1: 4}
     assert find_leaks(split) == []
-    assert notes == ["there is no validation list: 8 videos (4 real, 4 fake) were held out of train by whole groups."]
+    assert notes == ["there is no validation list: held out of train by whole groups: 8 videos (4 real, 4 fake)."]
 
 
 def test_the_result_depends_on_the_seed_and_not_on_the_order() -> None:

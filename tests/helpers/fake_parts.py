@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -102,6 +103,45 @@ def block_means(clip: Clip) -> np.ndarray:
 
 def wrong_shape(clip: Clip) -> np.ndarray:
     return np.zeros((1, 2, 3), np.float16)
+
+
+def too_wide(clip: Clip) -> np.ndarray:
+    return block_means(clip).astype(np.float32)
+
+
+def not_finite(clip: Clip) -> np.ndarray:
+    values = block_means(clip)
+    values[0, 0, 0, 0], values[0, 1, 0, 0] = np.nan, np.inf
+    return values
+
+
+def no_array(clip: Clip) -> object:
+    return block_means(clip).tolist()
+
+
+def stacks_nothing(clip: Clip) -> np.ndarray:
+    return np.stack([])
+
+
+def no_memory_on_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        raise MemoryError
+    return block_means(clip)
+
+
+def crashes_on_b(clip: Clip) -> np.ndarray:
+    if clip.source.video == "b":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return block_means(clip)
+
+
+def dies_once_on_b(clip: Clip) -> np.ndarray:
+    """Where the environment's MARK is no file yet, it becomes one and the process is killed."""
+    mark = Path(os.environ["MARK"])
+    if clip.source.video == "b" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block_means(clip)
 
 
 def refuses_b(clip: Clip) -> np.ndarray:

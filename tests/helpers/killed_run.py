@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import dfcore.training.inputs.epochs as epoch_data
 import dfcore.training.loop as loop
+import dfcore.training.trainer as trainer
 from dfcore.cli import main
 from dfcore.data.store.clip_store import ClipStore
 
@@ -17,7 +17,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "step": (loop, "apply_gradients"),
     "saving": (loop, "save_last"),
     "validating": (loop, "validate"),
-    "preparing": (epoch_data, "_prepare"),
+    "preparing": (trainer, "prepare_inputs"),
     "dropping": (ClipStore, "remove"),
 }
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -27,12 +28,14 @@ from dfcore.training.callbacks.checkpoints import Checkpoints
 from dfcore.training.callbacks.early_stop import EarlyStop
 from dfcore.training.callbacks.metrics_log import MetricsLog
 from dfcore.training.callbacks.progress import Progress
-from dfcore.training.execute import Machine, RunResult, execute
+from dfcore.training.inputs.data import EpochData, TrainingData, WholeDataset
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import EpochData, TrainingData, WholeDataset
+from dfcore.training.result import RunResult
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.machine import Machine
+from dfcore.training.trainer import execute
 
 VIDEOS, FRAMES = 10, 3
 ALONE = World()
@@ -251,8 +254,14 @@ def scramble() -> None:
 
 
 def in_child(action: Callable[[], None]) -> int:
-    """Exit status of a forked process that does ``action``: negative for a signal."""
-    child = os.fork()
+    """Exit status of a forked process that does ``action``: negative for a signal.
+
+    A fork, because hundreds of runs are killed and each new process would import torch again. Python warns that locks
+    of other threads stay locked in the child; torch runs on one thread here, and no loader processes are in use.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+        child = os.fork()
     if child == 0:
         status = 1
         try:

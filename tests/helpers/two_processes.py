@@ -16,8 +16,8 @@ from tiny_run import TinyModel, TinySamples, metrics_log, plain_run, tiny_config
 
 from dfcore.device import choose_precision
 from dfcore.errors import CheckpointError, RunError, RunInterrupted, WriteError
-from dfcore.evaluation.evaluate import predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
 from dfcore.models import weights
 from dfcore.models.weights import state_hash
 from dfcore.training.loaders import evaluation_loader

@@ -60,6 +60,8 @@ class FakeRegistry:
             raise UnknownNameError("specialist", name, self.specialists)
         return self.specialists[name]
 
+    trainable = Registry.trainable
+
     def components(self, kind: str) -> dict[str, ComponentSpec]:
         return {**self.core.components(kind), **(self.backbones if kind == "backbone" else {})}
 

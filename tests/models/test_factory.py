@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import dfcore
-from dfcore.errors import CheckpointError, ModelError, UnknownNameError, WeightsError
+from dfcore.errors import CheckpointError, ModelError, UnknownNameError, UsageError, WeightsError
 from dfcore.models import factory, weights
 from dfcore.specs import ComponentSpec, CueSpec, SpecialistSpec
 
@@ -132,7 +132,7 @@ def test_an_unknown_specialist_is_the_registrys_error(build):
 def test_a_specialist_that_announces_itself_only(announce):
     announce(replace(SPEC, name="tm", title="Temporal inconsistency", module=""))
     with pytest.raises(
-        ModelError, match=r"'tm' \(Temporal inconsistency\) has no cue module yet.*dfs-tm announces itself"
+        UsageError, match=r"'tm' \(Temporal inconsistency\) has no cue module yet.*dfs-tm announces itself"
     ):
         factory.create("tm", pretrained=False)
 

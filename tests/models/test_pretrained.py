@@ -54,8 +54,8 @@ def test_no_network_and_no_cache_says_what_to_do(no_hub):
     assert NAME in message
     assert "127.0.0.1:9 is out of reach" in message
     assert str(no_hub) in message
-    assert "--no-pretrained" in message
-    assert "--backbone-weights FILE" in message
+    assert "pretrained=False" in message
+    assert "backbone_weights=FILE" in message
 
 
 def test_offline_mode_does_not_ask(no_hub, monkeypatch):
@@ -74,7 +74,7 @@ def test_a_failing_download_is_the_same_error(no_hub, monkeypatch):
         raise ConnectionResetError("reset by peer")
 
     monkeypatch.setattr(import_timm(), "create_model", failing)
-    with pytest.raises(WeightsError, match=r"ConnectionResetError: reset by peer.*--no-pretrained"):
+    with pytest.raises(WeightsError, match=r"ConnectionResetError: reset by peer.*pretrained=False"):
         TimmBackbone(NAME, pretrained=True)
 
 
@@ -101,7 +101,7 @@ def test_cached_weights_need_no_network(no_hub, state, monkeypatch):
 
 
 def test_a_model_without_published_weights_says_so(no_hub):
-    with pytest.raises(WeightsError, match=r"no pretrained weights for 'mixer_s32_224'.*--no-pretrained") as caught:
+    with pytest.raises(WeightsError, match=r"no pretrained weights for 'mixer_s32_224'.*pretrained=False") as caught:
         TimmBackbone("mixer_s32_224", pretrained=True)
     assert "try again" not in str(caught.value)
 
@@ -192,7 +192,7 @@ def test_a_file_without_tensors_is_refused(tmp_path):
 
 @pytest.mark.parametrize("path", ["missing.pth", "."])
 def test_a_missing_file_or_a_folder_is_refused(tmp_path, path):
-    with pytest.raises(WeightsError, match=r"not a file.*--backbone-weights"):
+    with pytest.raises(WeightsError, match=r"weights .* are not a file"):
         loaded(weights=tmp_path / path)
 
 
@@ -205,7 +205,7 @@ def test_archives_that_torch_did_not_write_are_refused(tmp_path, state, kind):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if kind == "compressed" else zipfile.ZIP_STORED) as archive:
         for name, data in [*members.items(), *([("../evil", b"x")] if kind == "leads up" else [])]:
             archive.writestr(name, data)
-    with pytest.raises(WeightsError, match=r"(compressed or declares|does not write).*--backbone-weights"):
+    with pytest.raises(WeightsError, match=r"(compressed or declares|does not write).*given as backbone_weights"):
         loaded(weights=path)
     assert not (tmp_path.parent / "evil").exists()
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from dfcore.errors import ModelError
+from dfcore.errors import ModelError, UsageError
+from dfcore.models import factory
 from dfcore.models.attention import CrossAttentionHead
 from dfcore.models.backbone import TimmBackbone
 from dfcore.models.classifier import MLPClassifier
@@ -216,3 +217,78 @@ def test_spec_is_kept(build):
     assert model.model_config["heads"] == 4
     assert replace(model.spec, name="other").features == 294
     assert SimpleNamespace(n=model.num_features).n == 256
+
+
+def test_the_background_control_sees_no_face(build, views) -> None:
+    model, batch = build().eval(), views(batch=2)
+    cells = torch.zeros(2, 7, 7)
+    cells[:, 0, :] = 1
+    batch |= {"background_face": torch.zeros_like(batch["face"]), "background_cells": cells}
+    first = model.judge_background(batch)
+    tiles = batch["tiles"].clone().unflatten(1, (7, 7))
+    tiles[:, 1:] = torch.randint(0, 256, tiles[:, 1:].shape, dtype=torch.uint8)
+    other = {**batch, "face": torch.randn_like(batch["face"]), "tiles": tiles.flatten(1, 2)}
+    second = model.judge_background(other)
+    assert torch.equal(first.logits, second.logits)
+    assert torch.equal(first.cue_logits, second.cue_logits)
+    assert torch.allclose(first.cue_map[:, :, 3, 3], first.cue_map[:, :, 0].mean(dim=2))
+    assert not torch.equal(model(batch).logits, model(other).logits)
+
+
+def test_a_map_that_is_not_spatial_has_no_background_control(build, views) -> None:
+    model = build().eval()
+    model.spec = replace(model.spec, spatial_map=False)
+    with pytest.raises(ModelError, match="no place for a background control"):
+        model.judge_background(views())
+
+
+# -- as a part of a library user's own program ---------------------------------------------------------------------
+
+
+def test_features_are_what_the_classifier_sees(build, views) -> None:
+    model, given = build().eval(), views(3)
+    seen: list[torch.Tensor] = []
+    model.classifier.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    logits = model(given).logits
+    features = model.features(given)
+    assert features.shape == (3, model.fused_features)
+    assert torch.equal(features, seen[0])
+    assert torch.equal(model.classifier(features), logits)
+
+
+@pytest.mark.parametrize("change", ["half", "bfloat16", "double"])
+def test_another_dtype_is_refused_with_what_to_do(build, views, change: str) -> None:
+    model = build().eval()
+    with pytest.raises(ModelError, match=r"keeps its weights in float32.*torch\.autocast"):
+        getattr(model, change)()
+    model(views(1))
+    with pytest.raises(ModelError, match=r"keeps its weights in float32.*torch\.autocast"):
+        model.to(torch.float16)(views(1))
+
+
+def test_a_float64_face_is_refused_with_what_to_do(build, views) -> None:
+    given = views(1)
+    with pytest.raises(ModelError, match=r"'face' is float64.*face\.float\(\)"):
+        build().eval()({**given, "face": given["face"].double()})
+
+
+def test_a_tensor_in_place_of_views_is_refused_with_what_to_do(build, views) -> None:
+    with pytest.raises(ModelError, match=r"by name, \{'face': tensor, \.\.\.\}, not a Tensor\. It reads face, "):
+        build()(views(1)["face"])
+
+
+@pytest.mark.parametrize("name", ["mine.pt", "mine.zip"])
+def test_what_a_model_saves_can_be_loaded(build, views, tmp_path, name: str) -> None:
+    model, given = build(seed=3).eval(), views(2)
+    model.save(tmp_path / name)
+    assert torch.equal(factory.load(tmp_path / name)(given).logits, model(given).logits)
+
+
+def test_a_file_of_another_kind_is_refused_before_it_is_written(build, tmp_path) -> None:
+    with pytest.raises(UsageError, match=r"saved as \.pt or \.zip"):
+        build().save(tmp_path / "mine.bin")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_new_model_is_put_on_the_device_that_is_named(build) -> None:
+    assert {value.device.type for value in build(device="meta").state_dict().values()} == {"meta"}

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from stages import at_stage
 
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError, UsageError
 from dfcore.testing.layouts import make_parts
-from dfcore.training.chunks import in_chunks
+from dfcore.training.inputs.chunks import in_chunks
 
 TINY = "--backbone test_efficientnet --no-pretrained --from-scratch --epochs 1 --batch-size 2"
 SETS = "--set data.samples_per_video=1 --set data.eval_samples=1 --set data.workers=0 --set run.save_every=1"
@@ -31,8 +32,8 @@ def records(*parts: int, split: str = "train") -> list[VideoRecord]:
 
 
 def config(chunks: str, **data: str) -> TrainConfig:
-    values = {"stage.number": 4, "stage.chunks": chunks, **{f"data.{key}": value for key, value in data.items()}}
-    return override(TrainConfig(), values)
+    values = {"stage.chunks": chunks, **{f"data.{key}": value for key, value in data.items()}}
+    return at_stage(override(TrainConfig(), values), 4)
 
 
 def test_the_order_is_the_one_asked_for() -> None:
@@ -49,7 +50,7 @@ def test_present_takes_what_is_there_in_the_stages_order() -> None:
 
 def test_a_missing_chunk_is_an_error_that_names_it_and_those_that_are_there() -> None:
     half = [record for record in records(0, 5, 10) if record.id != "10/1"]  # no fake in chunk 2
-    with pytest.raises(DatasetError, match=r"of chunk 2, 7 in .*complete chunks there: 0, 1\..*--chunks 0,1"):
+    with pytest.raises(DatasetError, match=r"of chunk 2, 7 in .*complete chunks there: 0, 1\..*stage\.chunks=0,1"):
         in_chunks(half, config("0,2,7"))
     with pytest.raises(DatasetError, match="chunk 0 in"):
         in_chunks([*records(0, split="val"), *records(5)], config("0,1"))
@@ -91,6 +92,7 @@ def outcome(out: Path) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor
     return lines, final
 
 
+@pytest.mark.slow
 def test_chunk_after_chunk_and_the_same_when_killed_on_the_way(parts: Path, tmp_path: Path) -> None:
     done = train(parts, tmp_path / "whole")
     assert done.returncode == 0, done.stdout + done.stderr

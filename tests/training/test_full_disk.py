@@ -82,7 +82,7 @@ def test_every_place_says_so_and_the_run_goes_on(
         monkeypatch.setattr("dfcore.training.callbacks.metrics_log.draw", lambda run: None)
     with monkeypatch.context() as patch:
         disk = FullDisk(patch, name, PLACES[place])
-        with pytest.raises(WriteError, match=rf"{name}\S* cannot be written: no space left.*runs prune.*--resume"):
+        with pytest.raises(WriteError, match=rf"{name}\S* cannot be written: no space left.*runs prune.*resume=True"):
             tiny.tiny_run(config, extra=(TensorBoard(),))
     assert disk.met > disk.spared
     assert not list(tmp_path.rglob(".*.tmp"))
@@ -179,7 +179,7 @@ def test_training_fills_a_real_disk_says_so_and_goes_on(
     assert "dfcore runs prune" in said
     assert not list(run.glob(".*.tmp"))
     assert dfcore(monkeypatch, "runs", "--out", small_disk / "runs") == 0
-    assert "unfinished, 0 of 1 epochs, step 2" in capsys.readouterr().out
+    assert "unfinished, 0 of 1 epoch, step 2" in capsys.readouterr().out
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert dfcore(monkeypatch, *arguments, "--resume") == 0
     assert "resuming   at step 1 of 2" in capsys.readouterr().out

@@ -13,12 +13,12 @@ from dfcore.errors import TrainingError
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.weights import read_final
 from dfcore.runs.folder import read_lines
-from dfcore.training.execute import assemble
+from dfcore.training.inputs.data import WholeDataset
 from dfcore.training.loop import apply_gradients, compute_gradients
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.optimiser import learning_rate
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.run import Group, Plan, Run, WholeDataset
+from dfcore.training.run import Group, Plan, Run, assemble
 
 
 class Linear(nn.Module):
@@ -131,7 +131,7 @@ def test_a_loss_that_is_not_a_number_stops_with_words(tiny: ModuleType, tmp_path
     with pytest.raises(TrainingError) as caught:
         tiny.tiny_run(config, loss=NanAt(4 * 4 + 1))  # the first batch of step 5; last.pt is written at steps 2 and 4
     text = str(caught.value)
-    for words in ("step 5 of 15", "epoch 1", "0.0095", "last.pt", "--set stage.lr=0.002", "run.precision=fp32"):
+    for words in ("step 5 of 15", "epoch 1", "0.0095", "last.pt", "(stage.lr=0.002)", "run.precision=fp32"):
         assert words in text, words
     state = torch.load(tmp_path / "tiny_stage1" / "last.pt", weights_only=True)
     assert state["step"] == 4

@@ -45,3 +45,21 @@ def test_only_matrices_are_decayed() -> None:
     assert (decayed["weight_decay"], free["weight_decay"]) == (0.05, 0.0)
     set_learning_rate(optimiser, 0.5)
     assert [group["lr"] for group in optimiser.param_groups] == [0.5, 0.5]
+
+
+def test_a_factor_makes_groups_of_their_own_whose_rates_follow_the_schedule() -> None:
+    model = nn.ModuleDict({"backbone": nn.Linear(3, 3), "classifier": nn.Linear(3, 2)})
+    optimiser = make_optimiser(
+        model, lr=1e-3, weight_decay=0.05, device=CPU, factor_of=lambda name: 1.0 if name.startswith("backbone") else 10
+    )
+    set_learning_rate(optimiser, 0.5)
+    found = [(len(g["params"]), list(g["params"][0].shape), g["lr"], g["weight_decay"]) for g in optimiser.param_groups]
+    assert found == [(1, [3, 3], 0.5, 0.05), (1, [3], 0.5, 0.0), (1, [2, 3], 5.0, 0.05), (1, [2], 5.0, 0.0)]
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    set_learning_rate(optimiser, 1e-3)
+    optimiser.step()
+    # Adam's first step is the rate, against the gradient's sign; decay takes a little more from matrices.
+    moved = [(a - b).mean().item() for a, b in zip(before, model.parameters(), strict=True)]
+    assert moved == pytest.approx([1e-3, 1e-3, 1e-2, 1e-2], rel=0.1)

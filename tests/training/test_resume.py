@@ -108,7 +108,7 @@ class Stop(BaseCallback):
 def test_a_signal_saves_and_the_resumed_run_ends_the_same(tiny: ModuleType, tmp_path: Path, number: int) -> None:
     config = tiny.tiny_config(tmp_path, run__save_every=0)
     stop = Stop(number, 3)
-    with pytest.raises(RunInterrupted, match=r"at step 3 of 15 \(epoch 1 of 3\).*--resume") as caught:
+    with pytest.raises(RunInterrupted, match=r"at step 3 of 15 \(epoch 1 of 3\).*resume=True") as caught:
         tiny.tiny_run(config, extra=(stop,))
     assert caught.value.exit_code == 130
     assert stop.calls == 3
@@ -117,6 +117,23 @@ def test_a_signal_saves_and_the_resumed_run_ends_the_same(tiny: ModuleType, tmp_
     assert resumed.calls == 15  # the callback's own state went on too
     whole = tiny.tiny_run(tiny.tiny_config(tmp_path / "whole"))
     assert read_final(result.final)["hash"] == read_final(whole.final)["hash"]
+
+
+def test_a_run_with_two_rates_is_resumed_with_both(
+    tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"stage__head_lr_factor": 4.0, "model__backbone_weights": "a file, so that the backbone is not at random"}
+    config = tiny.tiny_config(tmp_path / "one", **values)
+    with pytest.raises(RunInterrupted):
+        tiny.tiny_run(config, extra=(Stop(15, 7),))
+    result = tiny.tiny_run(config, resume=True)
+    whole = tiny.tiny_run(tiny.tiny_config(tmp_path / "whole", **values))
+    plain = tiny.tiny_run(tiny.tiny_config(tmp_path / "plain"))
+    assert read_final(result.final)["hash"] == read_final(whole.final)["hash"]
+    assert read_final(result.final)["hash"] != read_final(plain.final)["hash"]
+    lines = [line for line in read_lines(result.folder / "metrics.jsonl") if line["kind"] == "epoch"]
+    assert [line["head_lr"] / line["lr"] for line in lines] == pytest.approx([4, 4, 4])
+    assert "backbone 0.01, everything else 0.04" in (result.folder / "log.txt").read_text()
 
 
 def test_a_signal_during_validation_loses_no_training(tiny: ModuleType, tmp_path: Path) -> None:
@@ -143,7 +160,7 @@ def test_an_unfinished_run_is_not_touched_without_a_flag(tiny: ModuleType, tmp_p
     with pytest.raises(RunInterrupted):
         tiny.tiny_run(config, extra=(Stop(15, 3),))
     before = (tmp_path / "tiny_stage1" / "last.pt").read_bytes()
-    with pytest.raises(RunExistsError, match=r"unfinished run.*--resume.*--overwrite.*--out"):
+    with pytest.raises(RunExistsError, match=r"unfinished run.*resume=True.*overwrite=True.*run\.out"):
         tiny.tiny_run(config)
     assert (tmp_path / "tiny_stage1" / "last.pt").read_bytes() == before
 
@@ -156,7 +173,7 @@ def finished(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_a_finished_run_is_refused_in_words(tiny: ModuleType, finished: Any) -> None:
     config = tiny.tiny_config(finished.folder.parent)
-    with pytest.raises(RunExistsError, match=r"finished run \(tiny_stage1_final.pt\).*--overwrite"):
+    with pytest.raises(RunExistsError, match=r"finished run \(tiny_stage1_final.pt\).*overwrite=True"):
         tiny.tiny_run(config)
     with pytest.raises(UsageError, match="one of them"):
         tiny.tiny_run(config, resume=True, overwrite=True)
@@ -213,7 +230,7 @@ def test_a_damaged_state_is_named(tiny: ModuleType, tmp_path: Path) -> None:
         tiny.tiny_run(config, extra=(Stop(15, 1),))
     last = tmp_path / "tiny_stage1" / "last.pt"
     last.write_bytes(last.read_bytes()[:500])
-    with pytest.raises(CheckpointError, match=r"last.pt is not a checkpoint.*cut short.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"last.pt is not a checkpoint.*cut short.*overwrite=True"):
         tiny.tiny_run(config, resume=True)
 
 

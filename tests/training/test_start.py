@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
+from dfcore import configure
 from dfcore.config import TrainConfig, override
-from dfcore.errors import CheckpointError, RunError, RunExistsError, RunInterrupted
+from dfcore.errors import CheckpointError, ConfigError, RunError, RunExistsError, RunInterrupted
 from dfcore.runs.report import find_runs
 from dfcore.training.curriculum import train_curriculum
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.start import describe_rates, lr_factors
 from dfcore.training.trainer import train
 
 
@@ -39,7 +42,7 @@ def rewritten(path: Path, **changes: Any) -> Path:
 
 
 def second_stage(toy: TrainConfig, **values: Any) -> TrainConfig:
-    return override(toy, {"stage.number": 2, "stage.epochs": 1, **{k.replace("__", "."): v for k, v in values.items()}})
+    return at_stage(toy, 2, **{"stage__epochs": 1, **values})
 
 
 def same(start: Start, path: Path) -> bool:
@@ -70,9 +73,9 @@ def test_a_stage_may_start_from_scratch(toy: TrainConfig, capsys: pytest.Capture
 
 
 def test_a_missing_predecessor_names_the_file_and_the_command(toy: TrainConfig) -> None:
-    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*train toy --stage 1.*--from-scratch"):
+    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*'toy' with stage=1.*stage\.start=scratch"):
         train(second_stage(toy))
-    with pytest.raises(RunError, match=r"--from nowhere\.pt: no such file"):
+    with pytest.raises(RunError, match=r"stage\.start=nowhere\.pt: no such file"):
         train(second_stage(toy, stage__start="nowhere.pt"))
 
 
@@ -123,7 +126,7 @@ def test_a_stage_made_from_weights_that_are_no_more_is_not_built_on(
         lambda: train(second, resume=True),
         lambda: train_curriculum([override(first, {"stage.lr": 1e-3}), second]),
     ):
-        with pytest.raises(RunExistsError, match=rf"{words}.*dfcore train toy --stage 2 --overwrite"):
+        with pytest.raises(RunExistsError, match=rf"{words}.*'toy' with stage=2 and overwrite=True"):
             again()
     assert final.read_bytes() == before
     (listed,) = [run for run in find_runs(Path(toy.run.out)) if run.outdated]
@@ -158,3 +161,34 @@ def test_weights_that_were_named_are_not_compared(toy: TrainConfig, tmp_path: Pa
     rewritten(named, hash="0" * 64).rename(Path(toy.run.out) / "toy_stage1" / "toy_stage1_final.pt")
     named.write_bytes(b"")
     assert train(second, resume=True).final.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "backbone", "others", "says"),
+    [
+        ({}, 1, 10, "backbone 0.0001, everything else 0.001"),
+        ({"model.pretrained": False}, 10, 10, "0.001, for everything starts at random"),
+        ({"model.pretrained": False, "model.backbone_weights": "b4.pth"}, 1, 10, "backbone 0.0001"),
+        ({"stage.number": 2}, 1, 1, "nothing starts at random, so stage.head_lr_factor=10 has no effect"),
+        ({"stage.number": 2, "stage.start": "scratch"}, 1, 10, "backbone 5e-05"),
+        ({"stage.start": "cm_stage0_final.pt"}, 1, 1, "no effect"),
+    ],
+)
+def test_what_starts_at_random_has_the_factor(
+    values: dict[str, Any], backbone: float, others: float, says: str
+) -> None:
+    values = {**values}
+    stage = int(values.pop("stage.number", 1))
+    config = configure("cm", stage=stage, data="/data", set={"stage.head_lr_factor": 10, **values})
+    factor_of = lr_factors(config)
+    assert factor_of("backbone.model.conv_stem.weight") == backbone
+    for name in ("cue_module.dct.weight", "attention_head.q.weight", "classifier.0.weight", "cue_head.weight"):
+        assert factor_of(name) == others
+    assert says in describe_rates(config)
+    assert describe_rates(override(config, {"stage.head_lr_factor": 1})) == ""
+
+
+@pytest.mark.parametrize("factor", [0, -1, "nan", "inf"])
+def test_a_factor_that_is_no_positive_number_is_refused(factor: Any) -> None:
+    with pytest.raises(ConfigError, match=r"stage\.head_lr_factor takes a number above 0"):
+        override(TrainConfig(), {"stage.head_lr_factor": factor})

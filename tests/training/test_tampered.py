@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
 import dfcore
 from dfcore.cli import cli
-from dfcore.config import TrainConfig, override
+from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunInterrupted
 from dfcore.models import factory, weights
 from dfcore.training.protocols import BaseCallback
@@ -99,14 +100,14 @@ def everything_in(folder: Path) -> set[Path]:
 
 
 def by_from(path: Path, toy: TrainConfig) -> None:
-    train(override(toy, {"stage.number": 2, "stage.epochs": 1, "stage.start": str(path)}))
+    train(at_stage(toy, 2, stage__epochs=1, stage__start=str(path)))
 
 
 def by_stage(path: Path, toy: TrainConfig) -> None:
     place = Path(toy.run.out) / "toy_stage1" / "toy_stage1_final.pt"
     place.parent.mkdir(parents=True)
     path.rename(place)
-    train(override(toy, {"stage.number": 2, "stage.epochs": 1}))
+    train(at_stage(toy, 2, stage__epochs=1))
 
 
 def by_predict(path: Path, toy: TrainConfig) -> None:
@@ -150,7 +151,7 @@ def last(tiny: ModuleType, tmp_path: Path) -> Path:
 
 def refuses_to_resume(tiny: ModuleType, last: Path, words: str) -> None:
     before, there = last.read_bytes(), everything_in(last.parent)
-    with pytest.raises(CheckpointError, match=rf"last\.pt.*({words}).*--overwrite"):
+    with pytest.raises(CheckpointError, match=rf"last\.pt.*({words}).*overwrite=True"):
         tiny.tiny_run(tiny.tiny_config(last.parent.parent), resume=True)
     assert everything_in(last.parent) == there
     assert last.read_bytes() == before
@@ -187,7 +188,7 @@ def test_a_state_that_says_something_else(tiny: ModuleType, last: Path, kind: st
 @pytest.mark.parametrize("text", ["[]", "{}", '{"config": []}', "{"])
 def test_a_configuration_that_is_none(tiny: ModuleType, last: Path, text: str) -> None:
     (last.parent / "config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"config\.json.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"config\.json.*overwrite=True"):
         tiny.tiny_run(tiny.tiny_config(last.parent.parent), resume=True)
 
 
@@ -197,5 +198,5 @@ def test_a_summary_that_is_none(toy: TrainConfig, text: str) -> None:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": toy.to_json()}))
     (folder / "summary.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"summary\.json.*--overwrite"):
+    with pytest.raises(CheckpointError, match=r"summary\.json.*overwrite=True"):
         train(toy, resume=True)

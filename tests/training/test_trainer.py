@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 from torch import nn
 
 from dfcore.config import TrainConfig, override
@@ -25,8 +26,9 @@ from dfcore.errors import (
     UsageError,
 )
 from dfcore.models import factory
+from dfcore.plugins import registry
 from dfcore.training.protocols import BaseCallback
-from dfcore.training.trainer import train
+from dfcore.training.trainer import describe_defaults, train
 
 
 def test_train_from_a_folder_to_final_weights(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,7 +49,7 @@ def test_train_from_a_folder_to_final_weights(toy: TrainConfig, capsys: pytest.C
     printed = capsys.readouterr().out
     for words in (
         "toy (Toy), stage 1, 2 epochs, seed 0",
-        "cpu (1 threads), fp32: reduced precision is slower",
+        "cpu (1 thread), fp32: reduced precision is slower",
         "test_efficientnet, from a random start",
         "Toy videos in",
         "a note of the adapter",
@@ -126,8 +128,8 @@ def test_class_weights_take_what_the_sampler_leaves(toy: TrainConfig) -> None:
 
 
 def test_a_later_stage_starts_from_the_one_before(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    second = override(toy, {"stage.number": 2, "stage.epochs": 1})
-    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*dfcore train toy --stage 1"):
+    second = at_stage(toy, 2, stage__epochs=1)
+    with pytest.raises(RunError, match=r"toy_stage1_final.pt is not there.*'toy' with stage=1"):
         train(second)
     first = train(override(toy, {"stage.epochs": 1}))
     start: dict[str, torch.Tensor] = {}
@@ -198,3 +200,16 @@ def test_in_a_notebook_the_results_are_offered_as_links(
     monkeypatch.chdir(tmp_path)
     train(override(toy, {"stage.epochs": 1}))
     assert shown[0] == "runs/toy_stage1/toy_stage1_final.pt"
+
+
+def test_a_datasets_own_settings_are_said_as_far_as_they_are_in_force(toy: TrainConfig) -> None:
+    assert describe_defaults(toy) == []  # it has none
+    spec = registry().dataset("demo")
+    demo = override(TrainConfig(), {"stage.dataset": "demo", **spec.defaults})
+    (said,) = describe_defaults(demo)
+    assert "a small backbone" in said
+    for key, value in spec.defaults.items():
+        assert f"{key}={value}" in said
+    (said,) = describe_defaults(override(demo, {"model.backbone": "resnet50"}))
+    assert "model.backbone" not in said
+    assert "stage.head_lr_factor=10" in said

@@ -25,19 +25,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.datasets.listing import (
-    Listing,
-    check_root,
-    child,
-    find_base,
-    is_video,
-    list_folder,
-    listed,
-    split_name,
-    without_lost_originals,
-)
+from dfcore.data.datasets.listing import Listing, is_video, list_folder, listed, split_name
+from dfcore.data.datasets.lists import read_lines, slashed
+from dfcore.data.datasets.roots import check_root, child, find_base, without_lost_originals
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.text import name_bytes
 
 __all__ = ["HELD_OUT", "CelebDF"]
 
@@ -110,7 +103,9 @@ def _read(base: Path) -> tuple[list[VideoRecord], list[str]]:
             continue
         folder = child(top, "videos") or top
         seen = set[str]()
-        for file in sorted(list_folder(folder).files, key=lambda file: (split_name(file)[0], not file.endswith("mp4"))):
+        listing = list_folder(folder)
+        odd += [f"{name}/{file}" for file in listing.special]
+        for file in sorted(listing.files, key=lambda file: (split_name(file)[0], not file.endswith("mp4"))):
             stem = split_name(file)[0]
             match = pattern.fullmatch(stem)
             if not is_video(file) or match is None or stem in seen:
@@ -138,21 +133,17 @@ def _read_list(base: Path) -> set[str]:
         return set()
     names = set[str]()
     labels = {name.lower(): label for name, (label, _) in _FOLDERS.items()}
-    text = (base / file).read_text(encoding="utf-8-sig", errors="replace")
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        flag, _, path = line.strip().partition(" ")
-        parts = [part for part in path.strip().lower().replace("\\", "/").split("/") if part not in ("", "videos")]
+    for number, line in read_lines(base / file):
+        flag, path = (*line.split(maxsplit=1), "")[:2]
+        parts = [part for part in slashed(path).lower().split("/") if part not in ("", ".", "videos")]
         if flag not in ("0", "1") or len(parts) != 2 or parts[0] not in labels:
             raise DatasetError(
-                f"{base / file}, line {number}: {line.strip()!r} is not '<1|0> <folder>/<file>'. "
-                "Download the list again."
+                f"{base / file}, line {number}: {line!r} is not '<1|0> <folder>/<file>'. Download the list again."
             )
         said = REAL if flag == "1" else FAKE
         if said != labels[parts[0]]:
             raise DatasetError(
-                f"{base / file}, line {number}: {line.strip()!r} calls a {LABEL_NAMES[labels[parts[0]]]} video "
+                f"{base / file}, line {number}: {line!r} calls a {LABEL_NAMES[labels[parts[0]]]} video "
                 f"{LABEL_NAMES[said]}. In this list 1 means real and 0 fake; yours seems to be turned round."
             )
         names.add(f"{parts[0]}/{split_name(parts[1])[0]}")
@@ -191,4 +182,4 @@ def _split_of(people: Iterable[str], held: set[str]) -> str:
 def _ranked(records: Iterable[VideoRecord], family: str) -> list[str]:
     """The people of a family, in an order that depends on their names alone."""
     names = {person for record in records for person in record.group if person.startswith(family)}
-    return sorted(names, key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
+    return sorted(names, key=lambda name: hashlib.blake2b(name_bytes(name), digest_size=8).digest())

@@ -21,16 +21,27 @@ The owners do not say whether actors recur in other parts; nothing here rules it
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from dfcore.data.datasets.listing import Listing, check_root, first_bytes, is_video, list_folder, listed, split_name
+from dfcore.data.datasets.listing import (
+    LeftOut,
+    Listing,
+    Place,
+    first_bytes,
+    is_video,
+    left_out_notes,
+    list_folder,
+    listed,
+    split_name,
+    subfolders,
+    walk,
+)
+from dfcore.data.datasets.lists import Row, inside, read_json_table, read_table
+from dfcore.data.datasets.roots import check_root
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -70,7 +81,8 @@ class DFDC:
         """
         root = check_root(root, "DFDC")
         found = _Found(root)
-        found.enter(root, 0)
+        for place in walk(root, found.left_out, depth=_DEPTH, into=_parts_first):
+            found.read(place)
         if not found.records:
             there = listed(list_folder(root).folders + list_folder(root).files, 8) or "nothing"
             raise DatasetError(f"{root} holds no DFDC video that a list gives a label to (it holds {there}). {_LAYOUT}")
@@ -93,8 +105,9 @@ class DFDC:
             return "original_videos" in listing.folders
         if "labels.csv" in listing.files:
             return first_bytes(folder / "labels.csv").lower().startswith("filename,label")
-        chunks = [folder / name for name in listing.folders if _CHUNK.fullmatch(name)]
-        return any(part_number(name) is not None for chunk in chunks for name in list_folder(chunk).folders)
+        chunks = tuple(name for name in listing.folders if _CHUNK.fullmatch(name))
+        inner = subfolders(folder, Listing(chunks, ()))
+        return any(part_number(name) is not None for _, found in inner for name in found.folders)
 
 
 @dataclass(slots=True)
@@ -103,55 +116,59 @@ class _Found:
     records: list[VideoRecord] = field(default_factory=list)
     missing: dict[str, int] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
-    def enter(self, folder: Path, depth: int) -> None:
-        listing = list_folder(folder)
-        if "metadata.json" in listing.files:
-            self._read_json(folder, folder / "metadata.json", listing.files, "")
-        elif "dataset.json" in listing.files:
-            self._read_json(folder, folder / "dataset.json", None, "set")
-            return
-        elif "labels.csv" in listing.files:
-            self._read_csv(folder)
-            return
-        if depth < _DEPTH:
-            for name in sorted(listing.folders, key=_by_number):
-                self.enter(folder / name, depth + 1)
+    def read(self, place: Place) -> None:
+        """Take in the videos of a folder, by the list that lies in it; a folder without a list has none."""
+        files = place.listing.files
+        if "metadata.json" in files:
+            self._read_json(place.path, place.path / "metadata.json", files, "")
+        elif "dataset.json" in files:
+            self._read_json(place.path, place.path / "dataset.json", None, "set")
+        elif "labels.csv" in files:
+            self._read_csv(place.path, place.listing)
 
     def _read_json(self, folder: Path, file: Path, there: Sequence[str] | None, split_key: str) -> None:
         """A part's ``metadata.json`` (``there``: the names beside it), or the preview's ``dataset.json``."""
-        entries = _load(file)
-        present = set(there) if there is not None else {name for name in entries if (folder / name).is_file()}
+        entries = read_json_table(file)
+        present = set(there) if there is not None else {name for name in entries if _is_there(folder, name)}
         split_of = {"train": "train", "test": "test", "val": "val"}
         for name in sorted(entries):
             entry = entries[name]
             label = _LABELS.get(str(entry.get("label", "")).lower()) if isinstance(entry, dict) else None
-            if label is None or not _inside(name):
-                raise DatasetError(f"{file}: the entry of {name!r} is not understood: {entry!r}. Download it again.")
+            if label is None or not inside(name):
+                raise DatasetError(
+                    f"{file}, line {entries.line(name)}: the entry of {name!r} is not understood: {entry!r}. "
+                    "Download it again."
+                )
             if name in present:
                 split = split_of.get(str(entry.get(split_key)), "") if split_key else ""
                 self._add(folder, name, label, split, str(entry.get("original") or ""))
         self._count(folder, set(entries), present)
 
-    def _read_csv(self, folder: Path) -> None:
+    def _read_csv(self, folder: Path, listing: Listing) -> None:
         file = folder / "labels.csv"
-        folders = (folder, *(folder / name for name in list_folder(folder).folders))
-        where = {name: place for place in reversed(folders) for name in list_folder(place).files if is_video(name)}
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-        if not rows or not {"filename", "label"} <= set(rows[0]):
+        places = [(folder, listing), *subfolders(folder, listing)]
+        where = {name: place for place, inner in reversed(places) for name in inner.files if is_video(name)}
+        table = read_table(file)
+        if not {"filename", "label"} <= set(table.columns):
             raise DatasetError(f"{file} has no columns 'filename' and 'label'. {_LAYOUT}")
-        named = set[str]()
-        for number, row in enumerate(rows, 2):
-            name, label = row["filename"] or "", row["label"]
-            if label not in ("0", "1") or not _inside(name):
+        named: dict[str, Row] = {}
+        for row in table.rows:
+            name, label = row.cells["filename"], row.cells["label"]
+            if label not in ("0", "1") or not inside(name):
                 raise DatasetError(
-                    f"{file}, line {number}: label {label!r} of {name!r} is neither 0 (real) nor 1 (fake)."
+                    f"{file}, line {row.line}: label {label!r} of {name!r} is neither 0 (real) nor 1 (fake)."
                 )
-            named.add(name)
+            first = named.setdefault(name, row)
+            if first is not row:
+                raise DatasetError(
+                    f"{file}, line {row.line}: {name!r} is there twice: {first.cells['label']} in line {first.line}, "
+                    f"{label} here. Remove the wrong one."
+                )
             if name in where:
                 self._add(where[name], name, int(label), "test", "")
-        self._count(folder, named, set(where))
+        self._count(folder, set(named), set(where))
 
     def _add(self, folder: Path, name: str, label: int, split: str, original: str) -> None:
         path = folder / name
@@ -189,7 +206,7 @@ class _Found:
             notes.append(
                 f"Left out, videos that no list gives a label to: {len(self.unlisted):,} ({listed(self.unlisted, 3)})."
             )
-        return notes
+        return notes + left_out_notes(self.left_out, self.root)
 
 
 def _by_number(name: str) -> tuple[bool, int, str]:
@@ -198,19 +215,18 @@ def _by_number(name: str) -> tuple[bool, int, str]:
     return number is None, number or 0, name
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _parts_first(place: Place) -> list[str]:
+    """The folders to enter: parts in their order, then the others; none where a list speaks of those below."""
+    if "metadata.json" not in place.listing.files and {"dataset.json", "labels.csv"} & set(place.listing.files):
+        return []
+    return sorted(place.listing.folders, key=_by_number)
+
+
+def _is_there(folder: Path, name: str) -> bool:
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{file} cannot be read: {error}. Download it again.") from error
-    if not isinstance(entries, dict):
-        raise DatasetError(f"{file} is no table of videos. Download it again.")
-    return entries
-
-
-def _inside(name: str) -> bool:
-    """Whether a listed name stays below its folder."""
-    return bool(name) and not Path(name).is_absolute() and ".." not in Path(name).parts
+        return (folder / name).is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
 def _link(records: Iterable[VideoRecord]) -> list[VideoRecord]:

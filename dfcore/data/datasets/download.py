@@ -36,11 +36,11 @@ def source_of(spec: DatasetSpec, handle: str | None) -> str:
         ask = f": ask them for it at {spec.url}" if spec.url else ""
         raise UsageError(
             f"{spec.title} is not given out on Kaggle by its owners{ask}. If you have access to a copy on Kaggle, and "
-            "its terms allow it, name it: --from-kaggle OWNER/NAME."
+            "its terms allow it, name it with handle=OWNER/NAME."
         )
     found = (handle or spec.kaggle).strip("/")
     if len(found.split("/")) not in (2, 4):
-        raise UsageError(f"--from-kaggle takes OWNER/NAME or {COMPETITION}NAME, not {found!r}.")
+        raise UsageError(f"a Kaggle handle is OWNER/NAME or {COMPETITION}NAME, not {found!r}.")
     return found
 
 

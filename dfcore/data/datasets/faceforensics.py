@@ -31,16 +31,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfcore.data.datasets.faceforensics_names import COMPRESSIONS, PARTS, Name, Part, split_of
-from dfcore.data.datasets.listing import (
-    Listing,
-    check_root,
-    child,
-    find_base,
-    is_video,
-    list_folder,
-    listed,
-    split_name,
-)
+from dfcore.data.datasets.listing import Listing, is_video, list_folder, listed, split_name, subfolders
+from dfcore.data.datasets.roots import check_root, child, find_base
 from dfcore.data.records import FAKE, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -139,10 +131,10 @@ class _Found:
     def _named(self, part: Part, folder: Path, below: str) -> Iterator[tuple[str, str, Name]]:
         """The files of ``folder`` that are the part's videos, each stem once: file name, stem, what it says."""
         previous = ""
+        listing = list_folder(folder)
+        self.odd += [f"{below}/{file}" for file in listing.special]
         # ".mp4" first, so that of 071.mp4 and 071.avi the file that the dataset ships is the one read
-        for stem, _, file in sorted(
-            (split_name(file)[0], not file.endswith(".mp4"), file) for file in list_folder(folder).files
-        ):
+        for stem, _, file in sorted((split_name(file)[0], not file.endswith(".mp4"), file) for file in listing.files):
             name = part.parse(stem) if is_video(file) else None
             if name is None:
                 self.odd.append(f"{below}/{file}")
@@ -209,7 +201,7 @@ def _flat_base(root: Path) -> Path | None:
     listing = list_folder(root)
     if _is_flat(listing):
         return root
-    below = [root / name for name in listing.folders if _is_flat(list_folder(root / name))]
+    below = [folder for folder, inner in subfolders(root, listing) if _is_flat(inner)]
     return below[0] if len(below) == 1 else None
 
 

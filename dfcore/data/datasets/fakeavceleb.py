@@ -21,7 +21,6 @@ splits it is left out.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -30,19 +29,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfcore.data.datasets.listing import (
+    LeftOut,
     Listing,
-    check_root,
-    child,
-    find_base,
     is_video,
+    left_out_notes,
     list_folder,
     listed,
     split_name,
-    without_lost_originals,
+    walk,
 )
+from dfcore.data.datasets.lists import Row, read_table, slashed
+from dfcore.data.datasets.roots import check_root, child, find_base, without_lost_originals
 from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.text import name_bytes
 
 __all__ = ["FakeAVCeleb"]
 
@@ -91,13 +92,15 @@ class FakeAVCeleb:
         """
         base, notes = _find(check_root(root, "FakeAVCeleb"))
         table, table_notes = _read_table(base)
-        records, odd, unlisted = _read(base, table)
+        left_out: list[LeftOut] = []
+        records, odd, unlisted = _read(base, table, left_out)
         if not records:
             raise DatasetError(f"{base} has FakeAVCeleb's folders, but none of its videos in them. {_LAYOUT}")
         if table and unlisted:
             table_notes.append(f"Videos without a row in {_TABLE}: {len(unlisted):,} ({listed(unlisted, 3)}).")
         if odd:
             table_notes.append(f"Left out, files that are not the dataset's videos: {len(odd):,} ({listed(odd, 3)}).")
+        table_notes += left_out_notes(left_out, base)
         have = Counter(record.id.partition("/")[0] for record in records)
         missing = {name: size - have[name] for name, (_, _, size) in _FOLDERS.items() if size > have[name]}
         records, split_notes = _split(without_lost_originals(records))
@@ -118,7 +121,9 @@ def _find(root: Path) -> tuple[Path, list[str]]:
 # -- the files -----------------------------------------------------------------------------------------------------
 
 
-def _read(base: Path, table: Mapping[_Key, _Row]) -> tuple[list[VideoRecord], list[str], list[str]]:
+def _read(
+    base: Path, table: Mapping[_Key, _Row], left_out: list[LeftOut]
+) -> tuple[list[VideoRecord], list[str], list[str]]:
     """The videos, the files that are none, and the videos without a row."""
     records: list[VideoRecord] = []
     odd: list[str] = []
@@ -126,7 +131,7 @@ def _read(base: Path, table: Mapping[_Key, _Row]) -> tuple[list[VideoRecord], li
     for top in _FOLDERS:
         folder = child(base, top)
         seen = set[str]()
-        for below, file in _walk(folder, ()) if folder else ():
+        for below, file in _files(folder, left_out) if folder else ():
             stem = split_name(file)[0]
             name = "/".join((top, *below, stem))
             source = next((part for part in reversed(below) if _PERSON.fullmatch(part)), "")
@@ -142,14 +147,11 @@ def _read(base: Path, table: Mapping[_Key, _Row]) -> tuple[list[VideoRecord], li
     return records, odd, unlisted
 
 
-def _walk(folder: Path, below: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The folders on the way and the name of each file."""
-    listing = list_folder(folder)
-    for file in sorted(listing.files, key=lambda file: (split_name(file)[0], not file.endswith("mp4"))):
-        yield below, file
-    if len(below) < _DEPTH:
-        for name in listing.folders:
-            yield from _walk(folder / name, (*below, name))
+def _files(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The folders on the way and the name of each file; of two with one stem the ``.mp4`` first."""
+    for place in walk(folder, left_out, depth=_DEPTH):
+        for file in sorted(place.listing.files, key=lambda file: (split_name(file)[0], not file.endswith("mp4"))):
+            yield place.below, file
 
 
 def _record(name: str, path: Path, top: str, below: tuple[str, ...], source: str, row: _Row | None) -> VideoRecord:
@@ -184,31 +186,25 @@ def _read_table(base: Path) -> tuple[dict[_Key, _Row], list[str]]:
     file = next((base / name for name in list_folder(base).files if name.lower() == _TABLE), None)
     if file is None:
         return {}, [f"There is no {_TABLE}: methods are guessed and people read from the names of the files."]
+    table = read_table(file)
+    if not {"source", "method", "type"} <= set(table.columns):
+        raise DatasetError(
+            f"{file} has the columns {listed(table.columns, 8) or 'none'}; source, method and type are needed. "
+            "Download it again, or remove it: the folders alone will do."
+        )
     rows: dict[_Key, _Row] = {}
     again = 0
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="", restkey="more")
-            names = [str(name).strip().lower() for name in reader.fieldnames or ()]
-            if not {"source", "method", "type"} <= set(names):
-                raise DatasetError(
-                    f"{file} has the columns {listed(names, 8) or 'none'}; source, method and type are needed. "
-                    "Download it again, or remove it: the folders alone will do."
-                )
-            reader.fieldnames = names
-            for values in reader:
-                key, row = _read_row(file, reader.line_num, values)
-                known = rows.setdefault(key, row)
-                if known is not row:
-                    again += 1
-                    rows[key] = replace(known, people=tuple(dict.fromkeys((*known.people, *row.people))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} cannot be read: {error}. Download it again.") from error
+    for line in table.rows:
+        key, row = _read_row(file, line)
+        known = rows.setdefault(key, row)
+        if known is not row:
+            again += 1
+            rows[key] = replace(known, people=tuple(dict.fromkeys((*known.people, *row.people))))
     return rows, [f"Rows of {_TABLE} that name a file again: {again:,}."] if again else []
 
 
-def _read_row(file: Path, line: int, values: Mapping[str, str | list[str]]) -> tuple[_Key, _Row]:
-    cells = {name: value.strip().replace("\\", "/") for name, value in values.items() if isinstance(value, str)}
+def _read_row(file: Path, row: Row) -> tuple[_Key, _Row]:
+    cells, line = {name: slashed(value) for name, value in row.cells.items()}, row.line
     kind, method = cells["type"].lower(), cells["method"].lower()
     name = next((cell.rpartition("/")[2] for cell in cells.values() if is_video(cell)), "")
     if kind not in _TOPS or not name:
@@ -259,7 +255,7 @@ def _split_of(people: Sequence[str], test: float, val: float) -> str:
 
 def _place(person: str) -> float:
     """A number from 0 to 1 that depends on the id alone."""
-    return int.from_bytes(hashlib.blake2b(person.encode(), digest_size=7).digest()) / 2**56
+    return int.from_bytes(hashlib.blake2b(name_bytes(person), digest_size=7).digest()) / 2**56
 
 
 def _kinds(records: Sequence[VideoRecord], splits: Sequence[str], split: str | None = None) -> set[tuple[bool, int]]:

@@ -6,16 +6,20 @@ folder at a time from the top down; what lies in a folder that was recognised is
 
 from __future__ import annotations
 
-from collections import deque
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.datasets.listing import Listing, check_root, list_folder
+from dfcore.data.datasets.listing import Listing, Place, walk
+from dfcore.data.datasets.roots import check_root
 from dfcore.errors import DatasetError, PluginError
+from dfcore.plugin_code import plugin_code
 from dfcore.specs import DatasetSpec, resolve
 
 __all__ = ["DEPTH", "Found", "find_datasets"]
+
+log = logging.getLogger("dfcore.data.datasets.find")
 
 DEPTH = 6
 """Levels that are looked at: ``input/datasets/OWNER/NAME``, as Kaggle mounts it, and what people pack inside."""
@@ -36,29 +40,41 @@ class Found:
 def find_datasets(top: Path, specs: Iterable[DatasetSpec], depth: int = DEPTH) -> list[Found]:
     """The datasets in ``top`` and below, by path. A folder that several adapters recognise is listed for each.
 
-    Adapters that do not say, or that cannot be imported, find nothing. Folders that cannot be read are passed over.
+    Adapters that do not say, or that cannot be imported, find nothing. Folders that cannot be read and clip stores are
+    passed over.
 
     Raises:
         DatasetError: ``top`` is no folder.
     """
     judges = [(spec, judge) for spec in specs if not spec.generated and (judge := _judge(spec))]
     found: list[Found] = []
-    waiting = deque([(check_root(top, "datasets"), 0)])
-    while waiting:
-        folder, level = waiting.popleft()
-        try:
-            listing = list_folder(folder)
-        except DatasetError:
-            continue
-        known = [Found(spec.name, spec.title, folder) for spec, judge in judges if judge(folder, listing)]
-        found += known
-        if not known and level < depth and len(listing.folders) <= MOST:
-            waiting.extend((folder / name, level + 1) for name in listing.folders)
+
+    def into(place: Place) -> tuple[str, ...]:
+        many = len(place.listing.folders) > MOST
+        return () if many or any(one.root == place.path for one in found) else place.listing.folders
+
+    for place in walk(check_root(top, "datasets"), [], depth=depth, into=into):
+        known = [spec for spec, judge in judges if _says_yes(spec, judge, place)]
+        found += [Found(spec.name, spec.title, place.path) for spec in known]
     return sorted(found, key=lambda one: (str(one.root), one.dataset))
+
+
+def _says_yes(spec: DatasetSpec, judge: Callable[[Path, Listing], bool], place: Place) -> bool:
+    """What an adapter says of a folder; one that raises concerns its own dataset alone."""
+    try:
+        with plugin_code(f"dataset {spec.name}", spec.adapter):
+            return bool(judge(place.path, place.listing))
+    except PluginError as error:
+        log.warning("%s", error)
+    except DatasetError:
+        log.debug("%s cannot be read by %s", place.path, spec.name, exc_info=True)
+    return False
 
 
 def _judge(spec: DatasetSpec) -> Callable[[Path, Listing], bool] | None:
     try:
-        return getattr(resolve(spec.adapter, f"dataset {spec.name!r}")(), "recognises", None)
+        made = resolve(spec.adapter, f"dataset {spec.name!r}")
+        with plugin_code(f"dataset {spec.name}", spec.adapter):
+            return getattr(made(), "recognises", None)
     except PluginError:
         return None

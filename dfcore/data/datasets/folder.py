@@ -8,7 +8,7 @@
 
 Class folders may lie at any depth, in any case of letters, and hold any depth of folders. Files are told by their
 suffix (:data:`~dfcore.data.datasets.listing.VIDEO_SUFFIXES`, :data:`~dfcore.data.datasets.listing.PHOTO_SUFFIXES`);
-others are counted in the notes. ``validation`` and ``valid`` are ``val``; ``training`` and ``testing`` are understood.
+others are named in the notes. ``validation`` and ``valid`` are ``val``; ``training`` and ``testing`` are understood.
 
 **Manipulation** is the first folder below ``fake`` that is no identity (``fake/faceswap/x.mp4``: ``faceswap``), else
 ``fake``.
@@ -29,13 +29,24 @@ splits yourself.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dfcore.data.datasets.listing import Listing, check_root, is_photo, is_video, list_folder, listed, split_name
+from dfcore.data.datasets.listing import (
+    NOT_MEDIA,
+    LeftOut,
+    Listing,
+    Place,
+    is_media,
+    left_out_notes,
+    list_folder,
+    listed,
+    split_name,
+    walk,
+)
+from dfcore.data.datasets.roots import check_root
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -87,15 +98,16 @@ class Folder:
                 each other (``fake/real``).
         """
         root = check_root(root, "real/ and fake/ (see `dfcore datasets`)")
-        walk = _Walk(root)
-        walk.enter(root, "", None, ())
-        if not walk.classes:
+        found = _Found(root)
+        for place in walk(root, found.left_out):
+            found.read(place)
+        if not found.classes:
             raise DatasetError(_no_classes(root))
-        if not walk.files:
+        if not found.files:
             raise DatasetError(f"{root} has class folders, but no video or photo in them. {_LAYOUT}")
-        files = sorted(walk.files, key=lambda file: (file.label, file.id, file.path.name))
+        files = sorted(found.files, key=lambda file: (file.label, file.id, file.path.name))
         identities = _identities(files)
-        notes = walk.notes()
+        notes = found.notes()
         if identities:
             names = listed(sorted(identities), 8)
             notes.append(
@@ -110,31 +122,51 @@ class Folder:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _Found:
     root: Path
     files: list[_File] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
-    visited: set[str] = field(default_factory=set)
-    strange: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     outside: int = 0
-    twice: list[str] = field(default_factory=list)
 
-    def enter(self, folder: Path, split: str, label: int | None, inner: tuple[str, ...]) -> None:
-        below = folder.relative_to(self.root).as_posix()
-        real = os.path.realpath(folder)
-        if real in self.visited:  # links may go in circles
-            self.twice.append(below)
-            return
-        self.visited.add(real)
-        listing = list_folder(folder)
-        for name in listing.files:
-            self._add(folder, below, name, split, label, inner)
-        for name in listing.folders:
-            self._descend(folder / name, split, label, inner)
+    def read(self, place: Place) -> None:
+        """Take in the files of a folder, by what the folders on the way to it say."""
+        split, label, inner = _meaning(self.root, place.below)
+        if label is not None:
+            self.classes.add(label)
+        for name in place.listing.files:
+            if not is_media(name):
+                if label is not None:
+                    self.left_out.append(LeftOut(place.path / name, NOT_MEDIA))
+            elif label is None:
+                self.outside += 1
+            else:
+                stem = split_name(name)[0]
+                self.files.append(_File(place.path / name, place.named(stem), label, split, inner, stem))
 
-    def _descend(self, folder: Path, split: str, label: int | None, inner: tuple[str, ...]) -> None:
-        word = folder.name.lower()
-        new_label, new_split = CLASS_NAMES.get(word), SPLIT_NAMES.get(word)
+    def notes(self) -> list[str]:
+        notes = []
+        if len(self.classes) == 1:
+            label = next(iter(self.classes))
+            notes.append(f"Only {LABEL_NAMES[label]} files: there is no {LABEL_NAMES[1 - label]} folder.")
+        if self.outside:
+            notes.append(f"Left out, videos and photos in no class folder: {self.outside:,}.")
+        notes += left_out_notes(self.left_out, self.root)
+        if any(file.split for file in self.files) and not all(file.split for file in self.files):
+            notes.append("Some files lie in a split's folder and some do not; dfcore splits the latter.")
+        return notes
+
+
+def _meaning(root: Path, below: Sequence[str]) -> tuple[str, int | None, tuple[str, ...]]:
+    """What the folders from the root on say: split, label (None above a class folder), and the folders below that.
+
+    Raises:
+        DatasetError: they contradict each other.
+    """
+    split, label, inner = "", None, tuple[str, ...]()
+    for depth, name in enumerate(below, 1):
+        new_label, new_split = CLASS_NAMES.get(name.lower()), SPLIT_NAMES.get(name.lower())
+        folder = root.joinpath(*below[:depth])
         if label is not None and new_label is not None and new_label != label:
             raise DatasetError(
                 f"{folder} is named {LABEL_NAMES[new_label]} and lies in a {LABEL_NAMES[label]} folder, so that its "
@@ -143,40 +175,12 @@ class _Walk:
         if new_split is not None and not inner:
             if split and split != new_split:
                 raise DatasetError(f"{folder} is named {new_split} and lies in {split}. Rename or move it.")
-            self.enter(folder, new_split, label, inner)
+            split = new_split
         elif label is None:
-            if new_label is not None:
-                self.classes.add(new_label)
-            self.enter(folder, split, new_label, ())
+            label = new_label
         else:
-            self.enter(folder, split, label, (*inner, folder.name))
-
-    def _add(self, folder: Path, below: str, name: str, split: str, label: int | None, inner: tuple[str, ...]) -> None:
-        if not (is_video(name) or is_photo(name)):
-            if label is not None:
-                self.strange.append(f"{below}/{name}")
-        elif label is None:
-            self.outside += 1
-        else:
-            stem = split_name(name)[0]
-            self.files.append(_File(folder / name, f"{below}/{stem}", label, split, inner, stem))
-
-    def notes(self) -> list[str]:
-        notes = []
-        if len(self.classes) == 1:
-            label = next(iter(self.classes))
-            notes.append(f"Only {LABEL_NAMES[label]} files: there is no {LABEL_NAMES[1 - label]} folder.")
-        if self.strange:
-            notes.append(
-                f"Left out, files that are neither video nor photo: {len(self.strange):,} ({listed(self.strange, 3)})."
-            )
-        if self.outside:
-            notes.append(f"Left out, videos and photos in no class folder: {self.outside:,}.")
-        if self.twice:
-            notes.append(f"Left out, links to folders that are read already: {listed(self.twice, 3)}.")
-        if any(file.split for file in self.files) and not all(file.split for file in self.files):
-            notes.append("Some files lie in a split's folder and some do not; dfcore splits the latter.")
-        return notes
+            inner = (*inner, name)
+    return split, label, inner
 
 
 def _identities(files: Iterable[_File]) -> set[str]:

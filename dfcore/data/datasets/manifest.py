@@ -8,7 +8,10 @@
     /elsewhere/c.mp4,1,,,,
 
 Point at the file, or at a folder that holds ``manifest.csv``. ``path`` and ``label`` are needed, the other columns may
-be absent or empty; columns that are not known are named in the notes. Paths are relative to the table's folder.
+be absent or empty; columns that are not known are named in the notes. Paths are relative to the table's folder, with
+slashes of either kind. Cells may also be parted by tabs or semicolons, and the text be in any encoding that
+:func:`dfcore.text.decode_text` knows. The id of a row is its path without the suffix, or with it where two files differ
+in nothing else (a photo beside its video).
 
 * ``label``: ``real`` or ``fake``, or 0 (real) or 1 (fake).
 * ``split``: ``train``, ``val`` or ``test``; empty, dfcore decides.
@@ -21,12 +24,14 @@ be absent or empty; columns that are not known are named in the notes. Paths are
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
-from dfcore.data.datasets.listing import Listing, first_bytes, listed, split_name, without_lost_originals
+from dfcore.data.datasets.listing import Listing, first_bytes, listed, split_name
+from dfcore.data.datasets.lists import Row, find_listed, read_table, slashed
+from dfcore.data.datasets.roots import without_lost_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -50,23 +55,22 @@ class Manifest:
             DatasetError: there is no table, it cannot be understood (the line is named), or none of its files exists.
         """
         file = _find(Path(os.path.abspath(root.expanduser())))  # noqa: PTH100 - keeps the user's links
-        columns, rows = _read(file)
-        seen: dict[str, int] = {}
+        table = read_table(file)
+        if not {"path", "label"} <= set(table.columns):
+            raise DatasetError(f"{file} has the columns {listed(table.columns, 8) or 'none'}. {_HELP}")
+        ids = _ids(file, table.rows)
         records: list[VideoRecord] = []
         absent: list[str] = []
-        for line, row in rows:
-            record = _record(file, line, row)
-            if record.id in seen:
-                raise DatasetError(f"{file}, line {line}: {row['path']} has the name of line {seen[record.id]}.")
-            seen[record.id] = line
+        for row in table.rows:
+            record = _record(file, row, ids)
             if record.path.is_file():
                 records.append(record)
             else:
-                absent.append(row["path"])
+                absent.append(row.cells["path"])
         if not records:
             raise DatasetError(f"{file}: none of its {len(absent):,} files is there ({listed(absent, 3)}).")
         notes = [f"Files of the table that are not there: {len(absent):,} ({listed(absent, 3)})."] if absent else []
-        unknown = [name for name in columns if name not in _COLUMNS]
+        unknown = [name for name in table.columns if name not in _COLUMNS]
         if unknown:
             notes.append(f"Columns that are not read: {listed(unknown)}.")
         missing = {file.name: len(absent)} if absent else {}
@@ -87,47 +91,54 @@ def _find(root: Path) -> Path:
     return file
 
 
-def _read(file: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Column names, and each row with its line number; values stripped, absent ones ""."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = [(reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} cannot be read: {error}. {_HELP}") from error
-    if not {"path", "label"} <= set(columns):
-        raise DatasetError(f"{file} has the columns {listed(columns, 8) or 'none'}. {_HELP}")
-    return columns, rows
+def _ids(file: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """The id of each path in the table: without its suffix, unless two files differ in nothing else.
+
+    Raises:
+        DatasetError: a row names no file, or one that a row before it names.
+    """
+    lines: dict[str, Row] = {}
+    for row in rows:
+        path = _path(row.cells["path"])
+        if not path:
+            raise DatasetError(f"{file}, line {row.line}: no path.")
+        first = lines.setdefault(path, row)
+        if first is not row:
+            raise DatasetError(
+                f"{file}, line {row.line}: {row.cells['path']} is there twice: {first.cells['label']} in line "
+                f"{first.line}, {row.cells['label']} here. Remove the wrong one."
+            )
+    stems = Counter(split_name(path)[0] for path in lines)
+    return {path: split_name(path)[0] if stems[split_name(path)[0]] == 1 else path for path in lines}
 
 
-def _record(file: Path, line: int, row: Mapping[str, str]) -> VideoRecord:
-    path, label, split = row["path"], _LABELS.get(row["label"].lower()), row.get("split", "").lower()
-    if not path:
-        raise DatasetError(f"{file}, line {line}: no path.")
+def _record(file: Path, row: Row, ids: Mapping[str, str]) -> VideoRecord:
+    cells, where = row.cells, f"{file}, line {row.line}"
+    path, label, split = _path(cells["path"]), _LABELS.get(cells["label"].lower()), cells.get("split", "").lower()
     if label is None:
-        raise DatasetError(f"{file}, line {line}: label {row['label']!r} is none of real, fake, 0 (real), 1 (fake).")
+        raise DatasetError(f"{where}: label {cells['label']!r} is none of real, fake, 0 (real), 1 (fake).")
     if split not in ("", *SPLITS):
-        raise DatasetError(f"{file}, line {line}: split {split!r} is none of {', '.join(SPLITS)}, or empty.")
-    said = row.get("audio", "").lower()
+        raise DatasetError(f"{where}: split {split!r} is none of {', '.join(SPLITS)}, or empty.")
+    said = cells.get("audio", "").lower()
     if said and said not in _LABELS:
-        raise DatasetError(f"{file}, line {line}: audio {row['audio']!r} is none of real, fake, 0, 1, or empty.")
+        raise DatasetError(f"{where}: audio {cells['audio']!r} is none of real, fake, 0, 1, or empty.")
     audio = _LABELS.get(said)
     forged = FAKE in (label, audio)
-    original = _id(row.get("original", "")) if forged else ""
-    people = tuple(dict.fromkeys(name.strip() for name in row.get("group", "").split(";") if name.strip()))
+    source = _path(cells.get("original", "")) if forged else ""
+    original = ids.get(source, split_name(source)[0])
+    people = tuple(dict.fromkeys(name.strip() for name in cells.get("group", "").split(";") if name.strip()))
     return VideoRecord(
-        id=_id(path),
-        path=file.parent / path,
+        id=ids[path],
+        path=find_listed(file.parent, cells["path"]),
         label=label,
-        manipulation="original" if not forged else row.get("manipulation") or "fake",
+        manipulation="original" if not forged else cells.get("manipulation") or "fake",
         split=split,
-        group=people or (f"file:{original or _id(path)}",),
+        group=people or (f"file:{original or ids[path]}",),
         original=original,
         audio_label=audio,
     )
 
 
-def _id(path: str) -> str:
-    return split_name(Path(path).as_posix())[0] if path else ""
+def _path(written: str) -> str:
+    """A path of the table in one spelling: forward slashes, no ``./``; "" for none."""
+    return PurePosixPath(slashed(written)).as_posix() if written else ""

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfcore.data.protocols import Face
 from dfcore.errors import UsageError
 
-__all__ = ["boxes_to_coded", "boxes_to_upright", "points_to_coded", "to_coded", "to_upright"]
+__all__ = ["boxes_to_coded", "boxes_to_upright", "face_size", "points_to_coded", "to_coded", "to_upright"]
 
 Points = NDArray[np.floating[Any]]
 
@@ -60,6 +60,12 @@ def boxes_to_upright(boxes: ArrayLike, rotation: int, scale: float, width: int, 
     """Boxes ``[..., 4]`` of the coded frame in the upright image: the inverse of :func:`boxes_to_coded`."""
     corners = np.asarray(boxes, dtype=np.float64)
     return _ordered(to_upright(corners.reshape(*corners.shape[:-1], 2, 2), rotation, scale, width, height))
+
+
+def face_size(boxes: ArrayLike) -> float:
+    """The size of a face through a clip, in the pixels of its ``boxes [T, 4]``: the larger side, median over time."""
+    found = np.asarray(boxes, dtype=np.float64)
+    return float(np.median((found[:, 2:] - found[:, :2]).max(axis=1)))
 
 
 def _ordered(corners: Points) -> Points:

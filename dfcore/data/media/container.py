@@ -33,6 +33,8 @@ def check_file(path: Path) -> None:
         raise MediaError(f"{path}: this is a folder, not a media file. Give the files in it.")
     if not path.exists():
         raise MediaError(f"{path}: no such file. Check the path.")
+    if not path.is_file():  # opening a pipe would wait for its writer, and a device may never end
+        raise MediaError(f"{path}: this is a pipe or a device, not a file. Save its content to a file.")
     try:
         size = path.stat().st_size
         with path.open("rb"):

@@ -14,18 +14,19 @@ label.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.media import MediaInfo, decode, probe
 from dfcore.data.store.format import write_bytes
-from dfcore.data.store.index import Origin
 from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.origin import Origin
 from dfcore.errors import MediaError
+from dfcore.text import parse_json, to_json_line
 
 __all__ = ["VERSION", "Comparison", "ComparisonLog", "compare_images"]
 
@@ -56,7 +57,7 @@ class Comparison:
         difference: the largest of a block's mean luma, 0 to 255, averaged over the frames; where one frame told the two
             apart, in that frame.
         original: the original's file.
-        size, original_size: of both files in bytes then, by which a changed one is known.
+        origin, original_origin: both files as they were, by which a changed one is known.
         version: of the rule.
     """
 
@@ -65,16 +66,31 @@ class Comparison:
     reason: str = ""
     difference: float | None = None
     original: str = ""
-    size: int = -1
-    original_size: int = -1
+    origin: Origin = field(default_factory=Origin)
+    original_origin: Origin = field(default_factory=Origin)
     version: int = VERSION
 
-    def holds(self, path: Path, original: Path) -> bool:
-        """Whether it still speaks of these two files; one that is not there at the moment does not speak against it."""
-        return self.version == VERSION and all(
-            now in (-1, then)
-            for now, then in ((Origin.of(path).size, self.size), (Origin.of(original).size, self.original_size))
-        )
+    def now(self, path: Path, original: Path) -> Comparison | None:
+        """Itself, with the times that the two files have now, if it still speaks of them, else None. One that is not
+        there at the moment does not speak against it.
+        """
+        if self.version != VERSION:
+            return None
+        origins = [
+            then if Origin.of(file).size < 0 else then.now(file)
+            for file, then in ((path, self.origin), (original, self.original_origin))
+        ]
+        if origins[0] is None or origins[1] is None:
+            return None
+        return replace(self, origin=origins[0], original_origin=origins[1])
+
+    @classmethod
+    def from_line(cls, line: str) -> Comparison:
+        """A line of the log; KeyError, TypeError or ValueError on anything else."""
+        values: dict[str, Any] = parse_json(line)
+        for name in ("origin", "original_origin"):
+            values[name] = Origin(**values[name])
+        return cls(**values)
 
 
 def compare_images(video: str, path: Path, original: Path, *, threads: int = 0) -> Comparison:
@@ -83,13 +99,13 @@ def compare_images(video: str, path: Path, original: Path, *, threads: int = 0) 
     Decoding ends at the first frame that differs, so that face swaps cost little.
     """
     reason, same, difference = "", None, None
+    origin, original_origin = (Origin.of(file).sampled(file) for file in (path, original))
     try:
         same, largest = _compare(path, original, threads)
         difference = round(largest, 2)
     except MediaError as error:
         reason = str(error)
-    size, original_size = Origin.of(path).size, Origin.of(original).size
-    return Comparison(video, same, reason, difference, str(original), size, original_size)
+    return Comparison(video, same, reason, difference, str(original), origin, original_origin)
 
 
 def _compare(path: Path, original: Path, threads: int) -> tuple[bool, float]:
@@ -144,8 +160,8 @@ class ComparisonLog(dict[str, Comparison]):
         self._own = part_of(self.path, part)
         for line in read_lines(self.path):
             try:
-                found = Comparison(**json.loads(line))
-            except (TypeError, ValueError):
+                found = Comparison.from_line(line)
+            except (KeyError, TypeError, ValueError):
                 continue  # cut short by a kill, or of another version: the pair will be compared again
             self[found.id] = found
 
@@ -166,4 +182,4 @@ class ComparisonLog(dict[str, Comparison]):
 
 
 def _line(comparison: Comparison) -> str:
-    return json.dumps(asdict(comparison), ensure_ascii=False) + "\n"
+    return to_json_line(asdict(comparison))

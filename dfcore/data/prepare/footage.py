@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import Planes
-from dfcore.data.faces import FaceTrack, build_tracks, find_cuts, signature
+from dfcore.data.faces import FaceTrack
+from dfcore.data.faces.look import Look, find_detector, find_tracks, frames_to_look_at, look_at
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo, decode, decode_audio, probe
 from dfcore.data.media.encode import write_h264
-from dfcore.data.prepare.extract import LOOK_SIDES, find_detector, frames_to_look_at
 from dfcore.data.protocols import Face, FaceDetector, Footage
 from dfcore.errors import MediaError
 
@@ -50,9 +50,10 @@ def read_footage(
     info = probe(path)
     count = min(frames, info.frame_count)
     span = range((info.frame_count - count) // 2, (info.frame_count - count) // 2 + count)
-    held, faces, cuts = _watch(path, info, span, detector or find_detector("centerface"), threads)
+    held, looks = _watch(path, info, span, detector or find_detector("centerface"), threads)
     size = (info.width, info.height) if info.rotation in (0, 180) else (info.height, info.width)
-    track, kept = _choose(path, build_tracks(faces, frame_size=size, cuts=cuts), sorted(held))
+    faces = {index: [_scaled(face, 1 / look.scale) for face in look.faces] for index, look in looks.items()}
+    track, kept = _choose(path, find_tracks(faces, looks, size), sorted(held))
     boxes, landmarks = track.at(kept)
     y, u, v = _stacked([held[index] for index in kept])
     start, stop = held[kept[0]].time - LEAD, held[kept[-1]].time + 1 / info.fps + LEAD
@@ -76,21 +77,15 @@ def write_footage(footage: Footage, path: Path, *, crf: float | None = 23, prese
 
 def _watch(
     path: Path, info: MediaInfo, span: range, detector: FaceDetector, threads: int
-) -> tuple[dict[int, DecodedFrame], dict[int, list[Face]], list[int]]:
-    """The span's frames; the faces (in upright pixels) of those that were looked at; cuts between shots."""
-    looks = frames_to_look_at([span], None, info.fps) if span else set()
-    frames, faces, signatures = {}, {}, {}
+) -> tuple[dict[int, DecodedFrame], dict[int, Look]]:
+    """The span's frames, and what those showed that were looked at."""
+    wanted = frames_to_look_at([span], None, info.fps) if span else set()
+    frames, looks = {}, {}
     for frame in decode(path, set(span), side_data=False, info=info, threads=threads):
         frames[frame.index] = frame
-        if frame.index in looks:
-            for side in LOOK_SIDES:
-                image, scale = frame.rgb(side)
-                found = detector.detect(image)
-                if found or max(info.width, info.height) <= side:
-                    break
-            faces[frame.index] = [_scaled(face, 1 / scale) for face in found]
-            signatures[frame.index] = signature(image)
-    return frames, faces, list(find_cuts(signatures))
+        if frame.index in wanted:
+            looks[frame.index] = look_at(frame, detector)
+    return frames, looks
 
 
 def _scaled(face: Face, factor: float) -> Face:

@@ -21,14 +21,18 @@ from dfcore.errors import DfcoreError
 
 __all__ = ["Died", "run_tasks"]
 
+_CRASHES = frozenset(
+    getattr(signal, name) for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL") if hasattr(signal, name)
+)
 _SINGLE_THREADED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The outcome of a task whose worker died; ``reason`` says how."""
+    """The outcome of a task whose worker died: how, and whether it crashed by itself (SIGSEGV and the like)."""
 
     reason: str
+    crashed: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +117,7 @@ def _outcome(worker: _Worker) -> Any:
                 f"worker processes cannot be started: {cause}. A script that prepares videos with several workers must "
                 "do so under `if __name__ == '__main__':`; or give workers=1."
             ) from None
-        return Died(cause)
+        return Died(cause, -worker.process.exitcode in _CRASHES)
     if kind == "error":
         raise value
     worker.served = True

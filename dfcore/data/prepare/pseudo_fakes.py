@@ -16,13 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dfcore.data.prepare.extract import find_detector
+from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
-from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord
+from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord, pseudo_fake_id
 from dfcore.disk import writing
 from dfcore.errors import UsageError, WriteError
+from dfcore.plugin_code import plugin_code
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.text import name_bytes
 
 __all__ = ["CRFS", "forged_file", "forged_pairs"]
 
@@ -66,6 +68,7 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
 
     Raises:
         MediaError: the source cannot be decoded, or not be damaged so.
+        PluginError: the detector or the pseudo-fake raises something.
         WriteError: there is no space for the temporary file.
     """
     if record.forgery is None:
@@ -73,7 +76,8 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
         return
     forgery = record.forgery
     footage = read_footage(record.path, detector=find_detector(detector), voice=forgery.voice, threads=threads)
-    control, fake = _pseudo_fake(forgery.pseudo_fake)(footage, forgery.kind, np.random.default_rng(forgery.seed))
+    with plugin_code("pseudo-fake", forgery.pseudo_fake):
+        control, fake = _pseudo_fake(forgery.pseudo_fake)(footage, forgery.kind, np.random.default_rng(forgery.seed))
     place = Path(tempfile.gettempdir())
     with writing(place):
         folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
@@ -98,7 +102,7 @@ def _pair(
         made.append(
             replace(
                 record,
-                id=f"{record.id}~{spec.name}-{seed:016x}-{'fake' if fake else 'control'}",
+                id=pseudo_fake_id(record.id, spec.name, seed, "fake" if fake else "control"),
                 label=FAKE if fake else REAL,
                 manipulation=f"{spec.name}:{kind}" if fake else "control",
                 compression=record.compression,
@@ -116,4 +120,4 @@ def _pseudo_fake(path: str) -> PseudoFake:
 
 
 def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(name_bytes(text), digest_size=8).digest(), "little")

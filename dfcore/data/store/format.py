@@ -13,7 +13,6 @@ Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: `
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import mmap
 import os
@@ -31,6 +30,7 @@ from safetensors.numpy import save
 
 from dfcore.disk import sync_folder, write_error
 from dfcore.errors import StoreError
+from dfcore.text import name_bytes, parse_json, to_json_line
 
 __all__ = [
     "EVIDENCE_SUFFIX",
@@ -65,12 +65,12 @@ def stem_of(video: str) -> str:
     Characters that some file system refuses are percent-encoded, dots too (so a name never looks like a suffix, a
     hidden file or ``..``), and an over-long component ends in a hash.
     """
-    parts = [quote(part, safe="()[]+,=@").replace(".", "%2E") or "%" for part in video.split("/")]
+    parts = [quote(name_bytes(part), safe="()[]+,=@").replace(".", "%2E") or "%" for part in video.split("/")]
     return "/".join(part if len(part) <= _LONGEST else _shortened(part) for part in parts)
 
 
 def _shortened(part: str) -> str:
-    return f"{part[: _LONGEST - 18]}%-{hashlib.blake2b(part.encode(), digest_size=8).hexdigest()}"
+    return f"{part[: _LONGEST - 18]}%-{hashlib.blake2b(name_bytes(part), digest_size=8).hexdigest()}"
 
 
 def evidence_name(stem: str, name: str, version: int) -> str:
@@ -128,7 +128,7 @@ def write_arrays(
     Raises:
         WriteError: see :func:`write_bytes`.
     """
-    about = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
+    about = to_json_line(metadata).rstrip("\n")
     content = save({key: np.ascontiguousarray(value) for key, value in arrays.items()}, {_METADATA: about})
     write_bytes(path, content, before_replace)
     return len(content)
@@ -220,8 +220,8 @@ def _parsed(content: mmap.mmap) -> tuple[dict[str, Any], dict[str, tuple[Any, tu
     start = 8 + length
     if not 2 <= length <= len(content) - 8:
         raise ValueError("its header is cut short")
-    header: dict[str, Any] = json.loads(content[8:start])
-    metadata: dict[str, Any] = json.loads(header.pop("__metadata__", {}).get(_METADATA, ""))
+    header: dict[str, Any] = parse_json(content[8:start].decode())
+    metadata: dict[str, Any] = parse_json(header.pop("__metadata__", {}).get(_METADATA, ""))
     arrays, end = {}, 0
     for key, entry in header.items():
         dtype, shape, (first, last) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]

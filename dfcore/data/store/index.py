@@ -7,7 +7,6 @@ deleted, cut short or out of date, and the store still opens right.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,9 @@ from dfcore.data.store.format import (
     write_bytes,
 )
 from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
+from dfcore.text import parse_json, to_json_line
 
 __all__ = [
     "Failure",
@@ -41,23 +42,6 @@ __all__ = [
 
 INDEX = "index.jsonl"
 FAILED = "failed.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The source file's size in bytes and its modification time, by which a changed file is known."""
-
-    size: int = -1
-    mtime_ns: int = -1
-
-    @classmethod
-    def of(cls, path: Path) -> Origin:
-        """Of a file; of one that is not there, ``Origin()``."""
-        try:
-            found = path.stat()
-        except OSError:
-            return cls()
-        return cls(found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +79,12 @@ class IndexEntry:
 
     def to_line(self) -> str:
         """The index line."""
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False) + "\n"
+        return to_json_line(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> IndexEntry:
         """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = json.loads(line)
+        values: dict[str, Any] = parse_json(line)
         values["plan"] = ClipPlan.from_json(values["plan"])
         values["origin"] = Origin(**values["origin"])
         values["frames"], values["tracks"] = tuple(values["frames"]), tuple(values["tracks"])
@@ -160,6 +144,7 @@ def _scan(root: Path) -> _Found:
             parsed = parse_evidence_name(name)
             if parsed:
                 versions = found.evidence.setdefault(stem_folder + parsed[0], {})
+                # Two versions lie there if a kill came between writing the new one and removing the old one.
                 versions[parsed[1]] = max(parsed[2], versions.get(parsed[1], parsed[2]))
         elif name.endswith(VIDEO_SUFFIX):
             found.sizes[stem_folder + name.removesuffix(VIDEO_SUFFIX)] = entry.stat().st_size
@@ -195,13 +180,14 @@ class StoreIndex(dict[str, IndexEntry]):
         if not root.exists():
             return
         if not root.is_dir():
-            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another with --store.")
+            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
+        # The files decide. A line may be missing (a kill between file and line) or be of a file that is gone.
         lines = {entry.stem: entry for entry in self._lines()}
         found = _scan(root)
         for stem, size in found.sizes.items():
             evidence = found.evidence.get(stem, {})
             known = lines.get(stem)
-            if known is not None and known.size == size:
+            if known is not None and known.size == size:  # reading each file's header would take minutes on a disk
                 entry = known if known.evidence == evidence else _with_evidence(known, evidence)
             else:
                 read = self._read(stem, evidence)
@@ -229,6 +215,7 @@ class StoreIndex(dict[str, IndexEntry]):
         """Take in an entry and append its line."""
         self[entry.id] = entry
         self.damaged.pop(entry.file, None)
+        # One line and not the whole index: with 100,000 videos that would be written 100,000 times.
         append_line(self._own, entry.to_line())
 
     def save(self) -> None:
@@ -244,19 +231,30 @@ def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video that could not be prepared, and the true reason."""
+    """A video that could not be prepared, and the true reason.
+
+    ``again`` says that the reason is not the file's (a killed worker, no memory): it is tried again by the next call,
+    and not written down. ``origin`` is the source file when it failed.
+    """
 
     id: str
     path: str
     reason: str
     time: str = ""
-    size: int = -1
-    mtime_ns: int = -1
+    origin: Origin = field(default_factory=Origin)
+    again: bool = False
 
-    @property
-    def origin(self) -> Origin:
-        """The source file when it failed."""
-        return Origin(self.size, self.mtime_ns)
+    def to_line(self) -> str:
+        """The line of ``failed.jsonl``."""
+        values = asdict(self)
+        del values["again"]
+        return to_json_line(values)
+
+    @classmethod
+    def from_line(cls, line: str) -> Failure:
+        """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
+        values: dict[str, Any] = parse_json(line)
+        return cls(**{**values, "origin": Origin(**values["origin"])})
 
 
 class FailureLog(dict[str, Failure]):
@@ -270,8 +268,8 @@ class FailureLog(dict[str, Failure]):
         for line in read_lines(self.path):
             self._lines += 1
             try:
-                failure = Failure(**json.loads(line))
-            except (TypeError, ValueError):
+                failure = Failure.from_line(line)
+            except (KeyError, TypeError, ValueError):
                 continue  # cut short by a kill: the video will be tried again
             self[failure.id] = failure
 
@@ -279,10 +277,10 @@ class FailureLog(dict[str, Failure]):
         """Note a failure and append its line, in place of an earlier one."""
         self.forget([video] if video in self else [])
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        failure = Failure(video, str(path), reason, now, origin.size, origin.mtime_ns)
+        failure = Failure(video, str(path), reason, now, origin)
         self[video] = failure
         self._lines += 1
-        append_line(self._own, json.dumps(asdict(failure), ensure_ascii=False) + "\n")
+        append_line(self._own, failure.to_line())
         return failure
 
     def forget(self, videos: Iterable[str]) -> None:
@@ -294,7 +292,7 @@ class FailureLog(dict[str, Failure]):
 
     def save(self) -> None:
         """Write the file anew, in place of all parts."""
-        lines = "".join(json.dumps(asdict(self[video]), ensure_ascii=False) + "\n" for video in self)
+        lines = "".join(self[video].to_line() for video in self)
         if lines:
             write_bytes(self.path, lines.encode())
         else:

@@ -46,7 +46,7 @@ def write_video(
         raise StoreError(
             f"{video}: a stored video needs at least one clip. This is a fault in dfcore; please report it."
         )
-    origin = origin or Origin()
+    origin = origin or Origin()  # the inode's time is of this disk alone: the index has it
     arrays: dict[str, NDArray] = {}
     for i, clip in enumerate(clips):
         for name in ("y", "u", "v", "qp", "motion", "audio"):
@@ -63,7 +63,7 @@ def write_video(
         "format": FORMAT,
         "version": __version__,
         "plan": plan.to_json(),
-        "origin": {"size": origin.size, "mtime_ns": origin.mtime_ns},
+        "origin": {"size": origin.size, "mtime_ns": origin.mtime_ns, "sample": origin.sample},
         "stamp": _stamp(headers),
     }
     source = replace(clips[0].source, video=video)
@@ -99,6 +99,7 @@ def write_evidence(root: Path, entry: IndexEntry, name: str, version: int, value
     arrays: dict[str, NDArray] = {}
     for i, value in enumerate(values):
         arrays[f"{i}/values"] = np.asarray(value, dtype=np.float16)
+        # Samples of one frame read the mean over all frames: stored, so that they need not read them all.
         arrays[f"{i}/mean"] = np.asarray(value, dtype=np.float32).mean(axis=0)
     about = {"name": name, "version": version, "stamp": file.entry("video")["stamp"]}
     write_arrays(root / evidence_name(entry.stem, name, version), arrays, {"evidence": about})

@@ -20,7 +20,7 @@ class Demo:
     """The adapter of the data that dfcore makes itself; see :mod:`dfcore.testing.demo`."""
 
     def scan(self, root: Path) -> Scan:
-        """List the videos under ``root``, making them first where there are none (about a minute, once).
+        """List the videos under ``root``, making them first where there are none (half a minute on two cores, once).
 
         Demo data that was made there with other settings is used as it is.
 

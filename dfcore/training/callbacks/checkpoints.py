@@ -14,9 +14,8 @@ __all__ = ["Checkpoints"]
 class Checkpoints(BaseCallback):
     """Keeps a ``.zip`` of each of the best ``run.keep`` epochs, at least one; makes the final weights of the best.
 
-    The best is the one with the highest validation AUC per video, then per frame, then the lowest validation loss;
-    of equals the earliest. Without validation samples it is the last epoch. An epoch that is no longer among the best
-    is removed once the state that says so is saved: a kill in between loses nothing.
+    Which is best is said in :mod:`dfcore.runs.ranking`; without validation samples it is the last epoch. An epoch that
+    is no longer among the best is removed once the state that says so is saved: a kill in between loses nothing.
     """
 
     def on_start(self, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""A warning when a run's own files may not find room."""
+"""A warning when a run's own files may not fit on the disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DiskWatch"]
 
 
 class DiskWatch(BaseCallback):
-    """Looks at the room for checkpoints before the first epoch and after each one, and warns once.
+    """Compares the space for checkpoints with what is free before the first epoch and after each one, and warns once.
 
     At most the folder holds ``last.pt`` (weights and two moments of each) twice, since the new one is written beside
     the old; a best epoch more than are kept; and the final weights. The files of clips are watched where they are
@@ -25,7 +25,7 @@ class DiskWatch(BaseCallback):
         self._look(run)
 
     def on_epoch(self, run: Run) -> None:
-        """Look again: clips of the next chunk, or somebody else, may have taken the room."""
+        """Look again: clips of the next chunk, or somebody else, may have taken the space."""
         if run.epoch < run.plan.epochs:
             self._look(run)
 
@@ -39,7 +39,7 @@ class DiskWatch(BaseCallback):
         if most - have > space.free:
             self._warned = True
             run.log.warn(
-                f"checkpoints may not find room: this run may still need {(most - have) / 1e9:.2f} GB, and "
-                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (--set run.keep=1), "
-                "free what old runs keep (dfcore runs prune), or move the clip store away (--store DIR)."
+                f"checkpoints may not fit on the disk: this run may still need {(most - have) / 1e9:.2f} GB, and "
+                f"{space.free / 1e9:.2f} GB are free in {space.where}. You can keep fewer epochs (run.keep=1), "
+                "free what old runs keep (dfcore runs prune), or move the clip store away (data.store)."
             )

@@ -76,7 +76,7 @@ class MetricsLog(BaseCallback):
 
 def draw(run: Run) -> None:
     """Write the plot of the run's history."""
-    from dfcore.evaluation.plots import curves, to_png
+    from dfcore.evaluation.plots.training import curves, to_png
 
     best = best_epochs(run.history, 1)
     title = f"{run.folder.name} · {run.config.stage.dataset}"

@@ -7,34 +7,50 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from dfcore.config import TrainConfig
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.models.specialist import Specialist
-from dfcore.training.execute import Machine
-from dfcore.training.inputs.prepare import Chosen, Prepared, require_both_classes, store_path
-from dfcore.training.inputs.samples import audio_share, data_table, draws, make_data
-from dfcore.training.inputs.sharing import prepare_together
-from dfcore.training.inputs.store_watch import StoreWatch
-from dfcore.training.run import EpochData, TrainingData, WholeDataset
+from dfcore.training.inputs.choose import Chosen
+from dfcore.training.inputs.data import EpochData, TrainingData, WholeDataset
+from dfcore.training.inputs.prepare import Prepared, store_path
+from dfcore.training.inputs.samples import draws, make_data
+from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.memory import release_memory
 
-__all__ = ["ChunkedData", "make_epoch_data"]
+__all__ = ["ChunkedData", "Prepare", "make_epoch_data"]
 
 
-def make_epoch_data(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> EpochData:
-    """The epoch_data through the chosen videos: what is taken whole is prepared now, a chunk when its turn comes.
+def make_epoch_data(
+    config: TrainConfig, model: Specialist, chosen: Chosen, prepare: Prepare, machine: Machine
+) -> EpochData:
+    """The data of all epochs: what is taken whole is prepared now, a chunk when its turn comes.
+
+    Args:
+        config: all options.
+        model: its views are read.
+        chosen: the videos.
+        prepare: prepares a part of them; see :func:`dfcore.training.inputs.sharing.prepare_inputs`.
+        machine: processes and log.
 
     Raises:
         DatasetError: one class has no training video that can be used.
-        DfcoreError: whatever :func:`prepare_together` raises.
+        DfcoreError: whatever :func:`~dfcore.training.inputs.sharing.prepare_inputs` raises.
     """
     if chosen.chunks:
-        return ChunkedData(config, model, chosen, machine)
-    prepared = _prepare(config, model, chosen, machine)
+        return ChunkedData(config, model, chosen, prepare, machine)
+    prepared = prepare(chosen)
     return WholeDataset(make_data(config, model, chosen, prepared, machine.world), config.stage.epochs)
+
+
+class Prepare(Protocol):
+    """Prepares chosen videos for training and validation; every process calls it."""
+
+    def __call__(self, chosen: Chosen, *, later: int = 0) -> Prepared:
+        """Those that can be used. ``later`` videos are going to be prepared beside these."""
+        ...
 
 
 class ChunkedData:
@@ -44,8 +60,11 @@ class ChunkedData:
     learning-rate schedule is known before the first chunk is prepared.
     """
 
-    def __init__(self, config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine) -> None:
-        self._config, self._model, self._chosen, self._machine = config, model, chosen, machine
+    def __init__(
+        self, config: TrainConfig, model: Specialist, chosen: Chosen, prepare: Prepare, machine: Machine
+    ) -> None:
+        self._config, self._model, self._chosen, self._prepare = config, model, chosen, prepare
+        self._machine = machine
         train = [record for record in chosen.records if _trains(record)]
         self._records = {chunk: [record for record in train if record.chunk == chunk] for chunk in chosen.chunks}
         self._val = [record for record in chosen.records if record.split == "val"]
@@ -60,7 +79,7 @@ class ChunkedData:
 
         Raises:
             DatasetError: one class has no training video in the chunk that can be used.
-            DfcoreError: whatever :func:`prepare_together` raises.
+            DfcoreError: whatever :func:`~dfcore.training.inputs.sharing.prepare_inputs` raises.
         """
         place = epoch // self._config.stage.epochs
         if self._now is None or self._now[0] != place:
@@ -82,7 +101,7 @@ class ChunkedData:
         chunk = self._chosen.chunks[place]
         self._machine.log.say(f"chunk      {chunk} ({place + 1} of {len(self._chosen.chunks)})")
         part = replace(self._chosen, records=(*self._records[chunk], *self._val))
-        prepared = _prepare(self._config, self._model, part, self._machine, later=self._later(place))
+        prepared = self._prepare(part, later=self._later(place))
         total = draws(self._config, self._records[chunk])
         return make_data(
             self._config, self._model, part, prepared, self._machine.world, total=total, title=f"chunk {chunk}"
@@ -127,31 +146,3 @@ def _trains(record: VideoRecord) -> bool:
 def _by_class(records: list[VideoRecord]) -> dict[str, int]:
     counts = Counter(record.label for record in records)
     return {"real": counts[REAL], "fake": counts[FAKE]}
-
-
-def _prepare(config: TrainConfig, model: Specialist, chosen: Chosen, machine: Machine, later: int = 0) -> Prepared:
-    """Prepare what is chosen for training and validation, and say what the store has of it.
-
-    ``later`` videos are going to be prepared beside these.
-    """
-    spec, log, splits = model.spec, machine.log, ("train", "val")
-    records = [record for record in chosen.records if record.split in splits]
-    counted = None
-    if machine.world.is_main:
-        counted = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks)).count
-    prepared = prepare_together(config, [spec], chosen, splits, machine, counted=counted)
-    machine.world.on_main(lambda: require_both_classes(prepared))
-    report = prepared.report
-    log.say(
-        f"clips      {report.done} videos prepared now, {report.reused} there already, {len(report.failed)} not "
-        f"usable; in {prepared.store}"
-    )
-    if report.failed:
-        log.warn(f"{len(report.failed)} videos are left out; the reasons are in {prepared.store / 'failed.jsonl'}")
-    for line in (*prepared.notes, *data_table(chosen, prepared)):
-        log.say(f"           {line}")
-    if spec.speech:
-        log.say(f"audio      {audio_share(prepared)}")
-    if not any(record.split == "val" for record in prepared.records):
-        log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
-    return prepared

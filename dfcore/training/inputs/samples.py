@@ -16,9 +16,11 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import UsageError
 from dfcore.models.specialist import Specialist
 from dfcore.specs import SpecialistSpec
-from dfcore.training.inputs.prepare import Chosen, Prepared
-from dfcore.training.run import TrainingData
+from dfcore.training.inputs.choose import Chosen
+from dfcore.training.inputs.data import TrainingData
+from dfcore.training.inputs.prepare import Prepared
 from dfcore.training.runtime.distributed import World
+from dfcore.wording import count_of
 
 __all__ = ["audio_share", "data_table", "draws", "make_data"]
 
@@ -120,7 +122,7 @@ def audio_share(prepared: Prepared) -> str:
     """How many of the videos have audio, in words: ``"12 of 40 videos (30 %)"``."""
     found = _heard(ClipStore(prepared.store), prepared.records)
     heard, total = found["with_audio"], found["videos"]
-    return f"{heard} of {total} videos have audio ({heard / max(total, 1):.0%})"
+    return f"{heard} of {count_of(total, 'video')} have audio ({heard / max(total, 1):.0%})"
 
 
 def _heard(store: ClipStore, records: Sequence[VideoRecord]) -> dict[str, int]:

@@ -24,22 +24,62 @@ from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import RunError, RunInterrupted, StoreError
 from dfcore.specs import SpecialistSpec
-from dfcore.training.execute import Machine
+from dfcore.text import name_bytes
+from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.prepare import (
-    Chosen,
     Prepared,
     clip_plan,
     needed_evidence,
     prepare_data,
+    require_both_classes,
     store_path,
     usable,
 )
+from dfcore.training.inputs.samples import audio_share, data_table
+from dfcore.training.inputs.store_watch import StoreWatch
+from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.signals import StopSignals
+from dfcore.wording import count_of
 
-__all__ = ["prepare_together"]
+__all__ = ["prepare_inputs", "prepare_together"]
 
 LATE = 60.0
 """Seconds that a network file system may take to show one machine what another has written."""
+
+
+def prepare_inputs(
+    config: TrainConfig, spec: SpecialistSpec, machine: Machine, chosen: Chosen, *, later: int = 0
+) -> Prepared:
+    """Prepare what is chosen for training and validation, and say what the store has of it.
+
+    ``later`` videos are going to be prepared beside these. Every process calls this and has the same result.
+
+    Raises:
+        DatasetError: one class has no training video that can be used.
+        DfcoreError: whatever :func:`prepare_together` raises.
+    """
+    log, splits = machine.log, ("train", "val")
+    records = [record for record in chosen.records if record.split in splits]
+    counted = None
+    if machine.world.is_main:
+        counted = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks)).count
+    prepared = prepare_together(config, [spec], chosen, splits, machine, counted=counted)
+    machine.world.on_main(lambda: require_both_classes(prepared))
+    report = prepared.report
+    log.say(
+        f"clips      {count_of(report.done, 'video')} prepared now, {report.reused} there already, "
+        f"{len(report.failed)} not usable; in {prepared.store}"
+    )
+    if report.failed:
+        left_out = count_of(len(report.failed), "video")
+        log.warn(f"{left_out} left out; the reasons are in {prepared.store / 'failed.jsonl'}")
+    for line in (*prepared.notes, *data_table(chosen, prepared)):
+        log.say(f"           {line}")
+    if spec.speech:
+        log.say(f"audio      {audio_share(prepared)}")
+    if not any(record.split == "val" for record in prepared.records):
+        log.warn("there are no validation videos: the last epoch's weights will be the final ones, unmeasured")
+    return prepared
 
 
 def prepare_together(
@@ -78,22 +118,22 @@ def prepare_together(
         store = ClipStore(root)
         found, report = survey(records, store, plan, evidence)
         store.failures.forget(record.id for record in found)  # those that failed before are tried again
-        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
+        found.sort(key=lambda record: hashlib.sha256(name_bytes(record.id)).digest())  # lest one has all the long ones
         return [(record.id, Origin.of(record.path).size) for record in found], report
 
     todo, report = world.on_main(look)
     if todo:
         _require_one_store(root, machine)
-        machine.log.say(f"preparing  {len(todo)} videos, shared among {world.size} processes")
+        machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
-        share = todo[world.rank :: world.size]
+        share, progress = todo[world.rank :: world.size], machine.log.progress
 
         def part(check: Callable[[], None]) -> PrepareReport:
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
             return prepare_videos(
-                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+                own, store, plan, evidence, sharing=world.local_size, progress=progress, check=behind_each(check)
             )
 
         report = _sum(report, _in_parts(machine, part))
@@ -112,7 +152,7 @@ def _in_parts(machine: Machine, part: Callable[[Callable[[], None]], PrepareRepo
             if signals.asked:
                 raise RunInterrupted(
                     f"stopped by {signals.asked} while videos were being prepared. What is prepared stays in the "
-                    "store: run the same command with --resume to go on."
+                    "store: start again with resume=True to go on."
                 )
 
         return machine.world.side_by_side(part, check)
@@ -122,7 +162,7 @@ def _sum(before: PrepareReport, parts: Sequence[PrepareReport]) -> PrepareReport
     return PrepareReport(
         sum(part.done for part in parts),
         before.reused,
-        [*before.failed, *(failure for part in parts for failure in part.failed)],
+        (*before.failed, *(failure for part in parts for failure in part.failed)),
         max(part.seconds for part in parts),
     )
 
@@ -200,7 +240,7 @@ def _not_shared(root: Path, machine: Machine) -> str:
     return (
         f"process {machine.world.rank} on {socket.gethostname()} does not see what the first process has in the clip "
         f"store {root}. The processes of a run need one store, on a disk that all machines share: name its folder with "
-        "--store. Or, before training, fill one on each machine with the same `dfcore prepare`."
+        "data.store. Or, before training, fill one on each machine with the same `dfcore prepare`."
     )
 
 
@@ -215,5 +255,5 @@ def _require_same_files(files: Iterable[tuple[VideoRecord, int]], config: TrainC
             raise RunError(
                 f"process {machine.world.rank} on {socket.gethostname()} does not see {record.path} as the first "
                 f"process does. The dataset ({config.data.root}) must lie at the same path on all machines. Or prepare "
-                "it on one: `dfcore prepare` with the same options and a --store that all machines share."
+                "it on one: `dfcore prepare` with the same options and a data.store that all machines share."
             )

@@ -11,6 +11,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import IndexEntry
 from dfcore.kaggle import free_space
+from dfcore.wording import count_of
 
 __all__ = ["StoreWatch", "mean_size"]
 
@@ -19,12 +20,12 @@ FIRST = 4
 
 
 class StoreWatch:
-    """Compares, now and then, what the videos still to be prepared are likely to take with the room there is.
+    """Compares, now and then, what the videos still to be prepared are likely to take with the free space.
 
     Args:
         root: the clip store's folder.
         records: what is to be in it.
-        warn: told once, when the room is not likely to do.
+        warn: told once, when the space is unlikely to be enough.
         later: videos that will be prepared beside these, in chunks to come.
         chunked: whether dropping finished chunks would help.
     """
@@ -60,16 +61,16 @@ class StoreWatch:
         if each * left > space.free:
             self._warned = True
             self._warn(
-                f"the disk may not hold all clips: {left:,} videos are still to be prepared, likely "
+                f"the disk may not hold all clips: {count_of(left, 'video')} still to be prepared, likely "
                 f"{each * left / 1e9:.2f} GB at {each / 1e6:.1f} MB each; {space.free / 1e9:.2f} GB are free in "
                 f"{space.where}. {self._advice()}"
             )
 
     def _advice(self) -> str:
-        chunks = "drop chunks that are done (--keep-chunks 1), " if self._chunked else ""
+        chunks = "drop chunks that are done (data.keep_chunks=1), " if self._chunked else ""
         return (
-            f"You can {chunks}put the store on another disk (--store DIR), take fewer videos or clips (--set "
-            "data.limit=N, --set data.clips_per_video=N), or free what old runs keep (dfcore runs prune). What is "
+            f"You can {chunks}put the store on another disk (data.store), take fewer videos or clips "
+            "(data.limit=N, data.clips_per_video=N), or free what old runs keep (dfcore runs prune). What is "
             "prepared stays, whatever happens."
         )
 

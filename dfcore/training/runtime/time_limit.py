@@ -23,7 +23,7 @@ def parse_duration(text: str) -> float:
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = 3600 * hours + 60 * minutes + seconds
     if not total:
-        raise ConfigError(f"run.time_limit (--time-limit) takes a time as 11h30m or 45m, not {text!r}.")
+        raise ConfigError(f"run.time_limit takes a time as 11h30m or 45m, not {text!r}.")
     return float(total)
 
 
@@ -51,8 +51,8 @@ class TimeLimit:
         """
         if self.over:
             raise TimeLimitReached(
-                f"the time limit of {self.text} was reached {when}. What is done is kept: run the same command with "
-                "--resume to go on."
+                f"the time limit of {self.text} was reached {when}. What is done is kept: start again "
+                "with resume=True to go on."
             )
 
 

@@ -306,7 +306,7 @@ def test_the_rhythm_of_a_sine(hertz: float, column: int) -> None:
     assert modulation(torch.zeros(1, 60)).unique().item() == pytest.approx(math.log(1e-4))
 
 
-def test_courses_that_share_a_rhythm_are_coherent_whatever_their_delay() -> None:
+def test_signals_that_share_a_rhythm_are_coherent_whatever_their_delay() -> None:
     whole = signal(3)
     first, late, other = whole[20:80][None], whole[17:77][None], signal(9)[20:80][None]
     assert coherence(first, first).min() > 0.9

@@ -1,8 +1,8 @@
 """Shadows: edges of intensity that illumination-invariant chroma does not have.
 
 A shadow dims all colours about alike, so the log ratios R/G and B/G stay (Finlayson et al., TPAMI 2006, before the
-projection for coloured light); a change of material moves them. Where a face was lit otherwise than its surround, the
-share of such edges, and the direction in which they darken, differ between the two.
+projection for coloured light); a change of reflectance moves them. Where a face was lit otherwise than its surround,
+the share of such edges, and the direction in which they darken, differ between the two.
 """
 
 from __future__ import annotations

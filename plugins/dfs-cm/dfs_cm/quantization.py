@@ -37,7 +37,7 @@ def soft_argmin(values: Tensor, temperature: float = 0.25) -> Tensor:
 
 
 class QuantizationCue(nn.Module):
-    """The ghost without what content explains, in each cell and over the face, and its course over the qualities."""
+    """The ghost without what content explains, in each cell and over the face, and the quality of its minimum."""
 
     def __init__(self, channels: int = 10) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class QuantizationCue(nn.Module):
         residual = blocks.residual(maps[:, :MAPS]).clamp(-LIMIT, LIMIT)
         face = blocks.in_face(residual)
         cells = residual.unflatten(-1, (-1, 16)).mean(-1)
-        course = [soft_argmin(part) for found in (cells, face) for part in found.split(QUALITIES, 1)]
-        broad = torch.cat([face, *course[2:], weighted_mean(maps[:, : MAPS + 2], blocks.surround)], 1)
+        lowest = [soft_argmin(part) for found in (cells, face) for part in found.split(QUALITIES, 1)]
+        broad = torch.cat([face, *lowest[2:], weighted_mean(maps[:, : MAPS + 2], blocks.surround)], 1)
         broad = broad.expand(-1, -1, cells.shape[-1])
-        return torch.cat([cells, *course[:2], broad, share.unsqueeze(1)], 1)
+        return torch.cat([cells, *lowest[:2], broad, share.unsqueeze(1)], 1)

@@ -45,7 +45,7 @@ PER_RATIO = 6
 """Descriptors that :meth:`Places.compare` makes of each ratio."""
 _RIDGE = 0.05
 _BLACK, _WHITE = 17, 234
-"""Luma at or beyond which a pixel is clipped, in either range's head room."""
+"""Luma at or beyond which a pixel is clipped, in either range's headroom."""
 VIEWS = ("tiles", "tile_face", "qp")
 
 

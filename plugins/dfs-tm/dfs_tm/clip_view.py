@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 from dfcore.specs import MAP_SIZE
 
-__all__ = ["COURSE", "ClipView", "against_surround", "broadcast", "cells", "course", "read_clip", "regularity"]
+__all__ = ["SUMMARY", "ClipView", "against_surround", "broadcast", "cells", "read_clip", "regularity", "summary"]
 
 CELLS = MAP_SIZE * MAP_SIZE
 _FLOOR = 1e-3
-COURSE = 4
-"""Numbers that :func:`course` makes of a series."""
+SUMMARY = 4
+"""Numbers that :func:`summary` makes of a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def cells(maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps, MAP_SIZE).flatten(2)
 
 
-def course(series: Tensor) -> Tensor:
+def summary(series: Tensor) -> Tensor:
     """How each place's series goes: ``[B, T, N]`` to ``[B, 4, N]``: mean, standard deviation, and how far the largest
     and the least value lie from the median.
     """

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_tm.clip_view import COURSE, ClipView, against_surround, broadcast, course, regularity
+from dfs_tm.clip_view import SUMMARY, ClipView, against_surround, broadcast, regularity, summary
 
 __all__ = ["FrameConsistencyCue", "log_distance", "ssim"]
 
@@ -43,7 +43,7 @@ class FrameConsistencyCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(2 * COURSE * 2 + 3 * 8, channels, hidden=48)
+        self.projection = CueProjection(2 * SUMMARY * 2 + 3 * 8, channels, hidden=48)
 
     def forward(self, clip: ClipView) -> Tensor:
         """The cue's part of the map."""
@@ -61,7 +61,7 @@ class FrameConsistencyCue(nn.Module):
         change = (first - second).abs()
         moved = torch.log(F.avg_pool2d(change[:, None], 2)[:, 0] + 0.1).unflatten(0, shape)
         series = [F.adaptive_avg_pool2d(maps, 7).flatten(2) for maps in (distance, moved)]
-        local = torch.cat([course(values) for values in series], 1)
+        local = torch.cat([summary(values) for values in series], 1)
         weight = clip.face[:, None]
         inside = (series[1] * weight).sum(-1) / (weight.sum(-1) + _FLOOR)
         outside = (series[1] * (1 - weight)).sum(-1) / ((1 - weight).sum(-1) + _FLOOR)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_tm.clip_view import COURSE, ClipView, broadcast, course, regularity
+from dfs_tm.clip_view import SUMMARY, ClipView, broadcast, regularity, summary
 from dfs_tm.flow import Flow
 
 __all__ = ["MotionFlowCue", "mean_motion"]
@@ -26,7 +26,7 @@ class MotionFlowCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(2 * COURSE + 3 + 3 * 8 + 5, channels, hidden=48)
+        self.projection = CueProjection(2 * SUMMARY + 3 + 3 * 8 + 5, channels, hidden=48)
 
     def forward(self, clip: ClipView, flow: Flow, codec: Tensor) -> Tensor:
         """The cue's part of the map; ``codec`` is the view ``motion``, float ``[B, T, 3, 28, 28]``."""
@@ -43,7 +43,7 @@ class MotionFlowCue(nn.Module):
         relative = flow.vectors - outside[..., None, None]
         speed = torch.log(relative.square().sum(2).sqrt() + 0.05)
         turn = flow.vectors.diff(dim=1).square().sum(2).sqrt()  # acceleration: jitter of what should move smoothly
-        local = [course(F.adaptive_avg_pool2d(maps, 7).flatten(2)) for maps in (speed, torch.log(turn + 0.05))]
+        local = [summary(F.adaptive_avg_pool2d(maps, 7).flatten(2)) for maps in (speed, torch.log(turn + 0.05))]
         box = clip.centre.diff(dim=1)
         series = [torch.log(part.square().sum(-1).sqrt() + 0.05) for part in (inside - outside, inside, inside - box)]
         broad = [regularity(values) for values in series]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_tm.clip_view import COURSE, ClipView, against_surround, broadcast, course, regularity
+from dfs_tm.clip_view import SUMMARY, ClipView, against_surround, broadcast, regularity, summary
 from dfs_tm.flow import Flow
 
 __all__ = ["OpticalFlowCue"]
@@ -19,12 +19,12 @@ class OpticalFlowCue(nn.Module):
     """The cue ``optical_flow``: ``[B, channels, 7, 7]``.
 
     Peak, entropy and second peak of the cost volume, forward-backward error and the residual after warping: their
-    courses in time per cell, and the face's against the surround's.
+    summaries over time per cell, and the face's against the surround's.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(2 * _MAPS * COURSE + 2 * 8, channels, hidden=48)
+        self.projection = CueProjection(2 * _MAPS * SUMMARY + 2 * 8, channels, hidden=48)
 
     def forward(self, clip: ClipView, flow: Flow) -> Tensor:
         """The cue's part of the map."""
@@ -43,7 +43,7 @@ class OpticalFlowCue(nn.Module):
             flow.residual,
         )
         series = [F.adaptive_avg_pool2d(part, 7).flatten(2) for part in maps]
-        local = torch.cat([course(values) for values in series], 1)
+        local = torch.cat([summary(values) for values in series], 1)
         weight = clip.face[:, None]
         inside = (series[4] * weight).sum(-1) / (weight.sum(-1) + 1e-3)
         broad = [against_surround(local, clip.face), regularity(series[4].mean(-1)), regularity(inside)]

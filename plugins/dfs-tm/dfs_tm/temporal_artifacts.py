@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_tm.clip_view import ClipView, against_surround, broadcast, cells, course
+from dfs_tm.clip_view import ClipView, against_surround, broadcast, cells, summary
 
 __all__ = ["BINS", "TemporalArtifactsCue", "flicker", "roughness"]
 
@@ -61,8 +61,8 @@ class TemporalArtifactsCue(nn.Module):
         spectra = torch.cat([flicker(mean) for mean in means], 1)
         rough = torch.stack([roughness(F.avg_pool2d(clip.luma, 2)), roughness(u), roughness(v)], 1)
         native = change.float().mean((-2, -1))  # [B, T, 49, 3]
-        still = course(native[:, 1:, :, 0])[:, :2]
+        still = summary(native[:, 1:, :, 0])[:, :2]
         excess = native[:, 2:, :, 2] - native[:, 2:, :, 1]
-        own = torch.cat([still, course(excess)], 1)
+        own = torch.cat([still, summary(excess)], 1)
         local = torch.cat([spectra, rough, own], 1)
         return torch.cat([local, broadcast(against_surround(local, clip.face))], 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dfcore.testing.views import made_clip
-from dfs_tm.clip_view import ClipView, against_surround, course, read_clip, regularity
+from dfs_tm.clip_view import ClipView, against_surround, read_clip, regularity, summary
 from dfs_tm.evidence import EPSILON, extract_change
 from dfs_tm.flow import correlation, measure, soft_argmax, warped
 from dfs_tm.frame_consistency import log_distance, ssim
@@ -50,10 +50,10 @@ def clip_of(luma: Tensor, share: float = 0.3) -> ClipView:
 # -- statistics over time ----------------------------------------------------------------------------------------------
 
 
-def test_the_course_of_a_series_with_one_peak():
+def test_the_summary_of_a_series_with_one_peak():
     series = torch.zeros(1, 9, 1)
     series[0, 4] = 9
-    mean, spread, above, below = course(series)[0, :, 0].tolist()
+    mean, spread, above, below = summary(series)[0, :, 0].tolist()
     assert (mean, above, below) == pytest.approx((1, 9, 0))
     assert spread == pytest.approx(3)
 

@@ -111,7 +111,7 @@ def manifest(root: Path, video: Callable[..., Path]) -> Labels:
     return labels
 
 
-def footage(root: Path, video: Callable[..., Path]) -> Labels:
+def real_videos(root: Path, video: Callable[..., Path]) -> Labels:
     names = ["a.mp4", "deep/er/b.mp4", "deep/c.mp4"]
     for name in names:
         video(root / name)
@@ -132,7 +132,7 @@ MAKERS: dict[str, Maker] = {
     "fakeavceleb": fakeavceleb,
     "folder": folder,
     "csv": manifest,
-    "footage": footage,
+    "real_videos": real_videos,
     "demo": demo,
 }
 

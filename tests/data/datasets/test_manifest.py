@@ -107,7 +107,7 @@ def test_paths_elsewhere(tmp_path: Path) -> None:
         ("path,label\n,real\n", "line 2: no path"),
         ("path,label,split\na.mp4,real,dev\n", "line 2: split 'dev'"),
         ("path,label,audio\na.mp4,real,none\n", "line 2: audio 'none'"),
-        ("path,label\na.mp4,real\na.mp4,fake\n", "line 3: a.mp4 has the name of line 2"),
+        ("path,label\na.mp4,real\na.mp4,fake\n", "line 3: a.mp4 is there twice: real in line 2, fake here"),
         ("path,label\ngone.mp4,real\n", "none of its 1 files"),
     ],
 )
@@ -122,6 +122,6 @@ def test_no_table(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    (tmp_path / "manifest.csv").write_bytes(b"\x7fELF\x00\x81")
+    with pytest.raises(DatasetError, match="cannot be read: this is no text"):
         Manifest().scan(tmp_path)

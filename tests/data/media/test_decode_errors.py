@@ -1,5 +1,6 @@
 """Every bad input ends in a MediaError that says why, and damage costs only the frames that it touches."""
 
+import os
 from pathlib import Path
 
 import av
@@ -128,3 +129,10 @@ def test_a_file_cut_short_gives_the_frames_before_the_cut(tmp_path, caplog, name
         assert frame.index == original.index
         np.testing.assert_array_equal(frame.y, original.y)
     assert "before the last wanted one (59)" in caplog.text
+
+
+def test_a_pipe_is_refused_without_opening_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for path in (tmp_path / "pipe.mp4", Path("/dev/zero")):
+        with pytest.raises(MediaError, match="this is a pipe or a device, not a file"):
+            probe(path)

@@ -101,7 +101,7 @@ def test_another_file_is_compared_again(fakes: list[VideoRecord], tmp_path: Path
 def test_a_broken_original_does_not_cost_the_fake(fakes: list[VideoRecord], tmp_path: Path, original: Path) -> None:
     write_broken(original, "noise")
     report = run(fakes, tmp_path / "store")
-    assert (report.done, report.failed) == (2, [])
+    assert (report.done, report.failed) == (2, ())
     assert outcomes(tmp_path / "store") == {"copy": None, "other": None}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from dfcore.data.media import decode
 from dfcore.data.media.encode import write_h264
 from dfcore.data.prepare.comparison import FRAMES, Comparison, ComparisonLog, compare_images
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.origin import Origin
 from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import set_display_matrix, tone, write_broken
 
@@ -39,7 +42,7 @@ def write(path: Path, made: Planes, crf: float | None, hertz: float = 300.0) -> 
     return path
 
 
-@pytest.mark.parametrize("crf", [18, 28, 36])
+@pytest.mark.parametrize("crf", [18, 28, 33])
 def test_a_copy_at_another_crf_with_another_audio_shows_the_same(reals: list[Path], tmp_path: Path, crf: int) -> None:
     for original in reals:
         found = compare_images("copy", write(tmp_path / "copy.mp4", planes(original), crf), original)
@@ -49,8 +52,9 @@ def test_a_copy_at_another_crf_with_another_audio_shows_the_same(reals: list[Pat
 
 
 def test_a_copy_bit_for_bit_shows_the_same(reals: list[Path]) -> None:
+    origin = Origin.of(reals[0]).sampled(reals[0])
     assert compare_images("copy", reals[0], reals[0]) == Comparison(
-        "copy", True, "", 0.0, str(reals[0]), reals[0].stat().st_size, reals[0].stat().st_size
+        "copy", True, "", 0.0, str(reals[0]), origin, origin
     )
 
 
@@ -197,10 +201,15 @@ def test_a_comparison_holds_as_long_as_both_files_are_the_same(tmp_path: Path) -
     fake, original = tmp_path / "fake.mp4", tmp_path / "original.mp4"
     fake.write_bytes(b"12")
     original.write_bytes(b"123")
-    found = Comparison("x", True, size=2, original_size=3)
-    assert found.holds(fake, original)
-    assert not Comparison("x", True, size=2, original_size=3, version=0).holds(fake, original)
-    original.write_bytes(b"1234")
-    assert not found.holds(fake, original)
+    origins = [Origin.of(file).sampled(file) for file in (fake, original)]
+    found = Comparison("x", True, origin=origins[0], original_origin=origins[1])
+    assert found.now(fake, original) == found
+    assert replace(found, version=0).now(fake, original) is None
+    os.utime(original, ns=(5, 5))
+    moved = found.now(fake, original)
+    assert moved is not None
+    assert (moved.original_origin.mtime_ns, moved.original_origin.sample) == (5, origins[1].sample)
+    original.write_bytes(b"124")
+    assert found.now(fake, original) is None
     original.unlink()
-    assert found.holds(fake, original)
+    assert found.now(fake, original) == found

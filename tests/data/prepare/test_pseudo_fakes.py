@@ -61,7 +61,7 @@ def test_both_halves_are_alike_but_for_the_damage(made_video: Path, tmp_path: Pa
     pair = forged_pairs(many(made_video, 2), SPEC, 1.0)
     store = ClipStore(tmp_path / "store")
     report = prepare_videos(pair, store, ClipPlan(clips=1, frames=4, detector=DETECTOR), workers=1, progress=False)
-    assert report.failed == []
+    assert report.failed == ()
     control, fake = (store.open(record.id).load(0) for record in pair)
     assert control.header == replace(fake.header, pict_types=control.header.pict_types)
     assert control.source.frame_count == fake.source.frame_count == probe(made_video).frame_count

@@ -17,6 +17,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import WriteError
+from dfcore.progress import TERMINAL
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
 
@@ -33,9 +34,9 @@ def run(
     root: Path,
     plan: ClipPlan = PLAN,
     evidence: Sequence[EvidenceSpec] = (),
-    **how: bool | int,
+    **how: object,
 ) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -71,12 +72,41 @@ def test_several_workers_give_the_same_store(records: Records, tmp_path: Path) -
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
-def test_a_worker_that_dies_is_a_failure_of_its_video(records: Records, root: Path) -> None:
-    report = run(records, root, evidence=[ghost("dies_on_b")], workers=2)
+@pytest.mark.parametrize(
+    ("extractor", "workers", "words"),
+    [
+        ("dies_on_b", 2, "SIGKILL"),
+        ("no_memory_on_b", 2, "not enough memory"),
+        ("no_memory_on_b", 1, "not enough memory"),
+    ],
+)
+def test_what_is_not_the_files_fault_is_not_written_down_and_tried_again(
+    records: Records, root: Path, extractor: str, workers: int, words: str
+) -> None:
+    report = run(records, root, evidence=[ghost(extractor)], workers=workers)
     assert report.done == 3
-    assert [failure.id for failure in report.failed] == ["b"]
-    assert "SIGKILL" in report.failed[0].reason
-    assert ClipStore(root).ids() == ["a", "b", "c", "d"]  # b's clips were written before it died
+    assert [(failure.id, failure.again) for failure in report.failed] == [("b", True)]
+    assert words in report.failed[0].reason
+    store = ClipStore(root)
+    assert store.ids() == ["a", "b", "c", "d"]  # b's clips were written before it died
+    assert not store.failures
+    assert run(records, root, evidence=[ghost()]).done == 1
+
+
+def test_a_worker_that_is_killed_once_costs_nothing(
+    records: Records, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    report = run(records, root, evidence=[ghost("dies_once_on_b")], workers=2)
+    assert (report.done, report.failed) == (4, ())
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_decoder_that_crashes_twice_is_the_files_failure(records: Records, root: Path) -> None:
+    report = run(records, root, evidence=[ghost("crashes_on_b")], workers=2)
+    assert report.done == 3
+    assert [(failure.id, failure.again) for failure in report.failed] == [("b", False)]
+    assert "a decoder crashed on this file" in ClipStore(root).failures["b"].reason
 
 
 # -- stopping and going on ---------------------------------------------------------------------------------------------
@@ -112,7 +142,7 @@ def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, roo
 
         records = [VideoRecord(name, Path(sys.argv[3]), i % 2, group=(name,)) for i, name in enumerate("abcd")]
         plan = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
-        prepare_videos(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=False)
+        prepare_videos(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=None)
         """
     )
     parts = str(Path(__file__).parents[2] / "helpers")
@@ -139,7 +169,7 @@ def test_a_full_disk_stops_with_words_and_keeps_what_was_done(
         monkeypatch.setattr(store_format.os, "fsync", _full)
     else:
         monkeypatch.setattr("dfcore.data.prepare.videos._work", _work_on_a_full_disk)
-    with pytest.raises(WriteError, match=r"no space left.*--store"):
+    with pytest.raises(WriteError, match=r"no space left.*data.store"):
         run(records, root, workers=workers)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in root.iterdir()} == before
@@ -151,7 +181,7 @@ def _full(_: int) -> None:
 
 
 def _work_on_a_full_disk(task: object) -> object:
-    raise WriteError("no space left for x: choose another --store.")
+    raise WriteError("no space left for x: set data.store.")
 
 
 # -- progress ----------------------------------------------------------------------------------------------------------
@@ -160,7 +190,7 @@ def _work_on_a_full_disk(task: object) -> object:
 def test_the_bar_is_quiet_when_stderr_is_no_terminal(
     records: Records, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(records[:1], root, progress=True)
+    run(records[:1], root, progress=TERMINAL)
     assert capsys.readouterr() == ("", "")
 
 
@@ -168,12 +198,12 @@ def test_the_bar_shows_a_rate_on_a_terminal(
     records: Records, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    run(records[:2], root, progress=True)
+    run(records[:2], root, progress=TERMINAL)
     shown = capsys.readouterr().err
     assert "preparing" in shown
     assert "2/2" in shown
     assert "video" in shown
-    run(records[2:], root, progress=False)
+    run(records[2:], root, progress=None)
     assert capsys.readouterr().err == ""
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dfcore.data.media import decode
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos, survey
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, PluginError, PluginImportError, UnknownNameError
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
@@ -33,7 +35,7 @@ def run(
     evidence: Sequence[EvidenceSpec] = (),
     **how: bool | int,
 ) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_everything_is_made_once(records: Records, root: Path, decoded: list[Path]) -> None:
     first = run(records, root, evidence=[ghost()])
-    assert (first.done, first.reused, first.failed) == (4, 0, [])
+    assert (first.done, first.reused, first.failed) == (4, 0, ())
     assert first.seconds > 0
     assert len(decoded) == 4
     again = run(records, root, evidence=[ghost()])
@@ -123,6 +125,58 @@ def test_a_changed_source_is_prepared_again_and_an_absent_one_reused(
     own.write_bytes(records[0].path.read_bytes() + b"more")
     assert run(mine, root).done == 1
     assert run(mine, root).reused == 1
+
+
+@pytest.mark.parametrize("kept", ["nothing", "mtime"])
+def test_another_file_of_the_same_size_is_prepared_again(
+    records: Records, root: Path, tmp_path: Path, image: Callable[..., Path], kept: str
+) -> None:
+    own = image(tmp_path / "own.bmp", 1, 128, 96)
+    mine = [VideoRecord("own", own, 0)]
+    run(mine, root)
+    before = own.stat()
+    image(own, 2, 128, 96)
+    assert own.stat().st_size == before.st_size
+    if kept == "mtime":
+        os.utime(own, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(mine, root).done == 1
+    assert run(mine, root).reused == 1
+
+
+def test_a_copied_source_is_the_same_and_is_read_for_that_once(
+    records: Records, root: Path, tmp_path: Path, decoded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
+    for path in paths:
+        path.write_bytes(records[0].path.read_bytes())
+    text = write_broken(tmp_path / "text.mp4", "text")
+    run([VideoRecord("v", paths[0], 0), VideoRecord("text", text, 0)], root)
+    text.touch()
+    moved = [VideoRecord("v", paths[1], 0), VideoRecord("text", text, 0)]
+    assert run(moved, root).reused == 1
+    assert len(decoded) == 1
+    sampled: list[Path] = []
+    monkeypatch.setattr(Origin, "sampled", lambda self, path: sampled.append(path) or self)
+    assert run(moved[:1], root).reused == 1
+    assert sampled == []
+
+
+def test_a_name_of_any_bytes_is_prepared(records: Records, root: Path, tmp_path: Path) -> None:
+    names = [os.fsdecode(name) for name in (b"caf\xe9", b"a\x1b[31mred", b"two\nlines", "é\u2028".encode())]
+    mine = []
+    for name in (*names, "broken\udce9"):
+        path = tmp_path / f"{name}.mp4"
+        path.write_bytes(records[0].path.read_bytes() if name in names else b"")
+        mine.append(VideoRecord(name, path, 0, group=(name,)))
+    report = run(mine, root, evidence=[ghost()], workers=2)
+    assert (report.done, [failure.id for failure in report.failed]) == (4, ["broken\udce9"])
+    store = ClipStore(root)
+    assert store.ids() == sorted(names)
+    assert [store.open(name).source.video for name in names] == names
+    assert store.failures["broken\udce9"].path == str(mine[-1].path)
+    (root / "index.jsonl").unlink()
+    report = run(mine, root, evidence=[ghost()])
+    assert (report.reused, len(report.failed)) == (4, 1)
 
 
 def test_damaged_files_are_made_again(records: Records, root: Path) -> None:
@@ -189,23 +243,47 @@ def test_a_failed_file_that_was_replaced_is_tried_again(records: Records, root: 
     assert len(run([record], root).failed) == 1
     path.write_bytes(records[0].path.read_bytes())
     report = run([record], root)
-    assert (report.done, report.failed) == (1, [])
+    assert (report.done, report.failed) == (1, ())
     assert not (root / "failed.jsonl").exists()
 
 
-@pytest.mark.parametrize(
-    ("extractor", "words"), [("refuses_b", "b: refused"), ("fails_on_b", "ZeroDivisionError: on b")]
-)
-def test_evidence_that_fails_on_one_video_fails_that_video(
-    records: Records, root: Path, extractor: str, words: str
-) -> None:
-    report = run(records, root, evidence=[ghost(extractor)])
+def test_what_an_extractor_cannot_do_is_not_noted_against_the_file(records: Records, root: Path) -> None:
+    report = run(records, root, evidence=[ghost("refuses_b")])
     assert report.done == 3
-    assert [failure.id for failure in report.failed] == ["b"]
-    assert words in report.failed[0].reason
+    assert [(failure.id, failure.again) for failure in report.failed] == [("b", True)]
+    assert "b: refused" in report.failed[0].reason
     store = ClipStore(root)
     assert store.ids() == ["a", "b", "c", "d"]  # its clips are good for others
     assert store.entry("b").evidence == {}
+    assert not (root / "failed.jsonl").exists()
+    assert run(records, root, evidence=[ghost()]).done == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_plugin_that_raises_stops_with_its_name_and_line_and_spoils_nothing(
+    records: Records, root: Path, workers: int
+) -> None:
+    place = r"in fails_on_b, .*fake_parts.py:\d+: ZeroDivisionError: on b"
+    with pytest.raises(PluginError, match=rf"evidence ghost \(fake_parts:fails_on_b\) failed {place}"):
+        run(records, root, evidence=[ghost("fails_on_b")], workers=workers)
+    assert not ClipStore(root).failures
+    report = run(records, root, evidence=[ghost()])
+    assert (report.done + report.reused, report.failed) == (4, ())
+
+
+@pytest.mark.parametrize(
+    ("extractor", "words"),
+    [
+        ("wrong_shape", r"must return float16 .* = \[3, 2, .*; it returned \[1, 2, 3\]"),
+        ("too_wide", "it returned float32"),
+        ("not_finite", r"it returned 2 of \d+ values that are not finite"),
+        ("no_array", "it returned a list"),
+    ],
+)
+def test_what_an_extractor_returns_is_checked(records: Records, root: Path, extractor: str, words: str) -> None:
+    with pytest.raises(PluginError, match=words):
+        run(records[:1], root, evidence=[ghost(extractor)])
+    assert not (root / "failed.jsonl").exists()
 
 
 def test_faults_of_the_call_are_errors_not_failures(records: Records, root: Path) -> None:
@@ -213,8 +291,6 @@ def test_faults_of_the_call_are_errors_not_failures(records: Records, root: Path
         run(records, root, replace(PLAN, detector="centreface"))
     with pytest.raises(PluginImportError, match="no_such"):
         run(records, root, evidence=[ghost("no_such")])
-    with pytest.raises(PluginError, match=r"must return \[T, C, H/16, W/16\] = \[3, 2, "):
-        run(records, root, evidence=[ghost("wrong_shape")])
     assert not (root / "failed.jsonl").exists()
 
 

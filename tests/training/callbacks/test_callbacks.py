@@ -29,6 +29,31 @@ def history(values: list[float | None], losses: list[float] | None = None) -> li
     ]
 
 
+def test_the_lowest_calibrated_loss_is_best_and_a_lucky_auc_is_not() -> None:
+    lines = history([0.95, 0.90, 0.90, None], [0.4, 0.6, 0.5, 0.1])
+    for line, loss in zip(lines, [0.45, 0.40, 0.40, None], strict=True):
+        line["val"]["calibrated_loss"] = loss
+    assert best_epochs(lines, 4) == [3, 2, 1, 4]  # of 2 and 3, which tie twice, the lower loss
+
+
+def test_where_an_epoch_has_no_calibrated_loss_none_is_used() -> None:
+    lines = history([0.6, 0.9, 0.7])
+    lines[0]["val"]["calibrated_loss"] = 0.1
+    assert best_epochs(lines, 3) == [2, 3, 1]
+
+
+def test_what_is_not_among_the_best_never_comes_back() -> None:
+    lines = history([0.8, 0.85, 0.9, 0.7, 0.95])
+    for line, loss in zip(lines, [0.5, 0.6, 0.4, 0.7, 0.45], strict=True):
+        line["val"]["calibrated_loss"] = loss
+    for count in (1, 2):
+        gone: set[int] = set()
+        for length in range(1, 6):
+            best = best_epochs(lines[:length], count)
+            assert not gone & set(best)
+            gone |= set(range(1, length + 1)) - set(best)
+
+
 def test_best_epochs_in_order_and_the_earliest_of_equals() -> None:
     assert best_epochs(history(list(SCORES)), 5) == [2, 4, 3, 1, 5]
     assert best_epochs(history(list(SCORES)), 2) == [2, 4]
@@ -37,6 +62,8 @@ def test_best_epochs_in_order_and_the_earliest_of_equals() -> None:
 
 
 def test_rank_key_orders_by_video_then_frame_then_loss() -> None:
+    assert rank_key({"calibrated_loss": 0.3}) > rank_key({"calibrated_loss": 0.4, "video_auc": 1.0})
+
     def key(video: float | None, frame: float | None, loss: float) -> tuple[float, ...]:
         return rank_key({"video_auc": video, "frame_auc": frame, "loss": loss})
 
@@ -56,7 +83,8 @@ class Score(BaseCallback):
 
     def on_epoch(self, run: Any) -> None:
         val = run.history[-1]["val"]
-        val |= {"video_auc": self.scores[run.epoch - 1], "frame_auc": 0.5, "loss": 0.7}
+        score = self.scores[run.epoch - 1]
+        val |= {"calibrated_loss": 1 - score, "video_auc": score, "frame_auc": 0.5, "loss": 0.7}
         self.weights[run.epoch] = run.model.state_dict()["cue_head.weight"].clone()
 
 

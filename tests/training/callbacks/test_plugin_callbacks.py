@@ -89,7 +89,9 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def made(run: Any, signals: Any) -> dict[str, Any]:
         seen.append(run.epoch + 1)
-        return {**validate(run, signals), "video_auc": scores[run.epoch], "frame_auc": 0.5, "loss": 0.7}
+        score = scores[run.epoch]
+        given = {"calibrated_loss": 1 - score, "video_auc": score, "frame_auc": 0.5, "loss": 0.7}
+        return {**validate(run, signals), **given}
 
     monkeypatch.setattr(loop, "validate", made)
     return seen

@@ -12,7 +12,8 @@ from dfcore.config import TrainConfig, override
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.records import Scan, VideoRecord
 from dfcore.errors import DatasetError, MediaError
-from dfcore.training.inputs.prepare import choose_videos, store_path
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.prepare import store_path
 from dfcore.training.trainer import train
 
 

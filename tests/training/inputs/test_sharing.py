@@ -20,12 +20,13 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.device import choose_precision
 from dfcore.errors import RunError
-from dfcore.evaluation.evaluate import predict_samples
-from dfcore.evaluation.metrics import summarise
+from dfcore.evaluation.predictions import predict_samples
+from dfcore.evaluation.summary import summarise
 from dfcore.models import factory
 from dfcore.models.weights import read_final
 from dfcore.training.inputs import sharing
-from dfcore.training.inputs.prepare import choose_videos, usable
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.prepare import usable
 from dfcore.training.inputs.samples import make_data
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.runtime.distributed import World
@@ -147,7 +148,7 @@ def test_stores_on_separate_disks_are_noticed_before_anything_is_prepared(both: 
     assert "process 1 on" in both[1]["apart"]["error"]
     for found in both:
         assert "does not see what the first process has in the clip store" in found["apart"]["error"]
-        assert "--store" in found["apart"]["error"]
+        assert "data.store" in found["apart"]["error"]
 
 
 def test_a_dataset_that_one_does_not_see_is_no_heap_of_broken_videos(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.kaggle import FreeSpace
 from dfcore.testing.views import made_clip
+from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.epochs import ChunkedData
-from dfcore.training.inputs.prepare import Chosen
+from dfcore.training.inputs.prepare import Prepared
 from dfcore.training.inputs.store_watch import StoreWatch, mean_size
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
@@ -28,14 +29,14 @@ from dfcore.training.trainer import train
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Sets the room that the disk is said to have."""
+    """Sets the free space that the disk is said to have."""
 
-    def set_room(count: int) -> None:
+    def set_free(count: int) -> None:
         for module in (disk, run_disk):
             monkeypatch.setattr(module, "free_space", lambda path: FreeSpace(count, "the disk"))
 
-    set_room(10**15)
-    return set_room
+    set_free(10**15)
+    return set_free
 
 
 def records(count: int) -> list[VideoRecord]:
@@ -69,10 +70,10 @@ def test_the_first_few_videos_give_the_estimate(tmp_path: Path, free: Callable[[
     fill(store, watch, 3, 1)
     assert len(said) == 1
     each = mean_size(store)
-    assert f"8 videos are still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
-    for words in ("in the disk", "--store DIR", "data.limit", "dfcore runs prune"):
+    assert f"8 videos still to be prepared, likely {8 * each / 1e9:.2f} GB at {each / 1e6:.1f} MB" in said[0]
+    for words in ("in the disk", "(data.store)", "data.limit", "dfcore runs prune"):
         assert words in said[0]
-    assert "--keep-chunks" not in said[0]
+    assert "keep_chunks" not in said[0]
     fill(store, watch, 4, 4)
     assert len(said) == 1, "once is enough"
 
@@ -87,11 +88,11 @@ def test_what_is_there_already_gives_it_at_once(tmp_path: Path, free: Callable[[
     StoreWatch(tmp_path, records(16), said.append)
     assert len(said) == 1
     StoreWatch(tmp_path, records(5), said.append, later=11, chunked=True)
-    assert "11 videos are still" in said[1]
-    assert "--keep-chunks 1" in said[1]
+    assert "11 videos still" in said[1]
+    assert "data.keep_chunks=1" in said[1]
 
 
-def test_known_failures_take_no_room(tmp_path: Path, free: Callable[[int], None]) -> None:
+def test_known_failures_take_no_space(tmp_path: Path, free: Callable[[int], None]) -> None:
     store, said = ClipStore(tmp_path), []
     fill(store, None, 0, 4)
     store.failures.add("v04", Path("v4.mp4"), "no face", store.entry("v00").origin)
@@ -107,7 +108,7 @@ def test_a_run_warns_while_it_prepares_and_trains(
     result = train(override(toy, {"data.store": str(tmp_path / "store")}))
     said = capsys.readouterr().out
     assert said.count("warning: the disk may not hold all clips") == 1
-    assert said.count("warning: checkpoints may not find room") == 1
+    assert said.count("warning: checkpoints may not fit on the disk") == 1
     assert said == (result.folder / "log.txt").read_text()
     free(10**12)
     train(override(toy, {"run.out": str(tmp_path / "again"), "data.store": str(tmp_path / "store")}))
@@ -144,6 +145,10 @@ def test_what_a_run_is_said_to_need_is_no_less_than_it_takes(
     assert 1 < asked * 1e9 / Peak.most < 2
 
 
+def _never(chosen: Chosen, *, later: int = 0) -> Prepared:
+    raise AssertionError("nothing is prepared before its chunk's turn")
+
+
 @pytest.mark.parametrize(("keep", "later"), [(0, [4, 2, 0]), (1, [0, 0, 0]), (2, [2, 0, 0]), (9, [4, 2, 0])])
 def test_later_chunks_count_where_they_are_kept_together(
     tiny: ModuleType, tmp_path: Path, keep: int, later: list[int]
@@ -155,6 +160,6 @@ def test_later_chunks_count_where_they_are_kept_together(
     ]
     config = tiny.tiny_config(tmp_path, data__keep_chunks=keep)
     found = ChunkedData(
-        config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), tiny.tiny_machine(config)
+        config, tiny.TinyModel(), Chosen("x", tuple(videos), chunks=(0, 1, 2)), _never, tiny.tiny_machine(config)
     )
     assert [found._later(place) for place in range(3)] == later

@@ -15,10 +15,12 @@ import pytest
 from dfcore.config import TrainConfig, override
 from dfcore.data.prepare.comparison import Comparison, ComparisonLog
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
+from dfcore.data.store.origin import Origin
 from dfcore.hookspecs import hookimpl
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
-from dfcore.training.inputs.prepare import choose_videos, prepare_data
+from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.prepare import prepare_data
 from dfcore.training.trainer import train
 
 DUBBED = {1, 2, 4, 7, 10}
@@ -65,9 +67,9 @@ def test_the_label_follows_what_the_specialist_reads(toy: TrainConfig) -> None:
     assert kinds(eyes.records) == {(REAL, REAL, REAL): 7, (REAL, FAKE, REAL): 5, (FAKE, REAL, FAKE): 12}
     assert kinds(ears.records) == {(REAL, REAL, REAL): 7, (REAL, FAKE, FAKE): 5, (FAKE, REAL, FAKE): 12}
     assert any(
-        "5 videos with real images and fake audio count as real, for toy reads the imag" in n for n in eyes.notes
+        "5 videos with real images and fake audio count as real, for toy reads the image" in n for n in eyes.notes
     )
-    assert any("5 videos with real images and fake audio count as fake, for toy reads the so" in n for n in ears.notes)
+    assert any("5 videos with real images and fake audio count as fake, for toy reads the aud" in n for n in ears.notes)
 
 
 @pytest.mark.parametrize(("limit", "share"), [(0, 0.1), (0, 0.2), (0, 0.4), (1, 0.3), (2, 0.3)])
@@ -166,7 +168,8 @@ def test_fakes_found_to_have_their_originals_images(
     fakes = [record for record in choose_videos(toy).records if record.label == FAKE]
     for number, record in enumerate(fakes):
         same = None if number == 0 else number % 2 == 0
-        log.add(Comparison(record.id, same, "" if number else "lengths differ", size=4, original_size=4))
+        origin = Origin.of(record.path).sampled(record.path)
+        log.add(Comparison(record.id, same, "" if number else "lengths differ", origin=origin, original_origin=origin))
     alike = {record.id for number, record in enumerate(fakes) if number and number % 2 == 0}
 
     for spec in (seeing(), hearing()):

@@ -9,13 +9,15 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from stages import at_stage
 
-import dfcore.training.inputs.epochs as epoch_data
+import dfcore.training.trainer as trainer
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import Scan
 from dfcore.models import factory
 from dfcore.training.curriculum import train_curriculum
-from dfcore.training.run import Run, TrainingData
+from dfcore.training.inputs.data import TrainingData
+from dfcore.training.run import Run
 from dfcore.training.trainer import train
 
 
@@ -39,9 +41,7 @@ def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monk
     monkeypatch.setattr(factory, "create", made)
     monkeypatch.setattr(Run, "__init__", begun)
     gc.disable()
-    stages = [
-        override(toy, {"stage.number": number, "stage.epochs": 1, "stage.start": "scratch"}) for number in (1, 2, 4)
-    ]
+    stages = [at_stage(toy, number, stage__epochs=1, stage__start="scratch") for number in (1, 2, 4)]
     try:
         train_curriculum(stages)
     finally:
@@ -55,7 +55,7 @@ def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monk
 def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
     toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    scan, prepare, draw = toy_plugin.ToyDataset.scan, epoch_data._prepare, TrainingData.__init__
+    scan, prepare, draw = toy_plugin.ToyDataset.scan, trainer.prepare_inputs, TrainingData.__init__
     open_files: list[int] = []
     data: list[Any] = []
 
@@ -77,7 +77,7 @@ def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
         data.append(weakref.ref(self))
 
     monkeypatch.setattr(toy_plugin.ToyDataset, "scan", in_parts)
-    monkeypatch.setattr(epoch_data, "_prepare", preparing)
+    monkeypatch.setattr(trainer, "prepare_inputs", preparing)
     monkeypatch.setattr(TrainingData, "__init__", begun)
     train(override(toy, {"stage.chunks": "0,1", "stage.epochs": 1, "data.workers": workers}))
     assert open_files == [0, 0]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from stages import at_stage
 
 import dfcore.data.prepare.videos as prepare
-import dfcore.evaluation.evaluate as evaluate
+import dfcore.evaluation.predictions as evaluate
 import dfcore.training.curriculum as curriculum
-import dfcore.training.execute as execute
 import dfcore.training.loop as loop
 from dfcore.cli import main
 from dfcore.config import TrainConfig, override
@@ -21,6 +21,7 @@ from dfcore.errors import ConfigError, TimeLimitReached
 from dfcore.runs.folder import RunFolder
 from dfcore.testing.demo import make_demo
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.runtime import machine
 from dfcore.training.runtime.time_limit import TimeLimit, parse_duration
 from dfcore.training.trainer import train
 
@@ -55,7 +56,7 @@ class Clock(BaseCallback):
 def test_a_run_ends_behind_the_step_and_goes_on_to_the_same_weights(toy: TrainConfig, tmp_path: Path) -> None:
     whole = train(override(toy, {"run.out": str(tmp_path / "whole")}))
     clock = Clock()
-    with pytest.raises(TimeLimitReached, match=r"the time limit of 1s at step 1 of .*--resume"):
+    with pytest.raises(TimeLimitReached, match=r"the time limit of 1s at step 1 of .*resume=True"):
         train(toy, callbacks=[clock], limit=TimeLimit("1s", clock))
     again = train(toy, resume=True)
     first, second = (torch.load(result.final, weights_only=True)["state_dict"] for result in (whole, again))
@@ -79,12 +80,12 @@ def test_the_limit_is_counted_from_the_start_of_the_command(tiny: ModuleType) ->
     assert not limit.over
     clock.now = 10
     assert limit.over
-    assert not execute.NO_LIMIT.over
+    assert not machine.NO_LIMIT.over
 
 
 def stages(toy: TrainConfig, limit: str = "") -> list[TrainConfig]:
     values = {"stage.epochs": 1, "stage.start": "scratch", "run.callbacks": "count", "run.time_limit": limit}
-    return [override(toy, {**values, "stage.number": number}) for number in (1, 2)]
+    return [at_stage(override(toy, values), number) for number in (1, 2)]
 
 
 def test_one_limit_for_the_whole_curriculum(
@@ -95,7 +96,7 @@ def test_one_limit_for_the_whole_curriculum(
     train(override(stages(toy)[0], {"run.out": str(tmp_path / "first")}))
     steps, count.steps = count.steps, 0
     monkeypatch.setattr(curriculum, "TimeLimit", lambda text: TimeLimit(text, lambda: float(count.steps)))
-    with pytest.raises(TimeLimitReached, match=r"at step 1 of .*toy_stage2/last\.pt.*--resume"):
+    with pytest.raises(TimeLimitReached, match=r"at step 1 of .*toy_stage2/last\.pt.*resume=True"):
         curriculum.train_curriculum(stages(toy, f"{steps + 1}s"))
     assert RunFolder.of(stages(toy)[0]).summary.exists()
 
@@ -104,7 +105,7 @@ def test_a_stage_is_not_begun_when_the_time_is_up(toy: TrainConfig, monkeypatch:
     first, second = stages(toy, "9s")
     late = RunFolder.of(first).summary.exists
     monkeypatch.setattr(curriculum, "TimeLimit", lambda text: TimeLimit(text, lambda: 9.0 * late()))
-    with pytest.raises(TimeLimitReached, match=r"before stage 2 began.*--resume"):
+    with pytest.raises(TimeLimitReached, match=r"before stage 2 began.*resume=True"):
         curriculum.train_curriculum([first, second])
     assert not RunFolder.of(second).path.exists()
     results = curriculum.train_curriculum(stages(toy))

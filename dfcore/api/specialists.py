@@ -1,0 +1,114 @@
+"""What is installed, from metadata and announcements alone; and datasets of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dfcore.config import keys
+from dfcore.errors import UnknownNameError, UsageError
+from dfcore.results import Result, plain
+from dfcore.specs import DatasetSpec, SpecialistSpec
+
+if TYPE_CHECKING:
+    from dfcore.data.protocols import Dataset
+
+__all__ = ["SpecialistInfo", "describe", "register_dataset", "specialists"]
+
+EFFICIENTNET_B4_FEATURES = 1792
+"""The default backbone's; asking timm would import torch."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialistInfo(Result):
+    """A specialist and where it comes from.
+
+    Attributes:
+        spec: the announcement: title, cues, views, evidence, augmentations, references.
+        distribution, version: what brought it.
+    """
+
+    spec: SpecialistSpec
+    distribution: str
+    version: str
+
+    @property
+    def fused_features(self) -> int:
+        """Length of what the classifier sees, with the default backbone."""
+        return EFFICIENTNET_B4_FEATURES + self.spec.features
+
+    def to_dict(self) -> dict[str, Any]:
+        """The announcement's fields, what follows from them, and the distribution, in one dictionary."""
+        spec = self.spec
+        return {
+            **plain(spec),
+            "channels": spec.channels,
+            "features": spec.features,
+            "fused_features": self.fused_features,
+            "trainable": spec.trainable,
+            "uses_audio": spec.uses_audio,
+            "distribution": self.distribution,
+            "version": self.version,
+        }
+
+
+def specialists() -> list[str]:
+    """Names of the installed specialists; nothing of a plugin is imported."""
+    from dfcore.plugins import registry
+
+    return registry().specialist_names()
+
+
+def describe(name: str) -> SpecialistInfo:
+    """What the specialist ``name`` looks at, and with what; its announcement is imported, not its cue module.
+
+    Raises:
+        UnknownNameError: no such specialist.
+        PluginError: its plugin cannot be loaded.
+    """
+    from dfcore.plugins import registry
+
+    spec = registry().specialist(name)
+    entry = next(entry for entry in registry().entries if entry.name == name)
+    return SpecialistInfo(spec, entry.distribution, entry.version)
+
+
+def register_dataset(
+    name: str,
+    adapter: Dataset | Callable[[], Dataset],
+    *,
+    title: str = "",
+    defaults: Mapping[str, Any] | None = None,
+) -> DatasetSpec:
+    """Make a dataset of your own known to this process, as a plugin's would be: ``configure(..., dataset=name)``.
+
+    Each process that trains on it, resumes such a run or prepares it has to register it first. One that was registered
+    under the same name before is replaced.
+
+    Args:
+        name: what it is called in ``dataset=`` and in ``stage.dataset``: letters, digits, ``_`` and ``-``.
+        adapter: an object with ``scan(root) -> dfcore.Scan``, or a class or function that makes one.
+        title: its name for people; "" takes ``name``.
+        defaults: configuration values that suit it and give way to anything that is set.
+
+    Raises:
+        UsageError: ``name`` is no such word, or an installed dataset has it; or ``adapter`` cannot scan.
+        UnknownNameError: a key in ``defaults`` does not exist.
+    """
+    from dfcore.plugins import registry
+
+    if not name.replace("_", "").replace("-", "").isalnum():
+        raise UsageError(f"a dataset's name consists of letters, digits, '_' and '-'; {name!r} does not.")
+    if not callable(getattr(adapter, "scan", None)) and not callable(adapter):
+        raise UsageError(
+            f"dataset {name!r}: an adapter has a method scan(root) that returns a dfcore.Scan; {adapter!r} has none."
+        )
+    for key in defaults or {}:
+        if key not in keys():
+            raise UnknownNameError("configuration key", key, keys())
+    made = isinstance(adapter, type) or not hasattr(adapter, "scan")
+    factory: Callable[[], Any] = adapter if made else lambda: adapter  # type: ignore[assignment]
+    spec = DatasetSpec(name, title or name, factory, "registered in code", defaults=dict(defaults or {}))
+    registry().add_dataset(spec)
+    return spec

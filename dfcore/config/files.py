@@ -1,0 +1,86 @@
+"""``dfcore.toml`` and the environment.
+
+The file is looked for in the working directory and its parents, or named by ``DFCORE_CONFIG``::
+
+    [datasets]
+    faceforensics = "/data/FaceForensics++"
+
+    [set]
+    "stage.batch_size" = 32
+
+``DFCORE_DATASET_FACEFORENSICS=/data/ff`` names a dataset's folder too, and wins over the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dfcore.errors import ConfigError, UnknownNameError
+
+__all__ = ["dataset_root", "find_file", "read_file", "store_name"]
+
+
+def find_file(start: Path | None = None) -> Path | None:
+    """The configuration file in force, or None."""
+    named = os.environ.get("DFCORE_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"DFCORE_CONFIG names {named}, which is not a file.")
+        return Path(named)
+    here = (start or Path.cwd()).resolve()
+    return next(
+        (folder / "dfcore.toml" for folder in (here, *here.parents) if (folder / "dfcore.toml").is_file()), None
+    )
+
+
+def read_file(path: Path | None = None) -> dict[str, Any]:
+    """The configuration file's content: ``{"datasets": {...}, "set": {...}}``; both empty without a file.
+
+    Raises:
+        ConfigError: it is not TOML, or has other tables.
+    """
+    path = path or find_file()
+    content: dict[str, Any] = {"datasets": {}, "set": {}}
+    if path is None:
+        return content
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}.") from error
+    for name, table in found.items():
+        if name not in content:
+            raise UnknownNameError(f"table in {path}", name, content)
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}: [{name}] must be a table.")
+        content[name] = table
+    content["set"] = dict(_flatten(content["set"]))
+    for name, folder in content["datasets"].items():
+        content["datasets"][name] = str(path.parent / Path(str(folder)).expanduser())
+    return content
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def store_name(dataset: str, root: str) -> str:
+    """The name of a clip store that nobody named: the dataset's, and a mark of its folder."""
+    return f"{dataset}-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:8]}"
+
+
+def dataset_root(name: str) -> Path | None:
+    """Where the user keeps the dataset ``name``: from the environment, else from the file, else None."""
+    variable = os.environ.get(f"DFCORE_DATASET_{name.upper()}")
+    if variable:
+        return Path(variable).expanduser()
+    folder = read_file()["datasets"].get(name)
+    return Path(folder) if folder else None

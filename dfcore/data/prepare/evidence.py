@@ -1,0 +1,49 @@
+"""Running evidence extractors: the one place that calls them, and that checks what they return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dfcore.data.clips import BLOCK, Clip
+from dfcore.errors import PluginError
+from dfcore.plugin_code import plugin_code
+from dfcore.specs import EvidenceSpec, resolve
+
+__all__ = ["run_extractor"]
+
+
+def run_extractor(spec: EvidenceSpec, clip: Clip) -> NDArray[np.float16]:
+    """The evidence of a clip, float16 ``[T, C, H/16, W/16]``, all of it finite.
+
+    Raises:
+        PluginError: the extractor cannot be imported, raises something, or returns anything else.
+        MediaError: the extractor itself says that it can do nothing with this clip.
+    """
+    extractor = resolve(spec.extractor, f"evidence {spec.name}")
+    with plugin_code(f"evidence {spec.name}", spec.extractor):
+        values = extractor(clip)
+    frames, height, width = clip.y.shape
+    expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
+    found = _wrong(values, expected)
+    if found:
+        raise PluginError(
+            f"the evidence extractor {spec.extractor} must return float16 [T, C, H/16, W/16] = {list(expected)}, all "
+            f"finite, for this clip; it returned {found}. Its plugin needs repair."
+        )
+    result: NDArray[np.float16] = values
+    return result
+
+
+def _wrong(values: Any, expected: tuple[int, ...]) -> str:
+    """What is returned in place of what was expected; "" where that is right."""
+    if not isinstance(values, np.ndarray):
+        return f"a {type(values).__name__}"
+    if values.shape != expected:
+        return str(list(values.shape))
+    if values.dtype != np.float16:
+        return f"{values.dtype}"
+    odd = int(np.count_nonzero(~np.isfinite(values)))
+    return f"{odd} of {values.size} values that are not finite" if odd else ""

@@ -1,0 +1,136 @@
+"""What is to be done about each video before it is in the store as asked for. Decodes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.prepare.comparison import Comparison
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.store.index import Failure, IndexEntry
+from dfcore.data.store.origin import Origin
+from dfcore.errors import DatasetError, StoreError
+from dfcore.specs import EvidenceSpec
+
+__all__ = ["Survey", "Task", "missing_evidence", "survey_records"]
+
+log = logging.getLogger("dfcore.data.prepare.survey")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One video's work. With an ``entry`` its clips are there, and only the rest is to be made."""
+
+    root: Path
+    record: VideoRecord
+    plan: ClipPlan
+    evidence: tuple[EvidenceSpec, ...]
+    entry: IndexEntry | None
+    origin: Origin
+    threads: int = 0
+    compare: bool = False
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is to be done.
+
+    Attributes:
+        tasks: one for each video that lacks something.
+        failed: failures that stand, for their files are as they were.
+        reused: how many videos need nothing.
+        moved: entries and comparisons of files that were copied or moved and are the same, with the times they have
+            now: written down, they need not be read the next time.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    reused: int = 0
+    moved: list[IndexEntry | Comparison] = field(default_factory=list)
+
+
+def survey_records(
+    records: Sequence[VideoRecord],
+    store: ClipStore,
+    plan: ClipPlan,
+    evidence: Sequence[EvidenceSpec] = (),
+    *,
+    retry_failed: bool = False,
+) -> Survey:
+    """Compare the records with what the store has of them.
+
+    Raises:
+        DatasetError: two records have the same id.
+    """
+    _check_ids(records)
+    found = Survey()
+    for record in records:
+        origin = Origin.of(record.path)
+        failure = store.failures.get(record.id)
+        if failure is not None and not retry_failed and failure.origin.now(record.path) is not None:
+            found.failed.append(failure)
+            continue
+        compare = _to_compare(store, record, found)
+        entry = _usable(store, record, plan, found)
+        if entry is not None:
+            missing = missing_evidence(entry, evidence)
+            if not missing and not compare:
+                found.reused += 1
+                continue
+            found.tasks.append(Task(store.root, record, entry.plan, missing, entry, origin, compare=compare))
+        else:
+            known = store.index.get(record.id)
+            wanted = plan if known is None else known.plan.union(plan)
+            found.tasks.append(Task(store.root, record, wanted, tuple(evidence), None, origin, compare=compare))
+    return found
+
+
+def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tuple[EvidenceSpec, ...]:
+    """Those that the stored video lacks, or has in another version."""
+    return tuple(spec for spec in evidence if entry.evidence.get(spec.name) != spec.version)
+
+
+def _check_ids(records: Sequence[VideoRecord]) -> None:
+    seen: dict[str, Path] = {}
+    for record in records:
+        if record.id in seen:
+            raise DatasetError(
+                f"two videos have the id {record.id!r}: {seen[record.id]} and {record.path}. Rename one of them, or "
+                "prepare them in two stores."
+            )
+        seen[record.id] = record.path
+
+
+def _to_compare(store: ClipStore, record: VideoRecord, found: Survey) -> bool:
+    """Whether the fake is still to be compared with its original, which is there."""
+    if record.original_path is None or not record.original_path.is_file():
+        return False
+    known = store.comparisons.get(record.id)
+    now = None if known is None else known.now(record.path, record.original_path)
+    if now is not None and now != known:
+        found.moved.append(now)
+    return now is None
+
+
+def _usable(store: ClipStore, record: VideoRecord, plan: ClipPlan, found: Survey) -> IndexEntry | None:
+    """The stored video where its clips serve the plan; a source that is not there does not speak against them."""
+    entry = store.index.get(record.id)
+    if entry is None or not entry.plan.covers(plan):
+        return None
+    if Origin.of(record.path).size >= 0:
+        now = entry.origin.now(record.path)
+        if now is None:
+            return None
+        if now != entry.origin:
+            entry = replace(entry, origin=now)
+            found.moved.append(entry)
+    try:
+        StoredVideo(store.root, entry)
+    except StoreError as error:
+        log.warning("%s It is being made again now.", error)
+        return None
+    return entry

@@ -1,0 +1,1 @@
+"""What scores are worth: metrics, their intervals, curves, and the floor that nuisance alone reaches."""

@@ -1,0 +1,83 @@
+"""Text from outside: in which encoding it comes, JSON that may be hostile, and how it is shown.
+
+Names of files may hold any bytes but "/" and NUL: control characters that a terminal obeys, letters that turn the
+direction of writing, and bytes that are no UTF-8, which Python keeps as lone surrogates (``os.fsdecode``).
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["decode_text", "name_bytes", "parse_json", "printable", "to_json_line"]
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what is not seen: control, format (the direction of writing), surrogates, separators."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that Persian, Indic scripts and emoji are written with."""
+
+
+def decode_text(content: bytes) -> str:
+    """The text of a list, by this rule: UTF-16 where it begins with a byte order mark; else UTF-8, with or without one;
+    else, where that is not valid, Latin-1.
+    """
+    if content.startswith(_UTF16):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """What JSON text says; ``pairs`` makes an object of its ``(key, value)`` pairs.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=pairs)
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None
+
+
+def to_json_line(values: Any) -> str:
+    """``values`` as one line of JSON with its newline, which UTF-8 can encode whatever bytes a file's name has."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = json.dumps(values, separators=(",", ":"))
+    return text + "\n"
+
+
+def name_bytes(name: str) -> bytes:
+    """A name for hashing: its UTF-8, also where it holds bytes that are none."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def printable(text: object, *, lines: bool = False) -> str:
+    r"""``str(text)`` with what a terminal would obey, or could not show, as ``\x1b`` or ``\u202e``.
+
+    A byte of a name that is no UTF-8 is shown as ``\xe9``.
+
+    Args:
+        text: anything.
+        lines: keep line breaks and tabs, in a message of several lines; a table's cell has none.
+    """
+    found = str(text)
+    if found.isprintable():
+        return found
+    kept = _JOINERS + ("\n\t" if lines else "")
+    return "".join(_shown(letter) if letter not in kept else letter for letter in found)
+
+
+def _shown(letter: str) -> str:
+    if unicodedata.category(letter) not in _HIDDEN:
+        return letter
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

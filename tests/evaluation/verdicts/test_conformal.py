@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from dfcore.errors import CheckpointError, DataError, UsageError
+from dfcore.evaluation.verdicts.conformal import POOLED, ConformalVerdicts, enough
+
+
+def overlapping(n: int, seed: int = 0) -> ConformalVerdicts:
+    random = np.random.default_rng(seed)
+    label = np.arange(2 * n) % 2
+    return ConformalVerdicts(label, random.normal(size=2 * n) + 2 * label, alpha=0.05)
+
+
+def test_p_values_and_verdicts_by_hand() -> None:
+    reals, fakes = np.arange(19.0), np.arange(19.0) + 10
+    judge = ConformalVerdicts(np.repeat([0, 1], 19), np.r_[reals, fakes], alpha=0.05)
+    # 18 is the highest real: it counts against "fake", a little more does not.
+    at, above = judge.judge(18.0), judge.judge(18.1)
+    assert (at.p_value_real, above.p_value_real) == (2 / 20, 1 / 20)
+    assert (at.verdict, above.verdict) == ("uncertain", "fake")
+    assert above.p_value_fake == 10 / 20  # the fakes 10 to 18, and itself
+    below = judge.judge(9.9)
+    assert (below.verdict, below.p_value_fake) == ("real", 1 / 20)
+    assert judge.judge(10.0).verdict == "uncertain"
+    assert (above.n_real, above.n_fake, above.alpha) == (19, 19, 0.05)
+
+
+def test_a_score_that_neither_class_has_is_uncertain() -> None:
+    label, margin = np.repeat([0, 1], 30), np.r_[np.arange(30.0) - 50, np.arange(30.0) + 50]
+    judge = ConformalVerdicts(label, margin, alpha=0.05)
+    verdict = judge.judge(0.0)
+    assert max(verdict.p_value_real, verdict.p_value_fake) <= 0.05
+    assert verdict.verdict == "uncertain"
+    assert "at most 5% of real videos score so high, and at most 5% of fakes so low" in verdict.reason
+    assert judge.judge(60.0).verdict == "fake"
+    assert judge.judge(-60.0).verdict == "real"
+
+
+def binomial_excess(hits: int, n: int, rate: float) -> float:
+    """P(as many hits or more | the rate is kept)."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(hits, n, rate, alternative="greater").pvalue)
+
+
+@pytest.mark.parametrize(("alpha", "n", "draws"), [(0.05, 37, 4000), (0.01, 120, 6000)])
+def test_the_promised_rate_is_kept_over_many_validation_sets(alpha: float, n: int, draws: int) -> None:
+    random = np.random.default_rng(0)
+    label, alarms, misses, found = np.repeat([0, 1], n), 0, 0, 0
+    for _ in range(draws):
+        # Heavy tails, and a fifth of the scores tied: nothing is assumed of the distribution.
+        margin = random.standard_t(2, 2 * n + 2)
+        margin[random.random(len(margin)) < 0.2] = 1.5
+        judge = ConformalVerdicts(label, margin[:-2] + 3 * label, alpha=alpha)
+        real, fake = judge.judge(margin[-2]), judge.judge(margin[-1] + 3)
+        alarms += real.verdict == "fake"
+        misses += fake.verdict == "real"
+        found += fake.verdict == "fake"
+    assert binomial_excess(alarms, draws, alpha) > 1e-3
+    assert binomial_excess(misses, draws, alpha) > 1e-3
+    assert alarms > 0.4 * alpha * draws  # the promise is used, not kept by silence
+    assert found > alarms
+
+
+def test_the_promise_holds_in_each_class_where_scores_differ_between_classes() -> None:
+    random, draws = np.random.default_rng(1), 3000
+    n = 40
+    label = np.tile(np.repeat([0, 1], n), 2)
+    classes = ["c23"] * 2 * n + ["c40"] * 2 * n
+    shift = {"c23": 0.0, "c40": 2.0}
+    moved = np.repeat([shift["c23"], shift["c40"]], 2 * n)
+    alarms = dict.fromkeys(shift, 0)
+    pooled = 0
+    for _ in range(draws):
+        margin = random.normal(size=4 * n) + label + moved
+        by_class, one = (ConformalVerdicts(label, margin, c, alpha=0.05) for c in (classes, None))
+        for name, more in shift.items():
+            score = random.normal() + more
+            alarms[name] += by_class.judge(score, name).verdict == "fake"
+            pooled += name == "c40" and one.judge(score).verdict == "fake"
+    for name, hits in alarms.items():
+        assert binomial_excess(hits, draws, 0.05) > 1e-3, name
+        assert hits > 0.4 * 0.05 * draws
+    # Without classes the more compressed videos bear nearly all the false alarms.
+    assert binomial_excess(pooled, draws, 0.05) < 1e-3
+
+
+def test_the_threshold_for_fake_agrees_with_mapie() -> None:
+    regression = pytest.importorskip("mapie.regression")
+    from sklearn.dummy import DummyRegressor
+
+    reals = np.random.default_rng(0).gamma(2, size=163)
+    for alpha in (0.02, 0.05, 0.1):
+        zero = DummyRegressor(strategy="constant", constant=0.0).fit(np.zeros((2, 1)), [0.0, 0.0])
+        oracle = regression.SplitConformalRegressor(zero, confidence_level=1 - alpha, prefit=True)
+        oracle.conformalize(np.zeros((len(reals), 1)), reals)
+        highest = float(oracle.predict_interval(np.zeros((1, 1)))[1][0, 1, 0])
+        judge = ConformalVerdicts([*np.zeros(len(reals), int), *[1] * 200], [*reals, *[50.0] * 200], alpha=alpha)
+        assert highest in reals
+        assert judge.judge(highest).p_value_real > alpha
+        assert judge.judge(np.nextafter(highest, 99)).p_value_real <= alpha
+
+
+def test_too_few_videos_promise_nothing_and_say_so() -> None:
+    judge = ConformalVerdicts(np.repeat([0, 1], [98, 200]), np.r_[np.arange(98.0), np.arange(200) + 500.0], alpha=0.01)
+    verdict = judge.judge(1e9)
+    assert verdict.verdict == "uncertain"
+    assert "'fake' is never said: a rate of 1% cannot be promised with 98 real validation videos (99 are needed)" in (
+        verdict.statement
+    )
+    assert "'real' is said of at most 1% of fake videos, by 200 validation videos" in verdict.statement
+    assert judge.judge(-5.0).verdict == "real"
+    more = ConformalVerdicts(np.repeat([0, 1], [99, 200]), np.r_[np.arange(99.0), np.arange(200) + 500.0], alpha=0.01)
+    assert more.judge(1e9).verdict == "fake"
+    nothing = ConformalVerdicts([], [])
+    assert nothing.judge(0.0).verdict == "uncertain"
+    assert enough(99, 0.01)
+    assert not enough(98, 0.01)
+
+
+def test_a_class_with_too_few_reals_is_judged_by_all_classes() -> None:
+    label = np.r_[np.zeros(40), np.ones(40), np.zeros(5), np.ones(40)].astype(int)
+    margin = np.r_[np.arange(40.0), np.arange(40) + 100.0, np.arange(5) + 60.0, np.arange(40) + 200.0]
+    judge = ConformalVerdicts(label, margin, ["a"] * 80 + ["b"] * 45, alpha=0.05)
+    own, small, unseen = judge.judge(45.0, "a"), judge.judge(45.0, "b"), judge.judge(45.0, "c")
+    assert (own.real_class, own.n_real, own.p_value_real) == ("a", 40, 1 / 41)
+    assert (small.real_class, small.n_real, small.p_value_real) == (POOLED, 45, 6 / 46)
+    assert (small.fake_class, small.n_fake) == ("b", 40)
+    assert (unseen.real_class, unseen.fake_class, unseen.n_fake) == (POOLED, POOLED, 80)
+    assert "40 validation videos of class a" in own.statement
+    assert "on average over the classes of the validation set, not for each" in small.statement
+    assert "on average" not in own.statement
+    assert judge.judge(45.0).p_value_real == small.p_value_real
+
+
+def test_verdicts_survive_json() -> None:
+    random = np.random.default_rng(0)
+    label = random.integers(0, 2, 300)
+    judge = ConformalVerdicts(label, random.normal(size=300) + label, random.choice(["a", "b"], 300), alpha=0.02)
+    again = ConformalVerdicts.from_dict(json.loads(json.dumps(judge.to_dict(), allow_nan=False)))
+    for margin in np.linspace(-4, 5, 40):
+        for name in ("a", "b", None):
+            assert again.judge(margin, name) == judge.judge(margin, name)
+    json.dumps(judge.judge(0.0).to_dict(), allow_nan=False)
+
+
+def test_what_cannot_be_used_is_refused() -> None:
+    with pytest.raises(DataError, match="not finite"):
+        ConformalVerdicts([0, 1], [0.0, np.nan])
+    with pytest.raises(DataError, match="expected 2 classes"):
+        ConformalVerdicts([0, 1], [0.0, 1.0], ["a"])
+    with pytest.raises(DataError, match="nothing to judge"):
+        overlapping(40).judge(float("nan"))
+    for alpha in (0.0, 0.5, float("nan")):
+        with pytest.raises(UsageError, match="alpha"):
+            ConformalVerdicts([0, 1], [0.0, 1.0], alpha=alpha)
+    good = overlapping(40).to_dict()
+    for change in ({"alpha": 2}, {"scores": {"a": {"real": [float("nan")], "fake": []}}}, {"scores": 3}):
+        with pytest.raises(CheckpointError, match="Calibrate again"):
+            ConformalVerdicts.from_dict(good | change)
+    with pytest.raises(CheckpointError, match="Calibrate again"):
+        ConformalVerdicts.from_dict({})

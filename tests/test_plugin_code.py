@@ -1,0 +1,43 @@
+"""What a plugin's code raises is told as its own fault, with function, file and line."""
+
+from __future__ import annotations
+
+import errno
+
+import fake_parts
+import pytest
+
+from dfcore.errors import MediaError, PluginError
+from dfcore.plugin_code import plugin_code
+
+
+def test_the_plugins_own_line_is_named_not_that_of_a_library_that_it_calls() -> None:
+    with pytest.raises(PluginError) as found, plugin_code("evidence x", "fake_parts:stacks_nothing"):
+        fake_parts.stacks_nothing(None)  # type: ignore[arg-type]
+    line = fake_parts.stacks_nothing.__code__.co_firstlineno + 1
+    place = f"in stacks_nothing, {fake_parts.__file__}:{line}: ValueError"
+    assert f"evidence x (fake_parts:stacks_nothing) failed {place}" in str(found.value)
+    assert "fault of the plugin package fake_parts" in str(found.value)
+
+
+def test_where_no_line_is_the_plugins_the_last_one_is_named() -> None:
+    with pytest.raises(PluginError, match=r"failed in .*test_plugin_code.py:\d+: ZeroDivisionError"):
+        _divides()
+
+
+def _divides() -> None:
+    with plugin_code("evidence x", "elsewhere.module:thing"):
+        _zero()
+
+
+def _zero() -> float:
+    return 1 / 0
+
+
+@pytest.mark.parametrize(
+    "error", [MediaError("the file's"), MemoryError(), OSError(errno.ENOSPC, "full"), KeyboardInterrupt()]
+)
+def test_what_is_not_the_plugins_fault_passes_through(error: BaseException) -> None:
+    with pytest.raises(type(error)) as found, plugin_code("evidence x", "fake_parts:block_means"):
+        raise error
+    assert found.value is error

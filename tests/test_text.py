@@ -1,0 +1,52 @@
+"""Text from outside: encodings, hostile JSON, and how names are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from dfcore.text import decode_text, name_bytes, parse_json, printable, to_json_line
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_encodings(encoding: str) -> None:
+    assert decode_text("café\n".encode(encoding)) == "café\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 名 🙂.mp4", "plain é 名 🙂.mp4"),
+        ("a\x1b[31mred.mp4", "a\\x1b[31mred.mp4"),
+        ("a\u202egpj.exe", "a\\u202egpj.exe"),
+        ("two\nlines\tand\x7f\x9b", "two\\x0alines\\x09and\\x7f\\x9b"),
+        ("a\u2028b\U000e0001", "a\\u2028b\\U000e0001"),
+        (os.fsdecode(b"caf\xe9.mp4"), "caf\\xe9.mp4"),
+        ("lone \ud800", "lone \\ud800"),
+        ("क्\u200dष 👨\u200d👩", "क्\u200dष 👨\u200d👩"),
+        (12, "12"),
+    ],
+)
+def test_what_a_terminal_would_obey_or_cannot_show_is_escaped(text: object, shown: str) -> None:
+    assert printable(text) == shown
+    shown.encode()
+
+
+def test_line_breaks_stay_in_a_message() -> None:
+    assert printable("one\n\ttwo\x1b", lines=True) == "one\n\ttwo\\x1b"
+
+
+def test_json_that_is_nested_too_deeply_is_a_value_error() -> None:
+    assert parse_json('{"a": [1]}') == {"a": [1]}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json("[" * 100_000)
+
+
+@pytest.mark.parametrize("name", ["é", os.fsdecode(b"\xe9"), "\u2028", "a\nb"])
+def test_a_name_of_any_bytes_makes_one_line_of_json(name: str) -> None:
+    line = to_json_line({"id": name})
+    assert json.loads(line.encode().decode()) == {"id": name}
+    assert line.count("\n") == 1
+    assert name_bytes(name)
