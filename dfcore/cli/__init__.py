@@ -16,6 +16,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
     "train": "Train a specialist through one stage of the curriculum.",
+    "evaluate": "Measure trained specialists on a dataset's test split.",
     "predict": "Judge videos and photos with trained specialists.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
