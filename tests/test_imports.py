@@ -29,7 +29,6 @@ LIGHT = (
     "specs",
     "text",
     "version",
-    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {

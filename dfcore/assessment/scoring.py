@@ -7,8 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
 from dfcore.assessment.identities import check_identities
 from dfcore.assessment.options import Job, Options
@@ -20,6 +18,7 @@ from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
+from dfcore.progress import Bar
 from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen, choose_videos
@@ -165,7 +164,7 @@ class _Scorer:
         }
 
 
-def _both(write: Callable[[ScoredVideo], None], bar: tqdm[None], processes: int) -> Callable[[ScoredVideo], None]:
+def _both(write: Callable[[ScoredVideo], None], bar: Bar, processes: int) -> Callable[[ScoredVideo], None]:
     def done(video: ScoredVideo) -> None:
         write(video)
         bar.update(processes)  # the others are about as far
