@@ -137,3 +137,18 @@ def layers() -> dict[str, set[str]]:
             table: dict[str, set[str]] = ast.literal_eval(node.value)
             return table
     raise AssertionError("tests/test_imports.py has no MAY_IMPORT")
+
+
+@pytest.mark.parametrize("command", ["ruff check", "ruff format --check", "mypy dfcore plugins/dfs-*/dfs_*"])
+def test_pre_commit_does_the_lint_of_ci(command: str) -> None:
+    assert command in (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    assert f".venv/bin/{command}" in (ROOT / ".ci/run").read_text("utf-8")
+
+
+def test_ci_runs_the_tests_that_the_readmes_command_leaves_out() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    assert "-m 'not slow'" in options["addopts"]
+    command = (ROOT / "README.md").read_text("utf-8").split("<!-- test command -->")[1].split("```")[1]
+    assert "python -m pytest" in command
+    assert " -m slow" not in command
+    assert re.search(r"-m pytest -m slow\b", (ROOT / ".ci/run").read_text("utf-8"))
