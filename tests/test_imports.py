@@ -25,10 +25,10 @@ LIGHT = (
     "notebook",
     "plugin_code",
     "plugins",
+    "progress",
     "specs",
     "text",
     "version",
-    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
@@ -39,15 +39,16 @@ MAY_IMPORT = {
     "evaluation": {"light", "data", "models", "evaluation"},
     "training": {"light", "runs", "data", "models", "evaluation", "training"},
     "inference": {"light", "runs", "data", "models", "evaluation", "inference"},
+    "assessment": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment"},
     "testing": {"light", "data", "models", "testing"},
-    "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api"},
-    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api", "cli"},
+    "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment", "api"},
+    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment", "api", "cli"},
 }
 """Layers and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
     # the front door, on first use of each name
-    *(("dfcore.__init__", room) for room in ("api", "data", "models", "training", "evaluation", "inference")),
+    *(("dfcore.__init__", layer) for layer in ("api", "data", "models", "training", "evaluation", "inference")),
 }
 
 

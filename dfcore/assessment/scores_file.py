@@ -42,7 +42,7 @@ class ScoresFile:
         return self._folder / (f"{self._stem}.jsonl" if rank == 0 else f"{self._stem}.part{rank}.jsonl")
 
     def _parts(self) -> list[Path]:
-        return [path for path in (self._part(0), *sorted(self._folder.glob(f"{self._stem}.part*.jsonl")))]
+        return [self._part(0), *sorted(self._folder.glob(f"{self._stem}.part*.jsonl"))]
 
     def read(self, records: Sequence[VideoRecord]) -> list[ScoredVideo]:
         """What is there already of these videos.

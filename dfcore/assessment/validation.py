@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import TypeVar
 
 from dfcore.assessment.identities import check_identities
@@ -19,7 +20,6 @@ from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.distributed import World
-from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.machine import Machine, make_machine
 from dfcore.training.runtime.time_limit import TimeLimit
 
@@ -65,7 +65,7 @@ def score_validation(target: Target, config: TrainConfig, machine: Machine) -> l
         machine.log.warn(warning)
     prepared = prepare_together(config, [spec], chosen, ("val",), machine)
     model = world.together(lambda: factory.load(target.path, device=machine.device))
-    with progress_bar(None, f"{target.label}, val", speaks=world.is_main, total=len(prepared.records)) as bar:
+    with closing(machine.log.bar(f"{target.label}, val", len(prepared.records))) as bar:
         return score_videos(
             model,
             ClipStore(prepared.store),
@@ -76,7 +76,7 @@ def score_validation(target: Target, config: TrainConfig, machine: Machine) -> l
             batch_size=config.stage.batch_size,
             workers=worker_count(config.data.workers, machine.device, world.local_size),
             world=world,
-            progress=lambda video: bar.update(world.size) and None,
+            progress=lambda video: bar.update(world.size),
             check=machine.limit.check,
         )
 
