@@ -9,7 +9,7 @@ from dfcore.cli.text import printable
 
 
 @click.command("calibrate")
-@click.argument("models", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("models", nargs=-1, required=True)
 @data_options
 @click.option(
     "--alpha", type=float, default=0.01, show_default=True, help="The false-alarm rate that verdicts promise."

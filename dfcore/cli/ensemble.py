@@ -20,7 +20,7 @@ def command() -> None:
 
 
 @command.command("fit")
-@click.argument("models", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("models", nargs=-1, required=True)
 @click.option("--data", default=None, metavar="ROOT|demo", help="Whose validation split.  [default: the members' own]")
 @click.option("--dataset", default=None, metavar="NAME", help="Which adapter reads --data; see `dfcore datasets`.")
 @click.option("--store", default=None, metavar="DIR", help="The clip store.  [default: beside the runs]")

@@ -87,6 +87,12 @@ def main() -> None:
     tiny_run(config, world=world, resume=True, extra=(keep,))
     found["resumed_hash"] = keep.hash
 
+    model = TinyModel(seed=world.rank)
+    model.backbone[1].running_mean += world.rank
+    before = state_hash(model.state_dict())
+    world.share_state(model)
+    found["shared"] = {"before": before, "after": state_hash(model.state_dict())}
+
     found["full"] = full_disk(world, out)
 
     def fail() -> None:

@@ -86,7 +86,7 @@ class CalibrationFile:
         rest = f"; it abstains from {left_out} of {self.n_real + self.n_fake}" if left_out else ""
         return self.rules.summary() + rest
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path | str) -> None:
         """Write the file, atomically.
 
         Raises:
@@ -110,7 +110,7 @@ class CalibrationFile:
         }
 
     @classmethod
-    def read(cls, path: Path, weights_hash: str | None = None) -> CalibrationFile:
+    def read(cls, path: Path | str, weights_hash: str | None = None) -> CalibrationFile:
         """The content of a file.
 
         Args:

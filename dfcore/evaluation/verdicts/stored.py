@@ -27,7 +27,7 @@ MAX_WHOLE = 2**53
 """Whole numbers beyond it are not exact as floats."""
 
 
-def write_stored(path: Path, values: Mapping[str, Any]) -> None:
+def write_stored(path: Path | str, values: Mapping[str, Any]) -> None:
     """Write ``values`` atomically, one key a line; the same values give the same bytes.
 
     Raises:
@@ -39,11 +39,11 @@ def write_stored(path: Path, values: Mapping[str, Any]) -> None:
         for key, value in {"format": FORMAT, **values}.items()
     ]
     content = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
-    with replacing(path, len(content)) as temporary:
+    with replacing(Path(path), len(content)) as temporary:
         temporary.write_bytes(content)
 
 
-def read_stored(path: Path, remedy: str) -> dict[str, Any]:
+def read_stored(path: Path | str, remedy: str) -> dict[str, Any]:
     """The object in a file that :func:`write_stored` wrote, without its format.
 
     Args:
@@ -53,6 +53,7 @@ def read_stored(path: Path, remedy: str) -> dict[str, Any]:
     Raises:
         CheckpointError: it is missing, damaged, too large, of another format, or holds what JSON has not.
     """
+    path = Path(path)
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:

@@ -69,6 +69,12 @@ def test_training_stays_in_step(both: list[dict[str, Any]]) -> None:
         assert both[0][name] == both[1][name], name
 
 
+def test_weights_that_the_first_has_loaded_are_given_to_the_others(both: list[dict[str, Any]]) -> None:
+    first, second = (found["shared"] for found in both)
+    assert first["before"] != second["before"]
+    assert first["after"] == second["after"] == first["before"]
+
+
 def test_the_metrics_are_those_of_the_weights_that_are_kept(tiny: ModuleType, both: list[dict[str, Any]]) -> None:
     """Each process had batch-norm statistics of its own in training; all must measure the first one's."""
     model = tiny.TinyModel()
