@@ -79,6 +79,7 @@ def _measured(scored: ScoredJob, options: Options) -> dict[str, Any]:
         scored.videos,
         threshold=decisions.threshold,
         ratios=decisions.ratios,
+        no_control=_no_control(target.specialist, options),
         draws=options.draws,
         seed=options.seed,
     )
@@ -91,6 +92,14 @@ def _measured(scored: ScoredJob, options: Options) -> dict[str, Any]:
         **figures,
         "warnings": warnings,
     }
+
+
+def _no_control(specialist: str, options: Options) -> str:
+    if not options.control:
+        return "it was not asked for"
+    if not registry().specialist(specialist).spatial_map:
+        return "the cells of this specialist's cue map do not lie over the window"
+    return ""
 
 
 def _folder(jobs: Sequence[Job], options: Options) -> Path:

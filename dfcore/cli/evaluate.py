@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Evaluate on what was trained on all the same.")
 @click.option("--resume", is_flag=True, help="Keep the scores that are there.")
 @click.option("--plots/--no-plots", default=True, help="Draw the curves.  [default: yes]")
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Evaluate nothing: the table, trained on by tested on, of the evaluations in a folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
     models: tuple[Path, ...],
@@ -50,6 +56,7 @@ def command(
     force: bool,
     resume: bool,
     plots: bool,
+    compare: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Measure trained specialists on the test split of a dataset.
@@ -62,8 +69,12 @@ def command(
     dfcore evaluate runs/cm_stage1
     dfcore evaluate runs/cm_stage1 --dataset celebdf --data /data/Celeb-DF-v2
     dfcore evaluate runs --data demo --json > figures.json
+    dfcore evaluate --compare runs/evaluations
     torchrun --standalone --nproc-per-node 4 -m dfcore evaluate runs --data /data/dfdc --dataset dfdc
     """
+    if compare:
+        _compare(compare, as_json)
+        return
     from dfcore.api.evaluate import evaluate
 
     given: dict[str, Any] = {**({"run.device": device} if device else {}), **parse_set(assignments)}
@@ -90,6 +101,22 @@ def _runs_folder(out: str | None) -> Path:
     from dfcore.kaggle import run_folder
 
     return Path(out or run_folder())
+
+
+def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
+    import json
+
+    from dfcore.assessment.cross import cross_table
+
+    found = cross_table(sources)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from dfcore.assessment.tables import cross_dataset_table
+
+    Console(highlight=False).print(cross_dataset_table(found))
 
 
 def _show(found: Evaluation, as_json: bool) -> None:
