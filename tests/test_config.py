@@ -60,6 +60,8 @@ def test_a_value_that_does_not_fit_is_refused(key: str, value: object, expected:
         ("stage.lr", 0, "a number above 0 and at most 10"),
         ("stage.lr", "nan", "a number above 0 and at most 10"),
         ("stage.lr", "inf", "a number above 0 and at most 10"),
+        ("stage.clip_norm", "inf", "a number at least 0"),
+        ("stage.clip_norm", "nan", "a number at least 0"),
         ("stage.epochs", 0, "a whole number at least 1"),
         ("stage.epochs", True, "a whole number at least 1"),
         ("data.val_share", 1.0, "a number at least 0 and below 1"),

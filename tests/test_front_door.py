@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from dfcore.training.execute import RunResult
 
 import dfcore
 from dfcore import errors
@@ -21,6 +20,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.index import Failure
 from dfcore.results import Result
 from dfcore.training.inputs.prepare import Prepared
+from dfcore.training.result import RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
 TREE = ast.parse(Path(dfcore.__file__).read_text(encoding="utf-8"))
@@ -145,7 +145,7 @@ class TestRegisteredDatasets:
 
     @pytest.mark.parametrize("adapter", [Mine(), Mine, lambda: TestRegisteredDatasets.Mine()])
     def test_an_object_a_class_and_a_function_are_scanned_alike(self, adapter: object, tmp_path: Path) -> None:
-        from dfcore.training.inputs.prepare import choose_videos
+        from dfcore.training.inputs.choose import choose_videos
 
         dfcore.register_dataset("mine", adapter, title="My videos")  # type: ignore[arg-type]
         chosen = choose_videos(dfcore.configure("cm", data=tmp_path, dataset="mine"))

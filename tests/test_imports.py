@@ -25,10 +25,10 @@ LIGHT = (
     "notebook",
     "plugin_code",
     "plugins",
+    "progress",
     "specs",
     "text",
     "version",
-    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
@@ -48,7 +48,7 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
     # the front door, on first use of each name
-    *(("dfcore.__init__", room) for room in ("api", "data", "models", "training", "evaluation", "inference")),
+    *(("dfcore.__init__", layer) for layer in ("api", "data", "models", "training", "evaluation", "inference")),
 }
 
 

@@ -54,6 +54,7 @@ def snippets() -> list[tuple[int, str]]:
     return [(text.count("\n", 0, match.start()) + 1, match[1]) for match in found]
 
 
+@pytest.mark.slow
 def test_every_snippet_of_the_librarys_page_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {"__name__": "page"}
     for line, code in snippets():

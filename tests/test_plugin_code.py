@@ -12,12 +12,11 @@ from dfcore.plugin_code import plugin_code
 
 
 def test_the_plugins_own_line_is_named_not_that_of_a_library_that_it_calls() -> None:
-    with pytest.raises(PluginError) as found, plugin_code("evidence x", "fake_parts:block_means"):
-        fake_parts.block_means(None)  # type: ignore[arg-type]
-    line = fake_parts.block_means.__code__.co_firstlineno + 2
-    assert f"evidence x (fake_parts:block_means) failed in block_means, {fake_parts.__file__}:{line}: Att" in str(
-        found.value
-    )
+    with pytest.raises(PluginError) as found, plugin_code("evidence x", "fake_parts:stacks_nothing"):
+        fake_parts.stacks_nothing(None)  # type: ignore[arg-type]
+    line = fake_parts.stacks_nothing.__code__.co_firstlineno + 1
+    place = f"in stacks_nothing, {fake_parts.__file__}:{line}: ValueError"
+    assert f"evidence x (fake_parts:stacks_nothing) failed {place}" in str(found.value)
     assert "fault of the plugin package fake_parts" in str(found.value)
 
 

@@ -26,6 +26,7 @@ def check(script: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_users_script_has_no_type_error_of_ours_and_mistakes_are_found(tmp_path: Path) -> None:
     assert len(SCRIPT.read_text(encoding="utf-8").splitlines()) >= 40
     wrong = tmp_path / "wrong.py"

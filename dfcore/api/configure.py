@@ -156,9 +156,7 @@ def _require_common(given: Mapping[str, Any], stages: list[StageSpec]) -> None:
     for key in _OF_ONE_STAGE:
         if given.get(key) is not None:
             numbers = ", ".join(f"{stage.number} ({stage.title})" for stage in stages)
-            raise UsageError(
-                f"{key} is for one stage, and the curriculum has {numbers}. Configure that stage alone, with stage=N."
-            )
+            raise UsageError(f"{key} is for one stage: say which with stage=N. The curriculum has {numbers}.")
 
 
 def _nowhere(stages: list[StageSpec]) -> str:

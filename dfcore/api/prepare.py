@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dfcore.errors import UsageError
+from dfcore.progress import TERMINAL, Progress
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
@@ -33,7 +34,7 @@ def prepare(
     *,
     workers: int | None = None,
     retry_failed: bool = False,
-    warn: Callable[[str], None] | None = None,
+    progress: Progress = TERMINAL,
 ) -> Prepared:
     """Make the clip store of the configured dataset; training finds it there.
 
@@ -44,7 +45,7 @@ def prepare(
         specialists: what is prepared serves all of these; () means ``config.specialist`` alone.
         workers: processes; None means one per core.
         retry_failed: try again the videos listed in ``failed.jsonl``.
-        warn: told in a sentence when the disk is not likely to hold all clips; None tells nobody.
+        progress: shows a bar, and warns when the disk is not likely to hold all clips; ``dfcore.SILENT`` says nothing.
 
     Returns:
         The records that can be used, the store's folder, and the report: what failed, and why.
@@ -61,9 +62,13 @@ def prepare(
 
     specs: list[SpecialistSpec] = [registry().trainable(name) for name in specialists or (config.specialist,)]
     chosen = choose_videos(config, specs)
-    watch = StoreWatch(
-        inputs.store_path(config), chosen.records, warn or (lambda text: None), chunked=bool(chosen.chunks)
-    )
+    watch = StoreWatch(inputs.store_path(config), chosen.records, progress.warn, chunked=bool(chosen.chunks))
     return inputs.prepare_data(
-        config, specs, chosen=chosen, workers=workers, retry_failed=retry_failed, check=watch.count
+        config,
+        specs,
+        chosen=chosen,
+        workers=workers,
+        retry_failed=retry_failed,
+        check=watch.count,
+        progress=progress,
     )

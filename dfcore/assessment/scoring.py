@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
 from dfcore.assessment.identities import check_identities
@@ -19,14 +18,14 @@ from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
+from dfcore.progress import Bar
 from dfcore.specs import SpecialistSpec
+from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.prepare import Prepared, clip_plan
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
-from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.machine import Machine
-from dfcore.wording import count_of
 
 __all__ = ["ScoredJob", "score_job", "unusable"]
 
@@ -124,7 +123,7 @@ class _Scorer:
         file = ScoresFile(self.folder, label, self._made_of(split), store, machine.world.rank)
         already = machine.world.on_main(lambda: self._already(file, records))
         left = len(records) - len(already)
-        with progress_bar(None, f"{label}, {split}", speaks=machine.world.is_main, total=left) as bar:
+        with closing(machine.log.bar(f"{label}, {split}", left)) as bar:
             return score_videos(
                 self.model,
                 store,
@@ -165,7 +164,7 @@ class _Scorer:
         }
 
 
-def _both(write: Callable[[ScoredVideo], None], bar: tqdm[None], processes: int) -> Callable[[ScoredVideo], None]:
+def _both(write: Callable[[ScoredVideo], None], bar: Bar, processes: int) -> Callable[[ScoredVideo], None]:
     def done(video: ScoredVideo) -> None:
         write(video)
         bar.update(processes)  # the others are about as far

@@ -81,8 +81,8 @@ def find_targets(paths: Sequence[Path | str]) -> list[Target]:
     for path in map(Path, paths):
         if path.suffix == ".json":
             raise CheckpointError(f"{path} holds no weights: give files of weights, or folders of runs.")
-        for file in find_models(path):
-            files.setdefault(file.resolve(), file)
+        for file in find_models([path])[0]:
+            files.setdefault(file.path.resolve(), file.path)
     found = [(file, weights.describe(file)) for file in files.values()]
     names = _labels([(_name(file, meta), file) for file, meta in found])
     return [Target(name, file, meta) for name, (file, meta) in zip(names, found, strict=True)]

@@ -16,6 +16,8 @@ __all__ = ["COMMANDS", "cli", "main"]
 
 COMMANDS = {
     "train": "Train a specialist through one stage of the curriculum.",
+    "calibrate": "Learn from validation videos what specialists' scores are worth.",
+    "ensemble": "Fuse several specialists: learn how from validation videos.",
     "evaluate": "Measure trained specialists on a dataset's test split.",
     "predict": "Judge videos and photos with trained specialists.",
     "runs": "List the runs and what they came to; delete what they need no more.",
@@ -45,7 +47,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with the nearest command suggested."""
+        """Find the command, or fail with the nearest name suggested."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             close = nearest(name, COMMANDS)

@@ -32,12 +32,12 @@ def announce(configs: Sequence[TrainConfig]) -> None:
             fate = "kept, and counted with the runs" if here.keeps(store) else "gone when the session ends"
             click.echo(f"           clips of {one.stage.dataset} go to {store}, {fate}")
     space = free_space(out)
-    click.echo(f"           room: {space.free / 1e9:.1f} GB for runs in {space.where}, {_scratch_room(configs)}")
+    click.echo(f"           free: {space.free / 1e9:.1f} GB for runs in {space.where}, {_scratch_space(configs)}")
     for known in attached():
         if any(Path(one.data.root) == known.root for one in configs):
             click.echo(f"           {known.title} was recognised by its folders in {known.root}")
 
 
-def _scratch_room(configs: Sequence[TrainConfig]) -> str:
+def _scratch_space(configs: Sequence[TrainConfig]) -> str:
     space = free_space(Path(configs[0].data.store or configs[0].run.out))
     return f"{space.free / 1e9:.1f} GB for clips in {space.where}"

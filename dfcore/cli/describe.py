@@ -40,7 +40,7 @@ def _text(found: SpecialistInfo) -> str:
         f"features      {spec.features}  ({spec.channels} x 7 x 7)",
         f"fused         {found.fused_features}  (with efficientnet_b4)",
         f"views         {', '.join(('face', *spec.views))}",
-        f"judged on     {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
+        f"label of      {'images and audio: fake if either is' if spec.uses_audio else 'images'}",
         f"frames        {spec.frames} a sample, clips of at least {spec.clip_frames}",
         f"evidence      {', '.join(f'{e.name} v{e.version}' for e in spec.evidence) or 'none'}",
         f"augmentations {', '.join(spec.augmentations) or 'none'}",

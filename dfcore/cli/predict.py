@@ -2,107 +2,265 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dfcore.cli.text import printable
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
-    from dfcore.inference.predict import FileVerdict
+    from dfcore.inference.output import ResultFile
+    from dfcore.inference.predict import Predictor
+    from dfcore.inference.results import FileResult
+
+FOUND_FAKE = 10
+NOT_JUDGED = 4
+
+
+class People(click.ParamType):
+    """A number from 1, or ``all``."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or the word."""
+        if value == "all" or isinstance(value, int):
+            return value
+        if not (value.isdigit() and int(value) >= 1):
+            self.fail(f"{value!r} is neither a number from 1 nor 'all'.", param, ctx)
+        return int(value)
 
 
 @click.command("predict")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--models", type=click.Path(path_type=Path), help="Runs, or one file.  [default: runs]")
-@click.option("--people", type=click.IntRange(min=1), default=4, show_default=True, help="People to judge in a file.")
-@click.option("--samples", type=click.IntRange(min=1), default=8, show_default=True, help="Samples a person.")
+@click.option(
+    "--models",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Weights, a run's folder, or a folder of runs; may be given several times.  [default: runs]",
+)
+@click.option("--ensemble", type=click.Path(path_type=Path), help="An ensemble.json.  [default: beside the runs]")
+@click.option("--people", type=People(), help="People to judge in a file.  [default: as in training]")
+@click.option("--samples", type=click.IntRange(min=1), help="Samples a person.  [default: as in evaluation]")
+@click.option("--detector", metavar="NAME", help="Face detector.  [default: as in training]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line for each file.")
+@click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Append a row for each file.")
+@click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl or --csv already.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array in place of the table.")
+@click.option("--exit-code", is_flag=True, help="Exit with 10 if a fake was found.")
+@click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in a process of its own.")
 def command(
-    files: tuple[Path, ...], models: Path | None, people: int, samples: int, device: str, as_json: bool
+    files: tuple[Path, ...],
+    models: tuple[Path, ...],
+    ensemble: Path | None,
+    people: int | str | None,
+    samples: int | None,
+    detector: str | None,
+    device: str,
+    jsonl: Path | None,
+    table: Path | None,
+    resume: bool,
+    as_json: bool,
+    exit_code: bool,
+    isolate: bool,
 ) -> None:
     """Judge videos and photos (or folders of them) with trained specialists.
 
-    A score is the probability of fake, for each person and, as the highest of them, for the file. A file that cannot be
-    judged gets the reason in place of a score, and the exit code is then 4.
+    A score is a specialist's raw probability of fake, for each person; a file has those of the person most likely fake.
+    A verdict (fake, real, uncertain) rests on what was calibrated on validation videos; without that it is uncertain.
+    A file that cannot be judged has the verdict none and the reason, and the others go on.
+
+    \b
+    Exit codes:
+      0    every file was judged
+      4    a file could not be judged, or there is none
+      10   with --exit-code: the verdict on a file is fake
+      74   a result cannot be written (a full disk)
+      130  Ctrl-C, 143 SIGTERM: results so far are written; --resume goes on
     """
     from dfcore.device import choose_device
-    from dfcore.inference.models import find_models, load_models
+    from dfcore.errors import UsageError
+    from dfcore.inference.predict import Predictor, find_and_load
+    from dfcore.inference.scan import scan_files
+    from dfcore.inference.verdict import find_judge
 
-    chosen = str(choose_device(device))
-    specialists = load_models(find_models(models or Path(run_folder())), chosen)
-    from dfcore.data.prepare.extract import ClipPlan
-    from dfcore.inference.predict import predict_files, scan_files
-
-    frames = max(spec.spec.clip_frames for spec in specialists)
-    plan = ClipPlan(frames=frames, people=people, speech=max(model.spec.speech for model in specialists))
+    if resume and not (jsonl or table):
+        raise UsageError("--resume leaves out what is in --jsonl or --csv: give one of them.")
     paths = scan_files(files)
-    verdicts = list(_with_progress(predict_files(paths, specialists, plan, device=chosen, samples=samples), len(paths)))
-    if as_json:
-        click.echo(json.dumps([_to_json(verdict) for verdict in verdicts], indent=2))
-    else:
-        _show(verdicts, [spec.spec.name for spec in specialists])
-    if any(verdict.score is None for verdict in verdicts):
-        sys.exit(4)
+    chosen = str(choose_device(device))
+    given = models or (Path(run_folder()),)
+    roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
+    judge = find_judge(roster.members, ensemble)
+    outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
+    todo = [path for path in paths if not (resume and all(str(path) in output.known for output in outputs))]
+    screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
+    tally = _Tally()
+    with _terminated(), screen:
+        if len(todo) < len(paths):
+            screen.say(f"{len(paths) - len(todo)} of {len(paths)} files are judged already and left out.")
+        predictor = Predictor(roster, judge, chosen, isolate=isolate)
+        with closing(_results(predictor, todo, quiet=not as_json and sys.stdout.isatty())) as results:
+            for result in results:
+                for output in outputs:
+                    if str(result.path) not in output.known or not resume:
+                        output.write(result)
+                screen.show(result)
+                tally.add(result)
+        screen.close_with(_under(predictor, tally))
+    sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
 
 
-def _with_progress(verdicts: Iterator[FileVerdict], total: int) -> Iterator[FileVerdict]:
+class _Tally:
+    """What is counted for the end."""
+
+    def __init__(self) -> None:
+        self.fakes = self.none = self.passing = self.more_people = self.files = 0
+
+    def add(self, result: FileResult) -> None:
+        self.files += 1
+        self.fakes += result.verdict == "fake"
+        self.none += result.verdict == "none"
+        self.passing += result.passing
+        self.more_people += (result.people_seen or 0) > len(result.people) > 0
+
+
+def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, resume: bool) -> list[ResultFile]:
+    from dfcore.inference.output import CsvTable, JsonLines
+
+    outputs: list[ResultFile] = []
+    if jsonl is not None:
+        outputs.append(JsonLines(jsonl, models, check=resume))
+    if table is not None:
+        outputs.append(CsvTable(table, models, check=resume))
+    return outputs
+
+
+def _results(predictor: Predictor, paths: Sequence[Path], *, quiet: bool) -> Generator[FileResult, None, None]:
+    """The results, with a bar on stderr unless rows on the terminal show how far it is."""
     from tqdm import tqdm
 
-    return iter(tqdm(verdicts, total=total, unit="file", desc="judging", disable=None, leave=False))
+    with closing(predictor.results(paths)) as results:
+        yield from tqdm(
+            results, total=len(paths), unit="file", desc="judging", disable=True if quiet else None, leave=False
+        )
 
 
-def _to_json(verdict: FileVerdict) -> dict[str, Any]:
-    return {**dataclasses.asdict(verdict), "path": str(verdict.path), "verdict": verdict.verdict}
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM inside ends the command in order: what is open is closed, and the exit code says so."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _show(verdicts: Sequence[FileVerdict], names: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="probability of fake", title_justify="left")
-    for column in ("file", "person", *names, "score", "verdict"):
-        table.add_column(column, justify="left" if column in ("file", "verdict") else "right", overflow="fold")
-    for verdict in verdicts:
-        for row in _rows(verdict, names):
-            table.add_row(*row)
-    Console().print(table)
-
-
-def _rows(verdict: FileVerdict, names: Sequence[str]) -> list[tuple[str, ...]]:
-    """A row a person, and where there are several one for the file."""
-    path = _escape(str(verdict.path))
-    if not verdict.people:
-        return [(path, "", *[""] * len(names), "", _verdict(verdict))]
-    alone = len(verdict.people) == 1
-    rows = []
-    for person in verdict.people:
-        scores = [_number(person.specialists.get(name)) for name in names]
-        rows.append((path, str(person.person), *scores, _number(person.score), _verdict(verdict) if alone else ""))
-    if not alone:
-        rows.append((path, "all", *[""] * len(names), _number(verdict.score), _verdict(verdict)))
-    return rows
+def _under(predictor: Predictor, tally: _Tally) -> list[str]:
+    """What stands under the verdicts."""
+    lines = [member.origin for member in predictor.roster.members]
+    lines += [f"warning: {warning}" for member in predictor.roster.members for warning in member.warnings]
+    lines += [f"note: {note}" for note in (*predictor.roster.notes, *predictor.judge.notes)]
+    if tally.more_people:
+        lines.append(f"note: in {tally.more_people} files there are more people than were judged: --people all")
+    if tally.none:
+        again = f"; {tally.passing} may be judged by another try" if tally.passing else ""
+        lines.append(f"{tally.none} of {tally.files} files could not be judged{again}.")
+    return lines
 
 
-def _escape(text: str) -> str:
-    """A file's name may hold what rich takes for markup."""
-    from rich.markup import escape as escaped
+class _Array:
+    """``--json``: one array on stdout, closed whatever happens; everything else goes to stderr."""
 
-    return escaped(text)
+    def __init__(self) -> None:
+        self.first = True
+
+    def __enter__(self) -> _Array:
+        click.echo("[", nl=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        click.echo("\n]")
+
+    def say(self, text: str) -> None:
+        click.echo(printable(text), err=True)
+
+    def show(self, result: FileResult) -> None:
+        from dfcore.inference.output import json_line
+
+        # In one write: a signal comes before or after the whole of it.
+        click.echo(("\n " if self.first else ",\n ") + json_line(result.to_dict()), nl=False)
+        self.first = False
+
+    def close_with(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self.say(line)
+
+
+class _Table:
+    """A row for each person as soon as the file is judged, and under it why a specialist abstained."""
+
+    def __init__(self, labels: Sequence[str] | dict[str, str]) -> None:
+        self.labels = list(labels)
+        self.widths = [max(6, len(label)) for label in self.labels]
+
+    def __enter__(self) -> _Table:
+        heads = [label.rjust(width) for label, width in zip(self.labels, self.widths, strict=True)]
+        self.say("  ".join(["verdict".ljust(9), *heads, " score", "prob.".rjust(6), "person".rjust(7), "file"]))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        click.echo(printable(text))
+
+    def show(self, result: FileResult) -> None:
+        for line in rows(result, self.labels, self.widths):
+            self.say(line)
+
+    def close_with(self, lines: Sequence[str]) -> None:
+        click.echo("")
+        for line in lines:
+            self.say(line)
+
+
+def rows(result: FileResult, labels: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The lines of one file: a row for each person, why specialists abstained, what the decoder warned of."""
+    if not result.people:
+        return [f"{'none':9}  {result.path}: {_without_path(result)}", *_notes(result)]
+    lines = []
+    seen = result.people_seen or len(result.people)
+    for person in result.people:
+        cells = [
+            _number(person.specialists[name].score).rjust(width) if name in person.specialists else " " * width
+            for name, width in zip(labels, widths, strict=True)
+        ]
+        mark = "*" if len(result.people) > 1 and person.person == result.person else ""
+        who = f"{person.person + 1}/{seen}{mark}".rjust(7)
+        scores = (_number(person.score), _number(person.probability).rjust(6))
+        lines.append("  ".join([person.verdict.ljust(9), *cells, *(s.rjust(6) for s in scores), who, str(result.path)]))
+        lines += [f"{'':11}{name}: {one.abstained}" for name, one in person.specialists.items() if one.abstained]
+    return [*lines, *_notes(result)]
+
+
+def _without_path(result: FileResult) -> str:
+    return result.reason.removeprefix(f"{result.path}: ")
+
+
+def _notes(result: FileResult) -> list[str]:
+    return [f"{'':11}{note.removeprefix(f'{result.path}: ')}" for note in result.notes]
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _verdict(verdict: FileVerdict) -> str:
-    if verdict.score is None:
-        return _escape(f"none: {verdict.reason}")
-    colour = "red" if verdict.verdict == "fake" else "green"
-    return f"[{colour}]{verdict.verdict}[/{colour}]"

@@ -47,10 +47,7 @@ def command(
     config = configure(names[0], data=data, dataset=dataset, store=store, out=out, set=given)
     announce([config])
 
-    def warn(text: str) -> None:
-        click.echo(f"warning: {printable(text, lines=True)}", err=True)
-
-    result = prepare(config, names, workers=workers, retry_failed=retry_failed, warn=warn)
+    result = prepare(config, names, workers=workers, retry_failed=retry_failed)
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "

@@ -1,14 +1,25 @@
-"""What is cut out of a video when it is prepared."""
+"""What is cut out of a video when it is prepared.
+
+Where a clip lies does not depend on how long it is: each is the middle of a *reference span* of 16 frames (of as many
+as the longest plan asks for, where that is more), and faces, tracks, windows and people are found over that span. So a
+clip of 8 frames is exactly the middle of the clip of 16 from the same place, and clips that were stored for one
+specialist serve another that needs fewer frames, to the last bit (:func:`own_part`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dfcore.errors import UsageError
 
-__all__ = ["ClipPlan", "clip_spans"]
+__all__ = ["REFERENCE", "ClipPlan", "clip_spans", "middle", "own_part", "reference_spans"]
+
+REFERENCE = 16
+"""Frames over which faces are tracked and a window is laid, for clips of up to as many."""
+GEOMETRY = 2
+"""Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class ClipPlan:
         audio: keep each clip's audio.
         side_data: keep the codec's quantisers and motion vectors.
         speech: seconds of mouth images and audio about each clip's middle; 0 for none.
+        geometry: which rule says where clips lie.
     """
 
     clips: int = 4
@@ -34,6 +46,7 @@ class ClipPlan:
     audio: bool = True
     side_data: bool = True
     speech: float = 0.0
+    geometry: int = GEOMETRY
 
     def __post_init__(self) -> None:
         for name in ("clips", "frames", "people", "detector_stride"):
@@ -56,11 +69,12 @@ class ClipPlan:
             and self.audio >= other.audio
             and self.side_data >= other.side_data
             and self.speech >= other.speech
+            and self.geometry == other.geometry
             and not finer
         )
 
     def union(self, other: ClipPlan) -> ClipPlan:
-        """The smallest plan that covers both; the detector is ``other``'s."""
+        """The smallest plan that covers both; detector and geometry are ``other``'s."""
         strides = [plan.detector_stride for plan in (self, other) if plan.detector_stride is not None]
         return ClipPlan(
             clips=max(self.clips, other.clips),
@@ -71,6 +85,7 @@ class ClipPlan:
             audio=self.audio or other.audio,
             side_data=self.side_data or other.side_data,
             speech=max(self.speech, other.speech),
+            geometry=other.geometry,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -81,19 +96,54 @@ class ClipPlan:
     def from_json(cls, values: Mapping[str, Any]) -> ClipPlan:
         """The inverse of :meth:`to_json`; unknown keys are ignored."""
         known = {f.name for f in fields(cls)}
+        values = {"geometry": 1, **values}  # plans of before it was written down
         return cls(**{key: value for key, value in values.items() if key in known})
 
 
-def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
-    """Frame indices of each clip: the video is cut into equal parts and a clip taken from the middle of each.
+def reference_spans(frame_count: int, clips: int, frames: int = REFERENCE) -> list[range]:
+    """The reference span of each clip: centred in equal parts of the video, 16 frames long where the video has them.
 
-    Clips never overlap: a short video gives fewer, and one shorter than ``frames`` gives a single clip with all that
-    there is (a photo: one frame). An empty video gives none.
+    A span is cut short on both sides alike where it would reach beyond the video's ends. Those of a short video
+    overlap, with 8 frames or more from one centre to the next; a video of 16 frames or more has at least one whole
+    span, and one of fewer has a single span of all. An empty video has none.
+
+    Args:
+        frame_count: the video's.
+        clips: how many at most.
+        frames: what a clip has; only more than 16 make a difference.
     """
     if frame_count <= 0:
         return []
-    if frame_count < frames:
+    half = max(REFERENCE, frames + frames % 2) // 2
+    if frame_count < 2 * half:
         return [range(frame_count)]
-    count = min(clips, frame_count // frames)
-    starts = (((2 * k + 1) * frame_count - count * frames) // (2 * count) for k in range(count))
-    return [range(start, start + frames) for start in starts]
+    for count in range(max(1, min(clips, frame_count // half)), 0, -1):
+        centres = [((2 * k + 1) * frame_count) // (2 * count) for k in range(count)]
+        halves = [min(half, centre, frame_count - centre) for centre in centres]
+        if max(halves) == half:
+            return [range(centre - h, centre + h) for centre, h in zip(centres, halves, strict=True)]
+    raise AssertionError("one clip in the middle is always whole")
+
+
+def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
+    """Frame indices of each clip: the middle of its reference span, or all of that where it is no longer.
+
+    A video of fewer frames than a clip gives one clip with all that there is (a photo: one frame).
+    """
+    return [middle(span, frames) for span in reference_spans(frame_count, clips, frames)]
+
+
+def own_part(length: int, frames: int) -> range:
+    """Which of a stored clip's ``length`` positions belong to a plan of ``frames`` frames a clip."""
+    return middle(range(length), frames)
+
+
+def middle(span: Sequence[int], frames: int) -> Any:
+    """The ``frames`` items in the middle of a sequence, as a sequence of its kind; all of them where it has no more.
+
+    The middle of a middle is the middle of the whole.
+    """
+    if frames >= len(span):
+        return span
+    start = len(span) // 2 - frames // 2
+    return span[start : start + frames]

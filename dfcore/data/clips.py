@@ -223,44 +223,44 @@ class MemoryClip:
 
     @property
     def source(self) -> SourceHeader:
-        """See :class:`ClipAccess`."""
+        """What is known of the source file."""
         return self.clip.source
 
     @property
     def header(self) -> ClipHeader:
-        """See :class:`ClipAccess`."""
+        """What is known of the clip."""
         return self.clip.header
 
     def planes(self, frames: Sequence[int]) -> Planes:
-        """See :class:`ClipAccess`."""
+        """Luma uint8 ``[n, H, W]``, and both chroma planes uint8 ``[n, H/2, W/2]``."""
         chosen = list(frames)
         return self.clip.y[chosen], self.clip.u[chosen], self.clip.v[chosen]
 
     def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
-        """See :class:`ClipAccess`."""
+        """Luma alone, uint8 ``[n, H, W]``."""
         return self.clip.y[list(frames)]
 
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
-        """See :class:`ClipAccess`."""
+        """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         return None if self.clip.qp is None else self.clip.qp[list(frames)]
 
     def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
-        """See :class:`ClipAccess`."""
+        """Motion vectors int16 ``[n, H/16, W/16, 2]``, in quarter pixels, or None."""
         return None if self.clip.motion is None else self.clip.motion[list(frames)]
 
     def evidence(self, name: str) -> NDArray[np.float16] | None:
-        """See :class:`ClipAccess`."""
+        """An extractor's result, float16 ``[T, C, H/16, W/16]``, or None where it was not extracted."""
         return self.clip.evidence.get(name)
 
     def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
-        """See :class:`ClipAccess`."""
+        """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
         found = self.clip.evidence.get(name)
         return None if found is None else found.astype(np.float32).mean(axis=0)
 
     def audio(self) -> NDArray[np.int16] | None:
-        """See :class:`ClipAccess`."""
+        """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return self.clip.audio
 
     def speech(self) -> Speech | None:
-        """See :class:`ClipAccess`."""
+        """Mouth and audio about the clip's middle, or None where it was prepared without."""
         return self.clip.speech

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch.utils.data import Dataset
 
+from dfcore.data.clip_part import part_of
 from dfcore.data.protocols import ReadsViews
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
@@ -95,6 +97,8 @@ class ClipSamples(Dataset[dict[str, Any]]):
         augment: names of training augmentations.
         seed: of all draws.
         abstain_reason: dotted path of the function that tells it (:class:`dfcore.specs.SpecialistSpec`), or "".
+        clip_frames: frames that a clip has in the specialist's own plan: of longer clips, which were stored for another
+            specialist, the middle is read, as if there were no more (:mod:`dfcore.data.clip_part`); 0 reads all.
 
     Raises:
         StoreError: a video is not in the store; the message says why, where that is known.
@@ -115,6 +119,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         augment: Sequence[str] = (),
         seed: int = 0,
         abstain_reason: str = "",
+        clip_frames: int = 0,
     ) -> None:
         for name, value in (("samples per video", samples_per_video), ("frames", frames), ("image size", image_size)):
             if value < 1:
@@ -124,7 +129,10 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.samples_per_video = samples_per_video
         self.abstain_reason = abstain_reason
         self.augment = augmentation(augment) if train else None
-        self._lengths = [store.entry(record.id).frames for record in self.records]
+        self._most = clip_frames or sys.maxsize
+        self._lengths = [
+            [min(length, self._most) for length in store.entry(record.id).frames] for record in self.records
+        ]
         self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
         counts = [samples_per_video] * len(self.records) if train else [len(fixed) for fixed in self._fixed]
         self.samples = [(video, draw) for video, count in enumerate(counts) for draw in range(count)]
@@ -195,7 +203,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         record = self.records[video]
         rng = sample_generator(self.seed, self.epoch, record.id, draw)
         clip, positions = self._drawn(video, draw, rng) if self.train else self._fixed[video][draw]
-        access = self.store.open(record.id).access(clip)
+        access = part_of(self.store.open(record.id).access(clip), self._most)
         views = build_views(access, self.views, positions, image_size=self.image_size, augment=self.augment, rng=rng)
         item = {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
         if self.abstain_reason:

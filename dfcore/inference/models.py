@@ -1,48 +1,275 @@
-"""Finding trained specialists in a folder."""
+"""Finding trained specialists, and what their files say of how they judge."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dfcore.errors import CheckpointError
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.errors import CheckpointError, DfcoreError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
 
-__all__ = ["find_models", "load_models"]
+__all__ = ["ALL_PEOPLE", "Found", "Member", "Roster", "find_models", "load_models"]
 
 FINAL = re.compile(r"(?P<name>.+)_stage(?P<stage>\d+)_final\.pt")
+ALL_PEOPLE = 64
+"""People judged in a file at most."""
+_LIMITS = {"clips_per_video": (4, 64), "clip_frames": (8, 256), "people": (1, ALL_PEOPLE), "eval_samples": (8, 1024)}
+"""Default and upper limit of what a weights' file says of how it judges: it may come from anywhere."""
 
 
-def find_models(folder: Path) -> list[Path]:
-    """The final weights under ``folder`` (or the file itself): for each specialist those of its highest stage.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of weights; ``named`` says that it was given itself, not found in a folder."""
 
-    Of several with the same name and stage the newest counts.
+    path: Path
+    named: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A specialist that judges.
+
+    Attributes:
+        label: its name, with the stage where several of one name judge.
+        model: in evaluation mode.
+        path: the file that it came from.
+        hash: SHA-256 of its weights.
+        stage: that it was trained through; None where the file does not say.
+        dataset: that it was trained on, or "".
+        plan: the clips that it judges, as in its own evaluation.
+        samples: samples a person, likewise.
+        warnings: what a reader of its scores must know.
+        counted: whether its score is fused with others.
+    """
+
+    label: str
+    model: Specialist
+    path: Path
+    hash: str
+    stage: int | None
+    dataset: str
+    plan: ClipPlan
+    samples: int
+    warnings: tuple[str, ...] = ()
+    counted: bool = True
+
+    @property
+    def origin(self) -> str:
+        """``cm: stage 1, trained on demo, runs/cm_stage1/cm_stage1_final.pt``."""
+        stage = "" if self.stage is None else f"stage {self.stage}, "
+        dataset = f"trained on {self.dataset}, " if self.dataset else ""
+        return f"{self.label}: {stage}{dataset}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The specialists that judge, and what is to be said of the files that were found."""
+
+    members: tuple[Member, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the weights by label."""
+        return {member.label: member.hash for member in self.members}
+
+
+def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
+    """The weights that are meant, and sentences about what was chosen.
+
+    A file is taken as it is. Of a folder (a run's, or one of runs) each specialist's weights of the highest finished
+    stage are taken; of several of one stage the newest.
 
     Raises:
-        CheckpointError: there are none.
+        CheckpointError: a path does not exist, or holds no finished weights; the message says what to give.
     """
-    if folder.is_file():
-        return [folder]
-    newest: dict[str, tuple[int, float, Path]] = {}
-    for path in sorted(folder.rglob("*_final.pt")) if folder.is_dir() else ():
+    found: dict[Path, Found] = {}
+    notes: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            inside, said = _in_folder(path)
+            notes += said
+            for file in inside:
+                found.setdefault(file.resolve(), Found(file, named=False))
+        elif path.exists():
+            found[path.resolve()] = Found(path, named=True)
+        else:
+            raise CheckpointError(f"{path} does not exist. {_TRAIN_FIRST}")
+    return list(found.values()), notes
+
+
+_TRAIN_FIRST = (
+    "Train a specialist first, for example with `dfcore train cm --stage 1 --data demo`; then give the folder of its "
+    "runs, a run's folder, a *_final.pt or a best epoch's .zip."
+)
+
+
+def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
+    stages: dict[str, list[tuple[int, float, Path]]] = {}
+    for path in sorted(folder.rglob("*_final.pt")):
         match = FINAL.fullmatch(path.name)
-        if match:
-            candidate = (int(match["stage"]), path.stat().st_mtime, path)
-            newest[match["name"]] = max(newest.get(match["name"], candidate), candidate)
-    if not newest:
-        what = "holds no *_stage*_final.pt" if folder.is_dir() else "does not exist"
-        raise CheckpointError(
-            f"{folder} {what}. Train a specialist first, for example `dfcore train cm --stage 1 --data demo`, "
-            "then give the folder of its runs: --models runs."
-        )
-    return [path for _, _, path in (newest[name] for name in sorted(newest))]
+        if match and path.is_file():
+            stages.setdefault(match["name"], []).append((int(match["stage"]), path.stat().st_mtime, path))
+    if not stages:
+        raise CheckpointError(_no_weights(folder))
+    chosen, notes = [], []
+    for name in sorted(stages):
+        stage, _, path = max(stages[name])
+        chosen.append(path)
+        others = sorted({number for number, _, _ in stages[name]} - {stage})
+        if others:
+            notes.append(f"{name}: the weights of stage {stage} are taken, not those of stage {_listed(others)}.")
+        same = [other for number, _, other in stages[name] if number == stage and other != path]
+        if same:
+            notes.append(f"{name}: {path} is the newest of {len(same) + 1} of stage {stage} in {folder}.")
+    return chosen, notes
 
 
-def load_models(paths: list[Path], device: str) -> list[Specialist]:
-    """The specialists in those files, in evaluation mode on ``device``."""
+def _listed(numbers: Sequence[int]) -> str:
+    return " and ".join(map(str, numbers)) if len(numbers) < 3 else ", ".join(map(str, numbers))
+
+
+def _no_weights(folder: Path) -> str:
+    unfinished = sorted({path.parent for path in folder.rglob("last.pt")})
+    zips = sorted(folder.rglob("*_epoch*.zip"))
+    if unfinished:
+        finish = f"{unfinished[0]} holds a run that is not finished: it has no final weights yet. "
+        ways = "Finish it (`dfcore train` with the same options and --resume)"
+        return finish + ways + (f", or name an epoch's weights, for example {zips[-1]}." if zips else ".")
+    if zips:
+        return f"{folder} holds no *_stage*_final.pt. Name an epoch's weights, for example {zips[-1]}."
+    return f"{folder} holds no *_stage*_final.pt. {_TRAIN_FIRST}"
+
+
+def load_models(
+    found: Sequence[Found],
+    device: str,
+    *,
+    people: int | None = None,
+    samples: int | None = None,
+    detector: str | None = None,
+    notes: Sequence[str] = (),
+) -> Roster:
+    """The specialists in those files, on ``device``.
+
+    A file that was found in a folder and cannot be loaded is left out, with a note; one that was named is an error.
+
+    Args:
+        found: see :func:`find_models`.
+        device: where to.
+        people: judged in a file, in place of as many as each was trained with.
+        samples: a person, likewise.
+        detector: of faces, likewise.
+        notes: to begin with.
+
+    Raises:
+        ModelError: a named file cannot be loaded, or none can.
+        UsageError: two files hold the same specialist of the same stage.
+    """
+    said = list(notes)
+    members: list[Member] = []
+    for one in found:
+        try:
+            members.append(_load(one.path, device, people, samples, detector))
+        except DfcoreError as error:
+            if one.named:
+                raise
+            said.append(f"left out: {error}")
+    if not members:
+        raise ModelError("no specialist can be loaded. " + " ".join(said))
+    return Roster(tuple(_labelled(members)), tuple(said))
+
+
+def _load(path: Path, device: str, people: int | None, samples: int | None, detector: str | None) -> Member:
+    from dfcore.models import weights
     from dfcore.models.factory import load
 
-    return [load(path, device=device) for path in paths]
+    if path.name == "last.pt":
+        final = next(path.parent.glob("*_final.pt"), None)
+        instead = f"give {final}" if final else "finish the run (--resume), or name a best epoch's .zip"
+        raise CheckpointError(
+            f"{path} is the state of a run under way, not weights to judge with: {instead}; for a finished run give "
+            "its *_final.pt."
+        )
+    model = load(path, device=device)
+    meta = weights.describe(path)
+    config = _mapping(meta.get("config"))
+    data, stage = _mapping(config.get("data")), meta.get("stage")
+    numbers = {key: _number(path, key, data.get(key, default), most) for key, (default, most) in _LIMITS.items()}
+    plan = ClipPlan(
+        clips=numbers["clips_per_video"],
+        frames=max(numbers["clip_frames"], model.spec.clip_frames),
+        people=people or numbers["people"],
+        detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
+        speech=model.spec.speech,
+    )
+    dataset = str(_mapping(config.get("stage")).get("dataset", ""))
+    member = Member(
+        label=model.spec.name,
+        model=model,
+        path=path,
+        hash=str(meta["hash"]),
+        stage=stage if isinstance(stage, int) else None,
+        dataset=dataset,
+        plan=plan,
+        samples=samples or numbers["eval_samples"],
+    )
+    return _warned(member, _mapping(meta.get("metrics")))
+
+
+def _warned(member: Member, metrics: Mapping[str, Any]) -> Member:
+    warnings, counted = [], True
+    if member.dataset == "demo":
+        warnings.append(f"{member.label} was trained on demo data: made to try dfcore with, its verdicts mean nothing.")
+    if metrics.get("coverage") == 0:
+        counted = False
+        warnings.append(
+            f"{member.label} judged nothing in its own validation, so nobody knows what its scores are worth: they are "
+            "shown, and left out of the fused score."
+        )
+    return replace(member, warnings=tuple(warnings), counted=counted)
+
+
+def _labelled(members: Sequence[Member]) -> list[Member]:
+    """Each with a label of its own: the name, and the stage where that is needed."""
+    names = [member.label for member in members]
+    labelled = [
+        member if names.count(member.label) == 1 else replace(member, label=f"{member.label}_stage{member.stage}")
+        for member in members
+    ]
+    first: dict[str, Member] = {}
+    for member in labelled:
+        if member.label in first:
+            raise UsageError(
+                f"{first[member.label].path} and {member.path} hold the same specialist ({member.label}). Give one."
+            )
+        first[member.label] = member
+    return labelled
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(path: Path, key: str, value: Any, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise CheckpointError(
+            f"{path}: its configuration says data.{key}={value!r}; expected a number from 1 to {most}."
+        )
+    return value
+
+
+def _detector(path: Path, value: Any) -> str:
+    """A file of weights may name an announced detector, never code to import."""
+    if not isinstance(value, str) or ":" in value:
+        raise CheckpointError(
+            f"{path} was trained with the face detector {value!r}, a dotted path: a file of weights must not name code "
+            "to import. Name the detector yourself, if you trust it."
+        )
+    return value

@@ -1,182 +1,237 @@
-"""Verdicts on files: a score for each person and each video, or the reason why there is none."""
+"""Verdicts on files: each specialist judges what it would judge alone, and a file's failure is that file's reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
+from dfcore.data.clips import Clip
+from dfcore.data.prepare.extract import find_detector
+from dfcore.data.protocols import FaceDetector
+from dfcore.errors import DataError, DfcoreError, UsageError
+from dfcore.evaluation.verdicts.rules import class_key
+from dfcore.faults import described
+from dfcore.inference.extraction import Extraction, Job, extract, join_jobs
+from dfcore.inference.isolation import IsolatedExtractor, can_isolate
+from dfcore.inference.judging import judge, probability
+from dfcore.inference.models import ALL_PEOPLE, Roster, find_models, load_models
+from dfcore.inference.people import by_person, same_people
+from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
+from dfcore.inference.scan import scan_files
+from dfcore.inference.verdict import Judge, find_judge
 
-from dfcore.data.clips import Clip, MemoryClip
-from dfcore.data.prepare.extract import ClipPlan, extract_clips
-from dfcore.data.samples import spread
-from dfcore.data.views import build_views
-from dfcore.errors import DataError
-from dfcore.specs import resolve
+__all__ = ["PathLike", "Predictor", "predict"]
 
-if TYPE_CHECKING:
-    from dfcore.data.protocols import FaceDetector
-    from dfcore.models.specialist import Specialist
-
-__all__ = ["THRESHOLD", "FileVerdict", "PersonVerdict", "predict_file", "predict_files", "scan_files"]
-
-THRESHOLD = 0.5
-"""Scores above it are called fake. It is the classifier's own; no threshold is tuned on the data at hand."""
-
-BATCH = 8
+PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class PersonVerdict:
-    """One person in one file.
-
-    ``score`` is the probability of fake: the mean over the specialists of their mean over the samples, or None when
-    every specialist abstained. ``specialists`` holds each one's own score, ``abstained`` the reasons of those without.
-    """
-
-    person: int
-    score: float | None
-    samples: int
-    specialists: dict[str, float]
-    cues: dict[str, float]
-    abstained: dict[str, str]
-    first_frame: int
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class FileVerdict:
-    """One file: its ``score`` is that of the person most likely fake; ``reason`` says why there is none."""
-
-    path: Path
-    score: float | None
-    people: tuple[PersonVerdict, ...] = ()
-    reason: str = ""
-    specialists: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def verdict(self) -> str:
-        """``fake``, ``real``, or ``none``."""
-        if self.score is None:
-            return "none"
-        return "fake" if self.score > THRESHOLD else "real"
-
-
-def scan_files(paths: Sequence[Path]) -> list[Path]:
-    """The files named, folders opened (sorted, at any depth, hidden ones left out)."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            found.extend(sorted(inside))
-        else:
-            found.append(path)
-    return found
-
-
-def predict_files(
-    paths: Sequence[Path], models: Sequence[Specialist], plan: ClipPlan, *, device: str, samples: int
-) -> Iterator[FileVerdict]:
-    """A verdict for each file in turn; a file that cannot be judged gives its reason and the rest goes on."""
-    from dfcore.plugins import registry
-
-    detector = resolve(registry().component("face_detector", plan.detector).factory)()
-    for path in paths:
-        yield predict_file(path, models, plan, device=device, samples=samples, detector=detector)
-
-
-def predict_file(
-    path: Path,
-    models: Sequence[Specialist],
-    plan: ClipPlan,
+def predict(
+    files: PathLike | Sequence[PathLike],
+    models: PathLike | Sequence[PathLike] = "runs",
     *,
-    device: str = "cpu",
-    samples: int = 8,
-    detector: FaceDetector | None = None,
-) -> FileVerdict:
-    """The verdict on one file.
+    people: int | str | None = None,
+    samples: int | None = None,
+    detector: str | None = None,
+    device: str = "auto",
+    ensemble: PathLike | None = None,
+    isolate: bool = True,
+) -> Generator[FileResult, None, None]:
+    """Judge videos and photos with trained specialists, file by file.
+
+    Each specialist judges with what it was trained with (face detector, clips, people, samples), and what it says does
+    not depend on which others judge beside it. The models are loaded when this is called, files are judged as the
+    iterator is advanced.
 
     Args:
-        path: a video or a photo.
-        models: specialists in evaluation mode on ``device``.
-        plan: clips to cut, people to look at.
-        device: where the models are.
-        samples: samples a person, spread over the clips.
-        detector: used in place of the plan's.
+        files: files, and folders of them.
+        models: weights, runs' folders, folders of runs.
+        people: judge so many in each file, or ``"all"``; None: as many as each specialist was trained with.
+        samples: samples a person; None: as many as in each specialist's own evaluation.
+        detector: an announced face detector, in place of those that the specialists were trained with.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        ensemble: an ``ensemble.json``; None takes the one that lies beside the runs, if there is one.
+        isolate: decode in a process of its own, so that a decoder that crashes or hangs costs one file.
+
+    Returns:
+        A result for each file. One that cannot be judged has the verdict ``none`` and the reason; it is not raised.
+
+    Raises:
+        ModelError: no model can be loaded.
+        DataError: there is nothing to judge.
+        UsageError: an argument cannot be used.
+        PluginError: a plugin's code raised something; from the iterator too.
     """
-    try:
-        clips = extract_clips(path, plan, detector=detector)
-    except DataError as error:
-        return FileVerdict(path, None, reason=str(error))
-    for clip in clips:
-        _add_evidence(clip, models)
-    tracks = sorted({clip.header.track for clip in clips})
-    people = tuple(
-        _judge(track, [clip for clip in clips if clip.header.track == track], models, device, samples)
-        for track in tracks
-    )
-    scored = [person for person in people if person.score is not None]
-    if not scored:
-        reasons = sorted({reason for person in people for reason in person.abstained.values()})
-        return FileVerdict(path, None, people, "every specialist abstained: " + "; ".join(reasons))
-    worst = max(scored, key=lambda person: person.score or 0.0)
-    return FileVerdict(path, worst.score, people, specialists=worst.specialists)
+    from dfcore.device import choose_device
+
+    paths = scan_files([Path(path) for path in _listed(files)])
+    chosen = str(choose_device(device))
+    roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
+    judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble))
+    return Predictor(roster, judge_, chosen, isolate=isolate).results(paths)
 
 
-def _add_evidence(clip: Clip, models: Sequence[Specialist]) -> None:
-    for evidence in {evidence for model in models for evidence in model.spec.evidence}:
-        clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
+def find_and_load(
+    models: Sequence[PathLike],
+    device: str,
+    *,
+    people: int | str | None = None,
+    samples: int | None = None,
+    detector: str | None = None,
+) -> Roster:
+    """The specialists that are meant; arguments as in :func:`predict`."""
+    for name, value in (("people", people), ("samples", samples)):
+        if value is not None and value != "all" and not (isinstance(value, int) and value >= 1):
+            raise UsageError(f"{name} must be a number from 1, not {value!r}.")
+    number = None if people is None else ALL_PEOPLE if people == "all" else min(int(people), ALL_PEOPLE)
+    found, notes = find_models([Path(path) for path in models])
+    return load_models(found, device, people=number, samples=samples, detector=detector, notes=notes)
 
 
-def _judge(track: int, clips: Sequence[Clip], models: Sequence[Specialist], device: str, samples: int) -> PersonVerdict:
-    scores: dict[str, float] = {}
-    cues: dict[str, float] = {}
-    abstained: dict[str, str] = {}
-    for model in models:
-        name = model.spec.name
-        usable, reason = _usable_clips(clips, model)
-        if not usable:
-            abstained[name] = reason
-            continue
-        scores[name], cues[name] = _score(usable, model, device, samples)
-    header = clips[0].header
-    return PersonVerdict(
-        person=track,
-        score=float(np.mean(list(scores.values()))) if scores else None,
-        samples=samples,
-        specialists=scores,
-        cues=cues,
-        abstained=abstained,
-        first_frame=header.frames[0],
-        box=header.boxes[0],
-    )
+def _listed(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
 
 
-def _usable_clips(clips: Sequence[Clip], model: Specialist) -> tuple[list[Clip], str]:
-    """The clips that the specialist can judge, and why it cannot judge the first of the others."""
-    if not model.spec.abstain_reason:
-        return list(clips), ""
-    abstain_reason = resolve(model.spec.abstain_reason)
-    reasons = [abstain_reason(MemoryClip(clip)) for clip in clips]
-    usable = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
-    return usable, next((str(reason) for reason in reasons if reason is not None), "")
+class Predictor:
+    """Judges files with loaded specialists.
 
+    Args:
+        roster: the specialists.
+        judge: what decides on their scores.
+        device: where they are.
+        isolate: decode in a process of its own, where the system can.
+        detector: finds faces in place of the plans'; it is used in this process, so nothing is isolated then.
+    """
 
-@torch.inference_mode()
-def _score(clips: Sequence[Clip], model: Specialist, device: str, samples: int) -> tuple[float, float]:
-    """Mean probability of fake over the samples: of the fused classifier, and of the cue head alone."""
-    draws = spread([len(clip.header.frames) for clip in clips], samples, model.spec.frames)
-    fused, cue = [], []
-    for start in range(0, len(draws), BATCH):
-        views = [
-            build_views(MemoryClip(clips[index]), model.view_names, frames, image_size=model.image_size)
-            for index, frames in draws[start : start + BATCH]
-        ]
-        batch = {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
-        output = model(batch)
-        fused.append(output.logits.float().softmax(1)[:, 1])
-        cue.append(output.cue_logits.float().softmax(1)[:, 1])
-    return float(torch.cat(fused).mean()), float(torch.cat(cue).mean())
+    def __init__(
+        self,
+        roster: Roster,
+        judge: Judge,
+        device: str = "cpu",
+        *,
+        isolate: bool = True,
+        detector: FaceDetector | None = None,
+    ) -> None:
+        self.roster, self.judge, self.device, self.detector = roster, judge, device, detector
+        self.isolate = isolate and detector is None and can_isolate()
+        self.jobs = join_jobs([Job.of(member.plan, member.model.spec.evidence) for member in roster.members])
+        self._job = {
+            member.label: next(i for i, job in enumerate(self.jobs) if job.takes(member.plan))
+            for member in roster.members
+        }
+        if detector is None:
+            for job in self.jobs:
+                find_detector(job.plan.detector)  # an unknown name is an error of the call, not of each file
+
+    def results(self, paths: Sequence[Path]) -> Generator[FileResult, None, None]:
+        """The result of each file in turn. Close the generator to stop early."""
+        with ExitStack() as stack:
+            if self.isolate:
+                found = stack.enter_context(IsolatedExtractor(self.jobs)).extract_all(paths)
+            else:
+                found = (extract(path, self.jobs, detector=self.detector) for path in paths)
+            for extraction in found:
+                yield self.result(extraction)
+
+    def result(self, extraction: Extraction) -> FileResult:
+        """The result of a file whose clips are there. Whatever its judging raises is its reason.
+
+        Raises:
+            PluginError: a plugin's code raised something.
+        """
+        path = extraction.path
+        nothing = FileResult(
+            path, "none", notes=extraction.notes, passing=extraction.passing, models=self.roster.hashes
+        )
+        if extraction.reason:
+            return replace(nothing, reason=extraction.reason)
+        try:
+            return self._judged(extraction, nothing)
+        except DataError as error:
+            return replace(nothing, reason=f"{path}: {error}")
+        except DfcoreError:
+            raise
+        except Exception as error:
+            if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+                reason = f"{path}: there is not enough memory to judge it on {self.device} ({described(error)})."
+                return replace(nothing, reason=reason, passing=True)
+            reason = f"{path}: judging it failed ({described(error)}). Look at the file, or leave it out."
+            return replace(nothing, reason=reason)
+
+    def _judged(self, extraction: Extraction, nothing: FileResult) -> FileResult:
+        people = self._people(extraction)
+        seen = max(found.people_seen for found in extraction.jobs)
+        if not people:
+            reasons = dict.fromkeys(found.reason for found in extraction.jobs if found.reason)
+            return replace(nothing, reason=" ".join(reasons), people_seen=seen)
+        why_not = [found.reason for found in extraction.jobs]
+        judged = tuple(self._person(number, clips, why_not) for number, clips in sorted(people.items()))
+        scored = [person for person in judged if person.margin is not None]
+        if not scored:
+            said = {f"{name}: {score.abstained}" for person in judged for name, score in person.specialists.items()}
+            reason = "every specialist abstained: " + "; ".join(sorted(said))
+            return replace(nothing, reason=reason, people_seen=seen, people=judged)
+        worst = max(scored, key=lambda person: (person.margin or 0.0, -person.person))
+        return replace(
+            nothing,
+            verdict=worst.verdict,
+            score=worst.score,
+            margin=worst.margin,
+            probability=worst.probability,
+            log_likelihood_ratio=worst.log_likelihood_ratio,
+            person=worst.person,
+            reason=worst.reason,
+            people_seen=seen,
+            people=judged,
+        )
+
+    def _people(self, extraction: Extraction) -> dict[int, dict[int, list[Clip]]]:
+        """Each person's clips, by the number of the job that they were cut for."""
+        people: dict[int, dict[int, list[Clip]]] = {}
+        for number, found in enumerate(extraction.jobs):
+            clips = by_person(found.clips)
+            known = {person: next(iter(of.values())) for person, of in people.items()}
+            for person, name in same_people(known, clips).items():
+                people.setdefault(name, {})[number] = clips[person]
+        return people
+
+    def _person(self, number: int, clips: Mapping[int, list[Clip]], why_not: Sequence[str]) -> PersonResult:
+        scores: dict[str, SpecialistScore] = {}
+        for member in self.roster.members:
+            job = self._job[member.label]
+            own = clips.get(job)
+            if own is None:
+                reason = why_not[job] or f"it judges {member.plan.people} in a file, and not this person"
+                scores[member.label] = SpecialistScore(abstained=reason, counted=member.counted)
+            else:
+                scores[member.label] = judge(member, own, self.device)
+        first = next(iter(clips.values()))[0]
+        margins = {name: score.margin for name, score in scores.items() if score.margin is not None and score.counted}
+        header = first.header
+        person = PersonResult(
+            person=number,
+            verdict="none",
+            score=None,
+            margin=None,
+            probability=None,
+            log_likelihood_ratio=None,
+            reason="every specialist whose scores count abstained",
+            specialists=scores,
+            first_frame=header.frames[0],
+            first_time=header.times[0],
+            box=header.boxes[0],
+        )
+        if not margins:
+            return person
+        decision = self.judge.decide(margins, class_key(codec=first.source.codec))
+        return replace(
+            person,
+            verdict=decision.verdict,
+            score=probability(decision.margin),
+            margin=decision.margin,
+            probability=decision.probability,
+            log_likelihood_ratio=decision.log_likelihood_ratio,
+            reason=decision.reason,
+        )

@@ -1,4 +1,4 @@
-"""The default attention head: backbone tokens and cue tokens look at each other."""
+"""The default attention head: multi-head attention between backbone tokens and cue tokens, in both directions."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class Specialist(nn.Module):
         self.cue_module = parts.cue_module
         self.attention_head = parts.attention_head
         self.classifier = parts.classifier
+        # One norm for each half. A common one would scale the 1764 to 2548 cue features by the backbone's spread.
         self.token_norm = nn.LayerNorm(self.num_features)
         self.cue_norm = nn.LayerNorm(spec.features)
         self.cue_head = nn.Linear(spec.features, 2)
@@ -73,7 +74,7 @@ class Specialist(nn.Module):
     if TYPE_CHECKING:  # nn.Module's own returns Any
 
         def __call__(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
-            """See :meth:`forward`."""
+            """Judge a batch of views, as :meth:`forward` does."""
             ...
 
     def forward(self, views: Views, labels: Tensor | None = None) -> SpecialistOutput:
@@ -90,6 +91,7 @@ class Specialist(nn.Module):
                 wrong shape.
         """
         fused, attention, cue_map = self._fused(views)
+        # On the map itself, before attention: what the backbone knows must not reach this head.
         cue_logits = self.cue_head(cue_map.flatten(1))
         auxiliary = self._auxiliary(views, labels, cue_logits)
         return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, auxiliary)
@@ -203,6 +205,7 @@ class Specialist(nn.Module):
                 f"not {list(face.shape)}. Build the views with image_size={size}."
             )
         batch, frames = (face.shape[0], 1) if face.dim() == 4 else (face.shape[0], face.shape[1])
+        # Frames join the batch, so that any image backbone serves for videos too.
         tokens: Tensor = self.backbone(face if face.dim() == 4 else face.flatten(0, 1))
         expected = (batch * frames, self.num_features, MAP_SIZE, MAP_SIZE)
         if tokens.shape != expected:
@@ -211,6 +214,7 @@ class Specialist(nn.Module):
         return tokens if face.dim() == 4 else tokens.unflatten(0, (batch, frames)).mean(dim=1)
 
     def _cue_map(self, views: Views, batch: int) -> Tensor:
+        # Operators take differences of a few grey levels, and bf16 has 8 bits: 131 and 131.4 are the same number in it.
         with torch.autocast(device_type=views[FACE].device.type, enabled=False):
             cue_map: Tensor = self.cue_module(views)
         expected = (batch, self.spec.channels, MAP_SIZE, MAP_SIZE)

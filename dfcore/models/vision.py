@@ -1,9 +1,9 @@
-"""The one door to timm, with a mend for torchvision.
+"""Imports timm, working around torchvision's missing CUDA operators.
 
-timm imports torchvision. A torchvision wheel linked against CUDA cannot load its own operator library beside a
-CPU-only torch; it then stops at two unconditional registrations with ``operator torchvision::nms does not exist``,
-and timm with it. Declaring the two operators' schemas is enough for the import: everything that dfcore and timm
-use of torchvision is plain Python. ``torchvision.ops.nms`` itself stays unusable, and says so when it is called.
+timm imports torchvision. A torchvision wheel that is linked against CUDA cannot load its own operator library beside a
+CPU-only torch. Its import then fails at two unconditional registrations (``operator torchvision::nms does not exist``),
+and so does timm's. Declaring the schemas of the two operators is enough for the import: what dfcore and timm use of
+torchvision is plain Python. ``torchvision.ops.nms`` itself stays unusable, and says so when it is called.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def read_final(path: Path) -> Meta:
     """
     path = Path(path)
     content = archives.load_torch(path)
-    _check_hash(path, archives.check_tensors(path, content.get("state_dict")), content)
+    _check_state(path, archives.check_tensors(path, content.get("state_dict")), content)
     return content
 
 
@@ -125,7 +125,7 @@ def read_zip(path: Path) -> tuple[State, Meta]:
     """
     path = Path(path)
     meta, state = archives.read_meta(path), archives.read_tensors(path)
-    _check_hash(path, state, meta)
+    _check_state(path, state, meta)
     return state, meta
 
 
@@ -224,9 +224,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a checkpoint's description holds plain values only, not {type(value).__name__}: {value!r}")
 
 
-def _check_hash(path: Path, state: State, meta: Meta) -> None:
+def _check_state(path: Path, state: State, meta: Meta) -> None:
     if state_hash(state) != meta["hash"]:
         raise CheckpointError(
             f"{path}: the weights are not those that its description names (their SHA-256 differs). The file was "
             "damaged or changed after it was written; take another copy, or an earlier epoch's file."
+        )
+    bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    if bad:
+        raise CheckpointError(
+            f"{path}: {len(bad)} of its tensors hold values that are not finite numbers (the first: {bad[0]}). Every "
+            "score would be NaN: take an earlier epoch's file, or train again."
         )

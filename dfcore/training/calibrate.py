@@ -49,7 +49,7 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
             raise run.world.repeated(
                 kind(
                     f"stopped by {signals.asked} while the final weights were being calibrated. They are in "
-                    f"{run.folder.final}: run the same command with --resume for the rest."
+                    f"{run.folder.final}: start again with resume=True for the rest."
                 )
             )
 

@@ -71,6 +71,7 @@ def capture(run: Run) -> dict[str, Any]:
         "lr": run.lr,
         "stop": run.stop,
         "history": run.history,
+        # Of every process: each has seen other samples and drawn other random numbers.
         "totals": run.world.gather(run.totals.sums.cpu()),
         "rng": run.world.gather(rng_state(run.device)),
         "callbacks": {_name(callback): callback.state_dict() for callback in run.callbacks},
@@ -88,6 +89,7 @@ def _conditions(run: Run) -> dict[str, Any]:
 
 def _data_condition(run: Run) -> dict[str, Any]:
     """Likewise, of the data of the epoch under way; between two epochs the next ones count."""
+    # In the middle of an epoch its samples are drawn already. At its end other videos may have become usable.
     return {"prepared videos": run.data.fingerprint if run.batch else ""}
 
 
@@ -126,7 +128,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
         for callback in run.callbacks:
             if _name(callback) in state["callbacks"]:  # one that was added since starts afresh
                 callback.load_state_dict(state["callbacks"][_name(callback)])
-        set_rng_state(state["rng"][run.world.rank], run.device)
+        set_rng_state(state["rng"][run.world.rank], run.device)  # last: what stands above may draw numbers
 
 
 def read_last(path: Path) -> dict[str, Any]:

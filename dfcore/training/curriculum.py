@@ -10,6 +10,7 @@ from dfcore.config import TrainConfig
 from dfcore.device import choose_device
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder
 from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.result import RunResult
@@ -21,12 +22,15 @@ from dfcore.training.trainer import train
 __all__ = ["train_curriculum"]
 
 
-def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False) -> list[RunResult]:
+def train_curriculum(
+    configs: Sequence[TrainConfig], *, overwrite: bool = False, progress: Progress = TERMINAL
+) -> list[RunResult]:
     """Train each stage in turn: finished ones are left as they are, an unfinished one is resumed.
 
     Args:
         configs: one for each stage, in their order, all with the same specialist and ``run.out``.
         overwrite: discard the runs that are there and begin again.
+        progress: as :func:`~dfcore.training.trainer.train`.
 
     Raises:
         UsageError, DataError: a stage's dataset, or a chunk of it, is not there; said before anything is trained.
@@ -38,7 +42,7 @@ def train_curriculum(configs: Sequence[TrainConfig], *, overwrite: bool = False)
     for config in configs:
         if limit.text:
             _on_main(config, partial(_require_time, config, limit))
-        results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit))
+        results.append(train(config, resume=not overwrite, overwrite=overwrite, limit=limit, progress=progress))
         release_memory()  # the next stage's model comes before this one's would be collected by itself
     return results
 

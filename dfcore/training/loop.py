@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
 from dfcore.models.device_views import move_views
+from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
 from dfcore.training.run import Group, Run
-from dfcore.training.runtime.log import progress_bar
 from dfcore.training.runtime.signals import StopSignals
 
 __all__ = ["begin_epoch", "fit"]
@@ -87,14 +88,16 @@ def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Gro
     Each batch's summed loss is divided by the group's number of samples, so the result is that of one large batch,
     also where the last batch, or the epoch's last group, is smaller.
     """
+    # Sums stay on the device: asking for a number here would wait for the GPU in every step.
     run.last_loss = torch.zeros((), device=run.device)
     for number in range(group.batches):
         batch = next(batches)
         with run.world.accumulating(run.network, last=number == group.batches - 1):
+            # By the group's samples and not by the number of batches: the last batch may be smaller.
             loss = batch_loss(run, batch) / group.samples
             run.scaler.scale(loss).backward()
         run.last_loss += loss.detach()
-    run.scaler.unscale_(run.optimiser)
+    run.scaler.unscale_(run.optimiser)  # before clipping, whose limit is meant for true gradients
     limit = run.config.stage.clip_norm or math.inf
     run.gradient_norm = nn.utils.clip_grad_norm_(run.model.parameters(), limit)
     # An infinite gradient under loss scaling is no error: the scaler skips the step and lowers the scale.
@@ -108,7 +111,7 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
     labels = batch["label"].to(run.device, non_blocking=True)
     with run.precision.autocast():
         output = run.network(views, labels)
-    logits = output.logits.float()
+    logits = output.logits.float()  # bf16 has 3 significant digits, too few for the loss of a nearly certain sample
     losses, cue_losses = run.loss(logits, labels), run.loss(output.cue_logits.float(), labels)
     with torch.no_grad():
         run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
@@ -120,6 +123,7 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
 def apply_gradients(run: Run) -> None:
     """One step of the optimiser, at the schedule's rate."""
     stage = run.config.stage
+    # From the step alone, so that there is no scheduler whose state could disagree with a resumed run's.
     run.lr = learning_rate(run.step, run.plan.steps, stage.lr, stage.warmup)
     set_learning_rate(run.optimiser, run.lr)
     run.scaler.step(run.optimiser)
@@ -131,6 +135,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
     """Metrics on the validation samples, the same on every process; {} when there are none."""
     if run.data.val is None:
         return {}
+    # Each process has its own batch norm statistics; all must measure the model that the first one saves.
     run.world.share_buffers(run.model)
     loader = evaluation_loader(
         run.data.val,
@@ -145,7 +150,7 @@ def validate(run: Run, signals: StopSignals) -> dict[str, Any]:
         if signals.asked and run.world.size == 1:
             raise _interrupted(run, signals, _stops(run, signals))
 
-    with progress_bar(loader, "validation", speaks=run.world.is_main) as batches:
+    with closing(over(loader, run.log.bar("validation", len(loader)))) as batches:
         predictions = predict_samples(
             run.model, batches, run.device, run.precision, run.world, channels_last=run.channels_last, check=check
         )

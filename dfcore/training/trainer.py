@@ -15,8 +15,10 @@ from dfcore.device import choose_device
 from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.text import count_of
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
@@ -40,7 +42,6 @@ from dfcore.training.start import (
     require_same_parent,
 )
 from dfcore.version import __version__
-from dfcore.wording import count_of
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
@@ -52,6 +53,7 @@ def train(
     overwrite: bool = False,
     callbacks: Iterable[Callback] = (),
     limit: TimeLimit | None = None,
+    progress: Progress = TERMINAL,
 ) -> RunResult:
     """Train ``config.specialist`` through the configured stage.
 
@@ -64,6 +66,7 @@ def train(
         overwrite: discard the run that is there.
         callbacks: called after the built-in ones.
         limit: when to stop, where that was begun to be counted before; None counts ``run.time_limit`` from now.
+        progress: told what is done, line by line; ``dfcore.SILENT`` says nothing. The run's ``log.txt`` has the lines.
 
     Raises:
         UsageError: an option, name or combination that cannot be.
@@ -76,7 +79,7 @@ def train(
     limit = limit or TimeLimit(config.run.time_limit)
     world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
-        return _train(config, make_machine(config, world, limit), resume, overwrite, callbacks)
+        return _train(config, make_machine(config, world, limit, progress), resume, overwrite, callbacks)
     except BaseException:
         world.let_speak()
         raise

@@ -50,7 +50,7 @@ def run(*arguments: object, code: int = 0, **how: object) -> Result:
 def test_the_list(out: Path) -> None:
     lines = run("--out", out).output.splitlines()
     first, second = lines[2:4]
-    assert first.split()[:9] == ["cm_stage1", "celebdf", "finished,", "1", "epochs", "1", "0.900", "0.800", "-"]
+    assert first.split()[:9] == ["cm_stage1", "celebdf", "finished,", "1", "epoch", "1", "0.900", "0.800", "-"]
     assert first.endswith("ImageNet")
     assert "unfinished, 1 of 2 epochs, step 5" in second
     assert second.endswith("cm_stage1_final.pt (made again since)")
@@ -141,7 +141,7 @@ def test_the_list_is_for_json_alone(out: Path) -> None:
 def test_a_run_with_hostile_json_is_listed_as_damaged_and_the_others_as_they_are(out: Path, name: str) -> None:
     (out / "cm_stage2" / name).write_text("[" * 100_000)
     lines = run("--out", out).output.splitlines()
-    assert "finished, 1 epochs" in lines[2]
+    assert "finished, 1 epoch " in lines[2]
     assert f"damaged: {name} cannot be read" in lines[3] or name == "metrics.jsonl"
     states = {one["name"]: one["state"] for one in json.loads(run("--out", out, "--json").output)["runs"]}
     assert states["cm_stage1"] == "finished"

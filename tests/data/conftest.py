@@ -15,8 +15,8 @@ from dfcore.testing.media import write_video
 
 @pytest.fixture(scope="session")
 def made_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small H.264 file: 192x160, 24 frames."""
-    return write_video(tmp_path_factory.mktemp("made") / "video.mp4", width=192, height=160, frames=24)
+    """A small H.264 file: 192x160, 40 frames."""
+    return write_video(tmp_path_factory.mktemp("made") / "video.mp4", width=192, height=160, frames=40)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan, clip_spans
+from dfcore.data.clip_plan import REFERENCE, ClipPlan, clip_spans, middle, own_part, reference_spans
 from dfcore.errors import UsageError
 
 
@@ -13,13 +13,36 @@ def test_spans_lie_in_the_middle_of_equal_parts() -> None:
 
 
 @pytest.mark.parametrize("frames", range(1, 90))
-def test_spans_are_whole_inside_and_apart(frames: int) -> None:
-    spans = clip_spans(frames, 4, 8)
-    assert len(spans) == (min(4, frames // 8) if frames >= 8 else 1)
-    assert all(len(span) == min(8, frames) for span in spans)
-    assert spans[0].start >= 0
-    assert spans[-1].stop <= frames
-    assert all(a.stop <= b.start for a, b in pairwise(spans))
+@pytest.mark.parametrize("clips", [1, 2, 4])
+def test_spans_are_inside_and_one_is_whole(frames: int, clips: int) -> None:
+    spans = reference_spans(frames, clips)
+    assert 1 <= len(spans) <= clips
+    assert max(map(len, spans)) == min(REFERENCE, frames)
+    assert all(span.start >= 0 and span.stop <= frames for span in spans)
+    assert all(b.start - a.start >= 1 for a, b in pairwise(spans))
+    assert len(spans) == clips or frames < 16 * clips
+
+
+@pytest.mark.parametrize("count", [1, 7, 16, 23, 40, 61, 300])
+def test_a_shorter_clip_is_the_middle_of_the_longer(count: int) -> None:
+    whole = clip_spans(count, 4, 16)
+    for frames in range(1, 16):
+        for between in range(frames, 17):
+            shorter, longer = clip_spans(count, 4, frames), clip_spans(count, 4, between)
+            assert shorter == [span[own_part(len(span), frames).start :][:frames] for span in longer]
+        assert [middle(span, frames) for span in whole] == clip_spans(count, 4, frames)
+
+
+def test_clips_longer_than_the_reference_have_one_of_their_own() -> None:
+    assert reference_spans(300, 2, 25) == [range(62, 88), range(212, 238)]
+    assert clip_spans(300, 2, 25) == [range(63, 88), range(213, 238)]
+    assert clip_spans(20, 2, 25) == [range(20)]
+
+
+def test_clips_of_another_geometry_are_prepared_again() -> None:
+    old = ClipPlan.from_json({name: value for name, value in ClipPlan().to_json().items() if name != "geometry"})
+    assert not old.covers(ClipPlan())
+    assert old.union(ClipPlan()).covers(ClipPlan())
 
 
 def test_a_photo_is_a_clip_of_one_frame_and_nothing_is_none() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +83,9 @@ def make_playground(root: Path) -> Path:
     """A folder with what the examples name: ``data/`` in place of ``/data/``, and a reader's own videos."""
     demo = make_demo(root / "data/FaceForensics++", pairs=(1, 1, 1), frames=10, size=256, workers=1)
     as_celebdf(demo, root / "data/Celeb-DF-v2")
-    as_dfdc(demo, root / "data/dfdc", parts=(0, 45, 49))
+    write_parts(demo, root / "data/dfdc", (*range(0, 50, 5), 49))  # each of the ten chunks, and one part that validates
+    write_parts(demo, root / "mine", (0, 5, 7, 49, 3))
+    (root / "mine/dfdc_train_part_3").rename(root / "mine/extra_videos")
     (root / "data/DFDC").symlink_to("dfdc")
     as_fakeavceleb(demo, root / "data/FakeAVCeleb")
     as_folder(demo, root / "my_videos")
@@ -91,6 +95,20 @@ def make_playground(root: Path) -> Path:
         shutil.copy(next((root / "my_videos/fake").iterdir()), root / name)
     (root / "dfcore.toml").write_text(SMALL)
     return root
+
+
+def write_parts(demo: Path, root: Path, parts: Sequence[int]) -> None:
+    """DFDC's parts with two real videos and two fakes each: in every part the same ones, under other names."""
+    couple = sorted(next((demo / "manipulated_sequences").rglob("*_*.mp4")).stem.split("_"))
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts:
+            here = Path(folder) / str(part)
+            here.mkdir()
+            for path in demo.rglob("*.mp4"):
+                if set(path.stem.split("_")) <= set(couple):
+                    name = "_".join(f"p{part}x{person}" for person in path.stem.split("_"))
+                    shutil.copy(path, here / f"{name}.mp4")
+            as_dfdc(here, root, parts=(part,))
 
 
 def as_played(text: str, playground: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,35 @@ class FixedFace:
         x0, y0, x1, y1 = self.box
         points = tuple((x * width, y * height) for x, y in POINTS)
         return [Face((x0 * width, y0 * height, x1 * width, y1 * height), 0.9, points)]
+
+
+class WanderingFace(FixedFace):
+    """One face whose place depends on the image, a little: what is looked at shows in every track."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        shift = float(image[::7, ::5].astype(np.int64).sum() % 97) / 97 * 0.06
+        self.box = tuple(value + shift for value in BOX)
+        return super().detect(image)
+
+
+class ActsUp(FixedFace):
+    """Does by the image's width what decoders do on odd files."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        width = image.shape[1]
+        if width == 208:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if width == 224:
+            time.sleep(600)
+        if width == 240:
+            held = []
+            while True:
+                held.append(np.ones(8 * 2**20))
+        if width == 256:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if width == 272:
+            raise ZeroDivisionError("a bug")
+        return super().detect(image)
 
 
 class TinyFace(FixedFace):
@@ -87,6 +117,10 @@ def not_finite(clip: Clip) -> np.ndarray:
 
 def no_array(clip: Clip) -> object:
     return block_means(clip).tolist()
+
+
+def stacks_nothing(clip: Clip) -> np.ndarray:
+    return np.stack([])
 
 
 def no_memory_on_b(clip: Clip) -> np.ndarray:

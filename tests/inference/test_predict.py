@@ -1,144 +1,204 @@
-"""Verdicts: what is scored, what abstains, what a table shows. The model is a stand-in with known answers."""
+"""Verdicts: what is scored, what abstains, what a failure of one file does to the others."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from fake_specialists import SPEC, BrightIsFake, member, predictor
 
-from dfcore.cli.predict import _rows
-from dfcore.data.prepare.extract import ClipPlan
-from dfcore.data.protocols import Face
-from dfcore.errors import CheckpointError
-from dfcore.inference import predict
-from dfcore.inference.models import find_models
-from dfcore.models.protocols import SpecialistOutput
-from dfcore.specs import CueSpec, SpecialistSpec
-from dfcore.testing.media import write_broken, write_video
+from dfcore.errors import DataError, PluginError, UsageError
+from dfcore.inference import judging
+from dfcore.inference.predict import predict
+from dfcore.inference.results import FileResult
+from dfcore.inference.scan import scan_files
+from dfcore.testing.media import write_broken
 
-SPEC = SpecialistSpec("still", "Stand-in", (CueSpec("one", 2),))
+CONTRARY = dataclasses.replace(SPEC, name="contrary")
 
 
-class TwoFaces:
-    """Always the same two faces, the left one larger."""
-
-    def detect(self, image: Any) -> list[Face]:
-        height, width = image.shape[:2]
-        boxes = ((0.05, 0.2, 0.4, 0.8), (0.6, 0.3, 0.85, 0.7))
-        points = ((0.4, 0.4), (0.6, 0.4), (0.5, 0.5), (0.4, 0.6), (0.6, 0.6))
-        found = []
-        for a, b, c, d in boxes:
-            marks = tuple(((a + x * (c - a)) * width, (b + y * (d - b)) * height) for x, y in points)
-            found.append(Face((a * width, b * height, c * width, d * height), 0.9, marks))
-        return found
+def judged(path: Path, *members: Any, detector: Any = None) -> FileResult:
+    (result,) = predictor(*members, detector=detector).results([path])
+    return result
 
 
-class BrightIsFake:
-    """A specialist that calls bright faces fake: its logit is the mean of the face view."""
-
-    image_size = 32
-    view_names = ("face",)
-
-    def __init__(self, spec: SpecialistSpec = SPEC, sign: float = 1.0) -> None:
-        self.spec, self.sign = spec, sign
-
-    def __call__(self, views: dict[str, torch.Tensor]) -> SpecialistOutput:
-        mean = self.sign * views["face"].mean((1, 2, 3))
-        logits = torch.stack([torch.zeros_like(mean), mean], 1)
-        return SpecialistOutput(logits, -logits, torch.zeros(1), torch.zeros(1), torch.zeros(()))
-
-
-def never(access: Any) -> str | None:
-    return f"nothing to hear in {access.source.codec}"
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def image(_: int) -> Any:
-        import numpy as np
-
-        image = np.full((240, 400, 3), 30, np.uint8)
-        image[:, 200:] = 220  # the person on the right is the bright one
-        return image
-
-    return write_video(tmp_path_factory.mktemp("v") / "two.mp4", width=400, height=240, frames=16, image=image)
-
-
-PLAN = ClipPlan(clips=2, frames=4, people=2)
-
-
-def judge(path: Path, *models: BrightIsFake) -> predict.FileVerdict:
-    return predict.predict_file(path, models, PLAN, samples=4, detector=TwoFaces())  # type: ignore[arg-type]
-
-
-def test_the_file_has_the_score_of_the_person_most_likely_fake(video: Path) -> None:
-    verdict = judge(video, BrightIsFake())
-    scores = {person.person: person.score for person in verdict.people}
-    assert len(scores) == 2
+def test_the_file_has_the_score_of_the_person_most_likely_fake(two_people: Path) -> None:
+    result = judged(two_people, member())
+    scores = {person.person: person.score for person in result.people}
+    assert len(scores) == result.people_seen == 2
     assert min(scores.values()) < 0.2 < 0.8 < max(scores.values())  # type: ignore[type-var]
-    assert verdict.score == max(scores.values())  # type: ignore[type-var]
-    assert verdict.verdict == "fake"
-    bright = max(verdict.people, key=lambda person: person.score or 0)
-    assert bright.box[0] > 200
-    assert bright.cues["still"] == pytest.approx(1 - (bright.score or 0), abs=1e-5)
+    assert result.score == max(scores.values())  # type: ignore[type-var]
+    bright = max(result.people, key=lambda person: person.score or 0)
+    assert (bright.person, bright.box[0] > 200) == (result.person, True)
+    assert bright.specialists["still"].cue_score == pytest.approx(1 - (bright.score or 0), abs=1e-5)
+    assert result.specialists is bright.specialists
 
 
-def test_several_specialists_are_averaged(video: Path) -> None:
-    other = dataclasses.replace(SPEC, name="contrary")
-    verdict = judge(video, BrightIsFake(), BrightIsFake(other, sign=-1))
-    assert [person.score for person in verdict.people] == pytest.approx([0.5, 0.5], abs=1e-5)
-    assert set(verdict.specialists) == {"still", "contrary"}
+def test_the_score_is_the_logistic_function_of_the_mean_log_odds(
+    two_people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "_margins", lambda *_: ([4.0, -1.0, 0.0], [1.0, 1.0, 1.0]))
+    result = judged(two_people, member())
+    assert result.margin == pytest.approx(1.0)
+    assert result.score == pytest.approx(1 / (1 + math.exp(-1)))  # the mean of probabilities would be 0.584
+    assert result.people[0].specialists["still"].samples == 3
 
 
-def test_a_specialist_abstains_with_its_reason(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = dataclasses.replace(SPEC, name="silent", abstain_reason="made:never")
-    monkeypatch.setattr(predict, "resolve", lambda path: never)
-    alone = judge(video, BrightIsFake(silent))
+def test_without_calibration_there_is_no_verdict_beyond_raw_scores(two_people: Path) -> None:
+    result = judged(two_people, member())
+    assert (result.verdict, result.probability, result.log_likelihood_ratio) == ("uncertain", None, None)
+    assert "uncalibrated" in result.reason
+
+
+def test_several_specialists_are_averaged_in_log_odds(two_people: Path) -> None:
+    result = judged(two_people, member(), member(BrightIsFake(CONTRARY, sign=-3), hash="d"))
+    for person in result.people:
+        one, other = (person.specialists[name].margin for name in ("still", "contrary"))
+        assert other == pytest.approx(-3 * (one or 0), rel=1e-6)
+        assert person.margin == pytest.approx(-(one or 0), rel=1e-6)
+
+
+def test_one_that_judged_nothing_in_its_own_validation_is_shown_and_not_fused(two_people: Path) -> None:
+    silent = member(BrightIsFake(CONTRARY, sign=-3), counted=False)
+    result = judged(two_people, member(), silent)
+    alone = judged(two_people, member())
+    assert (result.score, result.people[0].score) == (alone.score, alone.people[0].score)
+    assert result.specialists["contrary"].score is not None
+    nobody = judged(two_people, silent)
+    assert (nobody.verdict, nobody.score) == ("none", None)
+
+
+def test_a_specialist_abstains_with_its_reason(two_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mute = member(BrightIsFake(dataclasses.replace(CONTRARY, abstain_reason="made:never")), hash="d")
+    monkeypatch.setattr(judging, "resolve", lambda *_: lambda access: f"nothing to hear in {access.source.codec}")
+    alone = judged(two_people, mute)
     assert (alone.score, alone.verdict) == (None, "none")
     assert "nothing to hear in h264" in alone.reason
-    together = judge(video, BrightIsFake(silent), BrightIsFake())
-    assert together.score == judge(video, BrightIsFake()).score
-    assert all("silent" in person.abstained for person in together.people)
+    together = judged(two_people, mute, member())
+    assert together.score == judged(two_people, member()).score
+    assert all(person.specialists["contrary"].abstained == "nothing to hear in h264" for person in together.people)
+
+
+def test_each_looks_at_as_many_people_as_it_was_trained_with(two_people: Path) -> None:
+    shy = member(BrightIsFake(CONTRARY), hash="d", plan=dataclasses.replace(member().plan, people=1))
+    result = judged(two_people, shy, member())
+    assert [person.specialists["contrary"].score is None for person in result.people] == [False, True]
+    assert "judges 1 in a file" in result.people[1].specialists["contrary"].abstained
+    alone = judged(two_people, shy)
+    assert (alone.people_seen, len(alone.people)) == (2, 1)
+    assert alone.people[0].specialists["contrary"] == result.people[0].specialists["contrary"]
+
+
+# -- one file's failure ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "noise"])
-def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path: Path, kind: str) -> None:
-    verdict = judge(write_broken(tmp_path / "bad.mp4", kind), BrightIsFake())
-    assert verdict.verdict == "none"
-    assert "bad.mp4" in verdict.reason
+def test_a_file_that_cannot_be_read_gives_the_reason_and_the_others_go_on(
+    tmp_path: Path, kind: str, two_people: Path
+) -> None:
+    bad = write_broken(tmp_path / "bad.mp4", kind)
+    before, between, after = predictor(member()).results([two_people, bad, two_people])
+    assert before == after
+    assert (between.verdict, between.people_seen, between.passing) == ("none", None, False)
+    assert "bad.mp4" in between.reason
 
 
-def test_a_video_without_faces_gives_the_reason(video: Path) -> None:
-    blind = SimpleNamespace(detect=lambda image: [])
-    verdict = predict.predict_file(video, [BrightIsFake()], PLAN, detector=blind)  # type: ignore[list-item, arg-type]
-    assert verdict.verdict == "none"
-    assert "no face" in verdict.reason
+def test_a_video_without_faces_gives_the_reason(two_people: Path) -> None:
+    result = judged(two_people, member(), detector=SimpleNamespace(detect=lambda image: []))
+    assert (result.verdict, result.people_seen) == ("none", 0)
+    assert "no face" in result.reason
 
 
-def test_the_table_has_a_row_for_each_person_and_one_for_the_file(video: Path) -> None:
-    rows = _rows(judge(video, BrightIsFake()), ["still"])
-    assert [row[1] for row in rows] == ["0", "1", "all"]
-    assert "fake" in rows[-1][-1]
-    reason = predict.FileVerdict(Path("[x].mp4"), None, reason="because")
-    assert _rows(reason, ["still"]) == [("\\[x].mp4", "", "", "", "none: because")]
+def test_whatever_is_raised_for_a_file_is_its_reason(two_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("dfcore.inference.extraction.extract_for_plans", fails)
+    result = judged(two_people, member())
+    assert "two.mp4: decoding it failed (ZeroDivisionError). The file is damaged" in result.reason
 
 
-def test_folders_are_opened(tmp_path: Path) -> None:
-    for name in ("b.mp4", "a/c.mp4", ".hidden"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert predict.scan_files([tmp_path, Path("x.mp4")]) == [tmp_path / "a/c.mp4", tmp_path / "b.mp4", Path("x.mp4")]
+def test_no_memory_is_a_reason_that_may_pass(two_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("dfcore.inference.extraction.extract_for_plans", fails)
+    assert judged(two_people, member()).passing
 
 
-def test_the_highest_stage_of_each_specialist_is_found(tmp_path: Path) -> None:
-    for name in ("cm_stage1", "cm_stage2", "rr_stage1"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / f"{name}_final.pt").touch()
-    assert [path.name for path in find_models(tmp_path)] == ["cm_stage2_final.pt", "rr_stage1_final.pt"]
-    assert find_models(tmp_path / "cm_stage1/cm_stage1_final.pt")[0].name == "cm_stage1_final.pt"
-    with pytest.raises(CheckpointError, match="does not exist"):
-        find_models(tmp_path / "nowhere")
+def test_a_score_that_is_no_number_is_the_files_error(two_people: Path) -> None:
+    result = judged(two_people, member(BrightIsFake(sign=math.nan)))
+    assert (result.verdict, result.score) == ("none", None)
+    assert "two.mp4: the score of still is not a finite number (nan)" in result.reason
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_what_a_plugin_raises_stops_with_its_name_and_place(two_people: Path) -> None:
+    class Broken(BrightIsFake):
+        def __call__(self, views: dict[str, torch.Tensor]) -> Any:
+            raise KeyError("tiles")
+
+    with pytest.raises(PluginError, match=r"specialist 'still' failed: KeyError: 'tiles' \(at inference/test_predict"):
+        judged(two_people, member(Broken(dataclasses.replace(SPEC, module="test_predict:Broken"))))
+
+
+def test_what_the_decoder_warns_of_is_in_the_result(two_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import logging
+
+    from dfcore.data.prepare.extract import extract_for_plans
+
+    def warns(path: Path, *args: Any, **how: Any) -> Any:
+        logging.getLogger("dfcore.data.media").warning("%s: damaged", path)
+        return extract_for_plans(path, *args, **how)
+
+    monkeypatch.setattr("dfcore.inference.extraction.extract_for_plans", warns)
+    assert judged(two_people, member()).notes == (f"{two_people}: damaged",)
+
+
+# -- what is judged ----------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_opened_hidden_ones_and_other_files_left_out(tmp_path: Path) -> None:
+    for name in ("b.MP4", "a/c.mov", ".hidden.mp4", ".ipynb_checkpoints/d.mp4", "list.json", "e.heic"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in/circle").symlink_to(tmp_path / "in")
+    root = tmp_path / "in"
+    assert scan_files([root, Path("x.dat"), root / "b.MP4"]) == [
+        root / "a/c.mov", root / "b.MP4", root / "e.heic", Path("x.dat"),
+    ]  # fmt: skip
+    (tmp_path / "link").symlink_to(root / "a")
+    assert scan_files([tmp_path / "link"]) == [tmp_path / "link/c.mov"]
+    with pytest.raises(DataError, match="no video or photo in"):
+        scan_files([_empty(tmp_path)])
+
+
+def _empty(tmp_path: Path) -> Path:
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
+def test_the_function_gives_the_same_as_the_parts(
+    tmp_path: Path, two_people: Path, save_specialist: Callable[..., Path]
+) -> None:
+    weights = save_specialist(tmp_path)
+    results = predict(str(two_people), weights, detector="fake_parts:FixedFace", device="cpu", isolate=False)
+    (result,) = results
+    assert result.path == two_people
+    assert isinstance(result.specialists["cm"].margin, float) or result.specialists["cm"].abstained
+    assert list(result.models) == ["cm"]
+    assert np.isfinite(json.loads(json.dumps(result.to_dict()))["people"][0]["box"]).all()
+
+
+@pytest.mark.parametrize(("argument", "value"), [("people", 0), ("people", "many"), ("samples", 0)])
+def test_impossible_arguments_are_refused_at_once(tmp_path: Path, argument: str, value: Any, two_people: Path) -> None:
+    with pytest.raises(UsageError, match=argument):
+        predict(two_people, tmp_path, device="cpu", **{argument: value})

@@ -62,7 +62,7 @@ def test_a_signal_while_calibrating_says_how_to_go_on(toy: TrainConfig, monkeypa
         return score(*args, check=check, **kwargs)
 
     monkeypatch.setattr(dfcore.training.calibrate, "score_videos", scored_and_stopped)
-    with pytest.raises(RunInterrupted, match=r"SIGTERM while the final weights were being calibrated.*--resume"):
+    with pytest.raises(RunInterrupted, match=r"SIGTERM while the final weights were being calibrated.*resume=True"):
         train(toy)
 
 

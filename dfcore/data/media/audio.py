@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from dfcore.data.media.images import is_image
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
-__all__ = ["SAMPLE_RATE", "decode_audio"]
+__all__ = ["SAMPLE_RATE", "AudioSpans", "decode_audio", "decode_audio_spans"]
 
 SAMPLE_RATE = 16000
 _HOLE = 0.02  # seconds: a larger jump of the time stamps is a hole in the track, not rounding
@@ -119,3 +120,53 @@ def _span(pieces: list[tuple[int, NDArray[np.int16]]], first: int, last: int | N
         if begin < end:
             out[begin - first : end - first] = samples[begin - at : end - at]
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSpans:
+    """Stretches of an audio track: int16 samples, and the index of the first of each at 16 kHz from the video's 0."""
+
+    stretches: tuple[tuple[int, NDArray[np.int16]], ...]
+
+    def between(self, start: float, stop: float) -> NDArray[np.int16]:
+        """The samples of [start, stop) seconds, silence where there are none; start may be negative."""
+        first = round(start * SAMPLE_RATE)
+        last = first + round((stop - start) * SAMPLE_RATE)
+        return _span(list(self.stretches), first, last)
+
+
+def decode_audio_spans(path: Path, spans: Sequence[tuple[float, float]]) -> AudioSpans | None:
+    """The audio of some stretches of a file, ``(start, stop)`` in seconds as in :func:`decode_audio`, read once.
+
+    Memory grows with the stretches, whatever the file's length or its time stamps say.
+
+    Returns:
+        None when there is no audio track, or nothing of it can be decoded.
+
+    Raises:
+        MediaError: the file cannot be opened.
+    """
+    path = Path(path)
+    if is_image(path):
+        return None
+    joined: list[list[int]] = []
+    for start, stop in sorted((round(a * SAMPLE_RATE), round(b * SAMPLE_RATE)) for a, b in spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], stop)
+        else:
+            joined.append([start, stop])
+    held = [(start, np.zeros(max(0, stop - start), np.int16)) for start, stop in joined]
+    found = False
+    with open_media(path) as container:
+        streams = [s for s in container.streams.audio if s.codec_context is not None]
+        for at, samples in _pieces(container, streams[0], path) if streams else ():
+            found = True
+            for first, out in held:
+                begin, end = max(at, first), min(at + len(samples), first + len(out))
+                if begin < end:
+                    out[begin - first : end - first] = samples[begin - at : end - at]
+            if joined and at >= joined[-1][1]:
+                break
+    if streams and not found:
+        log.warning("%s: nothing of the audio track can be decoded", path)
+    return AudioSpans(tuple(held)) if found else None

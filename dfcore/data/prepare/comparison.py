@@ -1,37 +1,31 @@
-"""Whether a fake shows the same images as its original, so that its audio alone was forged.
+"""Whether a fake shows the same images as its original, so that only its audio was forged.
 
-A few frames of both, spread over the whole length, are compared by the mean luma of blocks of 16x16 pixels. Encoding
-changes the detail within a block more than its mean, and not the same way in each frame; a swapped face, however small
-its share of the image, moves the means of its own blocks, which a mean over the image would hide. So each block's
-difference is averaged over the frames with its sign, and the largest is compared with the median over all blocks,
-which is noise as long as the face fills less than half of the image.
+A few frames of both, spread over the whole length, are compared by the mean luma of 16x16 blocks. Encoding changes the
+detail within a block more than its mean, and differently in each frame. A swapped face changes the means of its own
+blocks, even if it is a small part of the image; a mean over the image would hide that. So each block's difference is
+averaged over the frames with its sign. The largest average is compared with the median over all blocks, which is noise
+as long as the face fills less than half of the image.
 
-Measured: re-encoding 16 real videos at crf 20 and 28 leaves a largest of 0.7 to 2.5 (of 255), 4 to 16 times the median;
-rendered swaps of faces of 75 pixels and more leave 1.9 to 20, 68 times the median and more. Five published face swaps
-and reenactments and a lip-sync differ by 44 to 74 in single frames. In doubt a video is called different: it keeps its
-label.
+Measured: re-encoding 16 real videos at crf 20 and 28 gives a largest average of 0.7 to 2.5 (of 255), 4 to 16 times the
+median. Rendered swaps of faces of 75 pixels and more give 1.9 to 20, at least 68 times the median. Five published face
+swaps and reenactments and a lip-sync differ by 44 to 74 in single frames. In doubt a video counts as different and
+keeps its label.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.media import MediaInfo, decode, probe
-from dfcore.data.store.format import write_bytes
-from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.origin import Origin
 from dfcore.errors import MediaError
-from dfcore.text import parse_json, to_json_line
 
-__all__ = ["VERSION", "Comparison", "ComparisonLog", "compare_images"]
+__all__ = ["compare_images"]
 
-VERSION = 1
-"""Raised when the rule changes; pairs compared by an older one are compared again."""
 FRAMES = 8
 _BLOCK = 16
 _APART = 10.0
@@ -42,55 +36,6 @@ _LIMIT = 4.0
 """One that re-encoding does not leave."""
 _TIMES_NOISE = 20.0
 """Between the two: how far it may exceed the median."""
-
-LOG = "compared.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What came of comparing a fake with its original.
-
-    Attributes:
-        id: the fake.
-        same: whether both show the same images; None where they cannot be compared.
-        reason: why not.
-        difference: the largest of a block's mean luma, 0 to 255, averaged over the frames; where one frame told the two
-            apart, in that frame.
-        original: the original's file.
-        origin, original_origin: both files as they were, by which a changed one is known.
-        version: of the rule.
-    """
-
-    id: str
-    same: bool | None
-    reason: str = ""
-    difference: float | None = None
-    original: str = ""
-    origin: Origin = field(default_factory=Origin)
-    original_origin: Origin = field(default_factory=Origin)
-    version: int = VERSION
-
-    def now(self, path: Path, original: Path) -> Comparison | None:
-        """Itself, with the times that the two files have now, if it still speaks of them, else None. One that is not
-        there at the moment does not speak against it.
-        """
-        if self.version != VERSION:
-            return None
-        origins = [
-            then if Origin.of(file).size < 0 else then.now(file)
-            for file, then in ((path, self.origin), (original, self.original_origin))
-        ]
-        if origins[0] is None or origins[1] is None:
-            return None
-        return replace(self, origin=origins[0], original_origin=origins[1])
-
-    @classmethod
-    def from_line(cls, line: str) -> Comparison:
-        """A line of the log; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
-        for name in ("origin", "original_origin"):
-            values[name] = Origin(**values[name])
-        return cls(**values)
 
 
 def compare_images(video: str, path: Path, original: Path, *, threads: int = 0) -> Comparison:
@@ -145,41 +90,3 @@ def _block_means(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
         return luma.mean(dtype=np.float32, keepdims=True)
     rows = luma[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
     return rows.mean(axis=(1, 3), dtype=np.float32)
-
-
-class ComparisonLog(dict[str, Comparison]):
-    """``compared.jsonl`` of a clip store, by video id: one JSON line for each comparison, the last one counts.
-
-    It outlives the clips: what is prepared again need not be compared again. ``part`` is the number, from 1, of one of
-    several processes that fill a store together: it appends to a file of its own, which is read with the others.
-    """
-
-    def __init__(self, root: Path, part: int = 0) -> None:
-        super().__init__()
-        self.path = root / LOG
-        self._own = part_of(self.path, part)
-        for line in read_lines(self.path):
-            try:
-                found = Comparison.from_line(line)
-            except (KeyError, TypeError, ValueError):
-                continue  # cut short by a kill, or of another version: the pair will be compared again
-            self[found.id] = found
-
-    def add(self, comparison: Comparison) -> None:
-        """Note a comparison and append its line.
-
-        Raises:
-            WriteError: the disk is full or not writable.
-        """
-        self[comparison.id] = comparison
-        append_line(self._own, _line(comparison))
-
-    def save(self) -> None:
-        """Write the log anew, in the order of the ids, in place of all parts. Nobody else may be writing."""
-        if self:
-            write_bytes(self.path, "".join(_line(self[video]) for video in sorted(self)).encode())
-        remove_parts(self.path)
-
-
-def _line(comparison: Comparison) -> str:
-    return to_json_line(asdict(comparison))

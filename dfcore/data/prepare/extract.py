@@ -2,39 +2,38 @@
 
 What is known beforehand is the number of frames; so the clips' spans, and the frames on which faces are looked for,
 are fixed before decoding begins, and only those frames are ever copied out of the decoder.
+
+Several plans are served by one pass. Each gets the clips that it would get alone, to the last bit: its people, windows
+and speech are found from the frames that it would have looked at itself.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from dfcore.data.clip_plan import ClipPlan, clip_spans
-from dfcore.data.clips import BLOCK, Clip, ClipHeader, SourceHeader
-from dfcore.data.faces import MIN_FACE, FaceTrack, build_tracks, clip_window, find_cuts, signature, to_coded
-from dfcore.data.faces.cuts import Signature
+from dfcore.data.clip_plan import ClipPlan, reference_spans
+from dfcore.data.clips import Clip, SourceHeader
+from dfcore.data.faces import FaceTrack, build_tracks, find_cuts
 from dfcore.data.faces.window import MIN_WINDOW
-from dfcore.data.media import DecodedFrame, MediaInfo, decode, decode_audio, probe
-from dfcore.data.prepare.speech import AudioTrack, SmallFrame, SpeechSpan, cut_speech, small_frame, speech_spans
-from dfcore.data.protocols import Face, FaceDetector
+from dfcore.data.media import MediaInfo, probe
+from dfcore.data.prepare.choose import Chosen, choose
+from dfcore.data.prepare.cut import cut_clips, read_audio
+from dfcore.data.prepare.speech import SpeechSpan, speech_spans
+from dfcore.data.prepare.watch import LOOK_SIDES, Footage, watch
+from dfcore.data.protocols import FaceDetector
 from dfcore.data.records import VideoRecord
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
-__all__ = ["ClipPlan", "extract_clips", "find_detector", "frames_to_look_at"]
+__all__ = [
+    "LOOK_SIDES", "ClipPlan", "Extracted", "extract_clips", "extract_for_plans", "find_detector", "frames_to_look_at",
+]  # fmt: skip
 
-LOOK_SIDES = (320, 640)
-"""Longer side of the images that faces are looked for in; the next is tried where the last showed none."""
 LOOKS = 16
-"""Frames that are looked at for faces beside the clips' ends, in videos of any length, when no stride is given."""
-WAITING = 8
-"""Decoded frames that may wait for the detector."""
+"""Frames that are looked at for faces beside the spans' ends, in videos of any length, when no stride is given."""
 
 
 @cache
@@ -53,6 +52,21 @@ def find_detector(name: str) -> FaceDetector:
     return detector
 
 
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What one plan gives of a file.
+
+    Attributes:
+        clips: by person, then by time; [] with a ``reason``.
+        reason: why there is none, or "".
+        people_seen: persons with a clip, whether the plan keeps them or not.
+    """
+
+    clips: tuple[Clip, ...] = ()
+    reason: str = ""
+    people_seen: int = 0
+
+
 def extract_clips(
     path: Path,
     plan: ClipPlan,
@@ -63,7 +77,7 @@ def extract_clips(
 ) -> list[Clip]:
     """The clips of a video or photo, with planes, codec side data and audio; ordered by person, then by time.
 
-    A clip is kept for every person whose face track covers the whole of it.
+    A clip is kept for every person whose face track covers the whole of its reference span.
 
     Args:
         path: the file.
@@ -74,6 +88,38 @@ def extract_clips(
 
     Raises:
         MediaError: the file cannot be decoded, or gives no clip; the message says why.
+        PluginError: the detector raised something.
+    """
+    found = extract_for_plans(path, [plan], record=record, detector=detector, threads=threads)[0]
+    if found.reason:
+        raise MediaError(found.reason)
+    return list(found.clips)
+
+
+def extract_for_plans(
+    path: Path,
+    plans: Sequence[ClipPlan],
+    *,
+    record: VideoRecord | None = None,
+    detector: FaceDetector | None = None,
+    threads: int = 0,
+    probed: Callable[[MediaInfo], None] | None = None,
+) -> list[Extracted]:
+    """What :func:`extract_clips` gives for each of several plans, from one pass over the file.
+
+    A plan that gives no clip has the reason in place of it.
+
+    Args:
+        path: the file.
+        plans: what to cut out; at least one.
+        record: whose id, label, split ... go into the headers.
+        detector: finds faces; None takes each plan's.
+        threads: decoding threads; 0 means one per core.
+        probed: told what the file holds, before it is decoded.
+
+    Raises:
+        MediaError: the file cannot be decoded; that concerns every plan.
+        PluginError: a detector raised something.
     """
     path = Path(path)
     info = probe(path)
@@ -81,36 +127,74 @@ def extract_clips(
         raise MediaError(
             f"{path}: the image is {info.width}x{info.height} px; at least {MIN_WINDOW}x{MIN_WINDOW} are needed."
         )
-    spans = clip_spans(info.frame_count, plan.clips, plan.frames)
+    if probed is not None:
+        probed(info)
+    works = [_work(path, info, plan) for plan in plans]
+    side_data = any(plan.side_data for plan in plans)
+    detectors = {plan.detector: detector or find_detector(plan.detector) for plan in plans}
+    looks = {
+        name: set().union(*(work.looks | work.speech_looks for work in works if work.plan.detector == name))
+        for name in detectors
+    }
+    footage = watch(
+        path,
+        info,
+        set().union(*(span for work in works for span in work.spans)),
+        set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
+        looks,
+        detectors,
+        side_data=side_data,
+        threads=threads,
+    )
+    chosen = [_choose(path, info, work, footage) for work in works]
+    audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
+    source = _source(path, info, record)
+    cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
+    return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a plan asks of a file: its reference spans, the frames that it looks at for faces, and those that it looks
+    at besides, to place the mouths.
+    """
+
+    plan: ClipPlan
+    spans: list[range]
+    looks: set[int]
+    speech: dict[int, SpeechSpan]
+    speech_looks: set[int]
+
+
+def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> _Work:
+    spans = reference_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
         raise MediaError(f"{path}: it holds no frames.")
     speech = speech_spans(path, info, spans, plan.speech)
-    footage = _watch(path, info, plan, spans, speech, detector or find_detector(plan.detector), threads)
-    cuts = find_cuts(footage.signatures)
-    tracks = build_tracks(footage.faces, frame_size=(info.width, info.height), cuts=cuts)
-    chosen = _choose(path, footage, tracks, spans, info, plan)
-    audio = _audio(path, info, plan, footage)
-    source = _source(path, info, record)
-    return [_cut(source, info, footage, audio, pick, speech.get(pick.frames[0])) for pick in chosen]
+    looks = frames_to_look_at(spans, plan.detector_stride, info.fps)
+    return _Work(plan, spans, looks, speech, set().union(*(span.looks for span in speech.values())))
 
 
-# -- decoding and detection ------------------------------------------------------------------------------------------
+def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chosen:
+    """The clips to cut for a plan. What it looks at for speech alone places mouths, and changes nothing else."""
+    seen = footage.looks[work.plan.detector]
+    size = (info.width, info.height)
 
+    def tracks(frames: set[int]) -> list[FaceTrack]:
+        held = {index: seen[index] for index in sorted(frames) if index in seen}
+        cuts = find_cuts({index: look[1] for index, look in held.items()})
+        return build_tracks({index: look[0] for index, look in held.items()}, frame_size=size, cuts=cuts)
 
-@dataclass(slots=True)
-class _Footage:
-    """What one pass over a file leaves: the clips' frames; of the frames looked at, the faces (in coded pixels), and a
-    signature by which cuts between shots are found; the reduced frames that speech is cut from.
-    """
-
-    frames: dict[int, DecodedFrame]
-    faces: dict[int, list[Face]]
-    signatures: dict[int, Signature]
-    small: dict[int, SmallFrame]
+    faces = {index: seen[index][0] for index in work.looks if index in seen}
+    chosen = choose(path, info, work.plan, work.spans, footage.times, faces, tracks(work.looks))
+    if not work.speech:
+        return chosen
+    fine = tracks(work.looks | work.speech_looks)
+    return chosen.with_speech(work.speech, fine)
 
 
 def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) -> set[int]:
-    """Frames on which faces are looked for: the first and last of each clip, and every ``stride``-th between.
+    """Frames on which faces are looked for: the first and last of each span, and every ``stride``-th between.
 
     Without a stride it is half a second, or more where that would make over ``LOOKS`` frames.
     """
@@ -121,198 +205,6 @@ def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) ->
     if stride is None:  # a frame close to one that is looked at anyway tells nothing new
         between = {frame for frame in between if all(abs(frame - end) > step // 3 for end in ends)}
     return ends | between
-
-
-def _watch(
-    path: Path,
-    info: MediaInfo,
-    plan: ClipPlan,
-    spans: Sequence[range],
-    speech: Mapping[int, SpeechSpan],
-    detector: FaceDetector,
-    threads: int,
-) -> _Footage:
-    """Decode once. Detection runs in a second thread meanwhile: both spend their time outside of Python."""
-    looks = frames_to_look_at(spans, plan.detector_stride, info.fps).union(*(span.looks for span in speech.values()))
-    kept = {frame for span in spans for frame in span}
-    heard = {int(frame) for span in speech.values() for frame in span.frames}
-    frames: dict[int, DecodedFrame] = {}
-    small: dict[int, SmallFrame] = {}
-    found: dict[int, Future[_Look]] = {}
-    waiting: deque[Future[_Look]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
-        try:
-            for frame in decode(path, looks | kept | heard, side_data=plan.side_data, info=info, threads=threads):
-                if frame.index in kept:
-                    frames[frame.index] = frame
-                if frame.index in heard:
-                    small[frame.index] = small_frame(frame)
-                if frame.index in looks:
-                    found[frame.index] = helper.submit(_look, frame, detector, info)
-                    waiting.append(found[frame.index])
-                    if len(waiting) > WAITING:
-                        waiting.popleft().result()
-            seen = {index: future.result() for index, future in found.items()}
-            faces = {index: look[0] for index, look in seen.items()}
-            return _Footage(frames, faces, {index: look[1] for index, look in seen.items()}, small)
-        finally:
-            helper.shutdown(wait=True, cancel_futures=True)
-
-
-_Look = tuple[list[Face], Signature]
-
-
-def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> _Look:
-    for side in LOOK_SIDES:
-        image, scale = frame.rgb(side)
-        faces = detector.detect(image)
-        if faces or max(info.width, info.height) <= side:
-            break
-    coded = [to_coded(face, info.rotation, scale, info.width, info.height) for face in faces]
-    return coded, signature(image)
-
-
-# -- choosing --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Pick:
-    """One clip to cut: the person, the frames, the track that covers them and the window."""
-
-    person: int
-    frames: tuple[int, ...]
-    track: FaceTrack
-    window: tuple[int, int, int, int]
-
-
-def _choose(
-    path: Path,
-    footage: _Footage,
-    tracks: Sequence[FaceTrack],
-    spans: Sequence[range],
-    info: MediaInfo,
-    plan: ClipPlan,
-) -> list[_Pick]:
-    """Up to ``plan.people`` persons for each span, most prominent first.
-
-    Raises:
-        MediaError: not one clip is left.
-    """
-    picks: list[tuple[int, tuple[int, ...], tuple[int, int, int, int]]] = []
-    largest = 0.0
-    for span in _decoded_spans(spans, footage.frames):
-        people = 0
-        for number, track in enumerate(tracks):
-            if people == plan.people:
-                break
-            if not track.covers(span):
-                continue
-            boxes, _ = track.at(span)
-            largest = max(largest, float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1))))
-            window = clip_window(boxes, info.width, info.height)
-            if window is not None:
-                picks.append((number, tuple(span), window))
-                people += 1
-    if not picks:
-        raise MediaError(f"{path}: {_why_none(footage, tracks, spans, largest)}")
-    persons = {number: i for i, number in enumerate(sorted({number for number, _, _ in picks}))}
-    return [_Pick(persons[number], span, tracks[number], window) for number, span, window in sorted(picks)]
-
-
-def _decoded_spans(spans: Sequence[range], frames: Mapping[int, DecodedFrame]) -> list[Sequence[int]]:
-    """The spans whose frames were all decoded; when a damaged file gave none, the longest beginning of one."""
-    whole: list[Sequence[int]] = [span for span in spans if all(frame in frames for frame in span)]
-    if whole:
-        return whole
-    begun = [_beginning(span, frames) for span in spans]
-    longest = max(begun, key=len)
-    return [longest] if longest else []
-
-
-def _beginning(span: range, frames: Mapping[int, DecodedFrame]) -> list[int]:
-    held: list[int] = []
-    for frame in span:
-        if frame not in frames:
-            break
-        held.append(frame)
-    return held
-
-
-def _why_none(footage: _Footage, tracks: Sequence[FaceTrack], spans: Sequence[range], largest: float) -> str:
-    if not footage.frames:
-        return f"it breaks off before its first clip (frame {spans[0].start}); replace the file or leave it out."
-    looked = len(footage.faces)
-    noun = "image" if looked == 1 else "frames"
-    if not tracks:
-        return f"no face found in {looked} {noun} looked at."
-    if largest:
-        return f"the largest face is {largest:.0f} px; {MIN_FACE} are needed."
-    seen = sum(bool(faces) for faces in footage.faces.values())
-    return (
-        f"no face stays in view through any of its {len(spans)} clips of {len(spans[0])} frames "
-        f"(a face was found in {seen} of {looked} {noun} looked at)."
-    )
-
-
-# -- cutting ---------------------------------------------------------------------------------------------------------
-
-
-def _cut(
-    source: SourceHeader,
-    info: MediaInfo,
-    footage: _Footage,
-    audio: AudioTrack | None,
-    pick: _Pick,
-    span: SpeechSpan | None = None,
-) -> Clip:
-    x, y, width, height = pick.window
-    frames = [footage.frames[index] for index in pick.frames]
-    luma = np.s_[y : y + height, x : x + width]
-    chroma = np.s_[y // 2 : (y + height) // 2, x // 2 : (x + width) // 2]
-    blocks = np.s_[y // BLOCK : (y + height) // BLOCK, x // BLOCK : (x + width) // BLOCK]
-    boxes, landmarks = pick.track.at(pick.frames)
-    times = tuple(round(frame.time, 6) for frame in frames)
-    speech = None if span is None else cut_speech(span, footage.small, pick.track, info, audio)
-    near = (pick.track.frames >= pick.frames[0]) & (pick.track.frames <= pick.frames[-1])
-    header = ClipHeader(
-        track=pick.person,
-        frames=pick.frames,
-        times=times,
-        pict_types="".join(frame.pict_type for frame in frames),
-        window=pick.window,
-        boxes=tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in np.round(boxes, 2).tolist()),
-        landmarks=tuple(tuple((px, py) for px, py in points) for points in np.round(landmarks, 2).tolist()),
-        score=round(float((pick.track.scores[near] if near.any() else pick.track.scores).mean()), 4),
-        speech_start=None if speech is None else speech.start,
-    )
-    qps = [frame.qp for frame in frames if frame.qp is not None]
-    motions = [frame.motion for frame in frames if frame.motion is not None]
-    return Clip(
-        source,
-        header,
-        y=np.stack([frame.y[luma] for frame in frames]),
-        u=np.stack([frame.u[chroma] for frame in frames]),
-        v=np.stack([frame.v[chroma] for frame in frames]),
-        qp=np.stack([qp[blocks] for qp in qps]) if len(qps) == len(frames) else None,
-        motion=np.stack([motion[blocks] for motion in motions]) if len(motions) == len(frames) else None,
-        audio=None if audio is None else audio.between(times[0], times[-1] + _period(times, info.fps)),
-        speech=speech,
-    )
-
-
-def _period(times: Sequence[float], fps: float) -> float:
-    """How long a clip's last frame is shown: as long as the others on average."""
-    if len(times) > 1:
-        return (times[-1] - times[0]) / (len(times) - 1)
-    return 1 / fps if fps > 0 else 0.0
-
-
-def _audio(path: Path, info: MediaInfo, plan: ClipPlan, footage: _Footage) -> AudioTrack | None:
-    if not (plan.audio and info.has_audio and footage.frames):
-        return None
-    end = footage.frames[max(footage.frames)].time + 1.0 + plan.speech  # later audio belongs to no clip
-    samples = decode_audio(path, 0.0, end)
-    return None if samples is None else AudioTrack(samples)
 
 
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:

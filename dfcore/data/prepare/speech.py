@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,14 @@ class SmallFrame:
     time: float
     luma: NDArray[np.uint8]
     scale: float
+
+
+class Audio(Protocol):
+    """Audio by time: :class:`AudioTrack`, or :class:`dfcore.data.media.audio.AudioSpans`."""
+
+    def between(self, start: float, stop: float) -> NDArray[np.int16]:
+        """The samples of [start, stop) seconds, silence where there are none; start may be negative."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,7 @@ def cut_speech(
     frames: Mapping[int, SmallFrame],
     track: FaceTrack,
     info: MediaInfo,
-    audio: AudioTrack | None,
+    audio: Audio | None,
 ) -> Speech | None:
     """The mouth of one person at a span's points, and the audio of exactly the span.
 

@@ -10,14 +10,13 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-
-from tqdm import tqdm
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
-from dfcore.data.prepare.comparison import Comparison, compare_images
+from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.pool import Died, run_tasks
@@ -25,11 +24,13 @@ from dfcore.data.prepare.pseudo_fakes import forged_file
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError
+from dfcore.progress import SILENT, TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
@@ -78,7 +79,7 @@ def prepare_videos(
     *,
     workers: int = 0,
     sharing: int = 1,
-    progress: bool = True,
+    progress: Progress | None = TERMINAL,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
@@ -98,34 +99,32 @@ def prepare_videos(
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core; 1 works in this process.
         sharing: how many such calls share this machine's cores at the moment.
-        progress: show a bar with a rate, if stderr is a terminal.
+        progress: shows a bar; None shows nothing.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:
         WriteError: the disk is full or not writable. What was done is kept.
         DatasetError: two records have the same id.
-        PluginError: a plugin's detector, extractor or pseudo-fake cannot be imported, raises something, or returns
-            something else than announced. Nothing is noted against the video.
+        PluginError: a detector, extractor or pseudo-fake cannot be imported, raises, or returns what it must not.
         UnknownNameError: no detector of the plan's name.
     """
     started = time.monotonic()
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
-    tasks, failed = found.tasks, found.failed
+    tasks, failed, done = found.tasks, found.failed, 0
+    # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
-    done = 0
-    with tqdm(total=len(tasks), desc="preparing", unit="video", disable=None if progress else True) as bar:
+    with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
+            done += not failure
             if failure:
                 failed.append(failure)
-                bar.set_postfix(failed=len(failed), refresh=False)
-            else:
-                done += 1
+                bar.note(failed=len(failed))
             bar.update()
-            if check is not None:
+            if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
     if tasks or found.moved:
         store.settle()
@@ -178,9 +177,10 @@ def _run(tasks: Sequence[Task], workers: int, cores: int) -> Iterator[tuple[Task
             yield task, _work(task)
         return
     later: list[Task] = []
-    threads = max(1, cores // workers)
+    threads = max(1, cores // workers)  # workers with a thread for each core would only wait for each other
     for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers):
         if isinstance(outcome, Died) or outcome.again:
+            # Memory may have run out because of the others. Alone at the end it has a fair chance.
             later.append(replace(task, threads=cores))
         else:
             yield task, outcome

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
-from dfcore.data.prepare.comparison import ComparisonLog
+from dfcore.data.store.comparisons import ComparisonLog
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
 from dfcore.errors import StoreError
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]
 
 HANDLES = 256
-"""Open videos that a store keeps, per process."""
+"""Open videos that a store keeps, per process. Opening maps the file and parses its header, so it is not done for each
+sample; a process may have 1024 files open by default, of each video one for its clips and one for each evidence."""
 
 
 class StoredVideo:
@@ -101,6 +102,7 @@ class StoredVideo:
         if version is None:
             return None
         file = ArrayFile(self.root / evidence_name(self.entry.stem, name, version))
+        # Evidence of other clips would be read as if it were of these: another process may have written them anew.
         return file if file.entry("evidence").get("stamp") == self._about["stamp"] else None
 
 
@@ -112,12 +114,12 @@ class StoredClip:
 
     @property
     def source(self) -> SourceHeader:
-        """See :class:`ClipAccess`."""
+        """What is known of the source file."""
         return self.video.source
 
     @property
     def header(self) -> ClipHeader:
-        """See :class:`ClipAccess`."""
+        """What is known of the clip."""
         return self.video.header(self.clip)
 
     def _rows(self, name: str, frames: Sequence[int]) -> NDArray | None:
@@ -137,37 +139,37 @@ class StoredClip:
         return found
 
     def planes(self, frames: Sequence[int]) -> Planes:
-        """See :class:`ClipAccess`."""
+        """Luma uint8 ``[n, H, W]``, and both chroma planes uint8 ``[n, H/2, W/2]``."""
         return self._plane("y", frames), self._plane("u", frames), self._plane("v", frames)
 
     def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
-        """See :class:`ClipAccess`."""
+        """Luma alone, uint8 ``[n, H, W]``."""
         return self._plane("y", frames)
 
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
-        """See :class:`ClipAccess`."""
+        """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         return self._rows("qp", frames)
 
     def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
-        """See :class:`ClipAccess`."""
+        """Motion vectors int16 ``[n, H/16, W/16, 2]``, in quarter pixels, or None."""
         return self._rows("motion", frames)
 
     def evidence(self, name: str) -> NDArray[np.float16] | None:
-        """See :class:`ClipAccess`."""
+        """An extractor's result, float16 ``[T, C, H/16, W/16]``, or None where it was not extracted."""
         file = self.video.evidence_file(name)
         return None if file is None else file.get(f"{self.clip}/values")
 
     def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
-        """See :class:`ClipAccess`."""
+        """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
         file = self.video.evidence_file(name)
         return None if file is None else file.get(f"{self.clip}/mean")
 
     def audio(self) -> NDArray[np.int16] | None:
-        """See :class:`ClipAccess`."""
+        """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return self.video.file.get(f"{self.clip}/audio")
 
     def speech(self) -> Speech | None:
-        """See :class:`ClipAccess`."""
+        """Mouth and audio about the clip's middle, or None where it was prepared without."""
         start, file = self.header.speech_start, self.video.file
         if start is None:
             return None
@@ -199,7 +201,7 @@ class ClipStore:
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": OrderedDict()}
+        return {**self.__dict__, "_open": OrderedDict()}  # a memory map cannot be pickled; each process opens its own
 
     def __contains__(self, video: object) -> bool:
         return video in self.index
@@ -293,6 +295,7 @@ class ClipStore:
         saved, or the store opened again.
         """
         entry = self.entry(video)
+        # Evidence first: a kill in between leaves a video that only lacks evidence, which is made again.
         remove_evidence(self.root, entry.stem)
         (self.root / entry.file).unlink(missing_ok=True)
         self._open.pop(video, None)

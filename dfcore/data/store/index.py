@@ -144,6 +144,7 @@ def _scan(root: Path) -> _Found:
             parsed = parse_evidence_name(name)
             if parsed:
                 versions = found.evidence.setdefault(stem_folder + parsed[0], {})
+                # Two versions lie there if a kill came between writing the new one and removing the old one.
                 versions[parsed[1]] = max(parsed[2], versions.get(parsed[1], parsed[2]))
         elif name.endswith(VIDEO_SUFFIX):
             found.sizes[stem_folder + name.removesuffix(VIDEO_SUFFIX)] = entry.stat().st_size
@@ -180,12 +181,13 @@ class StoreIndex(dict[str, IndexEntry]):
             return
         if not root.is_dir():
             raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
+        # The files decide. A line may be missing (a kill between file and line) or be of a file that is gone.
         lines = {entry.stem: entry for entry in self._lines()}
         found = _scan(root)
         for stem, size in found.sizes.items():
             evidence = found.evidence.get(stem, {})
             known = lines.get(stem)
-            if known is not None and known.size == size:
+            if known is not None and known.size == size:  # reading each file's header would take minutes on a disk
                 entry = known if known.evidence == evidence else _with_evidence(known, evidence)
             else:
                 read = self._read(stem, evidence)
@@ -213,6 +215,7 @@ class StoreIndex(dict[str, IndexEntry]):
         """Take in an entry and append its line."""
         self[entry.id] = entry
         self.damaged.pop(entry.file, None)
+        # One line and not the whole index: with 100,000 videos that would be written 100,000 times.
         append_line(self._own, entry.to_line())
 
     def save(self) -> None:

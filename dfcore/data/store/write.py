@@ -99,6 +99,7 @@ def write_evidence(root: Path, entry: IndexEntry, name: str, version: int, value
     arrays: dict[str, NDArray] = {}
     for i, value in enumerate(values):
         arrays[f"{i}/values"] = np.asarray(value, dtype=np.float16)
+        # Samples of one frame read the mean over all frames: stored, so that they need not read them all.
         arrays[f"{i}/mean"] = np.asarray(value, dtype=np.float32).mean(axis=0)
     about = {"name": name, "version": version, "stamp": file.entry("video")["stamp"]}
     write_arrays(root / evidence_name(entry.stem, name, version), arrays, {"evidence": about})

@@ -1,8 +1,8 @@
-"""Training augmentations: announced by name, each with the views that it touches.
+"""Training augmentations: announced by name, each with the views that it changes.
 
-A specialist names those that leave its cue intact. None of them resamples or re-encodes the native tiles. All random
-numbers of a sample come from the generator given, so they do not depend on loader processes or order; each augmentation
-has its own place among them, so choosing one more does not change what another draws.
+A specialist names those that leave its traces intact. None of them resamples or re-encodes the native tiles. All random
+numbers of a sample come from the given generator, so they depend neither on loader processes nor on the order. Each
+augmentation has its own position among them, so that switching one on does not change what another draws.
 """
 
 from __future__ import annotations

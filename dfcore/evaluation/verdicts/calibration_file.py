@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, UsageError
@@ -92,21 +92,22 @@ class CalibrationFile:
         Raises:
             WriteError: it cannot be written; what was there is as it was.
         """
-        write_stored(
-            path,
-            {
-                "dfcore_version": __version__,
-                "specialist": self.specialist,
-                "stage": self.stage,
-                "dataset": self.dataset,
-                "weights": self.weights,
-                "videos": {"real": self.n_real, "fake": self.n_fake},
-                "coverage": self.coverage,
-                "abstained": dict(self.abstained or {}),
-                **self.rules.to_dict(),
-                "cue_calibration": self.cue.to_dict(),
-            },
-        )
+        write_stored(path, self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``json`` takes it, under the names that the file has."""
+        return {
+            "dfcore_version": __version__,
+            "specialist": self.specialist,
+            "stage": self.stage,
+            "dataset": self.dataset,
+            "weights": self.weights,
+            "videos": {"real": self.n_real, "fake": self.n_fake},
+            "coverage": self.coverage,
+            "abstained": dict(self.abstained or {}),
+            **self.rules.to_dict(),
+            "cue_calibration": self.cue.to_dict(),
+        }
 
     @classmethod
     def read(cls, path: Path, weights_hash: str | None = None) -> CalibrationFile:

@@ -20,10 +20,20 @@ from dfcore.evaluation.verdicts.conformal import ConformalVerdicts, enough, need
 from dfcore.evaluation.verdicts.operating_points import OperatingPoint, choose_operating_points
 from dfcore.evaluation.verdicts.stored import take
 
-__all__ = ["ALPHA", "JudgedScore", "VerdictRules", "class_key"]
+__all__ = ["ALPHA", "JudgedScore", "VerdictRules", "check_alpha", "class_key"]
 
 ALPHA = 0.01
 """The false-alarm rate that is promised where nobody says otherwise."""
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse a false-alarm rate that cannot be promised whatever the number of videos.
+
+    Raises:
+        UsageError: it is not between 0 and 0.5.
+    """
+    if not 0 < alpha < 0.5:
+        raise UsageError(f"alpha, the false-alarm rate to promise, must be above 0 and below 0.5; found {alpha}")
 
 
 def class_key(compression: str = "", codec: str = "") -> str:

@@ -106,13 +106,14 @@ def only(stored: Mapping[str, Any], kind: type) -> None:
         raise CheckpointError(f"{unknown[0]!r:.60} is unknown")
 
 
-def numbers(stored: Mapping[str, Any], name: str, kind: type = float) -> dict[str, Any]:
-    """The object of numbers under ``name``.
+def numbers(stored: Mapping[str, Any], name: str, *kinds: type | None) -> dict[str, Any]:
+    """The object of numbers under ``name``: of ``kinds``, or floats.
 
     Raises:
         CheckpointError: it is missing, or a value in it is not a number.
     """
-    return {key: take(take(stored, name, dict), key, kind) for key in take(stored, name, dict)}
+    found = take(stored, name, dict)
+    return {key: take(found, key, *(kinds or (float,))) for key in found}
 
 
 def texts(stored: Mapping[str, Any], name: str) -> tuple[str, ...]:

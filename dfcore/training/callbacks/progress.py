@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tqdm import tqdm
-
+from dfcore.progress import Bar
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
-from dfcore.training.runtime.log import progress_bar
 
 __all__ = ["Progress", "epoch_line"]
 
@@ -21,15 +19,17 @@ class Progress(BaseCallback):
     """A bar over each epoch's optimiser steps, where there is a terminal; a line for each epoch everywhere."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[Any] | None = None
+        self._bar: Bar | None = None
+        self._left = 0
 
     def on_step(self, run: Run) -> None:
         """Move the bar on, with the loss now and then."""
         bar = self._bar or self._open(run)
         bar.update()
-        if not bar.disable and run.step % REFRESH == 0:
-            bar.set_postfix(loss=f"{run.last_loss.item():.4f}", lr=f"{run.lr:.1e}", refresh=False)
-        if bar.n >= run.plan.steps_in(run.epoch):
+        self._left -= 1
+        if bar.shown and run.step % REFRESH == 0:
+            bar.note(loss=f"{run.last_loss.item():.4f}", lr=f"{run.lr:.1e}")
+        if self._left <= 0:
             self._close()  # the validation has a bar of its own
 
     def on_epoch(self, run: Run) -> None:
@@ -40,11 +40,12 @@ class Progress(BaseCallback):
         """Take the bar away, so that what follows begins on a line of its own."""
         self._close()
 
-    def _open(self, run: Run) -> tqdm[Any]:
+    def _open(self, run: Run) -> Bar:
         done = run.step - run.plan.steps_before(run.epoch) - 1
         label = f"epoch {run.epoch + 1}/{run.plan.epochs}" + (f", {run.data.title}" if run.data.title else "")
         total = run.plan.steps_in(run.epoch)
-        self._bar = progress_bar(None, label, speaks=run.world.is_main, total=total, initial=done)
+        self._left = total - done
+        self._bar = run.log.bar(label, total, initial=done)
         return self._bar
 
     def _close(self) -> None:

@@ -17,8 +17,8 @@ from dfcore.data.splits import assign_splits
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.chunks import in_chunks
-from dfcore.wording import count_of
 
 __all__ = ["Chosen", "choose_videos", "uses_audio"]
 
@@ -139,7 +139,7 @@ def _limited(records: Sequence[VideoRecord], limit: int) -> list[VideoRecord]:
         return list(records)
     taken: set[str] = set()
     counts: Counter[tuple[str, int, int | None, int | None]] = Counter()
-    for record in sorted(records, key=lambda record: hashlib.sha256(record.id.encode()).digest()):
+    for record in sorted(records, key=lambda record: hashlib.sha256(name_bytes(record.id)).digest()):
         kind = (record.split, record.video_label, record.audio_label, record.chunk if record.split == "train" else None)
         if record.split and counts[kind] < limit:
             counts[kind] += 1

@@ -82,4 +82,4 @@ class WholeDataset:
         return self.data
 
     def done(self, epoch: int) -> None:
-        """Nothing goes."""
+        """The whole dataset stays: later epochs read it too."""

@@ -14,6 +14,7 @@ from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError
+from dfcore.progress import TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec
 from dfcore.training.inputs.choose import Chosen, choose_videos, uses_audio
@@ -44,6 +45,7 @@ def prepare_data(
     workers: int | None = None,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
+    progress: Progress = TERMINAL,
 ) -> Prepared:
     """Bring the clip store to where it has all that the specialists read.
 
@@ -55,6 +57,7 @@ def prepare_data(
         workers: processes; None or 0 means one per core.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the preparing.
+        progress: shows a bar.
 
     Raises:
         DfcoreError: whatever :func:`choose_videos` and :func:`dfcore.data.prepare.videos.prepare_videos` raise.
@@ -70,6 +73,7 @@ def prepare_data(
         workers=workers or 0,
         retry_failed=retry_failed,
         check=check,
+        progress=progress,
     )
     return usable(records, store, report, specs)
 

@@ -1,10 +1,10 @@
 """Preparing, shared among the processes of a run.
 
-The first process looks for what is to be done, and the videos are dealt out in an order that means nothing and is
-always the same. Each process works at its own pace, on its share of its machine's cores, and appends to index and
-failure files of its own (:mod:`dfcore.data.store.index`); when all are done the first one makes one of them, and the
-others see what it sees. Where one process stops, by an error, a signal or the time limit, all stop behind the video
-under way, and what is prepared stays.
+The first process finds out what is to be done. The videos are dealt out in a fixed order that has nothing to do with
+their content. Each process works at its own pace, on its share of its machine's cores, and appends to index and failure
+files of its own (:mod:`dfcore.data.store.index`). When all are done, the first one merges these files, and the others
+read the result. If one process stops (an error, a signal, the time limit), all stop after the video they are at. The
+videos that were prepared stay.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import RunError, RunInterrupted, StoreError
 from dfcore.specs import SpecialistSpec
+from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.prepare import (
     Prepared,
@@ -38,7 +39,6 @@ from dfcore.training.inputs.samples import audio_share, data_table
 from dfcore.training.inputs.store_watch import StoreWatch
 from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.signals import StopSignals
-from dfcore.wording import count_of
 
 __all__ = ["prepare_inputs", "prepare_together"]
 
@@ -117,7 +117,7 @@ def prepare_together(
         store = ClipStore(root)
         found, report = survey(records, store, plan, evidence)
         store.failures.forget(record.id for record in found)  # those that failed before are tried again
-        found.sort(key=lambda record: hashlib.sha256(record.id.encode()).digest())  # lest one has all the long ones
+        found.sort(key=lambda record: hashlib.sha256(name_bytes(record.id)).digest())  # lest one has all the long ones
         return [(record.id, Origin.of(record.path).size) for record in found], report
 
     todo, report = world.on_main(look)
@@ -125,14 +125,14 @@ def prepare_together(
         _require_one_store(root, machine)
         machine.log.say(f"preparing  {count_of(len(todo), 'video')}, shared among {world.size} processes")
         by_id = {record.id: record for record in records}
-        share = todo[world.rank :: world.size]
+        share, progress = todo[world.rank :: world.size], machine.log.progress
 
         def part(check: Callable[[], None]) -> PrepareReport:
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
             store = ClipStore(root, part=world.rank + 1)
             return prepare_videos(
-                own, store, plan, evidence, sharing=world.local_size, progress=world.is_main, check=behind_each(check)
+                own, store, plan, evidence, sharing=world.local_size, progress=progress, check=behind_each(check)
             )
 
         report = _sum(report, _in_parts(machine, part))

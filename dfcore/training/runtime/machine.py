@@ -8,10 +8,11 @@ import torch
 
 from dfcore.config import TrainConfig
 from dfcore.device import Precision, choose_device, choose_precision
+from dfcore.progress import TERMINAL, Progress
+from dfcore.text import count_of
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
-from dfcore.wording import count_of
 
 __all__ = ["Machine", "device_name", "make_machine"]
 
@@ -27,13 +28,14 @@ class Machine:
     limit: TimeLimit = NO_LIMIT
 
 
-def make_machine(config: TrainConfig, world: World, limit: TimeLimit) -> Machine:
+def make_machine(config: TrainConfig, world: World, limit: TimeLimit, progress: Progress = TERMINAL) -> Machine:
     """This process's device and precision as configured, and its log."""
     device = choose_device(config.run.device, world.local_rank)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # every batch has the same sizes
         torch.set_float32_matmul_precision("high")
-    return Machine(world, device, choose_precision(device, config.run.precision), Log(speaks=world.is_main), limit)
+    log = Log(speaks=world.is_main, progress=progress)
+    return Machine(world, device, choose_precision(device, config.run.precision), log, limit)
 
 
 def device_name(machine: Machine) -> str:

@@ -31,7 +31,7 @@ class PseudoFake:
     kinds: tuple[str, ...] = tuple(KINDS)
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
-        """See :class:`dfcore.data.protocols.PseudoFake`."""
+        """The footage itself as control, and the same images with its audio shifted, or with another person's."""
         kind = kind if kind is not None else self.kinds[int(rng.integers(len(self.kinds)))]
         if kind not in KINDS:
             raise UnknownNameError("kind of AV pseudo-fake", kind, self.kinds)

@@ -1,10 +1,10 @@
 """Noise residuals of native tiles: does the face come from the same camera and codec as what surrounds it?
 
-Three fixed residuals (second order, its square 3x3 and 5x5 forms; Fridrich and Kodovsky, TIFS 2012) of each tile are
-described by their mean size, their spread and their autocorrelation at lags 1 to 4 along both axes, and the tile by the
-energies of four octaves. Texture raises all of them, so what a tile's contrast explains, fitted over the
-surround, is taken off. Every tile is then compared with every other (the pairwise self-consistency of PCL, Zhao et al.,
-ICCV 2021, on fixed descriptors).
+Three fixed residuals are computed: second order, and its square 3x3 and 5x5 forms (Fridrich and Kodovsky, TIFS 2012).
+Each tile is described by their mean size, their spread, their autocorrelation at lags 1 to 4 along both axes, and the
+energies of four octaves. Texture raises all of them, so what a tile's contrast explains is subtracted, with a fit on
+the surround. Every tile is then compared with every other (the pairwise self-consistency of PCL, Zhao et al., ICCV
+2021, on fixed descriptors).
 """
 
 from __future__ import annotations

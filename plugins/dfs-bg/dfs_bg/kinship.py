@@ -1,11 +1,13 @@
 """Kinship of colour: is the face's colour found again just outside of it?
 
-Skin goes on beyond a face: forehead, ears, neck. In log chromaticity, which more or less light leaves as it is, it goes
-on with the same colour. A blended face brings its own: the nearest colours around it lie aside of it, all in the same
-direction. So each ring about the face is asked which share of it has the colour of the face's core (a Parzen
-density), and where the mean of that share lies from there (one step of mean shift; Comaniciu and Meer, TPAMI 2002), at
-two widths. Hair, clothes and background are far away in colour and have no say, wherever they lie. Nirkin et al.
-(TPAMI 2021) compare the same two regions by learned identities.
+Skin continues beyond the face: forehead, ears, neck. Its log chromaticity stays the same there, because it hardly
+depends on the amount of light. A blended face has another one: the most similar colours around it differ from it, all
+in the same direction.
+
+For each ring around the face, two things are measured at two widths: the share of its pixels with the colour of the
+face's core (a Parzen density), and the offset of their mean from that colour (one step of mean shift; Comaniciu and
+Meer, TPAMI 2002). Hair, clothes and background differ much in colour and get no weight. Nirkin et al. (TPAMI 2021)
+compare the same two regions by learned identities.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Self-blended footage: the face pasted over itself, a little changed, through a soft mask.
+"""Self-blended footage: the face pasted over itself, slightly changed, through a soft mask.
 
-After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images" (CVPR 2022), on native YUV planes: what is
-pasted is shifted in colour and light, made softer or sharper, moved and scaled by a few per cent; the mask follows the
-face with a random outline, is blurred, and blends at a drawn ratio. All that is drawn is drawn once for a clip, so the
-fake is coherent in time.
+After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images" (CVPR 2022), on native YUV planes. The
+pasted face is shifted in colour and light, made softer or sharper, and moved and scaled by a few per cent. The mask
+follows the face with a random outline, is blurred, and blends at a random ratio. Everything is drawn once for a clip,
+so the fake is coherent in time.
 """
 
 from __future__ import annotations

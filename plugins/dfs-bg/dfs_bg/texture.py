@@ -1,11 +1,12 @@
-"""Sharpness of texture: how much of the finest detail the face has for its coarser detail, against the surround.
+"""Sharpness of texture: how much fine detail the face has for its coarse detail, compared with the surround.
 
-A blended face was made smaller and larger, or sharpened, or only mixed of two images; each moves its finest octave
-against the others. Texture itself moves all octaves together, and not alike in hair, cloth and skin. So the energies of
-four octaves are taken of every 16x16 block of the native tiles, and the surround's blocks say, by a weighted
-regression, which fine energy belongs to a coarse one (camera, codec and focus are the same for both); what the face's
-blocks have beyond that is the cue. Blocks without much detail say little after a codec pass, so those with more of it
-are also taken by themselves.
+A blended face was resized, sharpened, or mixed of two images. Each of these changes its finest octave relative to the
+others. Texture itself changes all octaves together, but not equally in hair, cloth and skin.
+
+So the energies of four octaves are measured in every 16x16 block of the native tiles. A weighted regression on the
+surround's blocks predicts the fine energies from the coarse ones; camera, codec and focus are the same for both. The
+cue is what the face's blocks have beyond the prediction. After a codec pass, blocks without much detail say little, so
+the blocks with more detail are also measured separately.
 """
 
 from __future__ import annotations

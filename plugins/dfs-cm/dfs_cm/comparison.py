@@ -1,10 +1,12 @@
-"""Face against surround under equal content.
+"""Face compared with surround, under equal content.
 
-How much a place changes when it is encoded again, how many of its coefficients are zero, how strong its grid is: all
-follow first of all from how busy and how sharp it is. A face that was made sharper or softer than its surround would
-pass for one with another history. So every measure is regressed on the local spectrum (log energies of four bands of
-the 8x8 DCT) and activity over the surround alone, and what the surround does not explain in the face is the trace.
-Where the face holds what the surround shows nowhere, the surround explains nothing, and such places count for less.
+How much a block changes when it is encoded again, how many of its coefficients are zero, how strong its grid is: all of
+this depends most on how busy and how sharp the block is. A face that was made sharper or softer than its surround would
+look like one with another history.
+
+So every measure is regressed on the local spectrum (log energies of four bands of the 8x8 DCT) and activity, using the
+surround's blocks only. The trace is what this does not explain in the face. Blocks of the face with content that the
+surround does not have cannot be predicted from it, so they get less weight.
 """
 
 from __future__ import annotations

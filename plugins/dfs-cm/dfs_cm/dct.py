@@ -1,9 +1,11 @@
 """Block-DCT statistics on the native grid.
 
-A quantiser works on the coefficients of aligned blocks: coarse quantisation empties the high frequencies and thins out
-the small magnitudes of the others. Per tile: log magnitudes of the first frequencies of 8x8 and 4x4 blocks, energies of
-F3-Net's three bands (Qian et al., ECCV 2020), and the magnitudes' histograms over CAT-Net's 21 bins (Kwon et al., IJCV
-2022), made soft so that rounding does not matter.
+A quantiser works on the coefficients of aligned blocks. Coarse quantisation sets high frequencies to zero and makes
+small magnitudes of the others rare. Each tile is described by three groups of features:
+
+* log magnitudes of the first frequencies of 8x8 and 4x4 blocks;
+* energies of F3-Net's three bands (Qian et al., ECCV 2020);
+* histograms of the magnitudes over CAT-Net's 21 bins (Kwon et al., IJCV 2022), soft, so that rounding does not matter.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The recompression ghost, compared between face and surround under equal content.
 
-What was quantised before barely changes when it is quantised again (Farid, IEEE TIFS 2009, for JPEG; here for H.264 as
-well). How much a block changes depends first of all on what it shows, so its log change is regressed on the local
-spectrum over the surround's blocks (:mod:`dfs_cm.comparison`), and what is left over is the trace. The sign is not
-decided beforehand. The raw ghost, activity and motion stand beside it as the surround's means alone: they say how the
-clip was coded, and cannot say that its face is sharper or softer.
+Data that was quantised before changes little when it is quantised again in the same way (Farid, IEEE TIFS 2009, for
+JPEG; here for H.264 too). How much a block changes depends most on its content, so the log change is regressed on the
+local spectrum over the surround's blocks (:mod:`dfs_cm.comparison`); the residual is the trace. Its sign is not fixed
+in advance. The raw ghost, activity and motion are given as means over the surround only: these describe how the clip
+was coded, and cannot tell that the face is sharper or softer.
 """
 
 from __future__ import annotations

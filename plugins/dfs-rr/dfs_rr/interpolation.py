@@ -1,10 +1,14 @@
-"""Periodic traces of interpolation: strong where nothing was compressed since, near chance after H.264 at crf 23.
+"""Periodic traces of interpolation: strong if nothing was compressed since, near chance after H.264 at crf 23.
 
-An enlarged image's pixels are periodically better predicted by their neighbours. Kirchner's fixed linear predictor
-(ACM MM&Sec 2008) gives the residual e and the p-map exp(-e^2), whose spectrum has peaks; the second difference's
-magnitude, averaged over rows or columns (Gallagher, CRV 2005; Mahdian and Saic, IEEE TIFS 2008), has a line
-spectrum. Codecs put peaks of their own on the lattice (k/8, j/8): those points are notched, and only those, since
-separable interpolation puts its peaks on the axes.
+In an enlarged image, some pixels are predicted better by their neighbours than others, periodically. Two measures:
+
+* Kirchner's fixed linear predictor (ACM MM&Sec 2008) gives the residual e and the p-map exp(-e^2), whose spectrum has
+  peaks.
+* The magnitude of the second difference, averaged over rows or columns, has a line spectrum (Gallagher, CRV 2005;
+  Mahdian and Saic, IEEE TIFS 2008).
+
+Codecs add peaks of their own on the lattice (k/8, j/8). Only these points are notched: separable interpolation has its
+peaks on the axes.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def test_what_is_given_out_by_a_form_is_not_downloaded_by_itself(hub: Hub) -> No
     for name in ("faceforensics", "celebdf", "folder"):
         error = run(name).exception
         assert isinstance(error, UsageError)
-        assert "--from-kaggle OWNER/NAME" in str(error)
+        assert "handle=OWNER/NAME" in str(error)
         url = registry().dataset(name).url
         assert url in str(error)
     assert not hub.calls

@@ -40,8 +40,8 @@ class NeedsArguments:
 
 def test_larger_images_are_tried_until_one_shows_a_face(frame: DecodedFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(frame.y.shape) == 192
-    monkeypatch.setattr("dfcore.data.faces.look.LOOK_SIDES", (64, 128, 320))
-    for side, given in ((0, [64]), (100, [64, 128]), (999, [64, 128, 192])):
+    monkeypatch.setattr("dfcore.data.faces.look.LOOK_SIDES", (64, 128, 200, 320))
+    for side, given in ((0, [64]), (100, [64, 128]), (999, [64, 128, 192])):  # 320 shows no more than 200
         detector = Patient(side)
         look = look_at(frame, detector)
         assert detector.given == given

@@ -35,7 +35,7 @@ def run(
     evidence: Sequence[EvidenceSpec] = (),
     **how: bool | int,
 ) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         passes.append(path)
         return decode(path, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dfcore.data.prepare.extract.decode", counting)
+    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
     return passes
 
 
@@ -61,7 +61,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_everything_is_made_once(records: Records, root: Path, decoded: list[Path]) -> None:
     first = run(records, root, evidence=[ghost()])
-    assert (first.done, first.reused, first.failed) == (4, 0, [])
+    assert (first.done, first.reused, first.failed) == (4, 0, ())
     assert first.seconds > 0
     assert len(decoded) == 4
     again = run(records, root, evidence=[ghost()])
@@ -268,7 +268,7 @@ def test_a_plugin_that_raises_stops_with_its_name_and_line_and_spoils_nothing(
         run(records, root, evidence=[ghost("fails_on_b")], workers=workers)
     assert not ClipStore(root).failures
     report = run(records, root, evidence=[ghost()])
-    assert (report.done + report.reused, report.failed) == (4, [])
+    assert (report.done + report.reused, report.failed) == (4, ())
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_newer_format_asks_for_an_upgrade(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (errno.ENOSPC, "cannot be written: no space left.*give the same command again"),
+        (errno.ENOSPC, "cannot be written: no space left.*goes on from there"),
         (errno.EACCES, "cannot be written"),
     ],
 )

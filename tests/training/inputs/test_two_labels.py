@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from dfcore.config import TrainConfig, override
-from dfcore.data.prepare.comparison import Comparison, ComparisonLog
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
+from dfcore.data.store.comparisons import Comparison, ComparisonLog
+from dfcore.data.store.origin import Origin
 from dfcore.hookspecs import hookimpl
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
@@ -167,7 +168,8 @@ def test_fakes_found_to_have_their_originals_images(
     fakes = [record for record in choose_videos(toy).records if record.label == FAKE]
     for number, record in enumerate(fakes):
         same = None if number == 0 else number % 2 == 0
-        log.add(Comparison(record.id, same, "" if number else "lengths differ", size=4, original_size=4))
+        origin = Origin.of(record.path).sampled(record.path)
+        log.add(Comparison(record.id, same, "" if number else "lengths differ", origin=origin, original_origin=origin))
     alike = {record.id for number, record in enumerate(fakes) if number and number % 2 == 0}
 
     for spec in (seeing(), hearing()):

@@ -1,0 +1,186 @@
+"""From files to the clips that specialists judge, with one guard around every file.
+
+Whatever is raised for one file is that file's reason. Only what would fail every other file too is an error: a fault
+in a plugin's code, a name that nothing installed answers to.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dfcore.data.clip_part import cut_part
+from dfcore.data.clip_plan import REFERENCE, ClipPlan
+from dfcore.data.clips import BLOCK, Clip
+from dfcore.data.media import MediaInfo
+from dfcore.data.prepare.extract import Extracted, extract_for_plans
+from dfcore.data.protocols import FaceDetector
+from dfcore.errors import DataError, DfcoreError, MediaError, PluginError
+from dfcore.faults import described, plugin_error
+from dfcore.specs import EvidenceSpec, resolve
+
+__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What specialists need of each file that find the same people, in the same clips but for their length.
+
+    ``plan`` is the longest; ``evidence`` is extracted from the middle ``frames`` of each clip, for each pair of a spec
+    and ``frames``.
+    """
+
+    plan: ClipPlan
+    evidence: tuple[tuple[EvidenceSpec, int], ...] = ()
+
+    @classmethod
+    def of(cls, plan: ClipPlan, evidence: Sequence[EvidenceSpec] = ()) -> Job:
+        """The job of a single plan."""
+        return cls(plan, tuple((spec, plan.frames) for spec in evidence))
+
+    def takes(self, plan: ClipPlan) -> bool:
+        """Whether clips of this job hold those of ``plan``, or would with more frames or speech."""
+        longer = replace(self.plan, frames=plan.frames, speech=plan.speech)
+        return longer == plan and max(REFERENCE, self.plan.frames) == max(REFERENCE, plan.frames)
+
+    def joined(self, other: Job) -> Job:
+        """The job that serves both."""
+        evidence = dict.fromkeys((*self.evidence, *other.evidence))
+        return Job(self.plan.union(other.plan), tuple(evidence))
+
+
+def join_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """As few jobs as serve all, in the order of the first of each."""
+    joined: list[Job] = []
+    for job in jobs:
+        place = next((i for i, other in enumerate(joined) if other.takes(job.plan)), None)
+        if place is None:
+            joined.append(job)
+        else:
+            joined[place] = joined[place].joined(job)
+    return tuple(joined)
+
+
+def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Clip:
+    """A job's clip as one of its plans has it, to the last bit, with that plan's evidence; no pixel is copied."""
+    part = cut_part(clip, plan.frames)
+    values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
+    if plan.speech > 0:
+        return replace(part, evidence=values)
+    return replace(part, evidence=values, speech=None, header=replace(part.header, speech_start=None))
+
+
+def evidence_key(spec: EvidenceSpec, frames: int) -> str:
+    """Under which a job's clips keep an evidence of their middle ``frames`` frames."""
+    return f"{spec.name}/{frames}"
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What a file gives: for each job its clips or a reason; or one ``reason`` for all.
+
+    ``passing`` says that the reason lies with the machine, not with the file, and may be gone the next time; ``notes``
+    are the decoder's warnings.
+    """
+
+    path: Path
+    jobs: tuple[Extracted, ...] = ()
+    reason: str = ""
+    passing: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def extract(
+    path: Path,
+    jobs: Sequence[Job],
+    *,
+    detector: FaceDetector | None = None,
+    threads: int = 0,
+    probed: Callable[[MediaInfo], None] | None = None,
+) -> Extraction:
+    """What a file gives for each job. See the module's text for what is raised.
+
+    Raises:
+        PluginError: a detector or an evidence extractor raised something, or returned something of a wrong shape.
+        UnknownNameError: no such detector.
+    """
+    plans = [job.plan for job in jobs]
+    with _warnings() as notes:
+        try:
+            found = extract_for_plans(path, plans, detector=detector, threads=threads, probed=probed)
+            clips = tuple(_with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
+        except Exception as error:
+            reason, passing = reason_of(path, error)
+            return Extraction(path, reason=reason, passing=passing, notes=tuple(notes))
+        return Extraction(path, clips, notes=tuple(notes))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What the data layer warns of inside, each once, in place of printing it."""
+    notes: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if (text := record.getMessage()) not in notes:
+                notes.append(text)
+
+    logger, handler = logging.getLogger("dfcore.data"), Keep(logging.WARNING)
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+
+
+def reason_of(path: Path, error: Exception) -> tuple[str, bool]:
+    """What is wrong with a file, by what was raised for it, and whether that may pass; raises what is not its fault."""
+    if isinstance(error, DataError):
+        return str(error), False
+    if isinstance(error, DfcoreError):
+        raise error
+    if isinstance(error, MemoryError):
+        return f"{path}: there is not enough memory to judge it. Try again with fewer programs running.", True
+    kind = "reading" if isinstance(error, OSError) else "decoding"
+    return (
+        f"{path}: {kind} it failed ({described(error)}). The file is damaged, or of a kind that the decoder does not "
+        "expect: see whether a player shows it whole, re-encode it, or leave it out.",
+        False,
+    )
+
+
+def _with_evidence(found: Extracted, job: Job) -> Extracted:
+    """The clips with their evidence; a clip that gives none for a reason of its own gives the plan that reason."""
+    try:
+        for clip in found.clips:
+            for spec, frames in job.evidence:
+                clip.evidence[evidence_key(spec, frames)] = _evidence(spec, cut_part(clip, frames))
+    except MediaError as error:
+        return Extracted(reason=str(error), people_seen=found.people_seen)
+    return found
+
+
+def _evidence(spec: EvidenceSpec, clip: Clip) -> np.ndarray:
+    what = f"evidence extractor {spec.name!r} ({spec.extractor})"
+    extractor = resolve(spec.extractor, what)
+    try:
+        values = np.asarray(extractor(clip))
+    except (DfcoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise plugin_error(what, error) from error
+    frames, height, width = clip.y.shape
+    expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
+    if values.shape != expected or values.dtype != np.float16:
+        raise PluginError(
+            f"{what} must return float16 [T, C, H/16, W/16] = {list(expected)} for this clip; it returned "
+            f"{values.dtype} {list(values.shape)}. Its plugin needs repair."
+        )
+    return values

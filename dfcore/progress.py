@@ -1,0 +1,147 @@
+"""How the library speaks while it works: one object, which the caller may replace.
+
+Training and preparing say what they do through a :class:`Progress`. :data:`TERMINAL` is used where none is given;
+:data:`SILENT` says nothing, and one of your own may write to a logger or a window.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable
+from typing import Any, Protocol, TypeVar
+
+from dfcore.disk import is_full
+from dfcore.text import printable
+
+__all__ = ["SILENT", "TERMINAL", "Bar", "Progress", "Silent", "Terminal", "over"]
+
+Item = TypeVar("Item")
+
+
+class Bar(Protocol):
+    """A count that grows."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether anybody sees it: what is only shown here need not be computed else."""
+        ...
+
+    def update(self, steps: int = 1) -> None:
+        """So many more are done."""
+        ...
+
+    def note(self, **values: object) -> None:
+        """Show these beside it from now on."""
+        ...
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
+
+
+class Progress(Protocol):
+    """Where the library says what it does."""
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """A line that must not be overlooked."""
+        ...
+
+    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
+        """Begin to count to ``total``, of which ``initial`` are done."""
+        ...
+
+
+class Silent:
+    """A :class:`Progress`, and a :class:`Bar`, that nobody sees."""
+
+    shown = False
+
+    def say(self, text: str) -> None:
+        """Drop the line."""
+
+    def warn(self, text: str) -> None:
+        """Drop the warning."""
+
+    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
+        """A bar that shows nothing: this object itself."""
+        return self
+
+    def update(self, steps: int = 1) -> None:
+        """Show no progress."""
+
+    def note(self, **values: object) -> None:
+        """Show no values."""
+
+    def close(self) -> None:
+        """There is no bar to take away."""
+
+
+class Terminal:
+    """Lines on standard output, warnings on standard error, and bars on it where it is a terminal.
+
+    What a terminal would take for a command (a file's name may hold it) is written out.
+    """
+
+    def say(self, text: str) -> None:
+        """Print the line on standard output, above any bar."""
+        self._write(text, sys.stdout)
+
+    def warn(self, text: str) -> None:
+        """Print the line on standard error, after ``warning:``."""
+        self._write(f"warning: {text}", sys.stderr)
+
+    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
+        """A bar on standard error, which goes away when it is closed."""
+        return _TerminalBar(label, total, initial, unit)
+
+    @staticmethod
+    def _write(text: str, stream: Any) -> None:
+        from tqdm import tqdm
+
+        try:
+            tqdm.write(printable(text, lines=True), file=stream)
+            stream.flush()
+        except OSError as error:
+            if not is_full(error):  # a full disk behind the stream must not end a run that may still save itself
+                raise
+
+
+class _TerminalBar:
+    def __init__(self, label: str, total: int | None, initial: int, unit: str) -> None:
+        from tqdm import tqdm
+
+        # disable=None: tqdm asks the stream whether it is a terminal
+        self._bar = tqdm(
+            desc=label, total=total, initial=initial, unit=unit, disable=None, leave=False, dynamic_ncols=True
+        )
+
+    @property
+    def shown(self) -> bool:
+        return not self._bar.disable
+
+    def update(self, steps: int = 1) -> None:
+        self._bar.update(steps)
+
+    def note(self, **values: object) -> None:
+        self._bar.set_postfix(refresh=False, **values)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+TERMINAL: Progress = Terminal()
+SILENT: Progress = Silent()
+
+
+def over(items: Iterable[Item], bar: Bar) -> Generator[Item, None, None]:
+    """The items, each counted when it has been dealt with. Closing the iterator closes the bar."""
+    try:
+        for item in items:
+            yield item
+            bar.update()
+    finally:
+        bar.close()
