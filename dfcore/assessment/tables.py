@@ -82,6 +82,14 @@ def _main_table(report: Mapping[str, Any]) -> Table:
             row("threshold, margin", *(f"{one['threshold']['margin']:.3f}" for one in detectors))
             row("  operating point", *(one["threshold"]["name"] for one in detectors))
         row(name, *(cell(one["video"][key]) for one in detectors))
+    verdicts = [one["verdicts"] for one in detectors]
+    if any(verdicts):
+        table.add_section()
+        for name in ("real", "fake"):
+            row(
+                f"verdicts on {name}: fake / uncertain / real",
+                *(_verdicts(found and found[name]) for found in verdicts),
+            )
     calibrated = [one["calibrated"] for one in detectors]
     if any(calibrated):
         table.add_section()
@@ -92,6 +100,10 @@ def _main_table(report: Mapping[str, Any]) -> Table:
 
 def _coverage(coverage: Mapping[str, Any]) -> str:
     return "-" if coverage["share"] is None else f"{coverage['judged']} of {coverage['videos']}"
+
+
+def _verdicts(counts: Mapping[str, int] | None) -> str:
+    return "-" if counts is None else " / ".join(str(counts[name]) for name in ("fake", "uncertain", "real"))
 
 
 def _control(one: Mapping[str, Any]) -> str:

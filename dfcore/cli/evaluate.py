@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 @click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap draws.")
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to compute.  [default: auto]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Samples at once.")
+@click.option("--probe", default="", metavar="NAME", help="A baseline: a linear probe on this frozen timm encoder.")
+@click.option("--probe-weights", default="", metavar="FILE", help="The encoder's weights, where there is no network.")
 @click.option("--force", is_flag=True, help="Evaluate on what was trained on all the same.")
 @click.option("--resume", is_flag=True, help="Keep the scores that are there.")
 @click.option("--plots/--no-plots", default=True, help="Draw the curves.  [default: yes]")
@@ -53,6 +55,8 @@ def command(
     draws: int,
     device: str | None,
     batch_size: int,
+    probe: str,
+    probe_weights: str,
     force: bool,
     resume: bool,
     plots: bool,
@@ -61,9 +65,9 @@ def command(
 ) -> None:
     """Measure trained specialists on the test split of a dataset.
 
-    MODELS are runs' folders, folders of runs, or files of weights. Without --data the dataset that the first was
-    trained on is taken. Every figure has its 95 % interval, and beside it what the file's properties and the background
-    alone reach. The report, a table of all scores and the plots go to {out}/evaluations/.
+    MODELS are runs' folders, folders of runs, files of weights, or an ensemble.json. Without --data the dataset that
+    the first was trained on is taken. Every figure has its 95 % interval, and beside it what the file's properties and
+    the background alone reach. The report, a table of all scores and the plots go to {out}/evaluations/.
 
     \b
     dfcore evaluate runs/cm_stage1
@@ -93,6 +97,8 @@ def command(
         force=force,
         resume=resume,
         plots=plots,
+        probe=probe,
+        probe_weights=probe_weights,
     )
     _show(found, as_json)
 

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -194,3 +195,36 @@ def test_scores_of_other_samples_are_not_gone_on_with(evaluate: Evaluate) -> Non
 
 def test_a_run_folder_is_as_good_as_its_weights(evaluate: Evaluate, trained: SimpleNamespace) -> None:
     assert evaluate(trained.folder).detector()["weights"]["path"] == str(trained.final)
+
+
+def test_a_linear_probe_is_measured_beside_it(evaluate: Evaluate) -> None:
+    found = evaluate(probe="test_efficientnet", probe_pretrained=False)
+    probe = found.detector("probe of test_efficientnet")
+    assert probe["kind"] == "probe"
+    assert probe["weights"]["encoder"] == "test_efficientnet"
+    assert probe["coverage"]["judged"] == 6
+    assert set(probe["video"]) == set(VideoScores.NAMES)
+    assert (probe["cue"], probe["control"]["reason"]) == (None, "a probe has no cue map")
+    assert any("starts at random" in warning for warning in probe["warnings"])
+
+
+def test_the_tables_show_every_detector(evaluate: Evaluate) -> None:
+    from rich.console import Console
+
+    from dfcore.assessment.tables import report_tables
+
+    report = evaluate().report
+    console = Console(width=100, record=True, file=StringIO())
+    for part in report_tables(report):
+        console.print(part)
+    text = console.export_text()
+    for words in (
+        "toy_stage1",
+        "background control",
+        "leak floor",
+        "threshold, margin",
+        "equal_error",
+        "swap",
+        "3 / 3",
+    ):
+        assert words in text, words
