@@ -125,6 +125,7 @@ def score_videos(
     device: torch.device,
     precision: _Precision,
     samples: int = 8,
+    clip_frames: int = 0,
     batch_size: int = 8,
     workers: int = 0,
     world: _World | None = None,
@@ -142,6 +143,7 @@ def score_videos(
         device: where the model is.
         precision: its ``autocast()`` is the context of the forward pass.
         samples: of each video, at most; the same ones as in training's validation.
+        clip_frames: frames that a clip has in the specialist's own plan (:class:`dfcore.data.samples.ClipSamples`).
         batch_size: samples in a forward pass, at most.
         workers: loader processes.
         world: the processes that share the work, video by video; None for this one alone.
@@ -166,7 +168,7 @@ def score_videos(
     def part(look: Callable[[], None]) -> list[ScoredVideo]:
         found = []
         judge = _Judge(model, device, precision, control and model.spec.spatial_map)
-        for video in _score(judge, store, missing, samples, batch_size, workers):
+        for video in _score(judge, store, missing, samples, clip_frames, batch_size, workers):
             found.append(video)
             if progress is not None:
                 progress(video)
@@ -221,7 +223,13 @@ def _margins(output: SpecialistOutput) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def _score(
-    judge: _Judge, store: ClipStore, records: Sequence[VideoRecord], samples: int, batch_size: int, workers: int
+    judge: _Judge,
+    store: ClipStore,
+    records: Sequence[VideoRecord],
+    samples: int,
+    clip_frames: int,
+    batch_size: int,
+    workers: int,
 ) -> Iterator[ScoredVideo]:
     """The videos one after another."""
     if not records:
@@ -235,6 +243,7 @@ def _score(
         frames=model.spec.frames,
         samples_per_video=samples,
         abstain_reason=model.spec.abstain_reason,
+        clip_frames=clip_frames,
     )
     batches = _batches(data, batch_size)
     loader = DataLoader(data, batch_sampler=[indices for _, indices in batches], num_workers=workers)
