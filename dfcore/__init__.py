@@ -43,13 +43,19 @@ from dfcore.errors import (
 from dfcore.version import __version__
 
 if TYPE_CHECKING:  # what type checkers see; a test compares it with the table below
+    from dfcore.api.calibrate import calibrate
     from dfcore.api.configure import configure, configure_curriculum
+    from dfcore.api.ensemble import Ensemble
+    from dfcore.api.evaluate import evaluate
     from dfcore.api.prepare import prepare
     from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
+    from dfcore.assessment.result import Evaluation
     from dfcore.config import TrainConfig
     from dfcore.data.records import Scan, VideoRecord
     from dfcore.data.samples import ClipSamples
     from dfcore.data.store.clip_store import ClipStore
+    from dfcore.inference.predict import predict
+    from dfcore.inference.results import FileResult
     from dfcore.models.factory import create, load
     from dfcore.models.protocols import SpecialistOutput
     from dfcore.models.specialist import Specialist
@@ -73,11 +79,17 @@ _WHERE = {
     "TERMINAL": "dfcore.progress",
     "TrainConfig": "dfcore.config",
     "VideoRecord": "dfcore.data.records",
+    "Ensemble": "dfcore.api.ensemble",
+    "Evaluation": "dfcore.assessment.result",
+    "FileResult": "dfcore.inference.results",
+    "calibrate": "dfcore.api.calibrate",
     "configure": "dfcore.api.configure",
     "configure_curriculum": "dfcore.api.configure",
     "create": "dfcore.models.factory",
     "describe": "dfcore.api.specialists",
+    "evaluate": "dfcore.api.evaluate",
     "load": "dfcore.models.factory",
+    "predict": "dfcore.inference.predict",
     "prepare": "dfcore.api.prepare",
     "register_dataset": "dfcore.api.specialists",
     "specialists": "dfcore.api.specialists",
@@ -96,6 +108,9 @@ __all__ = [
     "DataError",
     "DatasetError",
     "DfcoreError",
+    "Ensemble",
+    "Evaluation",
+    "FileResult",
     "MediaError",
     "ModelError",
     "PluginApiError",
@@ -121,11 +136,14 @@ __all__ = [
     "WeightsError",
     "WriteError",
     "__version__",
+    "calibrate",
     "configure",
     "configure_curriculum",
     "create",
     "describe",
+    "evaluate",
     "load",
+    "predict",
     "prepare",
     "register_dataset",
     "specialists",

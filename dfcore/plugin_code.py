@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,14 +15,14 @@ __all__ = ["plugin_code"]
 
 
 @contextmanager
-def plugin_code(what: str, path: str) -> Iterator[None]:
+def plugin_code(what: str, code: str | Callable[..., object]) -> Iterator[None]:
     """Whatever code of a plugin raises inside is a PluginError that names plugin, function, file and line.
 
     Errors that dfcore raises on purpose, exhausted memory and a full disk pass through: they are not the plugin's.
 
     Args:
         what: what runs, for the message: ``"evidence ghost"``.
-        path: its dotted path ``package.module:attribute``.
+        code: its dotted path ``package.module:attribute``, or the class or function itself.
 
     Raises:
         PluginError: the code raised something.
@@ -34,6 +34,7 @@ def plugin_code(what: str, path: str) -> Iterator[None]:
     except Exception as error:
         if is_full(error):
             raise
+        path = code if isinstance(code, str) else f"{code.__module__}:{getattr(code, '__qualname__', code)}"
         place = _place(error, path)
         raise PluginError(
             f"{what} ({path}) failed{place}: {type(error).__name__}: {error}. This is a fault of the plugin package "

@@ -56,7 +56,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """A :class:`Progress`, and a :class:`Bar`, that nobody sees."""
 
     shown = False
 

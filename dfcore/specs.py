@@ -72,6 +72,8 @@ class SpecialistSpec:
         abstain_reason: dotted path of ``(dfcore.data.clips.ClipAccess) -> str | None``, why it abstains, or None.
         pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
         speech: seconds of mouth images and audio that a stored clip needs about its middle; 0 for none.
+        spatial_map: whether the cue map's cells lie over the window, as its tiles or 49ths do; False where its axes are
+            others (time, delay). What asks *where* (the background control, a heat map) needs one that does.
         summary: one sentence for ``dfcore describe``.
         references: papers.
     """
@@ -88,6 +90,7 @@ class SpecialistSpec:
     abstain_reason: str = ""
     pseudo_fake: str = ""
     speech: float = 0.0
+    spatial_map: bool = True
     summary: str = ""
     references: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["decode_text", "name_bytes", "parse_json", "printable", "to_json_line"]
+__all__ = ["count_of", "decode_text", "name_bytes", "parse_json", "printable", "to_json_line"]
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -81,3 +81,14 @@ def _shown(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def count_of(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: ``"1 epoch"``, ``"2 epochs"``, ``"1,200 videos"``, ``"0 people"``.
+
+    Args:
+        number: how many.
+        noun: the word for one of them.
+        plural: the word for several, where it is not ``noun`` and an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -71,4 +71,4 @@ def test_the_time_limit_is_the_commands_not_the_stages(roots: dict[str, Path], t
 
 @pytest.mark.parametrize("option", [("--data", "demo"), ("--from", "x.pt"), ("--from-scratch",)])
 def test_options_of_one_stage_need_the_stage(option: tuple[str, ...]) -> None:
-    assert "Configure that stage alone, with --stage N" in dfcore("train", "cm", *option, code=2)
+    assert "say which with --stage N" in dfcore("train", "cm", *option, code=2)

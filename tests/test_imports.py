@@ -29,7 +29,6 @@ LIGHT = (
     "specs",
     "text",
     "version",
-    "wording",
 )
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
@@ -40,9 +39,10 @@ MAY_IMPORT = {
     "evaluation": {"light", "data", "models", "evaluation"},
     "training": {"light", "runs", "data", "models", "evaluation", "training"},
     "inference": {"light", "runs", "data", "models", "evaluation", "inference"},
+    "assessment": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment"},
     "testing": {"light", "data", "models", "testing"},
-    "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api"},
-    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "api", "cli"},
+    "api": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment", "api"},
+    "cli": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment", "api", "cli"},
 }
 """Layers and what each may import. What is reached by dotted path (the demo's maker) is not an import."""
 EXCEPTIONS = {

@@ -41,7 +41,8 @@ def outcome(out: Path) -> dict[str, Any]:
     last = torch.load(out / "cm_stage4/last.pt", weights_only=True)
     weights = torch.load(out / "cm_stage4/cm_stage4_final.pt", weights_only=True)["state_dict"]
     history = [{key: value for key, value in line.items() if key != "seconds"} for line in last["history"]]
-    return {"history": history, "weights": weights}
+    calibration = (out / "cm_stage4/cm_stage4_calibration.json").read_bytes()
+    return {"history": history, "weights": weights, "calibration": calibration}
 
 
 @pytest.mark.slow
@@ -65,4 +66,5 @@ def test_chunks_on_two_processes_killed_and_resumed_end_as_unbroken_ones(parts: 
 
     one, two = outcome(whole), outcome(broken)
     assert one["history"] == two["history"]
+    assert one["calibration"] == two["calibration"]
     assert all(torch.equal(two["weights"][name], value) for name, value in one["weights"].items())

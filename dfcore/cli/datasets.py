@@ -14,7 +14,7 @@ from dfcore.api.places import attached
 from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report

@@ -14,7 +14,7 @@ from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.kaggle import free_space, run_folder
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal

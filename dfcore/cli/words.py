@@ -16,6 +16,7 @@ __all__ = ["as_options"]
 ARGUMENTS = {
     "resume=True": "--resume",
     "overwrite=True": "--overwrite",
+    "force=True": "--force",
     "retry_failed=True": "--retry-failed",
     "model.pretrained=False": "--no-pretrained",
     "pretrained=False": "--no-pretrained",

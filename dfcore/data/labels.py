@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dfcore.data.records import FAKE, REAL, VideoRecord
 
 if TYPE_CHECKING:
-    from dfcore.data.prepare.comparison import Comparison
+    from dfcore.data.store.comparisons import Comparison
 
 __all__ = ["labelled_for", "with_comparisons"]
 

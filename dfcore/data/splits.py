@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 from dfcore.data.records import LABEL_NAMES, SPLITS, VideoRecord
 from dfcore.errors import UsageError
-from dfcore.text import name_bytes
-from dfcore.wording import count_of
+from dfcore.text import count_of, name_bytes
 
 __all__ = ["Leak", "assign_splits", "components", "find_leaks"]
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dfcore.evaluation.metrics.scores import probability_of
 from dfcore.models.device_views import move_views
 
 __all__ = ["Predictions", "predict_samples"]
@@ -52,20 +53,28 @@ class Predictions:
         return Predictions(self.video[chosen], self.label[chosen], self.logits[chosen], self.cue_logits[chosen], judged)
 
     @property
+    def margin(self) -> NDArray[np.float64]:
+        """``[N]``, the classifier's log-odds of "fake"."""
+        return _margin(self.logits)
+
+    @property
+    def cue_margin(self) -> NDArray[np.float64]:
+        """``[N]``, the cue head's log-odds of "fake"."""
+        return _margin(self.cue_logits)
+
+    @property
     def fake(self) -> NDArray[np.float64]:
         """``[N]``, the classifier's probability of "fake"."""
-        return _fake_probability(self.logits)
+        return probability_of(self.margin)
 
     @property
     def cue_fake(self) -> NDArray[np.float64]:
         """``[N]``, the cue head's probability of "fake"."""
-        return _fake_probability(self.cue_logits)
+        return probability_of(self.cue_margin)
 
 
-def _fake_probability(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Softmax over two classes, as a logistic function of the difference that cannot overflow."""
-    half = (logits[:, 1].astype(np.float64) - logits[:, 0]) / 2
-    return 0.5 * (1 + np.tanh(half))
+def _margin(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return logits[:, 1].astype(np.float64) - logits[:, 0]
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL
 from dfcore.errors import TrainingError
+from dfcore.evaluation.metrics.scores import probability_of
 from dfcore.evaluation.predictions import Predictions
 
 __all__ = ["THRESHOLD", "auc", "calibrated_loss", "summarise", "video_level"]
@@ -26,10 +27,10 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     """All metrics of ``predictions``, as plain numbers that ``json`` takes.
 
     ``loss`` and ``cue_loss`` are mean negative log-likelihoods in nats, per sample. The prefix ``frame_`` means per
-    sample, ``video_`` per video, whose probability is the mean of its samples'. ``accuracy``, ``real_accuracy``,
-    ``fake_accuracy`` (recall of each class), ``balanced_accuracy`` (their mean) and ``f1`` (of "fake") are taken at
-    a threshold of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and ``cue_video_auc`` are those of
-    the cue head alone.
+    sample, ``video_`` per video, whose margin (log-odds of "fake") is the mean of its samples'. ``accuracy``,
+    ``real_accuracy``, ``fake_accuracy`` (recall of each class), ``balanced_accuracy`` (their mean) and ``f1`` (of
+    "fake") are taken at a probability of 0.5; ``auc`` is the area under the ROC curve; ``cue_frame_auc`` and
+    ``cue_video_auc`` are those of the cue head alone.
 
     ``calibrated_loss`` is :func:`calibrated_loss` of the samples: epochs are compared by it.
 
@@ -49,8 +50,8 @@ def summarise(predictions: Predictions) -> dict[str, Any]:
     summary["coverage"] = coverage
     summary["loss"] = _log_loss(predictions.logits, labels)
     summary["cue_loss"] = _log_loss(predictions.cue_logits, labels)
-    video_labels, video_fake = video_level(predictions.video, labels, predictions.fake)
-    _, video_cue = video_level(predictions.video, labels, predictions.cue_fake)
+    video_labels, video_fake = video_level(predictions.video, labels, predictions.margin)
+    _, video_cue = video_level(predictions.video, labels, predictions.cue_margin)
     summary |= {f"frame_{name}": value for name, value in _scores(labels, predictions.fake).items()}
     summary |= {f"video_{name}": value for name, value in _scores(video_labels, video_fake).items()}
     summary["cue_frame_auc"] = auc(labels, predictions.cue_fake)
@@ -73,11 +74,14 @@ def _judged(predictions: Predictions) -> tuple[Predictions, float, list[str]]:
 
 
 def video_level(
-    video: NDArray[np.int64], label: NDArray[np.int64], fake: NDArray[np.float64]
+    video: NDArray[np.int64], label: NDArray[np.int64], margin: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels and mean probabilities of each video, ``[V]`` each, ordered by the video's number."""
+    """Label and probability of "fake" of each video, ``[V]`` each, ordered by the video's number. The probability is
+    that of the mean of its samples' margins (log-odds).
+    """
     _, first, inverse, count = np.unique(video, return_index=True, return_inverse=True, return_counts=True)
-    return label[first], np.bincount(inverse, weights=fake, minlength=len(count)) / np.maximum(count, 1)
+    mean = np.bincount(inverse, weights=margin, minlength=len(count)) / np.maximum(count, 1)
+    return label[first], probability_of(mean)
 
 
 def auc(label: NDArray[np.int64], fake: NDArray[np.float64]) -> float | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_part import cut_part
+from dfcore.data.clip_plan import REFERENCE, ClipPlan
 from dfcore.data.clips import BLOCK, Clip
 from dfcore.data.media import MediaInfo
 from dfcore.data.prepare.extract import Extracted, extract_for_plans
@@ -23,15 +24,60 @@ from dfcore.errors import DataError, DfcoreError, MediaError, PluginError
 from dfcore.faults import described, plugin_error
 from dfcore.specs import EvidenceSpec, resolve
 
-__all__ = ["Extraction", "Job", "extract", "reason_of"]
+__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What specialists with the same plan need of each file."""
+    """What specialists need of each file that find the same people, in the same clips but for their length.
+
+    ``plan`` is the longest; ``evidence`` is extracted from the middle ``frames`` of each clip, for each pair of a spec
+    and ``frames``.
+    """
 
     plan: ClipPlan
-    evidence: tuple[EvidenceSpec, ...] = ()
+    evidence: tuple[tuple[EvidenceSpec, int], ...] = ()
+
+    @classmethod
+    def of(cls, plan: ClipPlan, evidence: Sequence[EvidenceSpec] = ()) -> Job:
+        """The job of a single plan."""
+        return cls(plan, tuple((spec, plan.frames) for spec in evidence))
+
+    def takes(self, plan: ClipPlan) -> bool:
+        """Whether clips of this job hold those of ``plan``, or would with more frames or speech."""
+        longer = replace(self.plan, frames=plan.frames, speech=plan.speech)
+        return longer == plan and max(REFERENCE, self.plan.frames) == max(REFERENCE, plan.frames)
+
+    def joined(self, other: Job) -> Job:
+        """The job that serves both."""
+        evidence = dict.fromkeys((*self.evidence, *other.evidence))
+        return Job(self.plan.union(other.plan), tuple(evidence))
+
+
+def join_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """As few jobs as serve all, in the order of the first of each."""
+    joined: list[Job] = []
+    for job in jobs:
+        place = next((i for i, other in enumerate(joined) if other.takes(job.plan)), None)
+        if place is None:
+            joined.append(job)
+        else:
+            joined[place] = joined[place].joined(job)
+    return tuple(joined)
+
+
+def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Clip:
+    """A job's clip as one of its plans has it, to the last bit, with that plan's evidence; no pixel is copied."""
+    part = cut_part(clip, plan.frames)
+    values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
+    if plan.speech > 0:
+        return replace(part, evidence=values)
+    return replace(part, evidence=values, speech=None, header=replace(part.header, speech_start=None))
+
+
+def evidence_key(spec: EvidenceSpec, frames: int) -> str:
+    """Under which a job's clips keep an evidence of their middle ``frames`` frames."""
+    return f"{spec.name}/{frames}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +160,8 @@ def _with_evidence(found: Extracted, job: Job) -> Extracted:
     """The clips with their evidence; a clip that gives none for a reason of its own gives the plan that reason."""
     try:
         for clip in found.clips:
-            for spec in job.evidence:
-                clip.evidence[spec.name] = _evidence(spec, clip)
+            for spec, frames in job.evidence:
+                clip.evidence[evidence_key(spec, frames)] = _evidence(spec, cut_part(clip, frames))
     except MediaError as error:
         return Extracted(reason=str(error), people_seen=found.people_seen)
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dfcore.errors import DfcoreError
 from dfcore.inference.extraction import Extraction, Job
-from dfcore.inference.worker import TOO_MUCH_MEMORY
+from dfcore.inference.worker import TOO_MUCH_MEMORY, receive_large
 
 __all__ = ["IsolatedExtractor", "can_isolate", "seconds_to_decode", "seconds_to_read"]
 
@@ -107,7 +107,7 @@ class IsolatedExtractor:
             while True:
                 if not self._pipe.poll(max(0.0, began + limit - time.monotonic())):
                     return self._too_long(path, limit)
-                kind, value = self._pipe.recv()
+                kind, value = receive_large(self._pipe)
                 if kind == "size":
                     limit += seconds_to_decode(*value)
                     continue

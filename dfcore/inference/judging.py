@@ -14,6 +14,7 @@ from dfcore.data.samples import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DataError, DfcoreError
 from dfcore.faults import plugin_error
+from dfcore.inference.extraction import own_clip
 from dfcore.inference.models import Member
 from dfcore.inference.results import SpecialistScore
 from dfcore.specs import resolve
@@ -30,14 +31,20 @@ def probability(margin: float) -> float:
 
 
 def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore:
-    """The specialist's score of a person, from the clips of its own plan.
+    """The specialist's score of a person.
+
+    Args:
+        member: the specialist.
+        clips: of a job that serves its plan: the specialist gets of them what its own plan would give.
+        device: where it is.
 
     Raises:
         DataError: the score is not a finite number.
         PluginError: the specialist's code raised something.
     """
     try:
-        usable, reason = _usable(member, clips)
+        own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
+        usable, reason = _usable(member, own)
         if not usable:
             return SpecialistScore(abstained=reason or "it has no clip that it can judge", counted=member.counted)
         margins, cues = _margins(member, usable, device)

@@ -1,7 +1,8 @@
 """The same people in clips that were cut by different plans.
 
-Plans that differ in their clips' length or speech alone find the same people with the same numbers. Others look at
-other frames, so a person is known again by where and when the face is.
+Plans that differ in their clips' length or speech alone find the same people, and are served by one job
+(:mod:`dfcore.inference.extraction`). Others look at other frames, so a person is known again by where and when the face
+is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 
 __all__ = ["by_person", "same_people"]
@@ -28,27 +28,13 @@ def by_person(clips: Sequence[Clip]) -> dict[int, list[Clip]]:
     return found
 
 
-def finds_the_same(one: ClipPlan, other: ClipPlan) -> bool:
-    """Whether two plans give the same people the same numbers in every file."""
-
-    def finding(plan: ClipPlan) -> tuple[object, ...]:
-        return plan.clips, plan.people, plan.detector, plan.detector_stride, plan.geometry, max(16, plan.frames)
-
-    return finding(one) == finding(other)
-
-
-def same_people(
-    first: Mapping[int, Sequence[Clip]], other: Mapping[int, Sequence[Clip]], *, same_plan: bool
-) -> dict[int, int]:
+def same_people(first: Mapping[int, Sequence[Clip]], other: Mapping[int, Sequence[Clip]]) -> dict[int, int]:
     """The number in ``first`` of each person of ``other``; people that ``first`` has not get new numbers.
 
     Args:
         first: the clips of the people known so far.
         other: those of another plan.
-        same_plan: the plans find the same people; see :func:`finds_the_same`.
     """
-    if same_plan:
-        return {number: number for number in other}
     pairs = sorted(
         ((-_likeness(clips, known), number, mine) for number, clips in other.items() for mine, known in first.items()),
     )

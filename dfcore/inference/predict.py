@@ -8,21 +8,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.prepare.extract import find_detector
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, UsageError
+from dfcore.evaluation.verdicts.rules import class_key
 from dfcore.faults import described
-from dfcore.inference.extraction import Extraction, Job, extract
+from dfcore.inference.extraction import Extraction, Job, extract, join_jobs
 from dfcore.inference.isolation import IsolatedExtractor, can_isolate
 from dfcore.inference.judging import judge, probability
-from dfcore.inference.models import ALL_PEOPLE, Member, Roster, find_models, load_models
-from dfcore.inference.people import by_person, finds_the_same, same_people
+from dfcore.inference.models import ALL_PEOPLE, Roster, find_models, load_models
+from dfcore.inference.people import by_person, same_people
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
 from dfcore.inference.scan import scan_files
 from dfcore.inference.verdict import Judge, find_judge
-from dfcore.specs import EvidenceSpec
 
 __all__ = ["PathLike", "Predictor", "predict"]
 
@@ -117,11 +116,14 @@ class Predictor:
     ) -> None:
         self.roster, self.judge, self.device, self.detector = roster, judge, device, detector
         self.isolate = isolate and detector is None and can_isolate()
-        plans = dict.fromkeys(member.plan for member in roster.members)
-        self.jobs = tuple(Job(plan, _evidence(plan, roster.members)) for plan in plans)
+        self.jobs = join_jobs([Job.of(member.plan, member.model.spec.evidence) for member in roster.members])
+        self._job = {
+            member.label: next(i for i, job in enumerate(self.jobs) if job.takes(member.plan))
+            for member in roster.members
+        }
         if detector is None:
-            for plan in plans:
-                find_detector(plan.detector)  # an unknown name is an error of the call, not of each file
+            for job in self.jobs:
+                find_detector(job.plan.detector)  # an unknown name is an error of the call, not of each file
 
     def results(self, paths: Sequence[Path]) -> Generator[FileResult, None, None]:
         """The result of each file in turn. Close the generator to stop early."""
@@ -164,8 +166,8 @@ class Predictor:
         if not people:
             reasons = dict.fromkeys(found.reason for found in extraction.jobs if found.reason)
             return replace(nothing, reason=" ".join(reasons), people_seen=seen)
-        reasons_of = {job.plan: found.reason for job, found in zip(self.jobs, extraction.jobs, strict=True)}
-        judged = tuple(self._person(number, clips, reasons_of) for number, clips in sorted(people.items()))
+        why_not = [found.reason for found in extraction.jobs]
+        judged = tuple(self._person(number, clips, why_not) for number, clips in sorted(people.items()))
         scored = [person for person in judged if person.margin is not None]
         if not scored:
             said = {f"{name}: {score.abstained}" for person in judged for name, score in person.specialists.items()}
@@ -188,20 +190,20 @@ class Predictor:
     def _people(self, extraction: Extraction) -> dict[int, dict[int, list[Clip]]]:
         """Each person's clips, by the number of the job that they were cut for."""
         people: dict[int, dict[int, list[Clip]]] = {}
-        for number, (job, found) in enumerate(zip(self.jobs, extraction.jobs, strict=True)):
+        for number, found in enumerate(extraction.jobs):
             clips = by_person(found.clips)
-            same = all(finds_the_same(job.plan, other.plan) for other in self.jobs[:number])
             known = {person: next(iter(of.values())) for person, of in people.items()}
-            for person, name in same_people(known, clips, same_plan=same).items():
+            for person, name in same_people(known, clips).items():
                 people.setdefault(name, {})[number] = clips[person]
         return people
 
-    def _person(self, number: int, clips: Mapping[int, list[Clip]], reasons: Mapping[ClipPlan, str]) -> PersonResult:
+    def _person(self, number: int, clips: Mapping[int, list[Clip]], why_not: Sequence[str]) -> PersonResult:
         scores: dict[str, SpecialistScore] = {}
         for member in self.roster.members:
-            own = clips.get([job.plan for job in self.jobs].index(member.plan))
+            job = self._job[member.label]
+            own = clips.get(job)
             if own is None:
-                reason = reasons[member.plan] or f"it judges {member.plan.people} in a file, and not this person"
+                reason = why_not[job] or f"it judges {member.plan.people} in a file, and not this person"
                 scores[member.label] = SpecialistScore(abstained=reason, counted=member.counted)
             else:
                 scores[member.label] = judge(member, own, self.device)
@@ -223,7 +225,7 @@ class Predictor:
         )
         if not margins:
             return person
-        decision = self.judge.decide(margins, first.source.codec or None)
+        decision = self.judge.decide(margins, class_key(codec=first.source.codec))
         return replace(
             person,
             verdict=decision.verdict,
@@ -233,9 +235,3 @@ class Predictor:
             log_likelihood_ratio=decision.log_likelihood_ratio,
             reason=decision.reason,
         )
-
-
-def _evidence(plan: ClipPlan, members: Sequence[Member]) -> tuple[EvidenceSpec, ...]:
-    """What those with this plan need to be extracted."""
-    specs = [spec for member in members if member.plan == plan for spec in member.model.spec.evidence]
-    return tuple({spec.name: spec for spec in specs}.values())

@@ -7,6 +7,7 @@ answers each path with ``("size", (frames, pixels))`` when that is known, and ``
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import queue
@@ -18,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TOO_MUCH_MEMORY", "main", "memory_limit"]
+__all__ = ["TOO_MUCH_MEMORY", "main", "memory_limit", "receive_large", "send_large"]
 
 TOO_MUCH_MEMORY = 86
 """Exit code of a worker that took more memory than its file may cost."""
@@ -52,6 +53,25 @@ def resident() -> int:
         return 0
 
 
+def send_large(pipe: Connection, message: object) -> None:
+    """Send a message, its arrays one by one: neither end ever holds a copy of all of them."""
+    buffers: list[pickle.PickleBuffer] = []
+    content = pickle.dumps(message, protocol=5, buffer_callback=buffers.append)
+    parts = [buffer.raw() for buffer in buffers]
+    pipe.send((content, [part.nbytes for part in parts]))
+    for part in parts:
+        pipe.send_bytes(part)
+
+
+def receive_large(pipe: Connection) -> Any:
+    """What :func:`send_large` sent."""
+    content, sizes = pipe.recv()
+    buffers = [bytearray(size) for size in sizes]  # arrays that may be written to, as others
+    for buffer in buffers:
+        pipe.recv_bytes_into(buffer)
+    return pickle.loads(content, buffers=buffers)
+
+
 def main(descriptor: int) -> None:
     """Serve until the other end closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they may go to the whole group; the parent ends this process
@@ -60,12 +80,15 @@ def main(descriptor: int) -> None:
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     jobs = pipe.recv()
     threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
+    import dfcore.inference.extraction  # noqa: F401  what is needed is there before memory is measured
+
+    gc.freeze()  # what was imported stays: there is no need to look at it at every collection
     watchdog = _Watchdog()
     watchdog.start()
     while True:
         path = Path(tasks.get())
         watchdog.limit = memory_limit(1920, 1080)
-        pipe.send(_answer(pipe, watchdog, path, jobs))
+        send_large(pipe, _answer(pipe, watchdog, path, jobs))
 
 
 def _receive(pipe: Connection, tasks: queue.SimpleQueue[str]) -> None:
@@ -83,7 +106,7 @@ def _answer(pipe: Connection, watchdog: _Watchdog, path: Path, jobs: Sequence[An
 
     def probed(info: MediaInfo) -> None:
         watchdog.limit = memory_limit(info.width, info.height)
-        pipe.send(("size", (info.frame_count, info.width * info.height)))
+        send_large(pipe, ("size", (info.frame_count, info.width * info.height)))
 
     try:
         return "done", extract(path, jobs, probed=probed)

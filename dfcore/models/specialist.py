@@ -96,6 +96,32 @@ class Specialist(nn.Module):
         auxiliary = self._auxiliary(views, labels, cue_logits)
         return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, auxiliary)
 
+    def judge_background(self, views: Views) -> SpecialistOutput:
+        """Judge a batch whose faces are replaced by background, as a control: what is still told comes from the file.
+
+        The backbone sees ``background_face`` in place of ``face``. The cue module sees what it always sees; then every
+        cell of its map that ``background_cells`` does not name takes the mean of those that it names. (So what a cue
+        module lays over all cells of its map, a contrast of face and surround above all, stays in.)
+
+        Args:
+            views: :attr:`view_names`, ``background_face`` and ``background_cells``
+                (:mod:`dfcore.data.views.background`); each sample has a background cell.
+
+        Raises:
+            ModelError: the cue map's cells do not lie over the window, or as :meth:`forward`.
+        """
+        if not self.spec.spatial_map:
+            raise ModelError(f"the cue map of specialist {self.spec.name!r} has no place for a background control.")
+        self._require_views(views)
+        tokens = self._tokens(views["background_face"])
+        cue_map = self._cue_map(views, tokens.shape[0])
+        cells = views["background_cells"].to(cue_map)[:, None]
+        mean = (cue_map * cells).sum(dim=(2, 3), keepdim=True) / cells.sum(dim=(2, 3), keepdim=True)
+        fused, attention, cue_map = self._join(tokens, torch.where(cells > 0, cue_map, mean))
+        cue_logits = self.cue_head(cue_map.flatten(1))
+        none = cue_logits.new_zeros((), dtype=torch.float32)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none)
+
     def features(self, views: Views) -> Tensor:
         """What the classifier sees of a batch: an embedding, ``[B, F + C*49]``, F backbone features before the cues'.
 
@@ -134,7 +160,9 @@ class Specialist(nn.Module):
         """The classifier's input, the attention and the cue map."""
         self._require_views(views)
         tokens = self._tokens(views[FACE])
-        cue_map = self._cue_map(views, tokens.shape[0])
+        return self._join(tokens, self._cue_map(views, tokens.shape[0]))
+
+    def _join(self, tokens: Tensor, cue_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         attended = self.attention_head(tokens, cue_map)
         fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
         return fused, attended.attention, cue_map

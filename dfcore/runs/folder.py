@@ -11,6 +11,7 @@
         tensorboard/                          the same lines as TensorBoard reads them, where that is asked for
         last.pt                               everything needed to go on
         {specialist}_stage{N}_final.pt        the best epoch's weights
+        {specialist}_stage{N}_calibration.json  what validation says that their scores are worth
         summary.json                          written last of all: the run is finished
 """
 
@@ -105,6 +106,11 @@ class RunFolder:
         return self.path / f"{self.name}_final.pt"
 
     @property
+    def calibration(self) -> Path:
+        """What the validation videos taught of the final weights."""
+        return self.path / f"{self.name}_calibration.json"
+
+    @property
     def summary(self) -> Path:
         """Its being there says that the run is finished."""
         return self.path / "summary.json"
@@ -175,7 +181,8 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         if start_mode is not StartMode.RESUME:
             # A NEW run may find traces of one that was killed before it saved anything.
-            self._remove((self.summary, self.last, self.final, self.config, self.metrics, self.plot, self.log))
+            self._remove((self.summary, self.last, self.final, self.calibration))
+            self._remove((self.config, self.metrics, self.plot, self.log))
             self._remove(self.epoch_zips())
             self._remove(self.tensorboard.glob("*tfevents*"))
         for folder in (self.path, self.tensorboard):

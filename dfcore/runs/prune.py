@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.runs.ranking import best_epochs
 from dfcore.runs.folder import read_lines
+from dfcore.runs.ranking import best_epochs
 from dfcore.runs.report import FINISHED, RunReport, Store
 
 __all__ = ["Removal", "plan_removals", "remove"]
@@ -66,7 +66,9 @@ def plan_removals(
         if keep is not None:
             planned.append(_removal(f"{run.name}: epochs but the best {keep}", _worse(run, keep, spare=not unfinished)))
         if final:
-            planned.append(_removal(f"{run.name}: final weights", [folder.final], "what it was trained for"))
+            planned.append(
+                _removal(f"{run.name}: final weights", [folder.final, folder.calibration], "what it was trained for")
+            )
     for store in stores:
         users = [
             run.name for run in runs if run.state != FINISHED and Path(run.store).absolute() == store.path.absolute()

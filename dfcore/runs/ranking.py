@@ -5,12 +5,11 @@ The best epoch is the one whose validation scores would lose least once they are
 logistic curve from score to probability. Per sample and not per video, for a few dozen videos are soon told apart
 completely, and then the samples still show which epoch does it with more to spare.
 
-Why not the highest AUC: with 12 genuine and 12 forged videos its standard error is about .06, so one lucky order among
-many epochs decides. The log-loss sees by how much each sample is right or wrong. Why not the log-loss as it is: it rises
-when a network grows overconfident, although it goes on telling the classes apart better; and that is what calibration,
-which every verdict goes through, takes away (Berta, Holzmueller, Jordan and Bach, 2025, "Rethinking early stopping:
-refine, then calibrate"). ``tests/runs/test_ranking.py`` compares the three where the truth is known.
-
+Why not the highest AUC: with 12 genuine and 12 forged videos its standard error is about .06, so one lucky order
+among many epochs decides. The log-loss sees by how much each sample is right or wrong. Why not the log-loss as it is:
+it rises when a network grows overconfident, although it goes on telling the classes apart better; and that is what
+calibration, which every verdict goes through, takes away (Berta, Holzmueller, Jordan and Bach, 2025, "Rethinking
+early stopping: refine, then calibrate"). ``tests/runs/test_ranking.py`` compares the three where the truth is known.
 Every epoch's figure stands for itself, so an epoch that is worse than another stays so whatever comes later: what was
 deleted as worse is never wanted again. A rule with a band around the best AUC has not that.
 """

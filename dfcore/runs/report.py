@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import CheckpointError
-from dfcore.runs.ranking import best_epochs
 from dfcore.runs.folder import RunFolder, read_json, read_lines
+from dfcore.runs.ranking import best_epochs
 
 __all__ = ["DAMAGED", "FINISHED", "UNFINISHED", "RunReport", "Store", "find_runs", "find_stores", "read_run"]
 

@@ -11,8 +11,10 @@ from dfcore.models import weights
 from dfcore.results import Result
 from dfcore.runs.folder import RunFolder, read_json, write_json
 from dfcore.runs.ranking import best_epochs
+from dfcore.training.calibrate import calibrate_run
 from dfcore.training.callbacks.progress import number
 from dfcore.training.run import Run
+from dfcore.training.runtime.signals import StopSignals
 
 __all__ = ["RunResult", "finish", "finished_result"]
 
@@ -56,10 +58,16 @@ def _final_hash(folder: RunFolder) -> str:
     return str(weights.describe(folder.final)["hash"]) if folder.final.exists() else ""
 
 
-def finish(run: Run) -> RunResult:
-    """End a run: its callbacks' last words, its summary, and what it came to."""
+def finish(run: Run, signals: StopSignals) -> RunResult:
+    """End a run: its callbacks' last words, what the validation videos teach of the final weights, its summary, and
+    what it came to.
+
+    Raises:
+        RunInterrupted: a signal came, or the time limit; the run can be resumed and does then what is left.
+    """
     for callback in run.callbacks:
         callback.on_finish(run)
+    calibrated = calibrate_run(run, signals)
     best = best_epochs(run.history, 1)[0]
     metrics = run.history[best - 1]["val"]
     summary = {
@@ -85,4 +93,5 @@ def finish(run: Run) -> RunResult:
     run.log.say(f"best epoch {best} of {run.epoch}: {scores}")
     run.log.say(f"plot       {run.folder.plot}")
     run.log.say(f"weights    {run.folder.final}")
+    run.log.say(f"calibration  {calibrated}")
     return RunResult(run.folder.path, run.folder.final, metrics, run.folder.plot, best)

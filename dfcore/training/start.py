@@ -135,7 +135,8 @@ def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[st
         )
     model.load_state_dict(state)
     kept = ("specialist", "plugin_version", "dfcore_version", "hash")
-    return {"file": str(path), "stage": meta.get("stage"), **{key: meta[key] for key in kept}}
+    seen = {"identities": meta["identities"]} if "identities" in meta else {}
+    return {"file": str(path), "stage": meta.get("stage"), **{key: meta[key] for key in kept}, **seen}
 
 
 def _check_backbone(config: TrainConfig, path: Path, meta: dict[str, Any]) -> None:

@@ -18,10 +18,12 @@ from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.text import count_of
 from dfcore.training.checkpoint import read_last, restore
 from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
+from dfcore.training.inputs.identities import identities_seen
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
@@ -40,7 +42,6 @@ from dfcore.training.start import (
     require_same_parent,
 )
 from dfcore.version import __version__
-from dfcore.wording import count_of
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
@@ -116,7 +117,7 @@ def _train(
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
         make_epoch_data(config, model, chosen, partial(prepare_inputs, config, spec, machine), machine),
         callbacks=callbacks,
-        facts=_facts(machine, spec, parent),
+        facts={**_facts(machine, spec, parent), "identities": identities_seen(config, chosen.records, parent)},
     )
     if in_notebook() and world.is_main:
         links(result.folder)
@@ -223,7 +224,7 @@ def execute(
             for callback in run.callbacks:
                 callback.on_start(run)
             fit(run, signals)
-        return finish(run)
+            return finish(run, signals)
     finally:
         for callback in run.callbacks:
             callback.on_exit(run)

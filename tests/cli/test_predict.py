@@ -161,7 +161,7 @@ def test_names_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) 
     from dfcore.cli.predict import _Table
 
     _Table({}).show(FileResult(Path("a\x1b[31m\udce9é.mp4"), "none", reason="no"))
-    assert capsys.readouterr().out == "none       a\\x1b[31m\\udce9é.mp4: no\n"
+    assert capsys.readouterr().out == "none       a\\x1b[31m\\xe9é.mp4: no\n"
 
 
 @pytest.mark.parametrize(("verdict", "given", "code"), [("fake", True, 10), ("fake", False, 0), ("real", True, 0)])

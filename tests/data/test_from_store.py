@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dfcore.data.clips import Clip
-from dfcore.data.prepare.comparison import Comparison
 from dfcore.data.records import pseudo_fake_id, pseudo_fake_of
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.comparisons import Comparison
 from dfcore.errors import StoreError
 from dfcore.specs import CueSpec, EvidenceSpec, SpecialistSpec
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dfcore.data.labels import labelled_for, with_comparisons
-from dfcore.data.prepare.comparison import Comparison
 from dfcore.data.records import FAKE, REAL, VideoRecord
+from dfcore.data.store.comparisons import Comparison
 
 HERE = Path("x.mp4")
 

@@ -52,9 +52,9 @@ def test_hand_computed_frame_metrics() -> None:
 
 def test_hand_computed_video_metrics() -> None:
     found = summarise(predictions(SAMPLES))
-    # Means: 0.40 real, 0.375 fake, 0.90 fake, 0.30 real. Of 4 pairs, 0.375 loses to 0.40 only.
+    # Odds are geometric means: 0.38 real, 0.26 fake, 0.90 fake, 0.30 real. Of 4 pairs, 0.26 loses both of its.
     assert found["videos"] == 4
-    assert found["video_auc"] == pytest.approx(3 / 4)
+    assert found["video_auc"] == pytest.approx(2 / 4)
     assert found["video_real_accuracy"] == pytest.approx(1)
     assert found["video_fake_accuracy"] == pytest.approx(1 / 2)
     assert found["video_accuracy"] == pytest.approx(3 / 4)
@@ -70,10 +70,10 @@ def test_cue_head_is_measured_by_itself() -> None:
     assert found["cue_loss"] == pytest.approx(-sum(map(math.log, cue_right)) / 9, rel=1e-6)
 
 
-def test_video_level_takes_means_in_video_order() -> None:
-    labels, fake = video_level(np.array([7, 2, 7]), np.array([1, 0, 1]), np.array([0.2, 0.5, 0.6]))
+def test_video_level_takes_the_mean_log_odds_in_video_order() -> None:
+    labels, fake = video_level(np.array([7, 2, 7]), np.array([1, 0, 1]), np.array([3.0, 0.0, 1.0]))
     assert labels.tolist() == [0, 1]
-    assert fake == pytest.approx([0.5, 0.4])
+    assert fake == pytest.approx([0.5, 1 / (1 + math.exp(-2))])  # not the mean probability, 0.842
 
 
 @pytest.mark.parametrize(("kept", "missing"), [(0, "fake"), (1, "real")])
@@ -113,7 +113,7 @@ def test_where_it_abstains_from_all_the_rest_of_the_model_is_measured() -> None:
     found = summarise(replace(predictions(SAMPLES), judged=np.zeros(9, bool)))
     assert found["coverage"] == 0
     assert found["samples"] == 9
-    assert found["video_auc"] == pytest.approx(3 / 4)
+    assert found["video_auc"] == pytest.approx(2 / 4)
     assert "abstains from all 9 samples" in found["notes"][0]
 
 

@@ -78,6 +78,5 @@ def test_people_are_known_again_by_where_and_when_they_are() -> None:
     left, right = (0.0, 0.0, 40.0, 40.0), (100.0, 0.0, 150.0, 50.0)
     first = {0: [clip(0, *right), clip(50, *right)], 1: [clip(0, *left)]}
     other = {0: [clip(20, 2.0, 1.0, 41.0, 43.0)], 1: [clip(60, *right)], 2: [clip(60, 300.0, 0.0, 340.0, 40.0)]}
-    assert same_people(first, other, same_plan=False) == {0: 1, 1: 0, 2: 2}
-    assert same_people(first, other, same_plan=True) == {0: 0, 1: 1, 2: 2}
-    assert same_people({}, other, same_plan=False) == {0: 0, 1: 1, 2: 2}
+    assert same_people(first, other) == {0: 1, 1: 0, 2: 2}
+    assert same_people({}, other) == {0: 0, 1: 1, 2: 2}

@@ -20,7 +20,7 @@ from dfcore.testing.media import write_broken, write_video
 pytestmark = pytest.mark.skipif(not isolation.can_isolate(), reason="needs descriptors that a process inherits")
 
 MEANS = EvidenceSpec("means", 1, "fake_parts:block_means", 2)
-JOBS = (Job(ClipPlan(clips=1, frames=4, detector="fake_parts:ActsUp"), (MEANS,)),)
+JOBS = (Job.of(ClipPlan(clips=1, frames=4, detector="fake_parts:ActsUp"), (MEANS,)),)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def extracted(paths: list[Path]) -> list[Extraction]:
 def same(one: Extraction, other: Extraction) -> bool:
     a, b = one.jobs[0].clips[0], other.jobs[0].clips[0]
     planes = all(getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in ("y", "u", "v"))
-    return a.header == b.header and planes and a.evidence["means"].tobytes() == b.evidence["means"].tobytes()
+    return a.header == b.header and planes and a.evidence["means/4"].tobytes() == b.evidence["means/4"].tobytes()
 
 
 def test_the_clips_are_those_of_this_process(of_width: Callable[[int], Path], tmp_path: Path) -> None:

@@ -12,25 +12,22 @@ import pytest
 from fake_specialists import SPEC, BrightIsFake, member
 
 from dfcore.errors import CheckpointError
+from dfcore.evaluation.verdicts import calibration, fusion
+from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
+from dfcore.evaluation.verdicts.rules import VerdictRules
 from dfcore.inference.models import Member
-from dfcore.inference.verdict import calibration_path, find_judge
-
-calibration = pytest.importorskip("dfcore.evaluation.verdicts.calibration")
-conformal = pytest.importorskip("dfcore.evaluation.verdicts.conformal")
-fusion = pytest.importorskip("dfcore.evaluation.verdicts.fusion")
+from dfcore.inference.verdict import find_judge
 
 LABELS = np.repeat([0, 1], 200)
 MARGINS = np.concatenate([np.linspace(-6, 1, 200), np.linspace(-1, 6, 200)])
 
 
-def stored(**more: Any) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "calibration": calibration.fit_calibration("platt", LABELS, MARGINS).to_dict(),
-        "conformal": conformal.ConformalVerdicts(LABELS, MARGINS).to_dict(),
-        "operating_points": {},
-        **more,
-    }
+RULES = VerdictRules.fit(LABELS, MARGINS)
+
+
+def stored(weights: str, **more: Any) -> dict[str, Any]:
+    found = CalibrationFile("one", 1, weights, "Made", RULES, RULES.calibration, 200, 200)
+    return {"format": 1, **found.to_dict(), **more}
 
 
 def named(root: Path, name: str, **more: Any) -> Member:
@@ -60,10 +57,10 @@ def test_a_calibrated_specialist_gives_verdicts(tmp_path: Path) -> None:
     ("content", "note"),
     [
         (None, "run `dfcore calibrate"),
-        ({"format": 2}, "not of format 1"),
+        ({"format": 2}, "format"),
         ("[" * 100_000, "cannot be read"),
-        ({"format": 1, "weights": "others"}, "belongs to other weights"),
-        ({"format": 1, "weights": "oneoneone"}, "has no 'calibration'"),
+        (stored("others"), "belongs to other weights"),
+        ({"format": 1, "weights": "oneoneone"}, "is not a stored calibration"),
     ],
 )
 def test_without_one_that_fits_there_is_no_verdict(tmp_path: Path, content: Any, note: str) -> None:
@@ -80,8 +77,12 @@ def test_without_one_that_fits_there_is_no_verdict(tmp_path: Path, content: Any,
 def ensemble(**hashes: str) -> dict[str, Any]:
     rule = fusion.Fusion(tuple(hashes), "mean")
     halved = calibration.Calibration("temperature", 0.5).to_dict()
-    members = {name: {"weights": digest, "calibration": halved} for name, digest in hashes.items()}
-    return stored(members=members, fusion=rule.to_dict())
+    members = {
+        name: {"specialist": name, "stage": 1, "path": name, "weights": digest, "calibration": halved, "coverage": 1.0}
+        for name, digest in hashes.items()
+    }
+    more = {"abstained": 0, "left_out": {}, "validation": {}}
+    return {**stored(""), "members": members, "fusion": rule.to_dict(), **more}
 
 
 def test_an_ensemble_beside_the_runs_fuses_calibrated_ratios(tmp_path: Path) -> None:

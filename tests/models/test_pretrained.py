@@ -54,8 +54,8 @@ def test_no_network_and_no_cache_says_what_to_do(no_hub):
     assert NAME in message
     assert "127.0.0.1:9 is out of reach" in message
     assert str(no_hub) in message
-    assert "--no-pretrained" in message
-    assert "--backbone-weights FILE" in message
+    assert "pretrained=False" in message
+    assert "backbone_weights=FILE" in message
 
 
 def test_offline_mode_does_not_ask(no_hub, monkeypatch):

@@ -219,6 +219,29 @@ def test_spec_is_kept(build):
     assert SimpleNamespace(n=model.num_features).n == 256
 
 
+def test_the_background_control_sees_no_face(build, views) -> None:
+    model, batch = build().eval(), views(batch=2)
+    cells = torch.zeros(2, 7, 7)
+    cells[:, 0, :] = 1
+    batch |= {"background_face": torch.zeros_like(batch["face"]), "background_cells": cells}
+    first = model.judge_background(batch)
+    tiles = batch["tiles"].clone().unflatten(1, (7, 7))
+    tiles[:, 1:] = torch.randint(0, 256, tiles[:, 1:].shape, dtype=torch.uint8)
+    other = {**batch, "face": torch.randn_like(batch["face"]), "tiles": tiles.flatten(1, 2)}
+    second = model.judge_background(other)
+    assert torch.equal(first.logits, second.logits)
+    assert torch.equal(first.cue_logits, second.cue_logits)
+    assert torch.allclose(first.cue_map[:, :, 3, 3], first.cue_map[:, :, 0].mean(dim=2))
+    assert not torch.equal(model(batch).logits, model(other).logits)
+
+
+def test_a_map_that_is_not_spatial_has_no_background_control(build, views) -> None:
+    model = build().eval()
+    model.spec = replace(model.spec, spatial_map=False)
+    with pytest.raises(ModelError, match="no place for a background control"):
+        model.judge_background(views())
+
+
 # -- as a part of a library user's own program ---------------------------------------------------------------------
 
 

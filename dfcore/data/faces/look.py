@@ -73,10 +73,9 @@ def look_at(frame: DecodedFrame, detector: FaceDetector) -> Look:
     Raises:
         PluginError: the detector raises something: it is at fault, not the file.
     """
-    kind = type(detector)
     for side in LOOK_SIDES:
         image, scale = frame.rgb(side)
-        with plugin_code("the face detector", f"{kind.__module__}:{kind.__qualname__}"):
+        with plugin_code("the face detector", type(detector)):
             faces = detector.detect(image)
         if faces or max(frame.y.shape) <= side:
             break

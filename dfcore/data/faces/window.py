@@ -8,10 +8,13 @@ from numpy.typing import ArrayLike
 from dfcore.data.clips import BLOCK
 from dfcore.errors import UsageError
 
-__all__ = ["MIN_FACE", "MIN_WINDOW", "clip_window"]
+__all__ = ["MAX_WINDOW", "MIN_FACE", "MIN_WINDOW", "clip_window"]
 
 MIN_WINDOW = 64
 """Least side of a window, in pixels: one native tile."""
+MAX_WINDOW = 1536
+"""Largest side of the window of a clip of several frames. Four clips of 16 frames then take 230 MB, however large the
+file's frames are; the middle of a face of more than about 1,200 pixels is kept. A photo's window has no limit."""
 MIN_FACE = 32
 """Least larger side of a face, in coded pixels: two macroblocks; below, no block lies wholly inside it."""
 
@@ -24,7 +27,8 @@ def clip_window(
     Its side is the larger side of the boxes' union plus ``scale - 1`` times that of the typical box, so that a still
     face takes ``1 / scale`` of it and a moving one keeps the same surround. It is square where the frame allows,
     centred on the union as well as grid and frame allow; origin and sizes are multiples of 16, and it lies
-    inside the frame cut to multiples of 16 (what codecs pad beyond is never read).
+    inside the frame cut to multiples of 16 (what codecs pad beyond is never read). Of several frames it is no larger
+    than ``MAX_WINDOW``.
 
     Returns:
         None when less than 64 pixels fit, or when the face's larger side (median over the clip) is under
@@ -41,6 +45,8 @@ def clip_window(
         return None
     start, stop = found[:, :2].min(axis=0), found[:, 2:].max(axis=0)
     side = max(MIN_WINDOW, _snap(float((stop - start).max()) + (scale - 1) * face))
+    if len(found) > 1:
+        side = min(side, MAX_WINDOW)
     limits = (width // BLOCK * BLOCK, height // BLOCK * BLOCK)
     w, h = (min(side, limit) for limit in limits)
     if min(w, h) < MIN_WINDOW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,7 +77,14 @@ def _crop_of(
             if pick.window not in windows.setdefault(frame, []):
                 windows[frame].append(pick.window)
     crops = crop_again(path, info, windows, side_data=side_data, threads=threads)
-    return lambda index, window: crops[index, window]
+    uses = Counter((frame, pick.window) for pick in picks for frame in pick.frames)
+
+    def crop(index: int, window: Window) -> Crop:
+        """Each goes when the last clip that shows it has it."""
+        uses[index, window] -= 1
+        return crops[index, window] if uses[index, window] else crops.pop((index, window))
+
+    return crop
 
 
 def _cut(

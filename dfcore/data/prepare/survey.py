@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.prepare.comparison import Comparison
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, StoreError

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
-from dfcore.data.prepare.comparison import Comparison, compare_images
+from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.pool import Died, run_tasks
@@ -24,6 +24,7 @@ from dfcore.data.prepare.pseudo_fakes import forged_file
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
@@ -105,26 +106,23 @@ def prepare_videos(
     Raises:
         WriteError: the disk is full or not writable. What was done is kept.
         DatasetError: two records have the same id.
-        PluginError: a plugin's detector, extractor or pseudo-fake cannot be imported, raises something, or returns
-            something else than announced. Nothing is noted against the video.
+        PluginError: a detector, extractor or pseudo-fake cannot be imported, raises, or returns what it must not.
         UnknownNameError: no detector of the plan's name.
     """
     started = time.monotonic()
     cores = max(1, _cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
-    tasks, failed = found.tasks, found.failed
+    tasks, failed, done = found.tasks, found.failed, 0
     # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
-    done = 0
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
+            done += not failure
             if failure:
                 failed.append(failure)
                 bar.note(failed=len(failed))
-            else:
-                done += 1
             bar.update()
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()

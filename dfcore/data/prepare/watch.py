@@ -6,6 +6,7 @@ the file: frames above a stated size are not held until their windows are known,
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,6 +36,9 @@ WAITING_BYTES = 96 * 2**20
 HELD_BYTES = 384 * 2**20
 """Bytes of whole frames that are held until their windows are known: 120 frames of 1920x1080. A file whose clips take
 more is decoded twice."""
+
+LITTER_BYTES = 192 * 2**20
+"""Bytes of decoded frames after which the garbage collector is called: 60 frames of 1920x1080."""
 
 Window = tuple[int, int, int, int]
 Look = tuple[list[Face], Signature]
@@ -104,7 +108,7 @@ def watch(
     patience = max(1, min(WAITING, WAITING_BYTES // max(size, 1)))
     found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
     waiting: deque[Future[Look]] = deque()
-    wanted = set(kept).union(heard, *looks.values())
+    wanted, litter = set(kept).union(heard, *looks.values()), _Litter(info)
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
             for frame in decode(path, wanted, side_data=side_data, info=info, threads=threads):
@@ -119,6 +123,7 @@ def watch(
                         found[name][frame.index] = helper.submit(_look, frame, name, detectors[name], info)
                         waiting.append(found[name][frame.index])
                 del frame
+                litter.add_frame()
                 while len(waiting) > patience:
                     waiting.popleft().result()
             footage.looks = {name: {index: one.result() for index, one in of.items()} for name, of in found.items()}
@@ -142,6 +147,22 @@ def _look(frame: DecodedFrame, name: str, detector: FaceDetector, info: MediaInf
     return coded, signature(image)
 
 
+class _Litter:
+    """Frees large frames in time: a PyAV frame whose side data was read is a reference cycle, which holds its planes
+    until the garbage collector happens to look.
+    """
+
+    def __init__(self, info: MediaInfo) -> None:
+        self.size, self.held = info.width * info.height * 3 // 2, 0
+
+    def add_frame(self) -> None:
+        """Count a decoded frame in, and collect where many bytes may lie about."""
+        self.held += self.size
+        if self.held >= LITTER_BYTES:
+            self.held = 0
+            gc.collect()
+
+
 def crop_held(footage: Footage, index: int, window: Window) -> Crop:
     """A window of a frame that is held."""
     return _crop(footage.frames[index], window)
@@ -151,11 +172,12 @@ def crop_again(
     path: Path, info: MediaInfo, windows: Mapping[int, Sequence[Window]], *, side_data: bool, threads: int = 0
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
-    crops = {}
+    crops, litter = {}, _Litter(info)
     for frame in decode(path, set(windows), side_data=side_data, info=info, threads=threads):
         for window in windows[frame.index]:
             crops[frame.index, window] = _crop(frame, window, copy=True)
         del frame
+        litter.add_frame()
     return crops
 
 

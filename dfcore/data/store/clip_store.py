@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
-from dfcore.data.prepare.comparison import ComparisonLog
+from dfcore.data.store.comparisons import ComparisonLog
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
 from dfcore.errors import StoreError
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]
 

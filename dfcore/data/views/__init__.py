@@ -27,6 +27,13 @@ log_mel         float32 ``[80, 240]``        log-mel spectrum of the audio on th
 audio_present   float32 ``[60]``             1 where there is audio
 ==============  ===========================  =======================================================================
 
+Two more are for the control that every figure is reported beside (:mod:`dfcore.data.views.background`):
+
+================  =========================  =======================================================================
+background_face   float32 ``[3, S, S]``      background of the same frame, in place of ``face``
+background_cells  float32 ``[7, 7]``         1 where a cell of the cue map has no face in it
+================  =========================  =======================================================================
+
 The face's ellipse is the one inscribed in its box. Everything is upright and mirrored together.
 """
 
@@ -37,14 +44,14 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dfcore.data.clips import ClipAccess
-from dfcore.data.views import images, sequence, speech, tiles
+from dfcore.data.views import background, images, sequence, speech, tiles
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
 from dfcore.data.views.common import Builder
 from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
 from dfcore.data.views.lattice import lattice
 from dfcore.data.views.upright import UprightFrames, upright_size
 
-__all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
+__all__ = ["CONTROL_VIEWS", "FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 
 _OF_FRAMES: dict[str, Builder] = {
     "context": images.context,
@@ -63,10 +70,17 @@ _OF_SAMPLES: dict[str, Builder] = {
     "log_mel": speech.log_mel,
     "audio_present": speech.audio_present,
 }
+_OF_CONTROL: dict[str, Builder] = {
+    "background_face": background.background_face,
+    "background_cells": background.background_cells,
+}
 VIEWS = tuple(dict.fromkeys(("face", *_OF_FRAMES, *_OF_SAMPLES)))
 """Names of the views that every clip has."""
+CONTROL_VIEWS = tuple(_OF_CONTROL)
+"""Names of those that the background control needs; no specialist announces them."""
 
-_COLOURED = ("face", "context", "sequence")
+_COLOURED = ("context", "sequence")
+_COLOURED_IN_THE_MIDDLE = ("face", "background_face")
 
 
 def build_views(
@@ -98,13 +112,14 @@ def build_views(
         draw = augment.draw(rng, *upright_size(access))
     upright = UprightFrames(access, frames, draw.flip)
     single = len(upright.frames) == 1
-    if any(name in names for name in (_COLOURED if single else _COLOURED[1:])):
+    if any(name in names for name in (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))):
         upright.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
     grid = lattice(upright.width, upright.height, draw.jitter)
     found = {}
     for name in names:
-        if name in _OF_SAMPLES:
-            found[name] = _OF_SAMPLES[name](upright, grid, draw, image_size)
+        whole = _OF_SAMPLES.get(name) or _OF_CONTROL.get(name)
+        if whole is not None:
+            found[name] = whole(upright, grid, draw, image_size)
             continue
         view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(upright, grid, draw, image_size)
         found[name] = view[0] if single else view

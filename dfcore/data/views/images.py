@@ -16,7 +16,18 @@ from dfcore.data.views.common import Square, ellipse, even, whole_window
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 
-__all__ = ["FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "context", "ellipse_mask", "face", "face_mask", "packed"]
+__all__ = [
+    "FACE_SCALE",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "context",
+    "ellipse_mask",
+    "face",
+    "face_mask",
+    "middle_frame",
+    "normalised",
+    "packed",
+]
 
 FACE_SCALE = 1.3
 """Side of the face view's square in units of the face box's larger side."""
@@ -26,16 +37,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def face(upright: UprightFrames, _: Lattice, draw: Draw, size: int) -> Tensor:
     """The face's square surround in the middle frame: float32 ``[3, S, S]``, ImageNet-normalised."""
-    middle = (
-        UprightFrames(upright.access, [upright.frames[len(upright.frames) // 2]], upright.flip)
-        if len(upright.frames) > 1
-        else upright
-    )
+    middle = middle_frame(upright)
     x0, y0, x1, y1 = middle.boxes[0]
     side = max(2, even(FACE_SCALE * max(x1 - x0, y1 - y0)))
     x, y = even((x0 + x1 - side) / 2), even((y0 + y1 - side) / 2)
     x, y = min(max(x, 2 - side), middle.width - 2), min(max(y, 2 - side), middle.height - 2)  # some of the window
-    images = _images(middle, (x, y, side), size, draw.colour)
+    images = normalised(middle, (x, y, side), size, draw.colour)
     if draw.blur:
         images = blur(images, draw.blur * size)
     if draw.erase:
@@ -43,12 +50,19 @@ def face(upright: UprightFrames, _: Lattice, draw: Draw, size: int) -> Tensor:
     return images[0]
 
 
+def middle_frame(upright: UprightFrames) -> UprightFrames:
+    """The middle one of the frames; the same object where there is one only."""
+    if len(upright.frames) == 1:
+        return upright
+    return UprightFrames(upright.access, [upright.frames[len(upright.frames) // 2]], upright.flip)
+
+
 def context(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Tensor:
     """The whole window: float32 ``[n, 3, S, S]``, ImageNet-normalised."""
-    return _images(upright, whole_window(upright), size, None)
+    return normalised(upright, whole_window(upright), size, None)
 
 
-def _images(upright: UprightFrames, square: Square, size: int, colour: Colour | None) -> Tensor:
+def normalised(upright: UprightFrames, square: Square, size: int, colour: Colour | None) -> Tensor:
     """A square of the window as float32 ``[n, 3, size, size]``, ImageNet-normalised.
 
     The resizing is done on uint8 YUV, before one affine map makes normalised RGB of it: torch has a vectorised

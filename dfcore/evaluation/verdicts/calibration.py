@@ -20,6 +20,7 @@ from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, DataError, UsageError
 from dfcore.evaluation.metrics.folds import fold_numbers
 from dfcore.evaluation.metrics.scores import check_labels, check_margins, margin_of, probability_of
+from dfcore.evaluation.verdicts.stored import numbers, only, take
 
 __all__ = ["KINDS", "Calibration", "balanced_log_loss", "choose_calibration", "fit_calibration"]
 
@@ -95,11 +96,16 @@ class Calibration:
             CheckpointError: it is not a calibration, or not a rising function.
         """
         try:
+            only(stored, cls)
             x, y = (tuple(float(value) for value in axis) for axis in stored["knots"])
-            made = cls(**{**stored, "knots": (x, y)})
-            slope, offset = float(made.slope), float(made.offset)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"not a stored calibration: {error!r}. Calibrate again.") from error
+            counts = {name: take(stored, name, int) for name in ("n_real", "n_fake")}
+            if min(counts.values()) < 0:
+                raise CheckpointError(f"a number of videos is negative: {counts}")
+            slope, offset = take(stored, "slope", float), take(stored, "offset", float)
+            kind, note = take(stored, "kind", str), take(stored, "note", str, None)
+            made = cls(kind, slope, offset, (x, y), **counts, log_loss=numbers(stored, "log_loss"), note=note)
+        except (CheckpointError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"not a stored calibration: {error}. Calibrate again.") from error
         rising = np.isfinite([slope, offset, *x, *y]).all() and slope >= 0 and (np.diff(x) > 0).all()
         points = made.kind != "isotonic" or (len(x) == len(y) > 0 and (np.diff(y) >= 0).all())
         if made.kind not in KINDS or not rising or not points:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dfcore.errors import CheckpointError, DataError
 from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.evaluation.verdicts.stored import numbers, only, take, texts
 
 __all__ = ["FusedScore", "Fusion", "MemberWeights", "check_ratios", "member_sets"]
 
@@ -149,14 +150,20 @@ class Fusion:
             CheckpointError: it is not a fusion, or a weight is negative or not a finite number.
         """
         try:
-            fits = tuple(
-                MemberWeights(**{**fit, "members": tuple(fit["members"]), "weights": tuple(map(float, fit["weights"]))})
-                for fit in stored["fits"]
+            only(stored, cls)
+            fits = tuple(_weights(fit) for fit in take(stored, "fits", list))
+            gain = take(stored, "gain", dict, None)
+            auc = None if stored.get("auc") is None else numbers(stored, "auc", float, None)
+            made = cls(
+                texts(stored, "members"),
+                take(stored, "kind", str),
+                fits,
+                None if gain is None else _interval(gain),
+                auc,
+                take(stored, "reason", str),
             )
-            gain = None if stored["gain"] is None else Interval(**stored["gain"])
-            made = cls(**{**stored, "members": tuple(stored["members"]), "fits": fits, "gain": gain})
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"not a stored fusion: {error!r}. Fit the ensemble again.") from error
+        except (CheckpointError, TypeError, ValueError) as error:
+            raise CheckpointError(f"not a stored fusion: {error}. Fit the ensemble again.") from error
         for fit in fits:
             good = np.isfinite([*fit.weights, fit.offset]).all() and min(fit.weights, default=-1) >= 0
             if not good or len(fit.weights) != len(fit.members) or set(fit.members) - set(made.members):
@@ -164,6 +171,26 @@ class Fusion:
         if made.kind not in ("mean", "stacking"):
             raise CheckpointError(f"unknown fusion {made.kind!r}; known: mean, stacking. Fit the ensemble again.")
         return made
+
+
+def _weights(stored: Any) -> MemberWeights:
+    if not isinstance(stored, dict):
+        raise CheckpointError(f"the weights of a set of members should be an object; found {stored!r:.60}")
+    only(stored, MemberWeights)
+    weights = tuple(float(weight) for weight in take(stored, "weights", list))
+    counts = (take(stored, "n_real", int), take(stored, "n_fake", int))
+    return MemberWeights(texts(stored, "members"), weights, take(stored, "offset", float), *counts)
+
+
+def _interval(stored: Mapping[str, Any]) -> Interval:
+    only(stored, Interval)
+    ends = {name: take(stored, name, float, None) for name in ("value", "low", "high")}
+    return Interval(
+        **ends,
+        level=take(stored, "level", float),
+        draws=take(stored, "draws", int),
+        reason=take(stored, "reason", str, None),
+    )
 
 
 def check_ratios(members: tuple[str, ...], llr: ArrayLike, present: ArrayLike) -> tuple[Floats, Bools]:

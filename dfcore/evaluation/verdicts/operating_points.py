@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError
 from dfcore.evaluation.metrics.scores import VideoScores, check_labels, check_margins
+from dfcore.evaluation.verdicts.stored import only, take
 
 __all__ = ["AIMS", "OperatingPoint", "choose_operating_points", "threshold_at"]
 
@@ -56,11 +57,17 @@ class OperatingPoint:
             CheckpointError: it is not an operating point.
         """
         try:
-            made = cls(**stored)
-            finite = bool(np.isfinite(float(made.threshold)))
-        except (TypeError, ValueError) as error:
+            only(stored, cls)
+            made = cls(
+                take(stored, "name", str),
+                take(stored, "aim", float, None),
+                **{name: take(stored, name, float) for name in ("threshold", "false_alarm_rate", "detection_rate")},
+                **{name: take(stored, name, int) for name in ("n_real", "n_fake")},
+                note=take(stored, "note", str, None),
+            )
+        except CheckpointError as error:
             raise CheckpointError(f"not a stored operating point: {error}. Calibrate again.") from error
-        if not finite:
+        if not np.isfinite(made.threshold):
             raise CheckpointError(f"the threshold of {made.name!r} is not a finite number. Calibrate again.")
         return made
 

@@ -17,9 +17,8 @@ from dfcore.data.splits import assign_splits
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
-from dfcore.text import name_bytes
+from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.chunks import in_chunks
-from dfcore.wording import count_of
 
 __all__ = ["Chosen", "choose_videos", "uses_audio"]
 

@@ -10,7 +10,7 @@ from dfcore.data.datasets.chunks import with_chunks
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.errors import DatasetError, UsageError
 from dfcore.plugins import registry
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 __all__ = ["PRESENT", "in_chunks"]
 

@@ -16,11 +16,11 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import UsageError
 from dfcore.models.specialist import Specialist
 from dfcore.specs import SpecialistSpec
+from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.data import TrainingData
 from dfcore.training.inputs.prepare import Prepared
 from dfcore.training.runtime.distributed import World
-from dfcore.wording import count_of
 
 __all__ = ["audio_share", "data_table", "draws", "make_data"]
 

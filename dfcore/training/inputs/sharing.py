@@ -24,7 +24,7 @@ from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import RunError, RunInterrupted, StoreError
 from dfcore.specs import SpecialistSpec
-from dfcore.text import name_bytes
+from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.prepare import (
     Prepared,
@@ -39,7 +39,6 @@ from dfcore.training.inputs.samples import audio_share, data_table
 from dfcore.training.inputs.store_watch import StoreWatch
 from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.signals import StopSignals
-from dfcore.wording import count_of
 
 __all__ = ["prepare_inputs", "prepare_together"]
 

@@ -11,7 +11,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import IndexEntry
 from dfcore.kaggle import free_space
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 __all__ = ["StoreWatch", "mean_size"]
 

@@ -6,7 +6,7 @@ import gc
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -264,10 +264,17 @@ class World:
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give every process the first one's buffers (batch-norm statistics), so that all evaluate one model."""
+        self._share(model.buffers())
+
+    def share_state(self, model: nn.Module) -> None:
+        """Give every process the first one's parameters and buffers: weights that it alone has loaded."""
+        self._share(itertools.chain((parameter.data for parameter in model.parameters()), model.buffers()))
+
+    def _share(self, tensors: Iterable[Tensor]) -> None:
         if self.size > 1:
             with _meeting():
-                for buffer in model.buffers():
-                    dist.broadcast(buffer, src=0)
+                for tensor in tensors:
+                    dist.broadcast(tensor, src=0)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import torch
 from dfcore.config import TrainConfig
 from dfcore.device import Precision, choose_device, choose_precision
 from dfcore.progress import TERMINAL, Progress
+from dfcore.text import count_of
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
-from dfcore.wording import count_of
 
 __all__ = ["Machine", "device_name", "make_machine"]
 

@@ -23,6 +23,7 @@ def dfcore_specialist() -> SpecialistSpec:
         frames=1,
         clip_frames=8,
         speech=2.4,
+        spatial_map=False,  # rows are time, columns delay
         # A mirror (the mouth's too), and three that touch the face view alone.
         augmentations=("hflip", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_av.abstain_reason:abstain_reason",

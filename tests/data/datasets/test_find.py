@@ -10,6 +10,7 @@ import pytest
 from dfcore.builtins import dfcore_datasets
 from dfcore.data.datasets import find
 from dfcore.data.datasets.find import find_datasets
+from dfcore.data.datasets.listing import Listing
 from dfcore.data.protocols import Recognises
 from dfcore.errors import DatasetError
 from dfcore.specs import DatasetSpec, resolve
@@ -100,3 +101,18 @@ def test_adapters_that_do_not_say_or_cannot_be_loaded_find_nothing(tmp_path: Pat
     assert found(tmp_path, specs) == {"ff": "faceforensics"}
     with pytest.raises(DatasetError, match="does not exist"):
         find_datasets(tmp_path / "none", SPECS)
+
+
+class Raises:
+    def recognises(self, folder: Path, listing: Listing) -> bool:
+        raise KeyError("here")
+
+
+def test_an_adapter_that_raises_concerns_its_own_dataset_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, f"ff/{FF}")
+    specs = [DatasetSpec("raises", "Raises", f"{__name__}:Raises"), *SPECS]
+    assert found(tmp_path, specs) == {"ff": "faceforensics"}
+    assert "dataset raises" in caplog.text
+    assert "in recognises, " in caplog.text

@@ -103,3 +103,9 @@ def test_promises_hold_for_many_random_clips():
                 assert origin <= start + 1e-9
                 assert origin + size >= min(stop, limit) - 1e-9
         assert w == h or min(w // 16, h // 16) == min(width // 16, height // 16) or max(w, h) > min(width, height) - 16
+
+
+def test_a_window_of_several_frames_has_a_largest_size_and_keeps_its_middle() -> None:
+    huge = [[2000.0, 3000.0, 5000.0, 6000.0]]
+    assert clip_window(huge, 8192, 8192) == (496, 1504, 6000 // 16 * 16, 6000 // 16 * 16)
+    assert clip_window(huge * 2, 8192, 8192) == (3504 - 768, 4496 - 768, 1536, 1536)

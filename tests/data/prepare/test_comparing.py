@@ -10,10 +10,11 @@ import pytest
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.labels import labelled_for
-from dfcore.data.prepare.comparison import Comparison, compare_images
+from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.comparisons import Comparison
 from dfcore.testing.media import write_broken, write_video
 
 PLAN = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")

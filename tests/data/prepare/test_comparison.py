@@ -12,8 +12,9 @@ import pytest
 
 from dfcore.data.media import decode
 from dfcore.data.media.encode import write_h264
-from dfcore.data.prepare.comparison import FRAMES, Comparison, ComparisonLog, compare_images
+from dfcore.data.prepare.comparison import FRAMES, compare_images
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.comparisons import Comparison, ComparisonLog
 from dfcore.data.store.origin import Origin
 from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import set_display_matrix, tone, write_broken

@@ -17,6 +17,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import WriteError
+from dfcore.progress import TERMINAL
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
 
@@ -33,9 +34,9 @@ def run(
     root: Path,
     plan: ClipPlan = PLAN,
     evidence: Sequence[EvidenceSpec] = (),
-    **how: bool | int,
+    **how: object,
 ) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         passes.append(path)
         return decode(path, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dfcore.data.prepare.extract.decode", counting)
+    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
     return passes
 
 
@@ -141,7 +142,7 @@ def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, roo
 
         records = [VideoRecord(name, Path(sys.argv[3]), i % 2, group=(name,)) for i, name in enumerate("abcd")]
         plan = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
-        prepare_videos(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=False)
+        prepare_videos(records, ClipStore(Path(sys.argv[2])), plan, workers=1, progress=None)
         """
     )
     parts = str(Path(__file__).parents[2] / "helpers")
@@ -189,7 +190,7 @@ def _work_on_a_full_disk(task: object) -> object:
 def test_the_bar_is_quiet_when_stderr_is_no_terminal(
     records: Records, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(records[:1], root, progress=True)
+    run(records[:1], root, progress=TERMINAL)
     assert capsys.readouterr() == ("", "")
 
 
@@ -197,12 +198,12 @@ def test_the_bar_shows_a_rate_on_a_terminal(
     records: Records, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    run(records[:2], root, progress=True)
+    run(records[:2], root, progress=TERMINAL)
     shown = capsys.readouterr().err
     assert "preparing" in shown
     assert "2/2" in shown
     assert "video" in shown
-    run(records[2:], root, progress=False)
+    run(records[2:], root, progress=None)
     assert capsys.readouterr().err == ""
 
 

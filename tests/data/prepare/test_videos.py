@@ -35,7 +35,7 @@ def run(
     evidence: Sequence[EvidenceSpec] = (),
     **how: bool | int,
 ) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": False, **how})  # type: ignore[arg-type]
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         passes.append(path)
         return decode(path, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("dfcore.data.prepare.extract.decode", counting)
+    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
     return passes
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dfcore.config import TrainConfig, override
-from dfcore.data.prepare.comparison import Comparison, ComparisonLog
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
+from dfcore.data.store.comparisons import Comparison, ComparisonLog
 from dfcore.data.store.origin import Origin
 from dfcore.hookspecs import hookimpl
 from dfcore.plugins import registry

@@ -30,7 +30,7 @@ def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
-class Heard:
+class Told:
     """A progress object of a caller's own."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Heard:
 
     warn = say
 
-    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Heard:
+    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Told:
         self.lines.append(f"{label} of {total}")
         return self
 
@@ -61,16 +61,16 @@ class Heard:
 def test_a_callers_own_object_gets_all_and_the_screen_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    heard = Heard()
-    log = Log(progress=heard)
+    told = Told()
+    log = Log(progress=told)
     log.attach(tmp_path / "log.txt")
     log.warn("one")
     counted = over("abc", log.bar("x", 3))
     assert next(counted) == "a"
     counted.close()
-    assert (heard.lines, heard.done, heard.closed) == (["warning: one", "x of 3"], 0, 1)
+    assert (told.lines, told.done, told.closed) == (["warning: one", "x of 3"], 0, 1)
     assert (tmp_path / "log.txt").read_text() == "warning: one\n"
     assert capsys.readouterr() == ("", "")
-    assert Log(speaks=False, progress=heard).bar("x", 3) is SILENT
+    assert Log(speaks=False, progress=told).bar("x", 3) is SILENT
     TERMINAL.warn("two\x1b[2J")
     assert capsys.readouterr() == ("", "warning: two\\x1b[2J\n")

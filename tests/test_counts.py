@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import dfcore
-from dfcore.wording import count_of
+from dfcore.text import count_of
 
 
 @pytest.mark.parametrize(

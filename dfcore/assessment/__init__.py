@@ -1,0 +1,1 @@
+"""Whole evaluations: from weights and a dataset to a report. :mod:`dfcore.evaluation` has the figures themselves."""

@@ -1,0 +1,100 @@
+"""Evaluate specialists on a split of a dataset: prepare, score, measure, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dfcore.assessment.options import Job, Options
+from dfcore.assessment.result import Evaluation
+from dfcore.assessment.scoring import ScoredJob, score_job
+from dfcore.assessment.write import write_evaluation
+from dfcore.device import choose_device
+from dfcore.evaluation.report import measure
+from dfcore.plugins import registry
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.machine import Machine, device_name, make_machine
+from dfcore.training.runtime.time_limit import TimeLimit
+from dfcore.version import __version__
+
+__all__ = ["assess"]
+
+
+def assess(jobs: Sequence[Job], options: Options) -> Evaluation:
+    """Evaluate each job's weights; all jobs have the same dataset, root and ``run.out``.
+
+    Under ``torchrun`` every process calls this and has the same result; the first one writes.
+
+    Raises:
+        DataError: the dataset cannot be used, or identities of the split were trained on.
+        ModelError: weights cannot be read, or give what is no number.
+        RunExistsError: the scores that are there are of another evaluation.
+        WriteError: the report cannot be written.
+    """
+    first = jobs[0].config
+    world = World.start(lambda local_rank: choose_device(first.run.device, local_rank))
+    try:
+        return _assess(jobs, options, make_machine(first, world, TimeLimit(first.run.time_limit)))
+    except BaseException:
+        world.let_speak()
+        raise
+    finally:
+        world.close()
+
+
+def _assess(jobs: Sequence[Job], options: Options, machine: Machine) -> Evaluation:
+    config, started = jobs[0].config, time.monotonic()
+    dataset, folder = registry().dataset(config.stage.dataset), _folder(jobs, options)
+    log = machine.log
+    log.say(f"evaluating {', '.join(job.target.label for job in jobs)} on the {options.split} split")
+    log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
+    log.say(f"data       {dataset.title} in {config.data.root}")
+    scored = [score_job(job, options, machine, folder) for job in jobs]
+
+    def finish() -> Evaluation:
+        document = {
+            "format": 1,
+            "dfcore_version": __version__,
+            "dataset": dataset.name,
+            "title": dataset.title,
+            "generated": dataset.generated,
+            "root": str(config.data.root),
+            "split": options.split,
+            "device": device_name(machine),
+            "precision": machine.precision.name,
+            "processes": machine.world.size,
+            "detectors": [_measured(one, options) for one in scored],
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        return write_evaluation(folder, document, scored, plots=options.plots)
+
+    return machine.world.on_main(finish)
+
+
+def _measured(scored: ScoredJob, options: Options) -> dict[str, Any]:
+    decisions, target = scored.decisions, scored.job.target
+    figures = measure(
+        scored.videos,
+        threshold=decisions.threshold,
+        ratios=decisions.ratios,
+        draws=options.draws,
+        seed=options.seed,
+    )
+    warnings = [*scored.warnings, *figures.pop("warnings")]
+    return {
+        "name": target.label,
+        "kind": "specialist",
+        "weights": target.about(),
+        "calibration": decisions.about(),
+        **figures,
+        "warnings": warnings,
+    }
+
+
+def _folder(jobs: Sequence[Job], options: Options) -> Path:
+    config = jobs[0].config
+    labels = [job.target.label.replace("/", "_") for job in jobs]
+    who = "+".join(labels) if len(labels) <= 5 else f"{len(labels)}_models"
+    return Path(config.run.out) / "evaluations" / f"{who}_on_{config.stage.dataset}_{options.split}"

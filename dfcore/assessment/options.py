@@ -1,0 +1,66 @@
+"""What is evaluated, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfcore.assessment.decisions import check_operating_point
+from dfcore.assessment.targets import Target
+from dfcore.config import TrainConfig
+from dfcore.data.records import SPLITS
+from dfcore.errors import UsageError
+
+__all__ = ["Job", "Options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file of weights, and the configuration by which it is evaluated: data, clips, samples, device."""
+
+    target: Target
+    config: TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How it is evaluated.
+
+    Attributes:
+        split: ``test``, ``val``, or with ``force`` ``train``.
+        operating_point: whose threshold decisions are taken at: ``equal_error``, ``false_alarms_1``,
+            ``false_alarms_5``.
+        control: also judge each sample with its face replaced by background.
+        draws: bootstrap draws of each interval.
+        seed: of the draws.
+        batch_size: samples in a forward pass, at most.
+        force: evaluate on what was trained on all the same; the report says so.
+        resume: keep the scores that an evaluation which was stopped has made.
+        plots: draw the curves.
+
+    Raises:
+        UsageError: the split or the operating point is none, or the split is not one to report figures of; or a number
+            is below 1.
+    """
+
+    split: str = "test"
+    operating_point: str = "equal_error"
+    control: bool = True
+    draws: int = 1000
+    seed: int = 0
+    batch_size: int = 8
+    force: bool = False
+    resume: bool = False
+    plots: bool = True
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise UsageError(f"there is no split {self.split!r}; choose from {', '.join(SPLITS)}.")
+        if self.split == "train" and not self.force:
+            raise UsageError(
+                "the training split gives no figures that may be reported: the weights were fitted to it. Evaluate on "
+                "test, or pass force=True to look at it all the same."
+            )
+        check_operating_point(self.operating_point)
+        for name in ("draws", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")

@@ -1,0 +1,197 @@
+"""One specialist's scores on a split: checked, prepared, scored, and what it decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
+from dfcore.assessment.identities import check_identities
+from dfcore.assessment.options import Job, Options
+from dfcore.assessment.scores_file import ScoresFile
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.errors import DataError, DatasetError
+from dfcore.evaluation.scored import ScoredVideo, score_videos
+from dfcore.models import factory
+from dfcore.models.specialist import Specialist
+from dfcore.plugins import registry
+from dfcore.progress import Bar
+from dfcore.specs import SpecialistSpec
+from dfcore.text import count_of
+from dfcore.training.inputs.choose import Chosen, choose_videos
+from dfcore.training.inputs.prepare import Prepared, clip_plan
+from dfcore.training.inputs.sharing import prepare_together
+from dfcore.training.loaders import worker_count
+from dfcore.training.runtime.machine import Machine
+
+__all__ = ["ScoredJob", "score_job", "unusable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredJob:
+    """What one file of weights says of the split's videos.
+
+    Attributes:
+        job: the weights and their configuration.
+        videos: every video of the split, those that could not be prepared among them.
+        decisions: what its validation videos taught.
+        warnings: what a reader of its figures must know.
+    """
+
+    job: Job
+    videos: list[ScoredVideo]
+    decisions: Decisions
+    warnings: list[str]
+
+
+def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> ScoredJob:
+    """Score the split's videos, and where nothing is stored beside the weights the validation videos that they may be
+    calibrated on. Every process calls this and has the same result.
+
+    Raises:
+        DatasetError: the split has no videos.
+        DataError: its identities were trained on.
+        DfcoreError: as :func:`dfcore.assessment.assess.assess`.
+    """
+    target, config, world = job.target, job.config, machine.world
+    dataset = config.stage.dataset
+    spec = registry().specialist(target.specialist)
+    chosen = world.on_main(lambda: choose_videos(config, [spec]))
+    records = [record for record in chosen.records if record.split == options.split]
+    if not records:
+        raise DatasetError(_no_videos(chosen, options.split, config.data.root))
+    warnings = world.on_main(lambda: _check_seen(job, chosen, options))
+    file = world.on_main(lambda: stored(target))
+    refused = may_validate(target, dataset, chosen.records) if file is None else "not needed"
+    splits = tuple(dict.fromkeys((options.split, *(() if refused else ("val",)))))
+    prepared = prepare_together(config, [spec], chosen, splits, machine)
+    machine.log.say(
+        f"{target.label}: {count_of(len(records), 'video')} of {options.split}; "
+        f"{prepared.report.done} prepared now, {prepared.report.reused} there already, {len(prepared.report.failed)} "
+        "not usable"
+    )
+    model = world.together(lambda: factory.load(target.path, device=machine.device))
+    score = _Scorer(job, spec, model, prepared, options, machine, folder / "scores")
+    videos = [*score(options.split), *unusable(records, prepared)]
+    val = None if refused else [video for video in videos if video.split == "val"] or score("val")
+    decisions = decide(
+        target, options.operating_point, dataset=dataset, file=file, videos=val, refused="" if val else refused
+    )
+    return ScoredJob(job, videos, decisions, warnings)
+
+
+def _no_videos(chosen: Chosen, split: str, root: str) -> str:
+    there = sorted({record.split for record in chosen.records if record.split})
+    return (
+        f"{chosen.dataset} in {root} has no {split} videos. It has those of: {', '.join(there) or 'no split'}. "
+        "Evaluate one of these, or another dataset."
+    )
+
+
+def _check_seen(job: Job, chosen: Chosen, options: Options) -> list[str]:
+    config = job.config
+    try:
+        return check_identities(
+            job.target.meta, job.target.label, config.stage.dataset, config.data.root, chosen.records, options.split
+        )
+    except DataError as error:
+        if not options.force:
+            raise
+        return [f"not to be reported: {error}"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scorer:
+    """Scores one split after another with one model."""
+
+    job: Job
+    spec: SpecialistSpec
+    model: Specialist
+    prepared: Prepared
+    options: Options
+    machine: Machine
+    folder: Path
+
+    def __call__(self, split: str) -> list[ScoredVideo]:
+        machine, config = self.machine, self.job.config
+        store = ClipStore(self.prepared.store)
+        records = [record for record in self.prepared.records if record.split == split]
+        label = self.job.target.label if split == self.options.split else f"{self.job.target.label}_{split}"
+        file = ScoresFile(self.folder, label, self._made_of(split), store, machine.world.rank)
+        already = machine.world.on_main(lambda: self._already(file, records))
+        left = len(records) - len(already)
+        with closing(machine.log.bar(f"{label}, {split}", left)) as bar:
+            return score_videos(
+                self.model,
+                store,
+                records,
+                device=machine.device,
+                precision=machine.precision,
+                samples=config.data.eval_samples,
+                batch_size=self.options.batch_size,
+                workers=worker_count(config.data.workers, machine.device, machine.world.local_size),
+                world=machine.world,
+                progress=_both(file.append, bar, machine.world.size),
+                already=already,
+                control=self.options.control,
+                check=machine.limit.check,
+            )
+
+    def _already(self, file: ScoresFile, records: Sequence[VideoRecord]) -> list[ScoredVideo]:
+        if not self.options.resume:
+            file.discard()
+            return []
+        found = file.read(records)
+        if found:
+            self.machine.log.say(f"           {count_of(len(found), 'video')} scored already")
+        return found
+
+    def _made_of(self, split: str) -> dict[str, object]:
+        config = self.job.config
+        return {
+            "format": 1,
+            "weights": self.job.target.meta["hash"],
+            "dataset": config.stage.dataset,
+            "root": str(config.data.root),
+            "split": split,
+            "plan": clip_plan(config, [self.spec]).to_json(),
+            "samples": config.data.eval_samples,
+            "precision": self.machine.precision.name,
+            "control": self.options.control,
+        }
+
+
+def _both(write: Callable[[ScoredVideo], None], bar: Bar, processes: int) -> Callable[[ScoredVideo], None]:
+    def done(video: ScoredVideo) -> None:
+        write(video)
+        bar.update(processes)  # the others are about as far
+
+    return done
+
+
+def unusable(records: Sequence[VideoRecord], prepared: Prepared) -> list[ScoredVideo]:
+    """The videos that could not be prepared, as ones without a score."""
+    there = {record.id for record in prepared.records}
+    reasons = {failure.id: failure.reason for failure in prepared.report.failed}
+    return [
+        ScoredVideo(
+            record.id,
+            record.label,
+            path=str(record.path),
+            split=record.split,
+            group=record.group,
+            manipulation=record.manipulation,
+            compression=record.compression,
+            abstain_reason=f"not prepared: {_plain(reasons.get(record.id, 'no reason is known'), record)}",
+        )
+        for record in records
+        if record.id not in there
+    ]
+
+
+def _plain(reason: str, record: VideoRecord) -> str:
+    """The reason without the file's name, so that equal ones are counted together."""
+    return reason.replace(f"{record.path}: ", "")

@@ -1,0 +1,118 @@
+"""A report as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["cell", "report_tables"]
+
+_FIGURES = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "equal_error_rate": "equal error rate",
+    "tpr_at_fpr_1": "TPR at 1 % FPR",
+    "tpr_at_fpr_5": "TPR at 5 % FPR",
+    "shift": "shift of fakes (standard deviations of genuine)",
+    "cllr_min": "Cllr, best monotone calibration",
+    "log_loss": "log-loss",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "cllr": "Cllr",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "real_accuracy": "accuracy on real",
+    "fake_accuracy": "accuracy on fake",
+    "f1": "F1",
+}
+_KINDS = {"manipulation": "manipulation", "compression": "compression", "codec": "codec", "size": "size of face"}
+
+
+def report_tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """The report's tables, in the order in which they are to be read; each is something that ``rich`` prints."""
+    detectors = report["detectors"]
+    yield _main_table(report)
+    for one in detectors:
+        yield from _kind_tables(one)
+    for one in detectors:
+        for warning in one["warnings"]:
+            yield Text(f"warning: {one['name']}: {warning}", style="yellow")
+
+
+def cell(interval: Mapping[str, Any] | None, digits: int = 3) -> str:
+    """``.912 (.870 to .951)``; why not, where there is no figure."""
+    if interval is None:
+        return "-"
+    if interval["value"] is None:
+        return "-"
+    text = f"{interval['value']:.{digits}f}"
+    if interval["low"] is None:
+        return f"{text} (no interval)"
+    return f"{text} ({interval['low']:.{digits}f} to {interval['high']:.{digits}f})"
+
+
+def _main_table(report: Mapping[str, Any]) -> Table:
+    detectors = report["detectors"]
+    table = Table(title=f"{report['title']}, {report['split']} split", title_justify="left")
+    table.add_column("", overflow="fold")
+    for one in detectors:
+        table.add_column(escape(one["name"]), justify="right", overflow="fold")
+
+    def row(name: str, *cells: str) -> None:
+        table.add_row(escape(name), *map(escape, cells))
+
+    row("videos, real / fake", *(f"{one['coverage']['real']} / {one['coverage']['fake']}" for one in detectors))
+    row("coverage", *(_coverage(one["coverage"]) for one in detectors))
+    row("AUC", *(cell(one["video"]["auc"]) for one in detectors))
+    row("  leak floor", *(cell(one["leak_floor"]["auc"]) for one in detectors))
+    row("  background control", *(_control(one) for one in detectors))
+    row("  cue head alone", *(cell(one["cue"] and one["cue"]["auc"]) for one in detectors))
+    row("  per frame", *(cell(one["frame"]["auc"]) for one in detectors))
+    table.add_section()
+    for key, name in list(_FIGURES.items())[1:]:
+        if key == "accuracy":
+            table.add_section()
+            row("threshold, margin", *(f"{one['threshold']['margin']:.3f}" for one in detectors))
+            row("  operating point", *(one["threshold"]["name"] for one in detectors))
+        row(name, *(cell(one["video"][key]) for one in detectors))
+    calibrated = [one["calibrated"] for one in detectors]
+    if any(calibrated):
+        table.add_section()
+        for key in ("log_loss", "brier", "calibration_error"):
+            row(f"{_FIGURES[key]}, calibrated", *(cell(found and found[key]) for found in calibrated))
+    return table
+
+
+def _coverage(coverage: Mapping[str, Any]) -> str:
+    return "-" if coverage["share"] is None else f"{coverage['judged']} of {coverage['videos']}"
+
+
+def _control(one: Mapping[str, Any]) -> str:
+    control = one["control"]
+    return "-" if control is None else cell(control["video"]["auc"])
+
+
+def _kind_tables(one: Mapping[str, Any]) -> Iterator[Table]:
+    table = Table(title=f"{one['name']}, by kind of video", title_justify="left")
+    for column in ("", "", "real", "fake", "AUC", "shift", "accuracy on real", "accuracy on fake"):
+        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+    for kind, title in _KINDS.items():
+        parts = one["by"][kind]
+        if kind != "manipulation" and len(parts) < 2:
+            continue
+        table.add_section()
+        for number, (name, found) in enumerate(parts.items()):
+            table.add_row(
+                title if number == 0 else "",
+                escape(name),
+                str(found["real"]),
+                str(found["fake"]),
+                *(cell(found[key], 2) for key in ("auc", "shift", "real_accuracy", "fake_accuracy")),
+            )
+    if table.row_count:
+        yield table

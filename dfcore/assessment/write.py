@@ -1,0 +1,108 @@
+"""An evaluation's files: the report as JSON, every video's scores as CSV, plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfcore.assessment.result import Evaluation
+from dfcore.assessment.scoring import ScoredJob
+from dfcore.data.records import LABEL_NAMES
+from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.evaluation.plots import evaluation as plots
+from dfcore.evaluation.scored import ScoredVideo
+from dfcore.evaluation.verdicts.rules import class_key
+from dfcore.runs.folder import write_bytes
+
+__all__ = ["COLUMNS", "scores_table", "write_evaluation"]
+
+COLUMNS = (
+    "detector", "video", "label", "split", "group", "manipulation", "compression", "codec", "width", "height", "fps",
+    "duration", "bit_rate", "face_size", "margin", "score", "called", "verdict", "log_likelihood_ratio", "cue_margin",
+    "control_margin", "control_cue_margin", "samples", "abstain_reason", "path",
+)  # fmt: skip
+"""Of ``scores.csv``."""
+
+
+def write_evaluation(
+    folder: Path, report: dict[str, Any], scored: Sequence[ScoredJob], *, plots: bool = True
+) -> Evaluation:
+    """Write the report and return it.
+
+    Raises:
+        WriteError: a file cannot be written; what was there is as it was.
+    """
+    content = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(folder / "evaluation.json", content.encode())
+    names = [one["name"] for one in report["detectors"]]
+    write_bytes(folder / "scores.csv", scores_table(dict(zip(names, scored, strict=True))).encode())
+    drawn = _draw(folder, report, dict(zip(names, scored, strict=True))) if plots else ()
+    videos = {name: tuple(one.videos) for name, one in zip(names, scored, strict=True)}
+    return Evaluation(folder, report, videos, tuple(drawn))
+
+
+def scores_table(scored: Mapping[str, ScoredJob]) -> str:
+    """Every video's scores by every detector, as CSV; empty cells where something is not known."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for name, one in scored.items():
+        for video in one.videos:
+            row = {**video.to_dict(), **_judged(video, one), "detector": name, "video": video.id}
+            row |= {"label": LABEL_NAMES[video.label], "group": " ".join(video.group), "score": video.score}
+            row["samples"] = len(video.sample_margins)
+            table.writerow(["" if row.get(column) is None else row[column] for column in COLUMNS])
+    return text.getvalue()
+
+
+def _judged(video: ScoredVideo, scored: ScoredJob) -> dict[str, Any]:
+    """What is decided of a video: by threshold, by the conformal rule, and its likelihood ratio."""
+    if video.margin is None:
+        return {}
+    decisions = scored.decisions
+    found: dict[str, Any] = {"called": "fake" if video.margin >= decisions.threshold.margin else "real"}
+    if decisions.rules is not None:
+        judged = decisions.rules.judge(video.margin, class_key(video.compression, video.codec))
+        found |= {"verdict": judged.verdict, "log_likelihood_ratio": judged.log_likelihood_ratio}
+    return found
+
+
+def _draw(folder: Path, report: Mapping[str, Any], scored: Mapping[str, ScoredJob]) -> list[Path]:
+    title = f"{report['title']}, {report['split']}"
+    scores = {name: _scores(one.videos) for name, one in scored.items()}
+    auc = {one["name"]: Interval(**one["video"]["auc"]) for one in report["detectors"]}
+    drawn = {
+        "roc": plots.roc_plot(scores, title, auc),
+        "precision_recall": plots.precision_recall_plot(scores, title),
+    }
+    calibrated = {
+        name: (label, one.decisions.ratios(margin))
+        for name, one in scored.items()
+        if one.decisions.ratios is not None
+        for label, margin in (scores[name],)
+    }
+    drawn["reliability"] = plots.reliability_plot(
+        {**scores, **{f"{n}, calibrated": s for n, s in calibrated.items()}}, title
+    )
+    for one in report["detectors"]:
+        name = one["name"]
+        threshold = one["threshold"]
+        lines = {threshold["name"]: threshold["margin"]}
+        file = name.replace("/", "_")
+        drawn[f"scores_{file}"] = plots.histogram_plot(*scores[name], f"{name}: {title}", lines)
+        by_method = {method: Interval(**part["auc"]) for method, part in one["by"]["manipulation"].items()}
+        if by_method:
+            floor = Interval(**one["leak_floor"]["auc"])
+            drawn[f"manipulations_{file}"] = plots.auc_bars_plot(by_method, f"{name}: {title}", floor)
+    return [plots.save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+
+
+def _scores(videos: Sequence[ScoredVideo]) -> tuple[list[int], np.ndarray]:
+    judged = [video for video in videos if video.margin is not None]
+    return [video.label for video in judged], np.array([video.margin for video in judged], np.float64)

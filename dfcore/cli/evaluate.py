@@ -1,0 +1,114 @@
+"""``dfcore evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dfcore.cli.options import data_options, parse_set
+
+if TYPE_CHECKING:
+    from dfcore.assessment.result import Evaluation
+
+
+@click.command("evaluate")
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path))
+@data_options
+@click.option("--split", default="test", show_default=True, metavar="test|val", help="Which videos.")
+@click.option(
+    "--operating-point",
+    default="equal_error",
+    show_default=True,
+    metavar="NAME",
+    help="Decide at equal_error, false_alarms_1 or false_alarms_5, as chosen on validation.",
+)
+@click.option(
+    "--control/--no-control", default=True, help="Also judge background in place of the face.  [default: yes]"
+)
+@click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap draws.")
+@click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to compute.  [default: auto]")
+@click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Samples at once.")
+@click.option("--force", is_flag=True, help="Evaluate on what was trained on all the same.")
+@click.option("--resume", is_flag=True, help="Keep the scores that are there.")
+@click.option("--plots/--no-plots", default=True, help="Draw the curves.  [default: yes]")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(
+    models: tuple[Path, ...],
+    data: str | None,
+    dataset: str | None,
+    store: str | None,
+    out: str | None,
+    assignments: tuple[str, ...],
+    split: str,
+    operating_point: str,
+    control: bool,
+    draws: int,
+    device: str | None,
+    batch_size: int,
+    force: bool,
+    resume: bool,
+    plots: bool,
+    as_json: bool,
+) -> None:
+    """Measure trained specialists on the test split of a dataset.
+
+    MODELS are runs' folders, folders of runs, or files of weights. Without --data the dataset that the first was
+    trained on is taken. Every figure has its 95 % interval, and beside it what the file's properties and the background
+    alone reach. The report, a table of all scores and the plots go to {out}/evaluations/.
+
+    \b
+    dfcore evaluate runs/cm_stage1
+    dfcore evaluate runs/cm_stage1 --dataset celebdf --data /data/Celeb-DF-v2
+    dfcore evaluate runs --data demo --json > figures.json
+    torchrun --standalone --nproc-per-node 4 -m dfcore evaluate runs --data /data/dfdc --dataset dfdc
+    """
+    from dfcore.api.evaluate import evaluate
+
+    given: dict[str, Any] = {**({"run.device": device} if device else {}), **parse_set(assignments)}
+    found = evaluate(
+        models or (_runs_folder(out),),
+        data=data,
+        dataset=dataset,
+        split=split,
+        store=store,
+        out=out,
+        set=given,
+        operating_point=operating_point,
+        control=control,
+        draws=draws,
+        batch_size=batch_size,
+        force=force,
+        resume=resume,
+        plots=plots,
+    )
+    _show(found, as_json)
+
+
+def _runs_folder(out: str | None) -> Path:
+    from dfcore.kaggle import run_folder
+
+    return Path(out or run_folder())
+
+
+def _show(found: Evaluation, as_json: bool) -> None:
+    import json
+    import os
+
+    if os.environ.get("RANK", "0") != "0":
+        return
+    if as_json:
+        click.echo(json.dumps(found.report, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from dfcore.assessment.tables import report_tables
+
+    console = Console(highlight=False)
+    for part in report_tables(found.report):
+        console.print(part)
+    click.echo(f"report     {found.json}")
+    click.echo(f"scores     {found.csv}")
+    for plot in found.plots:
+        click.echo(f"plot       {plot}")

@@ -1,0 +1,83 @@
+"""The last step of a run: what the validation videos teach of the final weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from dfcore.data.samples import ClipSamples
+from dfcore.errors import RunInterrupted, TimeLimitReached
+from dfcore.evaluation.scored import score_videos
+from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
+from dfcore.models import weights
+from dfcore.training.run import Run
+from dfcore.training.runtime.signals import StopSignals
+
+if TYPE_CHECKING:
+    from dfcore.models.specialist import Specialist
+
+__all__ = ["calibrate_run"]
+
+
+def calibrate_run(run: Run, signals: StopSignals) -> str:
+    """Score the validation videos with the final weights, and write the calibration beside them.
+
+    The first process has the final weights in its model; every process calls this and takes part. What is written
+    depends on the weights and the validation videos alone, so a resumed run writes the same.
+
+    Returns:
+        What came of it, in a line.
+
+    Raises:
+        RunInterrupted: a signal came to one of the processes, or the time limit; nothing is written.
+        ModelError: an output is not a finite number.
+        WriteError: the file cannot be written.
+    """
+    data = run.data.val
+    if data is None:
+        return "none: there are no validation videos, so a score of these weights is no verdict"
+    if not isinstance(data, ClipSamples):
+        return "none: the validation samples are not those of stored videos"
+    run.world.share_state(run.model)
+    # As a file of weights is loaded for evaluation: in the memory format of training the last bits may differ.
+    model = cast("Specialist", run.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
+
+    def check() -> None:
+        if signals.asked:
+            kind = TimeLimitReached if signals.limit.over else RunInterrupted
+            raise run.world.repeated(
+                kind(
+                    f"stopped by {signals.asked} while the final weights were being calibrated. They are in "
+                    f"{run.folder.final}: start again with resume=True for the rest."
+                )
+            )
+
+    videos = score_videos(
+        model,
+        data.store,
+        data.records,
+        device=run.device,
+        precision=run.precision,
+        samples=data.samples_per_video,
+        batch_size=run.config.stage.batch_size,
+        workers=run.workers,
+        world=run.world,
+        check=check,
+    )
+
+    def write() -> str:
+        if not run.folder.final.exists():
+            return "none: no callback has written final weights"
+        found = calibrate_scores(
+            videos,
+            specialist=model.spec.name,
+            stage=run.config.stage.number,
+            weights=str(weights.describe(run.folder.final)["hash"]),
+            dataset=run.config.stage.dataset,
+            seed=run.config.run.seed,
+        )
+        found.write(run.folder.calibration)
+        return found.summary()
+
+    return run.world.on_main(write)
