@@ -25,7 +25,12 @@ from dfcore.version import __version__
 __all__ = ["assess"]
 
 
-def assess(jobs: Sequence[Job], options: Options, ensembles: Mapping[str, StoredEnsemble] | None = None) -> Evaluation:
+def assess(
+    jobs: Sequence[Job],
+    options: Options,
+    ensembles: Mapping[str, StoredEnsemble] | None = None,
+    progress: Progress = TERMINAL,
+) -> Evaluation:
     """Evaluate each job's weights; all jobs have the same dataset, root and ``run.out``.
 
     ``ensembles``, by name, are evaluated on their members' scores: each member is among the jobs.
@@ -41,7 +46,8 @@ def assess(jobs: Sequence[Job], options: Options, ensembles: Mapping[str, Stored
     first = jobs[0].config
     world = World.start(lambda local_rank: choose_device(first.run.device, local_rank))
     try:
-        return _assess(jobs, options, ensembles or {}, make_machine(first, world, TimeLimit(first.run.time_limit)))
+        machine = make_machine(first, world, TimeLimit(first.run.time_limit), progress)
+        return _assess(jobs, options, ensembles or {}, machine)
     except BaseException:
         world.let_speak()
         raise
