@@ -55,7 +55,7 @@ class JudgedScore:
         margin: the score that was judged: log-odds of "fake", uncalibrated.
         log_likelihood_ratio: ``ln P(score | fake) / P(score | real)``, no further from 0 than the validation videos can
             bear out.
-        capped: whether the calibration's own figure lies further out: read "at least" (or "at most").
+        capped: whether it is as far from 0 as they can bear out: read "at least" (or "at most").
         probability: P(fake), if a share ``prior`` of such videos is fake; from the capped ratio.
         prior: that share.
         p_value_real: how rare so high a score is among genuine videos. *Not* the probability that it is real.
@@ -149,7 +149,7 @@ class VerdictRules:
             reason=found.reason,
             margin=float(margin),
             log_likelihood_ratio=kept,
-            capped=kept != ratio,
+            capped=not low < ratio < high,
             probability=float(probability_of(kept + margin_of(prior))),
             prior=prior,
             p_value_real=found.p_value_real,

@@ -164,3 +164,42 @@ def test_what_cannot_be_used_is_refused() -> None:
             ConformalVerdicts.from_dict(good | change)
     with pytest.raises(CheckpointError, match="Calibrate again"):
         ConformalVerdicts.from_dict({})
+
+
+def crowd(people: int, videos: int, random: np.random.Generator) -> np.ndarray:
+    """Scores [people, videos] that are alike within a person."""
+    return random.normal(size=(people, 1)) + 0.3 * random.normal(size=(people, videos))
+
+
+def test_many_videos_of_few_people_promise_no_more_than_the_people_do() -> None:
+    """104 videos look like plenty for 1 %; of 13 people they are 13 for a new person, and 1 in 14 for the best case."""
+    random, draws, rates = np.random.default_rng(5), 600, {}
+    for alpha in (0.01, 0.08):
+        blind = aware = 0
+        for _ in range(draws):
+            margin, people = np.tile(crowd(13, 8, random).ravel(), 2), np.tile(np.repeat(np.arange(13), 8), 2)
+            label, new = np.repeat([0, 1], 104), float(crowd(1, 1, random)[0, 0])
+            blind += ConformalVerdicts(label, margin, alpha=alpha).judge(new).p_value_real <= alpha
+            aware += ConformalVerdicts(label, margin, groups=people, alpha=alpha).judge(new).p_value_real <= alpha
+        rates[alpha] = blind, aware
+    assert binomial_excess(rates[0.01][0], draws, 0.01) < 1e-4, rates  # the promise of those who count videos is broken
+    assert rates[0.01][1] == 0
+    assert 0.02 * draws < rates[0.08][1], rates  # where 13 people are enough, something is said
+    assert binomial_excess(rates[0.08][1], draws, 0.08) > 0.001, rates
+
+
+def test_identities_weigh_one_each_by_hand() -> None:
+    # Three people: one with the scores 1, 2 and 3, one with 4, one with 0.
+    judge = ConformalVerdicts([0] * 5, [1.0, 2.0, 3.0, 4.0, 0.0], groups=["a", "a", "a", "b", "c"], alpha=0.3)
+    assert judge.judge(2.5).p_value_real == pytest.approx((1 + 1 / 3 + 1) / 4)
+    assert judge.judge(5.0).p_value_real == 1 / 4
+    verdict = judge.judge(5.0)
+    assert (verdict.n_real, verdict.real_identities, verdict.verdict) == (5, 3, "fake")
+    assert "by 5 validation videos of 3 identities" in verdict.statement
+    again = ConformalVerdicts.from_dict(json.loads(json.dumps(judge.to_dict())))
+    assert again.judge(2.5) == judge.judge(2.5)
+    strict = ConformalVerdicts([0] * 5, [1.0, 2.0, 3.0, 4.0, 0.0], groups=["a", "a", "a", "b", "c"], alpha=0.2)
+    assert "cannot be promised with 5 real validation videos of 3 identities (4 identities are needed)" in (
+        strict.statement()
+    )
+    assert strict.judge(5.0).verdict == "uncertain"
