@@ -17,6 +17,7 @@ from dfcore.device import choose_device
 from dfcore.evaluation.report import measure
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.time_limit import TimeLimit
