@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfcore import config
 from dfcore.api.configure import configure
+from dfcore.progress import TERMINAL, Progress
 
 if TYPE_CHECKING:
     from dfcore.assessment.options import Job
@@ -37,6 +38,7 @@ def evaluate(
     probe: str = "",
     probe_weights: str | os.PathLike[str] = "",
     probe_pretrained: bool = True,
+    progress: Progress = TERMINAL,
 ) -> Evaluation:
     """What trained specialists are worth on a split of a dataset, with intervals and controls.
 
@@ -66,6 +68,7 @@ def evaluate(
             videos, is measured beside the specialists.
         probe_weights: a file with the encoder's weights, in place of timm's own.
         probe_pretrained: False starts it at random, for trying without a network.
+        progress: told what is done, line by line; ``dfcore.SILENT`` says nothing.
 
     Raises:
         UsageError: an argument, name or combination that cannot be.
@@ -96,7 +99,7 @@ def evaluate(
     given = dict(set or {})
     named = {"data": data, "dataset": dataset, "store": store, "out": out}
     jobs: list[Job] = [Job(target, _configuration(target, targets[0], named, given)) for target in targets]
-    return assess(jobs, options, ensembles)
+    return assess(jobs, options, ensembles, progress)
 
 
 def _configuration(

@@ -17,6 +17,7 @@ from dfcore.device import choose_device
 from dfcore.evaluation.report import measure
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.time_limit import TimeLimit
@@ -25,7 +26,12 @@ from dfcore.version import __version__
 __all__ = ["assess"]
 
 
-def assess(jobs: Sequence[Job], options: Options, ensembles: Mapping[str, StoredEnsemble] | None = None) -> Evaluation:
+def assess(
+    jobs: Sequence[Job],
+    options: Options,
+    ensembles: Mapping[str, StoredEnsemble] | None = None,
+    progress: Progress = TERMINAL,
+) -> Evaluation:
     """Evaluate each job's weights; all jobs have the same dataset, root and ``run.out``.
 
     ``ensembles``, by name, are evaluated on their members' scores: each member is among the jobs.
@@ -41,7 +47,8 @@ def assess(jobs: Sequence[Job], options: Options, ensembles: Mapping[str, Stored
     first = jobs[0].config
     world = World.start(lambda local_rank: choose_device(first.run.device, local_rank))
     try:
-        return _assess(jobs, options, ensembles or {}, make_machine(first, world, TimeLimit(first.run.time_limit)))
+        machine = make_machine(first, world, TimeLimit(first.run.time_limit), progress)
+        return _assess(jobs, options, ensembles or {}, machine)
     except BaseException:
         world.let_speak()
         raise

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore.cli.options import data_options, parse_set
+from dfcore.progress import Terminal
+from dfcore.text import printable
 
 if TYPE_CHECKING:
     from dfcore.assessment.result import Evaluation
@@ -80,6 +82,7 @@ def command(
         _compare(compare, as_json)
         return
     from dfcore.api.evaluate import evaluate
+    from dfcore.progress import TERMINAL
 
     given: dict[str, Any] = {**({"run.device": device} if device else {}), **parse_set(assignments)}
     found = evaluate(
@@ -99,8 +102,17 @@ def command(
         plots=plots,
         probe=probe,
         probe_weights=probe_weights,
+        progress=_OnStandardError() if as_json else TERMINAL,
     )
     _show(found, as_json)
+
+
+class _OnStandardError(Terminal):
+    """Standard output is for the report alone."""
+
+    def say(self, text: str) -> None:
+        """Print the line on standard error."""
+        click.echo(printable(text, lines=True), err=True)
 
 
 def _runs_folder(out: str | None) -> Path:
