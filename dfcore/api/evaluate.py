@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfcore import config
 from dfcore.api.configure import configure
+from dfcore.progress import TERMINAL, Progress
 
 if TYPE_CHECKING:
     from dfcore.assessment.options import Job
@@ -34,6 +35,10 @@ def evaluate(
     force: bool = False,
     resume: bool = False,
     plots: bool = True,
+    probe: str = "",
+    probe_weights: str | os.PathLike[str] = "",
+    probe_pretrained: bool = True,
+    progress: Progress = TERMINAL,
 ) -> Evaluation:
     """What trained specialists are worth on a split of a dataset, with intervals and controls.
 
@@ -43,7 +48,8 @@ def evaluate(
     split. Under ``torchrun`` every process calls this. docs/evaluate.md documents the report.
 
     Args:
-        models: files of weights, runs' folders, or folders of runs (each specialist's highest stage).
+        models: files of weights, runs' folders, folders of runs (each specialist's highest stage), or an
+            ``ensemble.json`` (with its members).
         data: the dataset's folder, or ``demo``; None means where the first model was trained, if ``dataset`` is None
             too, else what the environment and ``dfcore.toml`` say.
         dataset: the adapter that reads it; None means the one that the first model was trained on.
@@ -58,6 +64,11 @@ def evaluate(
         force: evaluate on what was trained on all the same; the report says so.
         resume: keep the scores that an evaluation which was stopped has made.
         plots: draw the curves.
+        probe: a timm encoder: a logistic regression on its features of the face, learnt on the same dataset's training
+            videos, is measured beside the specialists.
+        probe_weights: a file with the encoder's weights, in place of timm's own.
+        probe_pretrained: False starts it at random, for trying without a network.
+        progress: told what is done, line by line; ``dfcore.SILENT`` says nothing.
 
     Raises:
         UsageError: an argument, name or combination that cannot be.
@@ -67,16 +78,28 @@ def evaluate(
         WriteError: the report cannot be written.
     """
     from dfcore.assessment.assess import assess
+    from dfcore.assessment.fused import find_detectors
     from dfcore.assessment.options import Job, Options
-    from dfcore.assessment.targets import find_targets
 
-    options = Options(split, operating_point, control, draws, 0, batch_size, force, resume, plots)
-    paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    targets = find_targets([Path(path) for path in paths])
+    options = Options(
+        split=split,
+        operating_point=operating_point,
+        control=control,
+        draws=draws,
+        batch_size=batch_size,
+        force=force,
+        resume=resume,
+        plots=plots,
+        probe=probe,
+        probe_weights=str(probe_weights),
+        probe_pretrained=probe_pretrained,
+    )
+    paths = [Path(path) for path in ([models] if isinstance(models, str | os.PathLike) else models)]
+    targets, ensembles = find_detectors(paths)
     given = dict(set or {})
     named = {"data": data, "dataset": dataset, "store": store, "out": out}
     jobs: list[Job] = [Job(target, _configuration(target, targets[0], named, given)) for target in targets]
-    return assess(jobs, options)
+    return assess(jobs, options, ensembles, progress)
 
 
 def _configuration(

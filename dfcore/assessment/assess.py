@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dfcore.assessment.fused import fuse
 from dfcore.assessment.options import Job, Options
+from dfcore.assessment.probing import score_probe
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredJob, score_job
-from dfcore.assessment.write import write_evaluation
+from dfcore.assessment.scoring import ScoredDetector, score_job
+from dfcore.assessment.write import verdict_shares, write_evaluation
 from dfcore.device import choose_device
 from dfcore.evaluation.report import measure
+from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.plugins import registry
+from dfcore.progress import TERMINAL, Progress
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.time_limit import TimeLimit
@@ -22,8 +26,15 @@ from dfcore.version import __version__
 __all__ = ["assess"]
 
 
-def assess(jobs: Sequence[Job], options: Options) -> Evaluation:
+def assess(
+    jobs: Sequence[Job],
+    options: Options,
+    ensembles: Mapping[str, StoredEnsemble] | None = None,
+    progress: Progress = TERMINAL,
+) -> Evaluation:
     """Evaluate each job's weights; all jobs have the same dataset, root and ``run.out``.
+
+    ``ensembles``, by name, are evaluated on their members' scores: each member is among the jobs.
 
     Under ``torchrun`` every process calls this and has the same result; the first one writes.
 
@@ -36,7 +47,8 @@ def assess(jobs: Sequence[Job], options: Options) -> Evaluation:
     first = jobs[0].config
     world = World.start(lambda local_rank: choose_device(first.run.device, local_rank))
     try:
-        return _assess(jobs, options, make_machine(first, world, TimeLimit(first.run.time_limit)))
+        machine = make_machine(first, world, TimeLimit(first.run.time_limit), progress)
+        return _assess(jobs, options, ensembles or {}, machine)
     except BaseException:
         world.let_speak()
         raise
@@ -44,7 +56,9 @@ def assess(jobs: Sequence[Job], options: Options) -> Evaluation:
         world.close()
 
 
-def _assess(jobs: Sequence[Job], options: Options, machine: Machine) -> Evaluation:
+def _assess(
+    jobs: Sequence[Job], options: Options, ensembles: Mapping[str, StoredEnsemble], machine: Machine
+) -> Evaluation:
     config, started = jobs[0].config, time.monotonic()
     dataset, folder = registry().dataset(config.stage.dataset), _folder(jobs, options)
     log = machine.log
@@ -52,6 +66,9 @@ def _assess(jobs: Sequence[Job], options: Options, machine: Machine) -> Evaluati
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"data       {dataset.title} in {config.data.root}")
     scored = [score_job(job, options, machine, folder) for job in jobs]
+    scored += [fuse(name, ensemble, scored, options) for name, ensemble in ensembles.items()]
+    if options.probe:
+        scored.append(score_probe(config, options, machine))
 
     def finish() -> Evaluation:
         document = {
@@ -73,22 +90,24 @@ def _assess(jobs: Sequence[Job], options: Options, machine: Machine) -> Evaluati
     return machine.world.on_main(finish)
 
 
-def _measured(scored: ScoredJob, options: Options) -> dict[str, Any]:
-    decisions, target = scored.decisions, scored.job.target
+def _measured(scored: ScoredDetector, options: Options) -> dict[str, Any]:
+    decisions = scored.decisions
     figures = measure(
         scored.videos,
         threshold=decisions.threshold,
         ratios=decisions.ratios,
+        no_control=scored.no_control,
         draws=options.draws,
         seed=options.seed,
     )
     warnings = [*scored.warnings, *figures.pop("warnings")]
     return {
-        "name": target.label,
-        "kind": "specialist",
-        "weights": target.about(),
+        "name": scored.name,
+        "kind": scored.kind,
+        "weights": dict(scored.about),
         "calibration": decisions.about(),
         **figures,
+        "verdicts": verdict_shares(scored.videos, decisions.rules),
         "warnings": warnings,
     }
 

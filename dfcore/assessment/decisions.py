@@ -20,7 +20,7 @@ from dfcore.evaluation.verdicts.operating_points import AIMS
 from dfcore.evaluation.verdicts.rules import VerdictRules
 from dfcore.plugins import registry
 
-__all__ = ["Decisions", "check_operating_point", "decide", "may_validate"]
+__all__ = ["Decisions", "by_rules", "check_operating_point", "decide", "may_validate", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def decide(
     """
     if file is not None:
         path = calibration_path(Path(target.path.name))
-        return _by_rules(file.rules, operating_point, f"validation videos of {file.dataset} ({path})")
+        return by_rules(file.rules, operating_point, f"validation videos of {file.dataset} ({path})")
     if videos is not None:
         found = calibrate_scores(
             videos,
@@ -122,11 +122,12 @@ def decide(
             weights=str(target.meta["hash"]),
             dataset=dataset,
         )
-        return _by_rules(found.rules, operating_point, f"validation videos of {dataset}, scored now")
+        return by_rules(found.rules, operating_point, f"validation videos of {dataset}, scored now")
     return _even(f"nothing was validated ({refused}): a raw probability of 0.5")
 
 
-def _by_rules(rules: VerdictRules, operating_point: str, source: str) -> Decisions:
+def by_rules(rules: VerdictRules, operating_point: str, source: str) -> Decisions:
+    """Decisions by what was learnt; ``source`` says on what."""
     point = rules.operating_points.get(operating_point)
     if point is None:
         return _even(f"{source} are not of both classes: a raw probability of 0.5", rules)

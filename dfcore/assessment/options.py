@@ -36,6 +36,9 @@ class Options:
         force: evaluate on what was trained on all the same; the report says so.
         resume: keep the scores that an evaluation which was stopped has made.
         plots: draw the curves.
+        probe: a timm encoder; its linear probe is a baseline beside the detectors. "" for none.
+        probe_weights: a file with the encoder's weights, in place of timm's own.
+        probe_pretrained: start the encoder from its pretrained weights; False is for tests.
 
     Raises:
         UsageError: the split or the operating point is none, or the split is not one to report figures of; or a number
@@ -51,6 +54,9 @@ class Options:
     force: bool = False
     resume: bool = False
     plots: bool = True
+    probe: str = ""
+    probe_weights: str = ""
+    probe_pretrained: bool = True
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:

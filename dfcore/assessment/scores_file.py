@@ -77,7 +77,7 @@ class ScoresFile:
         if video not in self._store:
             return None
         entry = self._store.entry(video)
-        return [entry.size, entry.origin.size, entry.origin.mtime_ns]
+        return [entry.size, entry.origin.size]
 
     def discard(self) -> None:
         """Remove what is there."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
 from dfcore.assessment.identities import check_identities
@@ -27,27 +28,33 @@ from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.machine import Machine
 
-__all__ = ["ScoredJob", "score_job", "unusable"]
+__all__ = ["ScoredDetector", "say_prepared", "score_job", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredJob:
-    """What one file of weights says of the split's videos.
+class ScoredDetector:
+    """What one detector says of the split's videos.
 
     Attributes:
-        job: the weights and their configuration.
-        videos: every video of the split, those that could not be prepared among them.
+        name: in the report.
+        kind: ``specialist``, ``ensemble`` or ``probe``.
+        about: what it is, for the report.
+        videos: every video of the split, those without a score among them.
         decisions: what its validation videos taught.
         warnings: what a reader of its figures must know.
+        no_control: why no video has a background control, where none has.
     """
 
-    job: Job
+    name: str
+    kind: str
+    about: Mapping[str, Any]
     videos: list[ScoredVideo]
     decisions: Decisions
     warnings: list[str]
+    no_control: str = ""
 
 
-def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> ScoredJob:
+def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> ScoredDetector:
     """Score the split's videos, and where nothing is stored beside the weights the validation videos that they may be
     calibrated on. Every process calls this and has the same result.
 
@@ -68,11 +75,7 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     refused = may_validate(target, dataset, chosen.records) if file is None else "not needed"
     splits = tuple(dict.fromkeys((options.split, *(() if refused else ("val",)))))
     prepared = prepare_together(config, [spec], chosen, splits, machine)
-    machine.log.say(
-        f"{target.label}: {count_of(len(records), 'video')} of {options.split}; "
-        f"{prepared.report.done} prepared now, {prepared.report.reused} there already, {len(prepared.report.failed)} "
-        "not usable"
-    )
+    say_prepared(target.label, len(records), options.split, prepared, machine)
     model = world.together(lambda: factory.load(target.path, device=machine.device))
     score = _Scorer(job, spec, model, prepared, options, machine, folder / "scores")
     videos = [*score(options.split), *unusable(records, prepared)]
@@ -80,7 +83,24 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     decisions = decide(
         target, options.operating_point, dataset=dataset, file=file, videos=val, refused="" if val else refused
     )
-    return ScoredJob(job, videos, decisions, warnings)
+    return ScoredDetector(
+        target.label, "specialist", target.about(), videos, decisions, warnings, _no_control(spec, options)
+    )
+
+
+def _no_control(spec: SpecialistSpec, options: Options) -> str:
+    if not options.control:
+        return "it was not asked for"
+    return "" if spec.spatial_map else "the cells of this specialist's cue map do not lie over the window"
+
+
+def say_prepared(name: str, videos: int, split: str, prepared: Prepared, machine: Machine) -> None:
+    """Say what the store has of the split."""
+    report = prepared.report
+    machine.log.say(
+        f"{name}: {count_of(videos, 'video')} of {split}; {report.done} prepared now, {report.reused} there already, "
+        f"{len(report.failed)} not usable"
+    )
 
 
 def _no_videos(chosen: Chosen, split: str, root: str) -> str:
@@ -131,6 +151,7 @@ class _Scorer:
                 device=machine.device,
                 precision=machine.precision,
                 samples=config.data.eval_samples,
+                clip_frames=clip_plan(config, [self.spec]).frames,
                 batch_size=self.options.batch_size,
                 workers=worker_count(config.data.workers, machine.device, machine.world.local_size),
                 world=machine.world,

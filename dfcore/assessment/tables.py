@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["cell", "report_tables"]
+from dfcore.assessment.cross import CrossTable
+
+__all__ = ["cell", "cross_dataset_table", "report_tables"]
 
 _FIGURES = {
     "auc": "AUC",
@@ -30,7 +32,7 @@ _FIGURES = {
     "fake_accuracy": "accuracy on fake",
     "f1": "F1",
 }
-_KINDS = {"manipulation": "manipulation", "compression": "compression", "codec": "codec", "size": "size of face"}
+_KINDS = {"manipulation": "", "compression": "compression", "codec": "codec", "size": "face"}
 
 
 def report_tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -80,6 +82,14 @@ def _main_table(report: Mapping[str, Any]) -> Table:
             row("threshold, margin", *(f"{one['threshold']['margin']:.3f}" for one in detectors))
             row("  operating point", *(one["threshold"]["name"] for one in detectors))
         row(name, *(cell(one["video"][key]) for one in detectors))
+    verdicts = [one["verdicts"] for one in detectors]
+    if any(verdicts):
+        table.add_section()
+        for name in ("real", "fake"):
+            row(
+                f"verdicts on {name}: fake / uncertain / real",
+                *(_verdicts(found and found[name]) for found in verdicts),
+            )
     calibrated = [one["calibrated"] for one in detectors]
     if any(calibrated):
         table.add_section()
@@ -92,27 +102,40 @@ def _coverage(coverage: Mapping[str, Any]) -> str:
     return "-" if coverage["share"] is None else f"{coverage['judged']} of {coverage['videos']}"
 
 
+def _verdicts(counts: Mapping[str, int] | None) -> str:
+    return "-" if counts is None else " / ".join(str(counts[name]) for name in ("fake", "uncertain", "real"))
+
+
 def _control(one: Mapping[str, Any]) -> str:
-    control = one["control"]
-    return "-" if control is None else cell(control["video"]["auc"])
+    video = one["control"]["video"]
+    return cell(video and video["auc"])
 
 
 def _kind_tables(one: Mapping[str, Any]) -> Iterator[Table]:
     table = Table(title=f"{one['name']}, by kind of video", title_justify="left")
-    for column in ("", "", "real", "fake", "AUC", "shift", "accuracy on real", "accuracy on fake"):
-        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+    for column in ("", "real", "fake", "AUC", "shift", "right: real", "fake"):
+        table.add_column(column, justify="right" if column else "left", overflow="fold")
     for kind, title in _KINDS.items():
         parts = one["by"][kind]
         if kind != "manipulation" and len(parts) < 2:
             continue
         table.add_section()
-        for number, (name, found) in enumerate(parts.items()):
-            table.add_row(
-                title if number == 0 else "",
-                escape(name),
-                str(found["real"]),
-                str(found["fake"]),
-                *(cell(found[key], 2) for key in ("auc", "shift", "real_accuracy", "fake_accuracy")),
-            )
+        for name, found in parts.items():
+            values = (found[key]["value"] for key in ("shift", "real_accuracy", "fake_accuracy"))
+            counts = (str(found["real"]), str(found["fake"]))
+            shown = ("-" if value is None else f"{value:.2f}" for value in values)
+            table.add_row(escape(f"{title} {name}".strip()), *counts, cell(found["auc"], 2), *shown)
     if table.row_count:
         yield table
+
+
+def cross_dataset_table(table: CrossTable) -> Table:
+    """Detectors down, what they were tested on across."""
+    found = Table(title=f"{_FIGURES.get(table.metric, table.metric)}: trained on, tested on", title_justify="left")
+    found.add_column("detector, trained on", overflow="fold")
+    for column in table.columns:
+        found.add_column(escape(column), justify="right", overflow="fold")
+    for row in table.rows:
+        intervals = (table.cells.get((row, column)) for column in table.columns)
+        found.add_row(escape(row), *(cell(None if one is None else one.to_dict()) for one in intervals))
+    return found

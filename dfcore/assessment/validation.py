@@ -17,6 +17,7 @@ from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models import factory
 from dfcore.plugins import registry
 from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.prepare import clip_plan
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.distributed import World
@@ -73,6 +74,7 @@ def score_validation(target: Target, config: TrainConfig, machine: Machine) -> l
             device=machine.device,
             precision=machine.precision,
             samples=config.data.eval_samples,
+            clip_frames=clip_plan(config, [spec]).frames,
             batch_size=config.stage.batch_size,
             workers=worker_count(config.data.workers, machine.device, world.local_size),
             world=world,

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredJob
+from dfcore.assessment.scoring import ScoredDetector
 from dfcore.data.records import LABEL_NAMES
 from dfcore.evaluation.metrics.intervals import Interval
 from dfcore.evaluation.plots import evaluation as plots
 from dfcore.evaluation.scored import ScoredVideo
-from dfcore.evaluation.verdicts.rules import class_key
+from dfcore.evaluation.verdicts.rules import VerdictRules, class_key
 from dfcore.runs.folder import write_bytes
 
-__all__ = ["COLUMNS", "scores_table", "write_evaluation"]
+__all__ = ["COLUMNS", "scores_table", "verdict_shares", "write_evaluation"]
 
 COLUMNS = (
     "detector", "video", "label", "split", "group", "manipulation", "compression", "codec", "width", "height", "fps",
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def write_evaluation(
-    folder: Path, report: dict[str, Any], scored: Sequence[ScoredJob], *, plots: bool = True
+    folder: Path, report: dict[str, Any], scored: Sequence[ScoredDetector], *, plots: bool = True
 ) -> Evaluation:
     """Write the report and return it.
 
@@ -47,7 +47,7 @@ def write_evaluation(
     return Evaluation(folder, report, videos, tuple(drawn))
 
 
-def scores_table(scored: Mapping[str, ScoredJob]) -> str:
+def scores_table(scored: Mapping[str, ScoredDetector]) -> str:
     """Every video's scores by every detector, as CSV; empty cells where something is not known."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -61,7 +61,7 @@ def scores_table(scored: Mapping[str, ScoredJob]) -> str:
     return text.getvalue()
 
 
-def _judged(video: ScoredVideo, scored: ScoredJob) -> dict[str, Any]:
+def _judged(video: ScoredVideo, scored: ScoredDetector) -> dict[str, Any]:
     """What is decided of a video: by threshold, by the conformal rule, and its likelihood ratio."""
     if video.margin is None:
         return {}
@@ -73,7 +73,18 @@ def _judged(video: ScoredVideo, scored: ScoredJob) -> dict[str, Any]:
     return found
 
 
-def _draw(folder: Path, report: Mapping[str, Any], scored: Mapping[str, ScoredJob]) -> list[Path]:
+def verdict_shares(videos: Sequence[ScoredVideo], rules: VerdictRules | None) -> dict[str, dict[str, int]] | None:
+    """How many real and fake videos got which verdict; None where nothing was validated."""
+    if rules is None:
+        return None
+    counts = {name: dict.fromkeys(("fake", "real", "uncertain", "none"), 0) for name in LABEL_NAMES}
+    for video in videos:
+        judged = None if video.margin is None else rules.judge(video.margin, class_key(video.compression, video.codec))
+        counts[LABEL_NAMES[video.label]][judged.verdict if judged else "none"] += 1
+    return counts
+
+
+def _draw(folder: Path, report: Mapping[str, Any], scored: Mapping[str, ScoredDetector]) -> list[Path]:
     title = f"{report['title']}, {report['split']}"
     scores = {name: _scores(one.videos) for name, one in scored.items()}
     auc = {one["name"]: Interval(**one["video"]["auc"]) for one in report["detectors"]}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore.cli.options import data_options, parse_set
+from dfcore.progress import Terminal
+from dfcore.text import printable
 
 if TYPE_CHECKING:
     from dfcore.assessment.result import Evaluation
@@ -30,9 +32,17 @@ if TYPE_CHECKING:
 @click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap draws.")
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to compute.  [default: auto]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Samples at once.")
+@click.option("--probe", default="", metavar="NAME", help="A baseline: a linear probe on this frozen timm encoder.")
+@click.option("--probe-weights", default="", metavar="FILE", help="The encoder's weights, where there is no network.")
 @click.option("--force", is_flag=True, help="Evaluate on what was trained on all the same.")
 @click.option("--resume", is_flag=True, help="Keep the scores that are there.")
 @click.option("--plots/--no-plots", default=True, help="Draw the curves.  [default: yes]")
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Evaluate nothing: the table, trained on by tested on, of the evaluations in a folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(
     models: tuple[Path, ...],
@@ -47,24 +57,32 @@ def command(
     draws: int,
     device: str | None,
     batch_size: int,
+    probe: str,
+    probe_weights: str,
     force: bool,
     resume: bool,
     plots: bool,
+    compare: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Measure trained specialists on the test split of a dataset.
 
-    MODELS are runs' folders, folders of runs, or files of weights. Without --data the dataset that the first was
-    trained on is taken. Every figure has its 95 % interval, and beside it what the file's properties and the background
-    alone reach. The report, a table of all scores and the plots go to {out}/evaluations/.
+    MODELS are runs' folders, folders of runs, files of weights, or an ensemble.json. Without --data the dataset that
+    the first was trained on is taken. Every figure has its 95 % interval, and beside it what the file's properties and
+    the background alone reach. The report, a table of all scores and the plots go to {out}/evaluations/.
 
     \b
     dfcore evaluate runs/cm_stage1
     dfcore evaluate runs/cm_stage1 --dataset celebdf --data /data/Celeb-DF-v2
     dfcore evaluate runs --data demo --json > figures.json
+    dfcore evaluate --compare runs/evaluations
     torchrun --standalone --nproc-per-node 4 -m dfcore evaluate runs --data /data/dfdc --dataset dfdc
     """
+    if compare:
+        _compare(compare, as_json)
+        return
     from dfcore.api.evaluate import evaluate
+    from dfcore.progress import TERMINAL
 
     given: dict[str, Any] = {**({"run.device": device} if device else {}), **parse_set(assignments)}
     found = evaluate(
@@ -82,14 +100,41 @@ def command(
         force=force,
         resume=resume,
         plots=plots,
+        probe=probe,
+        probe_weights=probe_weights,
+        progress=_OnStandardError() if as_json else TERMINAL,
     )
     _show(found, as_json)
+
+
+class _OnStandardError(Terminal):
+    """Standard output is for the report alone."""
+
+    def say(self, text: str) -> None:
+        """Print the line on standard error."""
+        click.echo(printable(text, lines=True), err=True)
 
 
 def _runs_folder(out: str | None) -> Path:
     from dfcore.kaggle import run_folder
 
     return Path(out or run_folder())
+
+
+def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
+    import json
+
+    from dfcore.assessment.cross import cross_table
+
+    found = cross_table(sources)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from dfcore.assessment.tables import cross_dataset_table
+
+    Console(highlight=False).print(cross_dataset_table(found))
 
 
 def _show(found: Evaluation, as_json: bool) -> None:

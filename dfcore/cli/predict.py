@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from dfcore.inference.output import ResultFile
     from dfcore.inference.predict import Predictor
     from dfcore.inference.results import FileResult
+    from dfcore.inference.scan import Files
 
 FOUND_FAKE = 10
 NOT_JUDGED = 4
@@ -93,18 +95,20 @@ def command(
 
     if resume and not (jsonl or table):
         raise UsageError("--resume leaves out what is in --jsonl or --csv: give one of them.")
-    paths = scan_files(files)
+    listed = scan_files(files)
     chosen = str(choose_device(device))
     given = models or (Path(run_folder()),)
     roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
     judge = find_judge(roster.members, ensemble)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
-    todo = [path for path in paths if not (resume and all(str(path) in output.known for output in outputs))]
+    total = len(listed.found) + len(listed.refused)
+    todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
     tally = _Tally()
     with _terminated(), screen:
-        if len(todo) < len(paths):
-            screen.say(f"{len(paths) - len(todo)} of {len(paths)} files are judged already and left out.")
+        known = total - len(todo.found) - len(todo.refused)
+        if known:
+            screen.say(f"{known} of {total} files are judged already and left out.")
         predictor = Predictor(roster, judge, chosen, isolate=isolate)
         with closing(_results(predictor, todo, quiet=not as_json and sys.stdout.isatty())) as results:
             for result in results:
@@ -142,14 +146,26 @@ def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, 
     return outputs
 
 
-def _results(predictor: Predictor, paths: Sequence[Path], *, quiet: bool) -> Generator[FileResult, None, None]:
+def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:
+    """The files that are not in all of the outputs."""
+
+    def wanted(path: Path) -> bool:
+        return not outputs or any(str(path) not in output.known for output in outputs)
+
+    return replace(
+        listed,
+        found=tuple(path for path in listed.found if wanted(path)),
+        refused=tuple(one for one in listed.refused if wanted(one[0])),
+    )
+
+
+def _results(predictor: Predictor, files: Files, *, quiet: bool) -> Generator[FileResult, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
     from tqdm import tqdm
 
-    with closing(predictor.results(paths)) as results:
-        yield from tqdm(
-            results, total=len(paths), unit="file", desc="judging", disable=True if quiet else None, leave=False
-        )
+    total = len(files.found) + len(files.refused)
+    with closing(predictor.results(files.found, files.refused)) as results:
+        yield from tqdm(results, total=total, unit="file", desc="judging", disable=True if quiet else None, leave=False)
 
 
 @contextmanager

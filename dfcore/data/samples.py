@@ -129,7 +129,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.samples_per_video = samples_per_video
         self.abstain_reason = abstain_reason
         self.augment = augmentation(augment) if train else None
-        self._most = clip_frames or sys.maxsize
+        self.clip_frames, self._most = clip_frames, clip_frames or sys.maxsize
         self._lengths = [
             [min(length, self._most) for length in store.entry(record.id).frames] for record in self.records
         ]

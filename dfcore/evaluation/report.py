@@ -72,6 +72,7 @@ def measure(
     *,
     threshold: Threshold = Threshold(),
     ratios: Ratios | None = None,
+    no_control: str = "",
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -81,6 +82,7 @@ def measure(
         videos: each once, those that it abstains from among them.
         threshold: of the decisions.
         ratios: from margins to natural-log likelihood ratios (a calibration), as learnt on validation; or None.
+        no_control: why no video has a background control, where none has.
         draws: bootstrap draws of each interval.
         seed: of the draws.
 
@@ -107,7 +109,7 @@ def measure(
         "calibrated": None if llr is None else boot(VideoScores(label, llr, llr=llr), mine, _CALIBRATED),
         "by": _by_kind(judged, groups, threshold, boot),
         "leak_floor": floor.to_dict(),
-        "control": _control(judged, groups, boot),
+        "control": _control(judged, groups, boot, no_control),
     }
     found["warnings"] = _warnings(found, videos, threshold)
     return found
@@ -162,13 +164,15 @@ def _cue(judged: Sequence[ScoredVideo], groups: Sequence[Hashable], boot: _Boots
     return boot(scores, groups, VideoScores.RANKING)
 
 
-def _control(judged: Sequence[ScoredVideo], groups: Mapping[str, Hashable], boot: _Bootstrap) -> dict[str, Any] | None:
-    """AUC and shift with the face replaced by background; None where that was not done."""
+def _control(
+    judged: Sequence[ScoredVideo], groups: Mapping[str, Hashable], boot: _Bootstrap, reason: str
+) -> dict[str, Any]:
+    """AUC and shift with the face replaced by background, of the videos where that is possible."""
     seen = [video for video in judged if video.control_margin is not None]
     if not seen:
-        return None
+        return {"videos": 0, "reason": reason or "no window shows a cell without face", "video": None, "cue": None}
     own = [groups[video.id] for video in seen]
-    found: dict[str, Any] = {"videos": len(seen)}
+    found: dict[str, Any] = {"videos": len(seen), "reason": None, "cue": None}
     for name, attribute in (("video", "control_margin"), ("cue", "control_cue_margin")):
         values = [getattr(video, attribute) for video in seen]
         if None not in values:
@@ -241,7 +245,7 @@ def _slice(
 def _warnings(found: Mapping[str, Any], videos: Sequence[ScoredVideo], threshold: Threshold) -> list[str]:
     auc = Interval(**found["video"]["auc"])
     warnings = [threshold.warning, leak_warning(auc, Interval(**found["leak_floor"]["auc"]))]
-    if found["control"] is not None:
+    if found["control"]["video"] is not None:
         control = Interval(**found["control"]["video"]["auc"])
         warnings.append(leak_warning(auc, control, "background cells alone"))
     share = found["coverage"]["share"]

@@ -125,6 +125,7 @@ def score_videos(
     device: torch.device,
     precision: _Precision,
     samples: int = 8,
+    clip_frames: int = 0,
     batch_size: int = 8,
     workers: int = 0,
     world: _World | None = None,
@@ -142,6 +143,7 @@ def score_videos(
         device: where the model is.
         precision: its ``autocast()`` is the context of the forward pass.
         samples: of each video, at most; the same ones as in training's validation.
+        clip_frames: frames that a clip has in the specialist's own plan (:class:`dfcore.data.samples.ClipSamples`).
         batch_size: samples in a forward pass, at most.
         workers: loader processes.
         world: the processes that share the work, video by video; None for this one alone.
@@ -161,19 +163,18 @@ def score_videos(
     done = {video.id: video for video in already}
     rank, size = (0, 1) if world is None else (world.rank, world.size)
     missing = [record for record in records if record.id not in done][rank::size]
-    look = check or _nothing
 
     def part(look: Callable[[], None]) -> list[ScoredVideo]:
         found = []
         judge = _Judge(model, device, precision, control and model.spec.spatial_map)
-        for video in _score(judge, store, missing, samples, batch_size, workers):
+        for video in _score(judge, store, missing, samples, clip_frames, batch_size, workers):
             found.append(video)
             if progress is not None:
                 progress(video)
             look()
         return found
 
-    shares = [part(look)] if world is None else world.side_by_side(part, look)
+    shares = [part(check or _nothing)] if world is None else world.side_by_side(part, check or _nothing)
     done |= {video.id: video for share in shares for video in share}
     return [done[record.id] for record in records]
 
@@ -221,7 +222,13 @@ def _margins(output: SpecialistOutput) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def _score(
-    judge: _Judge, store: ClipStore, records: Sequence[VideoRecord], samples: int, batch_size: int, workers: int
+    judge: _Judge,
+    store: ClipStore,
+    records: Sequence[VideoRecord],
+    samples: int,
+    clip_frames: int,
+    batch_size: int,
+    workers: int,
 ) -> Iterator[ScoredVideo]:
     """The videos one after another."""
     if not records:
@@ -235,6 +242,7 @@ def _score(
         frames=model.spec.frames,
         samples_per_video=samples,
         abstain_reason=model.spec.abstain_reason,
+        clip_frames=clip_frames,
     )
     batches = _batches(data, batch_size)
     loader = DataLoader(data, batch_sampler=[indices for _, indices in batches], num_workers=workers)

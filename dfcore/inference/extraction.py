@@ -12,17 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import REFERENCE, ClipPlan
-from dfcore.data.clips import BLOCK, Clip
+from dfcore.data.clips import Clip
 from dfcore.data.media import MediaInfo
+from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import Extracted, extract_for_plans
 from dfcore.data.protocols import FaceDetector
-from dfcore.errors import DataError, DfcoreError, MediaError, PluginError
-from dfcore.faults import described, plugin_error
-from dfcore.specs import EvidenceSpec, resolve
+from dfcore.errors import DataError, DfcoreError, MediaError
+from dfcore.faults import described
+from dfcore.specs import EvidenceSpec
 
 __all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
 
@@ -161,26 +160,7 @@ def _with_evidence(found: Extracted, job: Job) -> Extracted:
     try:
         for clip in found.clips:
             for spec, frames in job.evidence:
-                clip.evidence[evidence_key(spec, frames)] = _evidence(spec, cut_part(clip, frames))
+                clip.evidence[evidence_key(spec, frames)] = run_extractor(spec, cut_part(clip, frames))
     except MediaError as error:
         return Extracted(reason=str(error), people_seen=found.people_seen)
     return found
-
-
-def _evidence(spec: EvidenceSpec, clip: Clip) -> np.ndarray:
-    what = f"evidence extractor {spec.name!r} ({spec.extractor})"
-    extractor = resolve(spec.extractor, what)
-    try:
-        values = np.asarray(extractor(clip))
-    except (DfcoreError, MemoryError):
-        raise
-    except Exception as error:
-        raise plugin_error(what, error) from error
-    frames, height, width = clip.y.shape
-    expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
-    if values.shape != expected or values.dtype != np.float16:
-        raise PluginError(
-            f"{what} must return float16 [T, C, H/16, W/16] = {list(expected)} for this clip; it returned "
-            f"{values.dtype} {list(values.shape)}. Its plugin needs repair."
-        )
-    return values

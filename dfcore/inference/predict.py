@@ -66,11 +66,11 @@ def predict(
     """
     from dfcore.device import choose_device
 
-    paths = scan_files([Path(path) for path in _listed(files)])
+    listed = scan_files([Path(path) for path in _listed(files)])
     chosen = str(choose_device(device))
     roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
     judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble))
-    return Predictor(roster, judge_, chosen, isolate=isolate).results(paths)
+    return Predictor(roster, judge_, chosen, isolate=isolate).results(listed.found, listed.refused)
 
 
 def find_and_load(
@@ -125,8 +125,12 @@ class Predictor:
             for job in self.jobs:
                 find_detector(job.plan.detector)  # an unknown name is an error of the call, not of each file
 
-    def results(self, paths: Sequence[Path]) -> Generator[FileResult, None, None]:
-        """The result of each file in turn. Close the generator to stop early."""
+    def results(
+        self, paths: Sequence[Path], refused: Sequence[tuple[Path, str]] = ()
+    ) -> Generator[FileResult, None, None]:
+        """The result of each file in turn, those that cannot be read at all first. Close it to stop early."""
+        for path, reason in refused:
+            yield FileResult(path, "none", reason=reason, models=self.roster.hashes)
         with ExitStack() as stack:
             if self.isolate:
                 found = stack.enter_context(IsolatedExtractor(self.jobs)).extract_all(paths)

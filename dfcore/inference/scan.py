@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.datasets.listing import PHOTO_SUFFIXES, VIDEO_SUFFIXES
-from dfcore.errors import DataError
+from dfcore.data.datasets.listing import media_files
+from dfcore.errors import DatasetError
 
-__all__ = ["SUFFIXES", "scan_files"]
-
-_RARER = "3gp asf avif flv gif heic heif m2ts mjpeg mjpg mts mxf ogv tif tiff ts vob wmv"
-SUFFIXES = VIDEO_SUFFIXES | PHOTO_SUFFIXES | {f".{suffix}" for suffix in _RARER.split()}
-"""What a folder's files are told by, in any case of letters; a file that is named is tried whatever its name."""
+__all__ = ["Files", "scan_files"]
 
 
-def scan_files(paths: Sequence[Path]) -> list[Path]:
-    """The files named and those in the folders named, each once; a folder's in order of name, at any depth.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is to be judged.
 
-    Hidden files and folders are left out, and what has another suffix. Links are followed, circles are ended.
+    Attributes:
+        found: the files, each once, in the order in which they were named; a folder's sorted by path.
+        refused: what was named and cannot be read at all, with the reason.
+        left_out: how many files of the folders are neither video nor photo.
+    """
+
+    found: tuple[Path, ...]
+    refused: tuple[tuple[Path, str], ...] = ()
+    left_out: int = 0
+
+
+def scan_files(paths: Sequence[Path]) -> Files:
+    """The files named and those in the folders named; :func:`dfcore.data.datasets.listing.media_files` says which.
 
     Raises:
-        DataError: there is none.
+        DatasetError: folders were named, and there is nothing in them.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
+    refused: dict[Path, str] = {}
+    left_out = 0
     for path in paths:
-        found.update(dict.fromkeys(sorted(_inside(path, set())) if path.is_dir() else [path]))
-    if not found:
-        raise DataError(
-            f"no video or photo in {', '.join(map(str, paths)) or 'nothing'}. In folders, files are told by their "
-            f"suffix ({', '.join(sorted(SUFFIXES))}); name a file itself to have it tried whatever its suffix."
-        )
-    return list(found)
-
-
-def _inside(folder: Path, above: set[str]) -> Iterator[Path]:
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"{folder}: this folder cannot be read: {error.strerror}. Check its permissions.") from error
-    for path in paths:
-        if path.name.startswith("."):
+        try:
+            listed = media_files([path])
+        except DatasetError as error:
+            refused[path] = str(error)
             continue
-        if path.is_dir():
-            yield from _inside(path, above | {real})
-        elif path.suffix.lower() in SUFFIXES:
-            yield path
+        found.update({str(file.absolute()): file for file in listed.found if str(file.absolute()) not in found})
+        refused.update({one.path: one.reason for one in listed.refused})
+        left_out += len(listed.left_out)
+    if not found and all(path.is_dir() for path in refused):
+        raise DatasetError("\n".join(refused.values()) or "no file was named. Name videos, photos or folders.")
+    return Files(tuple(found.values()), tuple(refused.items()), left_out)

@@ -60,6 +60,7 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
         device=run.device,
         precision=run.precision,
         samples=data.samples_per_video,
+        clip_frames=data.clip_frames,
         batch_size=run.config.stage.batch_size,
         workers=run.workers,
         world=run.world,

@@ -171,7 +171,9 @@ def test_the_exit_code_tells_of_a_fake_when_asked(
     from dfcore.inference.predict import Predictor
 
     monkeypatch.setattr(
-        Predictor, "results", lambda self, paths: (FileResult(path, verdict, people=(person(0),)) for path in paths)
+        Predictor,
+        "results",
+        lambda self, paths, refused: (FileResult(path, verdict, people=(person(0),)) for path in paths),
     )
     asked = ["--exit-code"] if given else []
     assert run(files / "a.mp4", *options(runs, *asked)).exit_code == code

@@ -173,3 +173,15 @@ def test_a_scored_video_goes_through_json(store: ClipStore, records: list[VideoR
     assert ScoredVideo.from_dict({"id": "x", "label": 1, "later": 3}) == ScoredVideo("x", 1)
     with pytest.raises(DataError, match="an id and a label"):
         ScoredVideo.from_dict({"id": "x"})
+
+
+def test_of_longer_clips_the_middle_is_read(store: ClipStore, records: list[VideoRecord]) -> None:
+    clip = made_clip(frames=8, size=96, audio=False)
+    clip.y = np.full_like(clip.y, 100)
+    clip.y[2:6] = 50
+    clip.source = replace(clip.source, video="long")
+    store.write("long", [clip])
+    [video] = score(Brightness(), store, [replace(records[0], id="long")], clip_frames=4)
+    assert video.sample_margins == pytest.approx([5.0] * 4)
+    [video] = score(Brightness(), store, [replace(records[0], id="long")])
+    assert len(set(video.sample_margins)) == 2

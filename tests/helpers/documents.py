@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dfcore.data.prepare.footage import write_footage
 from dfcore.testing.demo import make_demo
 from dfcore.testing.layouts import as_celebdf, as_dfdc, as_fakeavceleb, as_folder
+from dfcore.testing.speech import made_footage
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(path for pattern in ("*.md", "docs/*.md", "plugins/*/README.md") for path in ROOT.glob(pattern))
@@ -89,7 +91,10 @@ def make_playground(root: Path) -> Path:
     (root / "data/DFDC").symlink_to("dfdc")
     as_fakeavceleb(demo, root / "data/FakeAVCeleb")
     as_folder(demo, root / "my_videos")
-    for name in ("my_real_videos", "my_talking_videos", "new_videos"):
+    (root / "my_talking_videos").mkdir()
+    for number in range(4):
+        write_footage(made_footage(number, frames=64, size=160), root / f"my_talking_videos/{number}.mp4")
+    for name in ("my_real_videos", "new_videos"):
         shutil.copytree(root / "my_videos/real", root / name)
     for name in ("video.mp4", "new_video.mp4"):
         shutil.copy(next((root / "my_videos/fake").iterdir()), root / name)

@@ -166,24 +166,22 @@ def test_what_the_decoder_warns_of_is_in_the_result(two_people: Path, monkeypatc
 # -- what is judged ----------------------------------------------------------------------------------------------------
 
 
-def test_folders_are_opened_hidden_ones_and_other_files_left_out(tmp_path: Path) -> None:
-    for name in ("b.MP4", "a/c.mov", ".hidden.mp4", ".ipynb_checkpoints/d.mp4", "list.json", "e.heic"):
-        (tmp_path / "in" / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / "in" / name).touch()
-    (tmp_path / "in/circle").symlink_to(tmp_path / "in")
+def test_folders_are_opened_and_what_was_named_is_never_lost(tmp_path: Path, two_people: Path) -> None:
     root = tmp_path / "in"
-    assert scan_files([root, Path("x.dat"), root / "b.MP4"]) == [
-        root / "a/c.mov", root / "b.MP4", root / "e.heic", Path("x.dat"),
-    ]  # fmt: skip
-    (tmp_path / "link").symlink_to(root / "a")
-    assert scan_files([tmp_path / "link"]) == [tmp_path / "link/c.mov"]
+    for name in ("b.MP4", "a/c.mov", ".ipynb_checkpoints/d.mp4", "list.json"):
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        (root / name).touch()
+    absent, empty = tmp_path / "absent.mp4", tmp_path / "empty"
+    empty.mkdir()
+    listed = scan_files([root, absent, root / "b.MP4", empty])
+    assert listed.found == (root / "a/c.mov", root / "b.MP4")
+    assert [path for path, _ in listed.refused] == [absent, empty]
     with pytest.raises(DataError, match="no video or photo in"):
-        scan_files([_empty(tmp_path)])
-
-
-def _empty(tmp_path: Path) -> Path:
-    (tmp_path / "empty").mkdir()
-    return tmp_path / "empty"
+        scan_files([empty])
+    alone = scan_files([absent])
+    first, second = predictor(member()).results([two_people], alone.refused)
+    assert (first.path, first.verdict, second.path) == (absent, "none", two_people)
+    assert "no such file" in first.reason
 
 
 def test_the_function_gives_the_same_as_the_parts(

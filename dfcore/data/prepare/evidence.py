@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.clip_part import cut_part
+from dfcore.data.clip_plan import own_part
 from dfcore.data.clips import BLOCK, Clip
 from dfcore.errors import PluginError
 from dfcore.plugin_code import plugin_code
@@ -18,14 +20,19 @@ __all__ = ["run_extractor"]
 def run_extractor(spec: EvidenceSpec, clip: Clip) -> NDArray[np.float16]:
     """The evidence of a clip, float16 ``[T, C, H/16, W/16]``, all of it finite.
 
+    Where ``spec.frames`` is less than T it is computed from the middle frames alone, and their first and last rows are
+    repeated for the frames before and after.
+
     Raises:
         PluginError: the extractor cannot be imported, raises something, or returns anything else.
         MediaError: the extractor itself says that it can do nothing with this clip.
     """
     extractor = resolve(spec.extractor, f"evidence {spec.name}")
+    whole = len(clip.y)
+    part = own_part(whole, spec.frames) if spec.frames else range(whole)
     with plugin_code(f"evidence {spec.name}", spec.extractor):
-        values = extractor(clip)
-    frames, height, width = clip.y.shape
+        values = extractor(cut_part(clip, len(part)))
+    frames, (height, width) = len(part), clip.y.shape[1:]
     expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
     found = _wrong(values, expected)
     if found:
@@ -33,7 +40,8 @@ def run_extractor(spec: EvidenceSpec, clip: Clip) -> NDArray[np.float16]:
             f"the evidence extractor {spec.extractor} must return float16 [T, C, H/16, W/16] = {list(expected)}, all "
             f"finite, for this clip; it returned {found}. Its plugin needs repair."
         )
-    result: NDArray[np.float16] = values
+    around = ((part.start, whole - part.stop), (0, 0), (0, 0), (0, 0))
+    result: NDArray[np.float16] = np.pad(values, around, mode="edge") if frames < whole else values
     return result
 
 

@@ -128,7 +128,7 @@ def bootstrap(
     numbers = group_numbers(groups, len(videos))
     why = _why_no_interval(videos.label, numbers)
     rows: dict[str, list[Floats]] = {name: [] for name in defined}
-    if why is None:
+    if why is None and defined:  # without videos nothing is
         both = bool(videos.n_real and videos.n_fake)
         for weights in draw_weights(videos.label, numbers, draws, seed, both_classes=both):
             for name, values in videos.measure(weights, defined).items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
@@ -69,7 +69,7 @@ def prepare_data(
         records,
         store,
         clip_plan(config, specs),
-        needed_evidence(specs),
+        needed_evidence(config, specs),
         workers=workers or 0,
         retry_failed=retry_failed,
         check=check,
@@ -136,9 +136,15 @@ def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
     return notes
 
 
-def needed_evidence(specs: Sequence[SpecialistSpec]) -> tuple[EvidenceSpec, ...]:
+def needed_evidence(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> tuple[EvidenceSpec, ...]:
     """What the specialists need to be extracted from the clips."""
-    return tuple({item.name: item for spec in specs for item in spec.evidence}.values())
+    return tuple(
+        {
+            item.name: replace(item, frames=clip_plan(config, [spec]).frames)
+            for spec in specs
+            for item in spec.evidence
+        }.values()
+    )
 
 
 def clip_plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:

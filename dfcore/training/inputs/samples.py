@@ -19,7 +19,7 @@ from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.data import TrainingData
-from dfcore.training.inputs.prepare import Prepared
+from dfcore.training.inputs.prepare import Prepared, clip_plan
 from dfcore.training.runtime.distributed import World
 
 __all__ = ["audio_share", "data_table", "draws", "make_data"]
@@ -63,6 +63,7 @@ def make_data(
             augment=_augmentations(config, spec) if train else (),
             seed=seed,
             abstain_reason="" if train else spec.abstain_reason,
+            clip_frames=clip_plan(config, [spec]).frames,
         )
 
     train = samples("train", data.samples_per_video, train=True)

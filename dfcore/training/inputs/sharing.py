@@ -110,7 +110,7 @@ def prepare_together(
 
     if world.size == 1:
         return prepare_data(config, specs, chosen=chosen, splits=splits, check=behind_each(machine.limit.check))
-    root, plan, evidence = store_path(config), clip_plan(config, specs), needed_evidence(specs)
+    root, plan, evidence = store_path(config), clip_plan(config, specs), needed_evidence(config, specs)
     records = [record for record in chosen.records if record.split in splits]
 
     def look() -> tuple[list[tuple[str, int]], PrepareReport]:
