@@ -43,16 +43,6 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
     # As a file of weights is loaded for evaluation: in the memory format of training the last bits may differ.
     model = cast("Specialist", run.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
 
-    def check() -> None:
-        if signals.asked:
-            kind = TimeLimitReached if signals.limit.over else RunInterrupted
-            raise run.world.repeated(
-                kind(
-                    f"stopped by {signals.asked} while the final weights were being calibrated. They are in "
-                    f"{run.folder.final}: start again with resume=True for the rest."
-                )
-            )
-
     videos = score_videos(
         model,
         data.store,
@@ -64,7 +54,7 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
         batch_size=run.config.stage.batch_size,
         workers=run.workers,
         world=run.world,
-        check=check,
+        check=lambda: _check(run, signals),
     )
 
     def write() -> str:
@@ -82,3 +72,16 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
         return found.summary()
 
     return run.world.on_main(write)
+
+
+def _check(run: Run, signals: StopSignals) -> None:
+    """Raise where the run is to stop."""
+    if not signals.asked:
+        return
+    kind = TimeLimitReached if signals.limit.over else RunInterrupted
+    raise run.world.repeated(
+        kind(
+            f"stopped by {signals.asked} while the final weights were being calibrated. They are in "
+            f"{run.folder.final}: start again with resume=True for the rest."
+        )
+    )

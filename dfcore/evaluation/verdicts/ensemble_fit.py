@@ -106,11 +106,7 @@ def fit_ensemble(
         UsageError: fewer than two members, or two with one label; a video is not of the validation split.
         DataError: no member can take part, or a score is not a finite number.
     """
-    labels = [member.label for member in members]
-    if len(labels) < 2 or len(set(labels)) < len(labels) or {MEAN, FUSED} & set(labels):
-        raise UsageError(
-            f"an ensemble needs two members or more, with names of their own; found {', '.join(labels) or 'none'}."
-        )
+    _require_names([member.label for member in members])
     for member in members:
         require_validation(member.videos)
     left_out = {member.label: why for member in members if (why := _unfit(member))}
@@ -118,52 +114,66 @@ def fit_ensemble(
     if not kept:
         reasons = "; ".join(f"{label}: {why}" for label, why in left_out.items())
         raise DataError(f"no member can take part in the ensemble ({reasons}). Train on data that they can judge.")
-    names = [member.label for member in kept]
     joined = _join(kept)
     calibrations = [_calibrate(joined, column, seed) for column in range(len(kept))]
     ratios = np.stack([ratio for _, ratio in calibrations], axis=1)
+    names = [member.label for member in kept]
     fusion = fit_fusion(names, ratios, joined.there, joined.labels, joined.groups, draws=draws, seed=seed)
     fused = fuse_out_of_sample(fusion, ratios, joined.there, joined.labels, joined.groups, seed=seed)
-    judged = np.array([value is not None for value in fused], bool)
-    scores = np.array([value for value in fused if value is not None], np.float64)
-    chosen = np.flatnonzero(judged).tolist()
-    rules = VerdictRules.fit(
-        joined.labels[judged],
-        scores,
+    return make(
+        members=tuple(
+            _member(member, calibration, float(joined.there[:, i].mean()))
+            for i, (member, (calibration, _)) in enumerate(zip(kept, calibrations, strict=True))
+        ),
+        fusion=fusion,
+        rules=_rules(joined, fused, alpha=alpha, seed=seed),
+        dataset=dataset,
+        n_real=int((joined.labels == REAL).sum()),
+        n_fake=int((joined.labels == FAKE).sum()),
+        abstained=fused.count(None),
+        left_out=left_out,
+        validation=_validation(names, joined, ratios, fused, draws=draws, seed=seed),
+    )
+
+
+def _require_names(labels: Sequence[str]) -> None:
+    if len(labels) < 2 or len(set(labels)) < len(labels) or {MEAN, FUSED} & set(labels):
+        raise UsageError(
+            f"an ensemble needs two members or more, with names of their own; found {', '.join(labels) or 'none'}."
+        )
+
+
+def _member(member: MemberScores, calibration: Calibration, coverage: float) -> EnsembleMember:
+    return EnsembleMember(
+        member.label, member.specialist, member.stage, member.path, member.weights, calibration, coverage
+    )
+
+
+def _rules(joined: _Joined, fused: Sequence[float | None], *, alpha: float, seed: int) -> VerdictRules:
+    """The ensemble's own calibration, operating points and verdicts, from the videos that any member judged."""
+    chosen = [i for i, value in enumerate(fused) if value is not None]
+    return VerdictRules.fit(
+        joined.labels[chosen],
+        [value for value in fused if value is not None],
         groups=[joined.groups[i] for i in chosen],
         classes=[joined.classes[i] for i in chosen],
         alpha=alpha,
         seed=seed,
     )
-    own = {name: (joined.there[:, i], ratios[:, i]) for i, name in enumerate(names)}
-    whole = np.zeros(len(judged))
-    whole[judged] = scores
-    mean = np.where(joined.there, ratios, 0).sum(axis=1) / np.maximum(joined.there.sum(axis=1), 1)
-    columns = {**own, MEAN: (judged, mean), FUSED: (judged, whole)}
-    return make(
-        members=tuple(
-            EnsembleMember(
-                member.label,
-                member.specialist,
-                member.stage,
-                member.path,
-                member.weights,
-                calibration,
-                float(joined.there[:, i].mean()),
-            )
-            for i, (member, (calibration, _)) in enumerate(zip(kept, calibrations, strict=True))
-        ),
-        fusion=fusion,
-        rules=rules,
-        dataset=dataset,
-        n_real=int((joined.labels == REAL).sum()),
-        n_fake=int((joined.labels == FAKE).sum()),
-        abstained=int((~judged).sum()),
-        left_out=left_out,
-        validation={
-            name: _figures(joined, rows, values, draws=draws, seed=seed) for name, (rows, values) in columns.items()
-        },
-    )
+
+
+def _validation(
+    names: Sequence[str], joined: _Joined, ratios: Floats, fused: Sequence[float | None], *, draws: int, seed: int
+) -> dict[str, Mapping[str, float | None]]:
+    """Figures of each member, of the plain mean and of the ensemble, each on the videos that it judged."""
+    judged = np.array([value is not None for value in fused], np.bool_)
+    mean: Floats = np.where(joined.there, ratios, 0).sum(axis=1) / np.maximum(joined.there.sum(axis=1), 1)
+    whole = np.array([0.0 if value is None else value for value in fused])
+    columns: dict[str, tuple[Bools, Floats]] = {
+        name: (joined.there[:, i], ratios[:, i]) for i, name in enumerate(names)
+    }
+    columns |= {MEAN: (judged, mean), FUSED: (judged, whole)}
+    return {name: _figures(joined, rows, values, draws=draws, seed=seed) for name, (rows, values) in columns.items()}
 
 
 def _unfit(member: MemberScores) -> str:
