@@ -48,7 +48,10 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     ("dfcore.__main__", "cli"),  # the module's whole purpose
     # the front door, on first use of each name
-    *(("dfcore.__init__", layer) for layer in ("api", "data", "models", "training", "evaluation", "inference")),
+    *(
+        ("dfcore.__init__", layer)
+        for layer in ("api", "data", "models", "training", "evaluation", "inference", "assessment")
+    ),
 }
 
 

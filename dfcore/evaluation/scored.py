@@ -163,7 +163,6 @@ def score_videos(
     done = {video.id: video for video in already}
     rank, size = (0, 1) if world is None else (world.rank, world.size)
     missing = [record for record in records if record.id not in done][rank::size]
-    look = check or _nothing
 
     def part(look: Callable[[], None]) -> list[ScoredVideo]:
         found = []
@@ -175,7 +174,7 @@ def score_videos(
             look()
         return found
 
-    shares = [part(look)] if world is None else world.side_by_side(part, look)
+    shares = [part(check or _nothing)] if world is None else world.side_by_side(part, check or _nothing)
     done |= {video.id: video for share in shares for video in share}
     return [done[record.id] for record in records]
 
