@@ -5,18 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from dfcore import config
 from dfcore.api.configure import configure
 from dfcore.progress import TERMINAL, Progress
 
 if TYPE_CHECKING:
-    from dfcore.assessment.options import Job
     from dfcore.assessment.result import Evaluation
     from dfcore.assessment.targets import Target
 
-__all__ = ["evaluate"]
+__all__ = ["EvaluateOptions", "evaluate"]
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """The options of :class:`dfcore.assessment.options.Options`, for type checkers."""
+
+    split: str
+    operating_point: str
+    control: bool
+    draws: int
+    seed: int
+    batch_size: int
+    force: bool
+    resume: bool
+    plots: bool
+    probe: str
+    probe_weights: str
 
 
 def evaluate(
@@ -24,21 +39,11 @@ def evaluate(
     *,
     data: str | os.PathLike[str] | None = None,
     dataset: str | None = None,
-    split: str = "test",
     store: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (the word of the command line and of dfcore.toml)
-    operating_point: str = "equal_error",
-    control: bool = True,
-    draws: int = 1000,
-    batch_size: int = 8,
-    force: bool = False,
-    resume: bool = False,
-    plots: bool = True,
-    probe: str = "",
-    probe_weights: str | os.PathLike[str] = "",
-    probe_pretrained: bool = True,
     progress: Progress = TERMINAL,
+    **options: Unpack[EvaluateOptions],
 ) -> Evaluation:
     """What trained specialists are worth on a split of a dataset, with intervals and controls.
 
@@ -53,22 +58,12 @@ def evaluate(
         data: the dataset's folder, or ``demo``; None means where the first model was trained, if ``dataset`` is None
             too, else what the environment and ``dfcore.toml`` say.
         dataset: the adapter that reads it; None means the one that the first model was trained on.
-        split: ``test`` or ``val``; ``train`` needs ``force``.
         store: the clip store's folder; None means one beside the runs.
         out: the folder of runs, stores and made data; the report goes to ``evaluations/`` in it.
         set: any other key of the configuration, dotted.
-        operating_point: ``equal_error``, ``false_alarms_1`` or ``false_alarms_5``: where decisions are taken.
-        control: also judge each sample with its face replaced by background.
-        draws: bootstrap draws of each interval.
-        batch_size: samples in a forward pass, at most; a batch holds samples of one video.
-        force: evaluate on what was trained on all the same; the report says so.
-        resume: keep the scores that an evaluation which was stopped has made.
-        plots: draw the curves.
-        probe: a timm encoder: a logistic regression on its features of the face, learnt on the same dataset's training
-            videos, is measured beside the specialists.
-        probe_weights: a file with the encoder's weights, in place of timm's own.
-        probe_pretrained: False starts it at random, for trying without a network.
         progress: told what is done, line by line; ``dfcore.SILENT`` says nothing.
+        options: how it is evaluated: ``split``, ``operating_point``, ``control``, ``draws``, ``batch_size``, ``force``,
+            ``resume``, ``plots``, ``probe`` and others; see :class:`dfcore.assessment.options.Options`.
 
     Raises:
         UsageError: an argument, name or combination that cannot be.
@@ -79,27 +74,14 @@ def evaluate(
     """
     from dfcore.assessment.assess import assess
     from dfcore.assessment.fused import find_detectors
-    from dfcore.assessment.options import Job, Options
+    from dfcore.assessment.options import Job, options_of
 
-    options = Options(
-        split=split,
-        operating_point=operating_point,
-        control=control,
-        draws=draws,
-        batch_size=batch_size,
-        force=force,
-        resume=resume,
-        plots=plots,
-        probe=probe,
-        probe_weights=str(probe_weights),
-        probe_pretrained=probe_pretrained,
-    )
+    chosen = options_of(options)
     paths = [Path(path) for path in ([models] if isinstance(models, str | os.PathLike) else models)]
     targets, ensembles = find_detectors(paths)
-    given = dict(set or {})
     named = {"data": data, "dataset": dataset, "store": store, "out": out}
-    jobs: list[Job] = [Job(target, _configuration(target, targets[0], named, given)) for target in targets]
-    return assess(jobs, options, ensembles, progress)
+    jobs = [Job(target, _configuration(target, targets[0], named, dict(set or {}))) for target in targets]
+    return assess(jobs, chosen, ensembles, progress)
 
 
 def _configuration(

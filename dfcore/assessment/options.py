@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from dfcore.assessment.decisions import check_operating_point
 from dfcore.assessment.targets import Target
 from dfcore.config import TrainConfig
 from dfcore.data.records import SPLITS
-from dfcore.errors import UsageError
+from dfcore.errors import UnknownNameError, UsageError
 
-__all__ = ["Job", "Options"]
+__all__ = ["SCRATCH", "Job", "Options", "options_of"]
+
+SCRATCH = "scratch"
+"""In place of a file of weights: a random start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,8 @@ class Options:
         resume: keep the scores that an evaluation which was stopped has made.
         plots: draw the curves.
         probe: a timm encoder; its linear probe is a baseline beside the detectors. "" for none.
-        probe_weights: a file with the encoder's weights, in place of timm's own.
-        probe_pretrained: start the encoder from its pretrained weights; False is for tests.
+        probe_weights: a file with the encoder's weights, in place of timm's own; ``scratch`` starts it at random, for
+            trying without a network.
 
     Raises:
         UsageError: the split or the operating point is none, or the split is not one to report figures of; or a number
@@ -56,7 +61,6 @@ class Options:
     plots: bool = True
     probe: str = ""
     probe_weights: str = ""
-    probe_pretrained: bool = True
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -70,3 +74,17 @@ class Options:
         for name in ("draws", "batch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """The options by their names.
+
+    Raises:
+        UnknownNameError: there is no option of that name; the nearest is suggested.
+        UsageError: as :class:`Options`.
+    """
+    known = {field.name for field in fields(Options)}
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("option of evaluate", name, known)
+    return Options(**given)

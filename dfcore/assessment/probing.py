@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dfcore.assessment.decisions import Decisions, by_rules
-from dfcore.assessment.options import Options
+from dfcore.assessment.options import SCRATCH, Options
 from dfcore.assessment.scoring import ScoredDetector, say_prepared, unusable
 from dfcore.config import TrainConfig
 from dfcore.data.store.clip_store import ClipStore
@@ -51,8 +51,9 @@ def score_probe(config: TrainConfig, options: Options, machine: Machine) -> Scor
 
 
 def _score(config: TrainConfig, options: Options, machine: Machine, prepared: Prepared) -> ScoredDetector:
-    file = Path(options.probe_weights) if options.probe_weights else None
-    pretrained = options.probe_pretrained and file is None
+    random = options.probe_weights == SCRATCH
+    file = Path(options.probe_weights) if options.probe_weights and not random else None
+    pretrained = not random and file is None
     encoder = TimmBackbone(options.probe, pretrained=pretrained, weights=file).to(machine.device).eval()
     store = ClipStore(prepared.store)
 
@@ -77,11 +78,11 @@ def _score(config: TrainConfig, options: Options, machine: Machine, prepared: Pr
         decisions = by_rules(rules, options.operating_point, f"validation videos of {config.stage.dataset}")
     if options.split != "test":
         warnings.append(f"the probe was fitted on train and chosen on val; its figures are of {options.split}.")
-    if not pretrained and file is None:
+    if random:
         warnings.append("the encoder starts at random: this is no baseline to report.")
     about = {
         "encoder": options.probe,
-        "pretrained": pretrained or file is not None,
+        "pretrained": not random,
         "features": encoder.num_features,
         "strength": probe.strength,
         "trained_on": config.stage.dataset,

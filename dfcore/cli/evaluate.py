@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--compare",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True),
+    type=click.Path(path_type=Path),
     help="Evaluate nothing: the table, trained on by tested on, of the evaluations in a folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

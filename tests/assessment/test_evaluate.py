@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,9 @@ import pytest
 import toy_plugin
 
 from dfcore.assessment import scoring
+from dfcore.assessment.options import Options
 from dfcore.data.records import VideoRecord
-from dfcore.errors import DataError, DatasetError, MediaError, RunExistsError, UsageError
+from dfcore.errors import DataError, DatasetError, MediaError, RunExistsError, UnknownNameError, UsageError
 from dfcore.evaluation.metrics.scores import VideoScores
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.models import weights
@@ -198,7 +200,7 @@ def test_a_run_folder_is_as_good_as_its_weights(evaluate: Evaluate, trained: Sim
 
 
 def test_a_linear_probe_is_measured_beside_it(evaluate: Evaluate) -> None:
-    found = evaluate(probe="test_efficientnet", probe_pretrained=False)
+    found = evaluate(probe="test_efficientnet", probe_weights="scratch")
     probe = found.detector("probe of test_efficientnet")
     assert probe["kind"] == "probe"
     assert probe["weights"]["encoder"] == "test_efficientnet"
@@ -228,3 +230,14 @@ def test_the_tables_show_every_detector(evaluate: Evaluate) -> None:
         "3 / 3",
     ):
         assert words in text, words
+
+
+def test_an_unknown_option_is_named(evaluate: Evaluate) -> None:
+    with pytest.raises(UnknownNameError, match=r"'bootstrap'.*Known: batch_size, control, draws"):
+        evaluate(bootstrap=3)
+
+
+def test_type_checkers_know_every_option() -> None:
+    from dfcore.api.evaluate import EvaluateOptions
+
+    assert set(EvaluateOptions.__annotations__) == {field.name for field in fields(Options)}

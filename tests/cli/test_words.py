@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dfcore.cli import datasets, prepare, train
+from dfcore.cli import datasets, evaluate, prepare, train
 from dfcore.cli.words import ARGUMENTS, OPTIONS, PARAMETERS, as_options
 from dfcore.config import keys
 
@@ -31,7 +31,7 @@ def test_parameters_and_keys_become_options(said: str, shown: str) -> None:
 
 def test_every_key_and_option_of_the_table_exists() -> None:
     assert set(OPTIONS) <= set(keys())
-    commands = (train.command, prepare.command, datasets.download_command)
+    commands = (train.command, prepare.command, evaluate.command, datasets.download_command)
     options = {
         name
         for command in commands
