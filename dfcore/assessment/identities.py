@@ -12,7 +12,10 @@ from dfcore.errors import DataError
 from dfcore.plugins import registry
 from dfcore.training.inputs.identities import names_of
 
-__all__ = ["check_identities"]
+__all__ = ["ALL", "check_identities"]
+
+ALL = "all"
+"""In place of a split: every video."""
 
 NAMED = 5
 """Identities that a message names."""
@@ -32,7 +35,7 @@ def check_identities(
         dataset: what is evaluated.
         root: where it lies.
         records: all videos of the dataset, with their splits.
-        split: that is evaluated.
+        split: that is evaluated; ``all`` for every video.
 
     Returns:
         Warnings: the weights do not say whom they were trained on, or the dataset's own official splits overlap.
@@ -43,7 +46,7 @@ def check_identities(
     seen = meta.get("identities")
     if not isinstance(seen, Sequence):
         return [f"{label} does not say which identities it was trained on: overlap cannot be ruled out."]
-    evaluated = set(names_of(record for record in records if record.split == split))
+    evaluated = set(names_of(record for record in records if split in (ALL, record.split)))
     known = set[str]()
     for entry in seen:
         if _same_dataset(entry, dataset, root):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dfcore.assessment.decisions import check_operating_point
+from dfcore.assessment.identities import ALL
 from dfcore.assessment.targets import Target
 from dfcore.config import TrainConfig
-from dfcore.data.records import SPLITS
+from dfcore.data.records import SPLITS, VideoRecord
 from dfcore.errors import UnknownNameError, UsageError
 
 __all__ = ["SCRATCH", "Job", "Options", "options_of"]
@@ -31,7 +32,8 @@ class Options:
     """How it is evaluated.
 
     Attributes:
-        split: ``test``, ``val``, or with ``force`` ``train``.
+        split: ``test``, ``val``, or with ``force`` ``train``; ``all`` takes every video of a dataset whose people were
+            not trained on.
         operating_point: whose threshold decisions are taken at: ``equal_error``, ``false_alarms_1``,
             ``false_alarms_5``.
         control: also judge each sample with its face replaced by background.
@@ -62,9 +64,15 @@ class Options:
     probe: str = ""
     probe_weights: str = ""
 
+    def takes(self, record: VideoRecord) -> bool:
+        """Whether a video is evaluated."""
+        return self.split in (ALL, record.split)
+
     def __post_init__(self) -> None:
-        if self.split not in SPLITS:
-            raise UsageError(f"there is no split {self.split!r}; choose from {', '.join(SPLITS)}.")
+        if self.split not in (*SPLITS, ALL):
+            raise UsageError(f"there is no split {self.split!r}; choose from {', '.join((*SPLITS, ALL))}.")
+        if self.split == ALL and self.probe:
+            raise UsageError("a probe is fitted to the training videos: evaluate it on test or val, not on all.")
         if self.split == "train" and not self.force:
             raise UsageError(
                 "the training split gives no figures that may be reported: the weights were fitted to it. Evaluate on "

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
-from dfcore.assessment.identities import check_identities
+from dfcore.assessment.identities import ALL, check_identities
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.scores_file import ScoresFile
-from dfcore.data.records import VideoRecord
+from dfcore.data.records import SPLITS, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DataError, DatasetError
 from dfcore.evaluation.scored import ScoredVideo, score_videos
@@ -67,13 +67,16 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     dataset = config.stage.dataset
     spec = registry().specialist(target.specialist)
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
-    records = [record for record in chosen.records if record.split == options.split]
+    records = [record for record in chosen.records if options.takes(record)]
     if not records:
         raise DatasetError(_no_videos(chosen, options.split, config.data.root))
     warnings = world.on_main(lambda: _check_seen(job, chosen, options))
     file = world.on_main(lambda: stored(target))
     refused = may_validate(target, dataset, chosen.records) if file is None else "not needed"
-    splits = tuple(dict.fromkeys((options.split, *(() if refused else ("val",)))))
+    if options.split == ALL and not refused:
+        refused = "its validation videos are among those that are evaluated"
+    evaluated = (*SPLITS, "") if options.split == ALL else (options.split,)
+    splits = tuple(dict.fromkeys((*evaluated, *(() if refused else ("val",)))))
     prepared = prepare_together(config, [spec], chosen, splits, machine)
     say_prepared(target.label, len(records), options.split, prepared, machine)
     model = world.together(lambda: factory.load(target.path, device=machine.device))
@@ -107,7 +110,7 @@ def _no_videos(chosen: Chosen, split: str, root: str) -> str:
     there = sorted({record.split for record in chosen.records if record.split})
     return (
         f"{chosen.dataset} in {root} has no {split} videos. It has those of: {', '.join(there) or 'no split'}. "
-        "Evaluate one of these, or another dataset."
+        "Evaluate one of these, all of them (split=all) if none of these people was trained on, or another dataset."
     )
 
 
@@ -138,7 +141,7 @@ class _Scorer:
     def __call__(self, split: str) -> list[ScoredVideo]:
         machine, config = self.machine, self.job.config
         store = ClipStore(self.prepared.store)
-        records = [record for record in self.prepared.records if record.split == split]
+        records = [record for record in self.prepared.records if split in (ALL, record.split)]
         label = self.job.target.label if split == self.options.split else f"{self.job.target.label}_{split}"
         file = ScoresFile(self.folder, label, self._made_of(split), store, machine.world.rank)
         already = machine.world.on_main(lambda: self._already(file, records))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @click.argument("models", nargs=-1, type=click.Path(path_type=Path))
 @data_options
-@click.option("--split", default="test", show_default=True, metavar="test|val", help="Which videos.")
+@click.option("--split", default="test", show_default=True, metavar="test|val|all", help="Which videos.")
 @click.option(
     "--operating-point",
     default="equal_error",

@@ -138,7 +138,7 @@ def test_people_that_were_trained_on_are_an_error_that_names_them(evaluate: Eval
 def test_a_split_that_is_not_there_is_named(evaluate: Evaluate) -> None:
     with pytest.raises(DatasetError, match=r"has no val videos\. It has those of: test, train"):
         evaluate(split="val", set={"data.val_share": 0})
-    with pytest.raises(UsageError, match="choose from train, val, test"):
+    with pytest.raises(UsageError, match="choose from train, val, test, all"):
         evaluate(split="rest")
 
 
@@ -241,3 +241,15 @@ def test_type_checkers_know_every_option() -> None:
     from dfcore.api.evaluate import EvaluateOptions
 
     assert set(EvaluateOptions.__annotations__) == {field.name for field in fields(Options)}
+
+
+def test_all_videos_are_taken_where_nobody_was_trained_on(evaluate: Evaluate, trained: SimpleNamespace) -> None:
+    with pytest.raises(DataError, match="was trained or validated on 9 of the 12 identities"):
+        evaluate(split="all")
+    state, meta = weights.read(trained.final)
+    assert state
+    assert scoring.check_identities(meta, "toy", "faceforensics", "/x", [VideoRecord("a", Path("a"), 0)], "all") == []
+    coverage = evaluate(split="all", force=True, set={"data.compressions": "c23"}).detector()["coverage"]
+    assert (coverage["videos"], coverage["judged"]) == (24, 23)  # one of them cannot be prepared
+    with pytest.raises(UsageError, match="not on all"):
+        evaluate(split="all", probe="resnet50")
