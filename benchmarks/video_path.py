@@ -7,7 +7,9 @@
 The command runs in this process (and on one core, so that it starts no others) under ``sys.setprofile``. A file is
 entered when one of its functions is called from another file of dfcore. A *return* is such a call into a file that was
 entered before and has been left, which means that none of its functions is still running. Loops would drown the figure,
-so each pair of files (caller, called) counts the first time only. Imports are not counted.
+so each pair of files (caller, called) counts the first time only. What runs while a module is imported (the bodies of
+its classes, above all) is not counted, nor what comes after the first loss:
+validation, checkpoints, curves, calibration.
 """
 
 from __future__ import annotations
@@ -31,21 +33,34 @@ SETS = ("data.samples_per_video=1", "data.eval_samples=1", "data.clips_per_video
 class Way:
     """Follows calls between the files of a package, in the main thread."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: str, until: str = "") -> None:
+        self.root, self.until = root, until
+        self._done = False
         self.stretches: list[str] = []
         self._pairs: set[tuple[str, str]] = set()
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
         """Note a call that goes from one file into another; for ``sys.setprofile``."""
         code = frame.f_code
-        if event != "call" or not code.co_filename.startswith(self.root) or code.co_name == "<module>":
+        if self._done or event != "call" or not code.co_filename.startswith(self.root) or code.co_name == "<module>":
+            return
+        if self._importing(frame):
             return
         here, caller = code.co_filename, self._caller(frame)
+        self._done = bool(self.until) and here.endswith(self.until) and code.co_name == "forward"
         if here != caller and (caller, here) not in self._pairs:
             self._pairs.add((caller, here))
             if here not in self.stretches or not self._running(frame, here):
                 self.stretches.append(here)
+
+    def _importing(self, frame: FrameType) -> bool:
+        """Whether a module of the package is being imported at the moment."""
+        back: FrameType | None = frame
+        while back is not None:
+            if back.f_code.co_name == "<module>" and back.f_code.co_filename.startswith(self.root):
+                return True
+            back = back.f_back
+        return False
 
     def _caller(self, frame: FrameType) -> str:
         """The file of dfcore that the call comes from, whatever libraries lie between."""
@@ -65,9 +80,12 @@ class Way:
         return back is not None
 
 
-def follow(action: Callable[[], object], root: str) -> list[str]:
-    """The files entered while ``action`` runs, a name for each stretch, in order."""
-    way = Way(root)
+def follow(action: Callable[[], object], root: str, until: str = "") -> list[str]:
+    """The files entered while ``action`` runs, a name for each stretch, in order.
+
+    With ``until``, the end of a file's name, nothing is counted after the first call of a ``forward`` in it.
+    """
+    way = Way(root, until)
     sys.setprofile(way)
     try:
         action()
@@ -128,7 +146,7 @@ def main() -> None:
         sets = [word for key in SETS for word in ("--set", key)]
         train = command(["train", "cm", "--stage", "1", "--data", str(demo), "--out", out, *SMALL, *sets])
         if args.command == "train":
-            found = follow(train, root)
+            found = follow(train, root, until=f"training{os.sep}losses.py")
         else:
             train()
             video = str(next(iter(sorted(demo.rglob("*.mp4")))))

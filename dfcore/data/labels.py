@@ -7,16 +7,17 @@ that a specialist is trained and evaluated on follows from what it reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dfcore.data.records import FAKE, REAL, VideoRecord
+from dfcore.specs import SpecialistSpec
 
 if TYPE_CHECKING:
     from dfcore.data.store.comparisons import Comparison
 
-__all__ = ["labelled_for", "with_comparisons"]
+__all__ = ["labelled_for", "uses_audio", "with_comparisons"]
 
 
 def labelled_for(records: Iterable[VideoRecord], *, uses_audio: bool) -> list[VideoRecord]:
@@ -42,3 +43,8 @@ def with_comparisons(records: Iterable[VideoRecord], comparisons: Mapping[str, C
         else record
         for record in records
     ]
+
+
+def uses_audio(specs: Sequence[SpecialistSpec]) -> bool:
+    """Whose labels records have: without a specialist, or for several that differ, those of the images."""
+    return bool(specs) and all(spec.uses_audio for spec in specs)

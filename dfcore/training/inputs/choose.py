@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dfcore.config import TrainConfig
 from dfcore.data.checks.shortcuts import LIMIT, best_word
-from dfcore.data.labels import labelled_for
+from dfcore.data.labels import labelled_for, uses_audio
 from dfcore.data.prepare.pseudo_fakes import forged_pairs
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.splits import assign_splits
@@ -20,7 +20,7 @@ from dfcore.specs import SpecialistSpec, resolve
 from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.chunks import in_chunks
 
-__all__ = ["Chosen", "choose_videos", "uses_audio"]
+__all__ = ["Chosen", "choose_videos"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,6 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     records, forged_notes = _with_pseudo_fakes(records, config, specs)
     notes += forged_notes
     return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()), order)
-
-
-def uses_audio(specs: Sequence[SpecialistSpec]) -> bool:
-    """Whose labels records have: without a specialist, or for several that differ, those of the images."""
-    return bool(specs) and all(spec.uses_audio for spec in specs)
 
 
 def _labelled(records: Sequence[VideoRecord], specs: Sequence[SpecialistSpec]) -> tuple[list[VideoRecord], list[str]]:

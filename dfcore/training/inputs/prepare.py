@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.labels import labelled_for, with_comparisons
+from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
@@ -17,7 +17,7 @@ from dfcore.errors import DatasetError
 from dfcore.progress import TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec
-from dfcore.training.inputs.choose import Chosen, choose_videos, uses_audio
+from dfcore.training.inputs.choose import Chosen, choose_videos
 
 __all__ = ["Prepared", "clip_plan", "needed_evidence", "prepare_data", "require_both_classes", "store_path", "usable"]
 
