@@ -48,6 +48,13 @@ class People(click.ParamType):
     help="Weights, a run's folder, or a folder of runs; may be given several times.  [default: runs]",
 )
 @click.option("--ensemble", type=click.Path(path_type=Path), help="An ensemble.json.  [default: beside the runs]")
+@click.option(
+    "--prior",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="The share of fakes among such videos; it moves the probability.",
+)
 @click.option("--people", type=People(), help="People to judge in a file.  [default: as in training]")
 @click.option("--samples", type=click.IntRange(min=1), help="Samples a person.  [default: as in evaluation]")
 @click.option("--detector", metavar="NAME", help="Face detector.  [default: as in training]")
@@ -62,6 +69,7 @@ def command(
     files: tuple[Path, ...],
     models: tuple[Path, ...],
     ensemble: Path | None,
+    prior: float,
     people: int | str | None,
     samples: int | None,
     detector: str | None,
@@ -99,7 +107,7 @@ def command(
     chosen = str(choose_device(device))
     given = models or (Path(run_folder()),)
     roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
-    judge = find_judge(roster.members, ensemble)
+    judge = find_judge(roster.members, ensemble, prior=prior)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
     todo = _without_known(listed, outputs if resume else [])

@@ -37,6 +37,7 @@ def predict(
     detector: str | None = None,
     device: str = "auto",
     ensemble: PathLike | None = None,
+    prior: float = 0.5,
     isolate: bool = True,
 ) -> Generator[FileResult, None, None]:
     """Judge videos and photos with trained specialists, file by file.
@@ -53,6 +54,7 @@ def predict(
         detector: an announced face detector, in place of those that the specialists were trained with.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         ensemble: an ``ensemble.json``; None takes the one that lies beside the runs, if there is one.
+        prior: the share of fakes among such videos, before they are judged; it moves the probability alone.
         isolate: decode in a process of its own, so that a decoder that crashes or hangs costs one file.
 
     Returns:
@@ -69,7 +71,7 @@ def predict(
     listed = scan_files([Path(path) for path in _listed(files)])
     chosen = str(choose_device(device))
     roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
-    judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble))
+    judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble), prior=prior)
     return Predictor(roster, judge_, chosen, isolate=isolate).results(listed.found, listed.refused)
 
 

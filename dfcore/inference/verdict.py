@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dfcore.errors import CheckpointError
+from dfcore.errors import CheckpointError, UsageError
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.evaluation.verdicts.ensemble import NAME as ENSEMBLE
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
@@ -134,7 +134,10 @@ def find_judge(members: Sequence[Member], ensemble: Path | None = None, *, prior
 
     Raises:
         CheckpointError: the ensemble was named and cannot be used.
+        UsageError: the prior is not between 0 and 1.
     """
+    if not 0 < prior < 1:
+        raise UsageError(f"prior, the share of fakes among such videos, must be above 0 and below 1, not {prior}.")
     counted = [member for member in members if member.counted]
     if len(counted) == 1 and ensemble is None:
         return _alone(counted[0], prior)

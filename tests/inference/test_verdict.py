@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fake_specialists import SPEC, BrightIsFake, member
 
-from dfcore.errors import CheckpointError
+from dfcore.errors import CheckpointError, UsageError
 from dfcore.evaluation.verdicts import calibration, fusion
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.evaluation.verdicts.rules import VerdictRules
@@ -111,3 +111,15 @@ def test_one_that_does_not_count_leaves_the_other_its_own_calibration(tmp_path: 
     one = named(tmp_path, "one")
     write(calibration_path(one.path), stored(weights=one.hash))
     assert find_judge([one, named(tmp_path, "two", counted=False)]).decide({"one": 3.0}, None).verdict == "fake"
+
+
+def test_a_prior_moves_the_probability_and_not_the_verdict(tmp_path: Path) -> None:
+    one = named(tmp_path, "one")
+    write(calibration_path(one.path), stored(weights=one.hash))
+    even, rare = (find_judge([one], prior=prior).decide({"one": 3.0}, "h264") for prior in (0.5, 0.01))
+    assert (rare.verdict, rare.log_likelihood_ratio) == (even.verdict, even.log_likelihood_ratio)
+    odds = [found.probability / (1 - found.probability) for found in (even, rare)]  # type: ignore[operator]
+    assert odds[0] / odds[1] == pytest.approx(99)
+    for prior in (0.0, 1.0, float("nan")):
+        with pytest.raises(UsageError, match="above 0 and below 1"):
+            find_judge([one], prior=prior)
