@@ -98,7 +98,7 @@ def test_results_are_frozen_and_become_plain_values() -> None:
 OPTION = "--"
 NOT_OURS = ("pip install", "torchrun", "tensorboard", "`dfcore plugins --check`")
 """Other programs' options, and one command that has no function."""
-OTHERS = {"cli", "testing", "inference", "evaluation"}
+OTHERS = {"cli", "testing"}
 
 
 def test_messages_below_the_command_line_name_no_options() -> None:

@@ -93,10 +93,11 @@ def main() -> None:
             raise
         if not shown.told:
             from dfcore.cli.words import as_options
+            from dfcore.text import printable
 
             # A list of names is shown as it is: what was typed is among them.
             said = str(shown) if isinstance(shown, UnknownNameError) else as_options(str(shown))
-            click.echo(f"Error: {said}", err=True)
+            click.echo(f"Error: {printable(said, lines=True)}", err=True)
         sys.exit(shown.exit_code)
 
 

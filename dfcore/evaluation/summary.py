@@ -192,5 +192,5 @@ def _refuse_non_finite(predictions: Predictions) -> None:
     raise TrainingError(
         f"the model's output is not a finite number for {int((~finite).sum())} of {len(predictions)} samples "
         f"(the first in video number {int(predictions.video[~finite][0])}). Its weights or the precision are to "
-        "blame: try --set run.precision=fp32, or go back to an earlier checkpoint."
+        "blame: try run.precision=fp32, or go back to an earlier checkpoint."
     )

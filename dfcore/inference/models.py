@@ -105,7 +105,7 @@ def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
 
 
 _TRAIN_FIRST = (
-    "Train a specialist first, for example with `dfcore train cm --stage 1 --data demo`; then give the folder of its "
+    "Train a specialist first, for example `dfcore train cm` with stage=1 and data.root=demo; then give the folder of its "
     "runs, a run's folder, a *_final.pt or a best epoch's .zip."
 )
 
@@ -140,7 +140,7 @@ def _no_weights(folder: Path) -> str:
     zips = sorted(folder.rglob("*_epoch*.zip"))
     if unfinished:
         finish = f"{unfinished[0]} holds a run that is not finished: it has no final weights yet. "
-        ways = "Finish it (`dfcore train` with the same options and --resume)"
+        ways = "Finish it (`dfcore train` as it was begun, with resume=True)"
         return finish + ways + (f", or name an epoch's weights, for example {zips[-1]}." if zips else ".")
     if zips:
         return f"{folder} holds no *_stage*_final.pt. Name an epoch's weights, for example {zips[-1]}."
@@ -192,7 +192,7 @@ def _load(path: Path, device: str, people: int | None, samples: int | None, dete
 
     if path.name == "last.pt":
         final = next(path.parent.glob("*_final.pt"), None)
-        instead = f"give {final}" if final else "finish the run (--resume), or name a best epoch's .zip"
+        instead = f"give {final}" if final else "finish the run (resume=True), or name a best epoch's .zip"
         raise CheckpointError(
             f"{path} is the state of a run under way, not weights to judge with: {instead}; for a finished run give "
             "its *_final.pt."

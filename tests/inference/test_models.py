@@ -41,7 +41,7 @@ def test_paths_of_several_kinds_are_joined_each_file_once(tmp_path: Path) -> Non
 
 def test_a_run_that_is_not_finished_says_what_can_be_done(tmp_path: Path) -> None:
     touched(tmp_path, "cm_stage1/last.pt")
-    with pytest.raises(CheckpointError, match=r"cm_stage1 holds a run that is not finished.*--resume\)\.$"):
+    with pytest.raises(CheckpointError, match=r"cm_stage1 holds a run that is not finished.*resume=True\)\.$"):
         find_models([tmp_path])
     touched(tmp_path, "cm_stage1/cm_stage1_epoch01.zip")
     with pytest.raises(CheckpointError, match=r"or name an epoch's weights, for example .*_epoch01.zip"):
