@@ -105,8 +105,8 @@ def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
 
 
 _TRAIN_FIRST = (
-    "Train a specialist first, for example `dfcore train cm` with stage=1 and data.root=demo; then give the folder of its "
-    "runs, a run's folder, a *_final.pt or a best epoch's .zip."
+    "Train a specialist first, for example `dfcore train cm` with stage=1 and data.root=demo; then give the folder of "
+    "its runs, a run's folder, a *_final.pt or a best epoch's .zip."
 )
 
 
