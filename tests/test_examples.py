@@ -90,7 +90,7 @@ def test_every_cell_runs(kaggle: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert (
         f"FaceForensics++ was recognised by its folders in {kaggle}/input/datasets/someone/ff-c23/FaceForensics" in said
     )
-    assert "probability of fake" in said
+    assert "cm: stage 4, trained on" in said
     runs = kaggle / "working/runs"
     for stage in (1, 2, 4):
         assert torch.load(runs / f"cm_stage{stage}/cm_stage{stage}_final.pt", weights_only=True)["stage"] == stage
