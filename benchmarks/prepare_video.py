@@ -18,7 +18,9 @@ from statistics import median
 import av
 import numpy as np
 
-from dfcore.data.prepare.extract import ClipPlan, extract_clips, find_detector
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.faces.look import find_detector
+from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.testing.demo import render_person
 from dfcore.testing.media import write_video

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from dfcore.disk import is_full
 from dfcore.errors import DfcoreError, PluginError
+from dfcore.text import described
 
-__all__ = ["plugin_code"]
+__all__ = ["plugin_code", "plugin_error"]
 
 
 @contextmanager
@@ -34,13 +35,17 @@ def plugin_code(what: str, code: str | Callable[..., object]) -> Iterator[None]:
     except Exception as error:
         if is_full(error):
             raise
-        path = code if isinstance(code, str) else f"{code.__module__}:{getattr(code, '__qualname__', code)}"
-        place = _place(error, path)
-        raise PluginError(
-            f"{what} ({path}) failed{place}: {type(error).__name__}: {error}. This is a fault of the plugin package "
-            f"{_package(path)}, not of the data, and nothing is noted against the file: upgrade the plugin, report it "
-            "to its authors, or leave it out."
-        ) from error
+        raise plugin_error(what, code, error) from error
+
+
+def plugin_error(what: str, code: str | Callable[..., object], error: BaseException) -> PluginError:
+    """What a plugin's code raised, as the error that names plugin, function, file and line; arguments as above."""
+    path = code if isinstance(code, str) else f"{code.__module__}:{getattr(code, '__qualname__', code)}"
+    return PluginError(
+        f"{what} ({path}) failed{_place(error, path)}: {described(error)}. This is a fault of the plugin package "
+        f"{_package(path)}, not of the data, and nothing is noted against the file: upgrade the plugin, report it "
+        "to its authors, or leave it out."
+    )
 
 
 def _package(path: str) -> str:

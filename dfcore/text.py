@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["count_of", "decode_text", "name_bytes", "parse_json", "printable", "to_json_line"]
+__all__ = ["count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json_line"]
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -92,3 +92,9 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
         plural: the word for several, where it is not ``noun`` and an s.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def described(error: BaseException) -> str:
+    """An exception's type and message in one line; the type alone where there is no message."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

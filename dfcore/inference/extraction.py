@@ -20,8 +20,8 @@ from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import Extracted, extract_for_plans
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, MediaError
-from dfcore.faults import described
 from dfcore.specs import EvidenceSpec
+from dfcore.text import described
 
 __all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
 

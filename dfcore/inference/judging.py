@@ -13,10 +13,10 @@ from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DataError, DfcoreError
-from dfcore.faults import plugin_error
 from dfcore.inference.extraction import own_clip
 from dfcore.inference.models import Member
 from dfcore.inference.results import SpecialistScore
+from dfcore.plugin_code import plugin_error
 from dfcore.specs import resolve
 
 __all__ = ["judge", "probability"]
@@ -52,7 +52,7 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
         raise
     except Exception as error:
         if _is_the_plugins(member, error):
-            raise plugin_error(f"specialist {member.model.spec.name!r}", error) from error
+            raise plugin_error(f"specialist {member.model.spec.name!r}", member.model.spec.module, error) from error
         raise
     margin, cue = math.fsum(margins) / len(margins), math.fsum(cues) / len(cues)
     if not (math.isfinite(margin) and math.isfinite(cue)):

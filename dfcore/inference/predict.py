@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from dfcore.data.clips import Clip
-from dfcore.data.prepare.extract import find_detector
+from dfcore.data.faces.look import find_detector
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, UsageError
 from dfcore.evaluation.verdicts.rules import class_key
-from dfcore.faults import described
 from dfcore.inference.extraction import Extraction, Job, extract, join_jobs
 from dfcore.inference.isolation import IsolatedExtractor, can_isolate
 from dfcore.inference.judging import judge, probability
@@ -22,6 +21,7 @@ from dfcore.inference.people import by_person, same_people
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
 from dfcore.inference.scan import scan_files
 from dfcore.inference.verdict import Judge, find_judge
+from dfcore.text import described
 
 __all__ = ["PathLike", "Predictor", "predict"]
 

@@ -112,7 +112,7 @@ def _answer(pipe: Connection, watchdog: _Watchdog, path: Path, jobs: Sequence[An
         return "done", extract(path, jobs, probed=probed)
     except Exception as error:  # handed to the parent, which raises it
         from dfcore.errors import DfcoreError, PluginError
-        from dfcore.faults import described
+        from dfcore.text import described
 
         try:
             pickle.loads(pickle.dumps(error))

@@ -11,45 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from dfcore.data.clip_plan import ClipPlan, reference_spans
 from dfcore.data.clips import Clip, SourceHeader
-from dfcore.data.faces import FaceTrack, build_tracks, find_cuts
+from dfcore.data.faces import FaceTrack
+from dfcore.data.faces.look import find_detector, find_tracks, frames_to_look_at
 from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.media import MediaInfo, probe
 from dfcore.data.prepare.choose import Chosen, choose
 from dfcore.data.prepare.cut import cut_clips, read_audio
 from dfcore.data.prepare.speech import SpeechSpan, speech_spans
-from dfcore.data.prepare.watch import LOOK_SIDES, Footage, watch
+from dfcore.data.prepare.watch import Footage, watch
 from dfcore.data.protocols import FaceDetector
 from dfcore.data.records import VideoRecord
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
-__all__ = [
-    "LOOK_SIDES", "ClipPlan", "Extracted", "extract_clips", "extract_for_plans", "find_detector", "frames_to_look_at",
-]  # fmt: skip
-
-LOOKS = 16
-"""Frames that are looked at for faces beside the spans' ends, in videos of any length, when no stride is given."""
-
-
-@cache
-def find_detector(name: str) -> FaceDetector:
-    """The face detector announced as ``name``, or the class of a dotted path ``package.module:Class``; one per process.
-
-    Raises:
-        UnknownNameError: no detector of that name is announced.
-        PluginImportError: its implementation cannot be imported.
-    """
-    from dfcore.plugins import registry
-    from dfcore.specs import resolve
-
-    path = name if ":" in name else registry().component("face_detector", name).factory
-    detector: FaceDetector = resolve(path, f"face detector {name}")()
-    return detector
+__all__ = ["Extracted", "extract_clips", "extract_for_plans"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,29 +161,14 @@ def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chose
 
     def tracks(frames: set[int]) -> list[FaceTrack]:
         held = {index: seen[index] for index in sorted(frames) if index in seen}
-        cuts = find_cuts({index: look[1] for index, look in held.items()})
-        return build_tracks({index: look[0] for index, look in held.items()}, frame_size=size, cuts=cuts)
+        return find_tracks({index: look.faces for index, look in held.items()}, held, size)
 
-    faces = {index: seen[index][0] for index in work.looks if index in seen}
+    faces = {index: seen[index].faces for index in work.looks if index in seen}
     chosen = choose(path, info, work.plan, work.spans, footage.times, faces, tracks(work.looks))
     if not work.speech:
         return chosen
     fine = tracks(work.looks | work.speech_looks)
     return chosen.with_speech(work.speech, fine)
-
-
-def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) -> set[int]:
-    """Frames on which faces are looked for: the first and last of each span, and every ``stride``-th between.
-
-    Without a stride it is half a second, or more where that would make over ``LOOKS`` frames.
-    """
-    first, stop = spans[0].start, spans[-1].stop
-    step = stride or max(1, round(fps / 2), -(-(stop - first) // LOOKS))
-    ends = {frame for span in spans for frame in (span[0], span[-1])}
-    between = set(range(first, stop, step))
-    if stride is None:  # a frame close to one that is looked at anyway tells nothing new
-        between = {frame for frame in between if all(abs(frame - end) > step // 3 for end in ends)}
-    return ends | between
 
 
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:

@@ -10,25 +10,21 @@ import gc
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import BLOCK
-from dfcore.data.faces import signature, to_coded
-from dfcore.data.faces.cuts import Signature
+from dfcore.data.faces import to_coded
+from dfcore.data.faces.look import Look, look_at
 from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
-from dfcore.data.protocols import Face, FaceDetector
-from dfcore.errors import DfcoreError
-from dfcore.faults import plugin_error
+from dfcore.data.protocols import FaceDetector
 
 __all__ = ["Crop", "Footage", "Window", "crop_again", "crop_held", "watch"]
 
-LOOK_SIDES = (320, 640)
-"""Longer side of the images that faces are looked for in; the next is tried where the last showed none."""
 WAITING = 8
 """Decoded frames that may wait for the detector."""
 WAITING_BYTES = 96 * 2**20
@@ -41,7 +37,6 @@ LITTER_BYTES = 192 * 2**20
 """Bytes of decoded frames after which the garbage collector is called: 60 frames of 1920x1080."""
 
 Window = tuple[int, int, int, int]
-Look = tuple[list[Face], Signature]
 
 
 @dataclass(slots=True)
@@ -51,8 +46,7 @@ class Footage:
     Attributes:
         times: of the clips' frames that were decoded, by index.
         frames: these frames, whole; {} where they are too large to be held.
-        looks: of the frames looked at, by detector: the faces (in coded pixels), and a signature by which cuts between
-            shots are found.
+        looks: of the frames looked at, by detector; the faces are in coded pixels.
         small: the reduced frames that speech is cut from.
     """
 
@@ -120,7 +114,7 @@ def watch(
                     footage.small[frame.index] = small_frame(frame)
                 for name in looks:
                     if frame.index in looks[name]:
-                        found[name][frame.index] = helper.submit(_look, frame, name, detectors[name], info)
+                        found[name][frame.index] = helper.submit(_look, frame, detectors[name], info)
                         waiting.append(found[name][frame.index])
                 del frame
                 litter.add_frame()
@@ -132,19 +126,11 @@ def watch(
             helper.shutdown(wait=True, cancel_futures=True)
 
 
-def _look(frame: DecodedFrame, name: str, detector: FaceDetector, info: MediaInfo) -> Look:
-    for side in LOOK_SIDES:
-        image, scale = frame.rgb(side)
-        try:
-            faces = detector.detect(image)
-        except (DfcoreError, MemoryError):
-            raise
-        except Exception as error:
-            raise plugin_error(f"face detector {name!r}", error) from error
-        if faces or max(info.width, info.height) <= side:
-            break
-    coded = [to_coded(face, info.rotation, scale, info.width, info.height) for face in faces]
-    return coded, signature(image)
+def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
+    """What the frame shows, faces in coded pixels."""
+    found = look_at(frame, detector)
+    coded = [to_coded(face, info.rotation, found.scale, info.width, info.height) for face in found.faces]
+    return replace(found, faces=coded, scale=1.0)
 
 
 class _Litter:
