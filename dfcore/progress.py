@@ -125,6 +125,8 @@ class _TerminalBar:
 
     def update(self, steps: int = 1) -> None:
         self._bar.update(steps)
+        if self._bar.total is not None and self._bar.n >= self._bar.total:
+            self._bar.refresh()  # tqdm draws ten times a second at most, and the last step is worth seeing
 
     def note(self, **values: object) -> None:
         self._bar.set_postfix(refresh=False, **values)
