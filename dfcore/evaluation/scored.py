@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from dfcore.data.faces.geometry import face_size
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
@@ -301,7 +302,7 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     source = video.source
     duration = source.frame_count / source.fps if source.fps > 0 else 0.0
     size = video.entry.origin.size if record.forgery is None else -1  # a forgery's file was never written
-    sides = [max(x1 - x0, y1 - y0) for header in video.clips for x0, y0, x1, y1 in header.boxes]
+    boxes = [box for header in video.clips for box in header.boxes]
     return {
         "id": record.id,
         "label": record.label,
@@ -316,7 +317,7 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
         "fps": source.fps,
         "duration": duration,
         "bit_rate": 8 * size / duration if size > 0 and duration > 0 else None,
-        "face_size": float(np.median(sides)) if sides else 0.0,
+        "face_size": face_size(boxes) if boxes else 0.0,
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dfcore.data.clips import BLOCK
+from dfcore.data.clips import BLOCK, ClipHeader
+from dfcore.data.faces.geometry import face_size
 from dfcore.errors import UsageError
 
-__all__ = ["MAX_WINDOW", "MIN_FACE", "MIN_WINDOW", "clip_window"]
+__all__ = ["MAX_WINDOW", "MIN_FACE", "MIN_WINDOW", "clip_window", "fills_window"]
 
 MIN_WINDOW = 64
 """Least side of a window, in pixels: one native tile."""
@@ -40,7 +41,7 @@ def clip_window(
     found = np.asarray(boxes, dtype=np.float64)
     if found.ndim != 2 or found.shape[1] != 4 or not len(found) or not np.isfinite(found).all():
         raise UsageError(f"a clip's window needs finite boxes [T, 4] with T >= 1, not {list(found.shape)}.")
-    face = float(np.median((found[:, 2:] - found[:, :2]).max(axis=1)))
+    face = face_size(found)
     if face < min_face:
         return None
     start, stop = found[:, :2].min(axis=0), found[:, 2:].max(axis=0)
@@ -56,6 +57,20 @@ def clip_window(
         for centre, size, limit in zip((start + stop) / 2, (w, h), limits, strict=True)
     )
     return x, y, w, h
+
+
+def fills_window(header: ClipHeader, share: float) -> str:
+    """Why nothing but the face is to be seen in a clip, or "".
+
+    Args:
+        header: of the clip.
+        share: of the window's width and of its height, from which on the mean face box is said to fill it.
+    """
+    _, _, width, height = header.window
+    across, down = np.mean([(x1 - x0, y1 - y0) for x0, y0, x1, y1 in header.boxes], axis=0)
+    if across >= share * width and down >= share * height:
+        return f"the face fills its window ({across:.0f}x{down:.0f} of {width}x{height} px)"
+    return ""
 
 
 def _snap(value: float) -> int:

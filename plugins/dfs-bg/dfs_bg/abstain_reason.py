@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dfcore.data.clips import ClipAccess
+from dfcore.data.faces.geometry import face_size
+from dfcore.data.faces.window import fills_window
 
 __all__ = ["FULL", "MIN_SIDE", "abstain_reason"]
 
@@ -14,12 +16,8 @@ MIN_SIDE = 48
 
 def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: face and background are compared, so both must be there."""
-    header = clip.header
-    _, _, width, height = header.window
-    across = sum(box[2] - box[0] for box in header.boxes) / len(header.boxes)
-    down = sum(box[3] - box[1] for box in header.boxes) / len(header.boxes)
-    if max(across, down) < MIN_SIDE:
-        return f"the face is {max(across, down):.0f} px; its contour can be judged from {MIN_SIDE} px"
-    if across >= FULL * width and down >= FULL * height:
-        return f"the face fills its window ({across:.0f}x{down:.0f} of {width}x{height} px): no background to compare"
-    return None
+    side = face_size(clip.header.boxes)
+    if side < MIN_SIDE:
+        return f"the face is {side:.0f} px; its contour can be judged from {MIN_SIDE} px"
+    filled = fills_window(clip.header, FULL)
+    return f"{filled}: no background to compare" if filled else None

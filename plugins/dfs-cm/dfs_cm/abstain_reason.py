@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dfcore.data.clips import ClipAccess
+from dfcore.data.faces.window import fills_window
 
 __all__ = ["abstain_reason"]
 
@@ -12,12 +13,5 @@ FULL = 0.95
 
 def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: the cues compare the face with its surround, so there must be one."""
-    header = clip.header
-    _, _, width, height = header.window
-    across = sum(box[2] - box[0] for box in header.boxes) / len(header.boxes)
-    down = sum(box[3] - box[1] for box in header.boxes) / len(header.boxes)
-    if across >= FULL * width and down >= FULL * height:
-        return (
-            f"the face fills its window ({across:.0f}x{down:.0f} of {width}x{height} px): no surround to compare with"
-        )
-    return None
+    filled = fills_window(clip.header, FULL)
+    return f"{filled}: no surround to compare with" if filled else None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from dfcore.data.clips import ClipAccess
+from dfcore.data.faces.geometry import face_size
 
 __all__ = ["MIN_SIDE", "abstain_reason"]
 
@@ -14,8 +13,7 @@ MIN_SIDE = 64
 
 def abstain_reason(access: ClipAccess) -> str | None:
     """Why the specialist cannot judge this clip, or None when it can."""
-    boxes = np.asarray(access.header.boxes, dtype=np.float64)
-    side = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
+    side = face_size(access.header.boxes)
     if side < MIN_SIDE:
         return f"the face is {side:.0f} px; its resolution can be judged from {MIN_SIDE} px."
     return None
