@@ -44,10 +44,19 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
     """
     try:
         own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
-        usable, reason = _usable(member, own)
-        if not usable:
-            return SpecialistScore(abstained=reason or "it has no clip that it can judge", counted=member.counted)
-        margins, cues = _margins(member, usable, device)
+        reasons = _reasons(member, own)
+        # Samples are spread over all clips before those without a score are left out, as evaluation does.
+        draws = [
+            (own[index], frames)
+            for index, frames in spread(
+                [len(clip.header.frames) for clip in own], member.samples, member.model.spec.frames
+            )
+            if reasons[index] is None
+        ]
+        if not draws:
+            reason = next((reason for reason in reasons if reason is not None), "it has no clip that it can judge")
+            return SpecialistScore(abstained=reason, counted=member.counted)
+        margins, cues = _margins(member, draws, device)
     except (DfcoreError, MemoryError):
         raise
     except Exception as error:
@@ -63,28 +72,28 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
     return SpecialistScore(probability(margin), margin, probability(cue), len(margins), counted=member.counted)
 
 
-def _usable(member: Member, clips: Sequence[Clip]) -> tuple[list[Clip], str]:
-    """The clips that the specialist can judge, and why it cannot judge the first of the others."""
+def _reasons(member: Member, clips: Sequence[Clip]) -> list[str | None]:
+    """Why the specialist cannot judge a clip, or None where it can, for each."""
     path = member.model.spec.abstain_reason
     if not path:
-        return list(clips), ""
+        return [None] * len(clips)
     abstain_reason = resolve(path, f"specialist {member.model.spec.name!r}")
     reasons = [abstain_reason(MemoryClip(clip)) for clip in clips]
-    usable = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
-    return usable, next((str(reason) for reason in reasons if reason is not None), "")
+    return [None if reason is None else str(reason) for reason in reasons]
 
 
 @torch.inference_mode()
-def _margins(member: Member, clips: Sequence[Clip], device: str) -> tuple[list[float], list[float]]:
+def _margins(
+    member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str
+) -> tuple[list[float], list[float]]:
     """The log-odds of each sample: of the classifier, and of the cue head alone."""
     model = member.model
-    draws = spread([len(clip.header.frames) for clip in clips], member.samples, model.spec.frames)
     fused: list[float] = []
     cue: list[float] = []
     for start in range(0, len(draws), BATCH):
         views = [
-            build_views(MemoryClip(clips[index]), model.view_names, frames, image_size=model.image_size)
-            for index, frames in draws[start : start + BATCH]
+            build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size)
+            for clip, frames in draws[start : start + BATCH]
         ]
         output = model({name: torch.stack([view[name] for view in views]).to(device) for name in views[0]})
         for logits, found in ((output.logits, fused), (output.cue_logits, cue)):

@@ -87,6 +87,18 @@ def test_a_specialist_abstains_with_its_reason(two_people: Path, monkeypatch: py
     assert all(person.specialists["contrary"].abstained == "nothing to hear in h264" for person in together.people)
 
 
+def test_clips_that_it_abstains_from_take_their_samples_along_as_in_evaluation(
+    two_people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = member(BrightIsFake(dataclasses.replace(CONTRARY, abstain_reason="made:later")), hash="d")
+    monkeypatch.setattr(
+        judging, "resolve", lambda *_: lambda access: "silent" if access.header.frames[0] > 10 else None
+    )
+    every = judged(two_people, member()).people[0].specialists["still"].samples
+    some = judged(two_people, half).people[0].specialists["contrary"].samples
+    assert (every, some) == (half.samples, half.samples // 2)
+
+
 def test_each_looks_at_as_many_people_as_it_was_trained_with(two_people: Path) -> None:
     shy = member(BrightIsFake(CONTRARY), hash="d", plan=dataclasses.replace(member().plan, people=1))
     result = judged(two_people, shy, member())
