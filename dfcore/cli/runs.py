@@ -86,7 +86,7 @@ def prune_command(
     dfcore runs prune cm_stage1 --keep 1 --yes
     dfcore runs prune --stores
     """
-    from dfcore.runs.prune import plan_removals, remove
+    from dfcore.runs.prune import in_use, plan_removals, remove
     from dfcore.runs.report import find_runs, find_stores
 
     if dry_run and yes:
@@ -96,6 +96,8 @@ def prune_command(
     used = {Path(run.store).absolute() for run in runs}
     there = [s for s in find_stores(folder) if not names or s.path.absolute() in used] if stores else []
     removals = plan_removals(runs, keep=keep, unfinished=unfinished, final=final, stores=there)
+    for sentence in in_use(runs, there):
+        click.echo(printable(sentence), err=True)
     if not removals:
         click.echo("There is nothing to delete. --keep, --stores, --unfinished and --final name more (see --help).")
         return
@@ -184,6 +186,8 @@ def _state(run: RunReport) -> str:
         words = f"unfinished, {run.epoch} of {count_of(run.epochs, 'epoch')}, step {run.step}"
     else:
         words = "damaged"
+    if run.holder is not None:
+        words = f"in use by process {run.holder.pid} on {run.holder.host}; {words}"
     return f"{words}: {run.problem}" if run.problem else words
 
 

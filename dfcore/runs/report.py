@@ -12,6 +12,7 @@ from typing import Any
 
 from dfcore.errors import CheckpointError
 from dfcore.runs.folder import RunFolder, read_json, read_lines
+from dfcore.runs.lock import Holder, holder_of
 from dfcore.runs.ranking import best_epochs
 
 __all__ = ["DAMAGED", "FINISHED", "UNFINISHED", "RunReport", "Store", "find_runs", "find_stores", "read_run"]
@@ -41,6 +42,7 @@ class RunReport:
         parent: the weights that it started from, as it recorded them; {} for none.
         outdated: whether those were made again since.
         store: its clip store.
+        holder: the process that is writing to it now, or None.
         sizes: bytes of ``final``, ``last``, ``epochs`` (their files together) and ``other``.
     """
 
@@ -60,6 +62,7 @@ class RunReport:
     parent: Mapping[str, Any]
     outdated: bool
     store: str
+    holder: Holder | None
     sizes: Mapping[str, int]
 
     @property
@@ -69,7 +72,8 @@ class RunReport:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""
-        own = {key: getattr(self, key) for key in self.__dataclass_fields__ if key != "folder"}
+        own = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("folder", "holder")}
+        own["in_use_by"] = None if self.holder is None else str(self.holder)
         return {**own, "path": str(self.folder.path), "size": self.size}
 
 
@@ -128,6 +132,7 @@ def read_run(path: Path, name: str = "") -> RunReport:
         parent=parent,
         outdated=not stage.get("start") and _outdated(path, parent),
         store=str(data.get("store", "")),
+        holder=holder_of(path),
         sizes=_sizes(folder),
     )
 

@@ -17,8 +17,6 @@ import math
 import mmap
 import os
 import re
-import socket
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,12 +28,12 @@ from safetensors.numpy import save
 
 from dfcore.disk import sync_folder, write_error
 from dfcore.errors import StoreError
+from dfcore.owner import is_left_behind, temporary_path
 from dfcore.text import name_bytes, parse_json, to_json_line
 
 __all__ = [
     "EVIDENCE_SUFFIX",
     "FORMAT",
-    "TEMPORARY_SUFFIX",
     "VIDEO_SUFFIX",
     "ArrayFile",
     "evidence_name",
@@ -49,14 +47,10 @@ __all__ = [
 FORMAT = 1
 VIDEO_SUFFIX = ".safetensors"
 EVIDENCE_SUFFIX = ".evidence.safetensors"
-TEMPORARY_SUFFIX = ".tmp"
 
 _METADATA = "dfcore"
 _LONGEST = 120  # of one path component: the suffixes and the temporary name still fit into 255 bytes
-_DAY = 86_400.0
-_HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 _EVIDENCE = re.compile(r"^(?P<stem>[^.]+)\.(?P<name>[^.]+)-v(?P<version>\d+)\.evidence\.safetensors$")
-_TEMPORARY = re.compile(rf"^\..+\.(?P<host>[0-9a-f]{{8}})-(?P<pid>\d+)\{TEMPORARY_SUFFIX}$")
 
 
 def stem_of(video: str) -> str:
@@ -98,7 +92,7 @@ def write_bytes(path: Path, content: bytes, before_replace: Callable[[], None] |
     Raises:
         WriteError: the disk is full, or the folder cannot be written to; nothing half-written stays.
     """
-    temporary = path.parent / f".{path.name}.{_HOST}-{os.getpid()}{TEMPORARY_SUFFIX}"
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
@@ -136,28 +130,12 @@ def write_arrays(
 
 def remove_stray(path: Path) -> bool:
     """Remove a temporary file whose writer is gone (killed, or a day old); whether it was removed."""
-    found = _TEMPORARY.match(path.name)
-    if found is None:
+    if not is_left_behind(path):
         return False
     try:
-        old = time.time() - path.stat().st_mtime > _DAY
-        if not old and (found["host"] != _HOST or _alive(int(found["pid"]))):
-            return False
         path.unlink()
     except (FileNotFoundError, PermissionError):
         return False  # its writer finished meanwhile, or the store may only be read
-    return True
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # os.kill would end the process there; the file goes when it is a day old
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
     return True
 
 

@@ -71,7 +71,11 @@ class MetricsLog(BaseCallback):
     @staticmethod
     def _append(run: Run, values: dict[str, Any]) -> None:
         # Every process comes here at the same steps: none is left waiting when the first finds the disk full.
-        run.world.on_main(lambda: append(run.folder.metrics, _line(values).encode(), sync=True))
+        def write() -> None:
+            run.check_lock()
+            append(run.folder.metrics, _line(values).encode(), sync=True)
+
+        run.world.on_main(write)
 
 
 def draw(run: Run) -> None:
