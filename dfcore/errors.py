@@ -66,6 +66,13 @@ class DfcoreError(Exception):
     told = False
     """Whether another process prints the message already."""
 
+    def __str__(self) -> str:
+        """The message. One that a loader process of torch raised comes with that process's traceback before it."""
+        text = super().__str__()
+        if not text.startswith("Caught "):
+            return text
+        return text.rpartition(f"{type(self).__name__}: ")[2].strip() or text
+
 
 class UsageError(DfcoreError):
     """A wrong option, value or combination of them."""

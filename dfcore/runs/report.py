@@ -21,6 +21,7 @@ FINISHED, UNFINISHED, DAMAGED = "finished", "unfinished", "damaged"
 DEPTH = 3
 """Folders below the one that is searched, at most."""
 
+_LOG = re.compile(r"(index|failed|compared|damaged)(-\d+)?\.jsonl")
 _NAME = re.compile(r"(?P<specialist>.+)_stage(?P<stage>\d+)")
 
 
@@ -159,7 +160,7 @@ def _store(path: Path) -> Store:
     """A store's own files: whatever else lies in its folder is not counted."""
     files = []
     for folder, _, names in os.walk(path):
-        ours = [n for n in names if n.endswith((".safetensors", ".tmp")) or n in ("index.jsonl", "failed.jsonl")]
+        ours = [name for name in names if name.endswith((".safetensors", ".tmp")) or _LOG.fullmatch(name)]
         files += [Path(folder) / name for name in sorted(ours)]
     return Store(path, sum(map(_size, files)), tuple(files))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 from writers import ELSEWHERE, leave_lock
 
-from dfcore.errors import RunError
+from dfcore.config import TrainConfig
+from dfcore.errors import RunError, RunLockedError
 from dfcore.runs.folder import RunFolder
 from dfcore.runs.lock import RunLock, holder_of
 from dfcore.training.protocols import BaseCallback
+from dfcore.training.trainer import train
 
 
 class Lose(BaseCallback):

@@ -126,7 +126,7 @@ def prepare_videos(
             bar.update()
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
-    if tasks or found.moved:
+    if tasks or found.moved or not store.settled:
         store.settle()
     return PrepareReport(done, found.reused, tuple(failed), time.monotonic() - started)
 
@@ -241,6 +241,7 @@ def _record(store: ClipStore, task: Task, outcome: _Outcome) -> Failure | None:
     video, path = task.record.id, task.record.path
     if outcome.entry is not None and outcome.entry != task.entry:
         store.add(outcome.entry)
+        store.damage.forget(outcome.entry)
     if outcome.comparison is not None:
         store.comparisons.add(outcome.comparison)
     if outcome.reason and outcome.again:

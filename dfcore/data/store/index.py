@@ -25,7 +25,7 @@ from dfcore.data.store.format import (
     remove_stray,
     write_bytes,
 )
-from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
 from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
 from dfcore.text import parse_json, to_json_line
@@ -166,7 +166,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
 class StoreIndex(dict[str, IndexEntry]):
     """The index entries by video id, true to the files when it was opened.
 
-    ``damaged`` holds, by file, why clip files that are there cannot be used. ``part`` says which file new lines go to.
+    ``damaged`` holds, by file, why clip files that are there cannot be used. ``settled`` says whether the file holds a
+    line for each entry, in order, and nothing else. ``part`` says which file new lines go to.
 
     Raises:
         StoreError: ``root`` is a file.
@@ -177,12 +178,14 @@ class StoreIndex(dict[str, IndexEntry]):
         self.root = root
         self._own = part_of(root / INDEX, part)
         self.damaged: dict[str, str] = {}
+        self.settled = True
         if not root.exists():
             return
         if not root.is_dir():
             raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
         # The files decide. A line may be missing (a kill between file and line) or be of a file that is gone.
-        lines = {entry.stem: entry for entry in self._lines()}
+        written = list(self._lines())
+        lines = {entry.stem: entry for entry in written if entry is not None}
         found = _scan(root)
         for stem, size in found.sizes.items():
             evidence = found.evidence.get(stem, {})
@@ -195,13 +198,14 @@ class StoreIndex(dict[str, IndexEntry]):
                     continue
                 entry = read
             self[entry.id] = entry
+        self.settled = not parts_of(root / INDEX) and written == [self[video] for video in sorted(self)]
 
-    def _lines(self) -> Iterator[IndexEntry]:
+    def _lines(self) -> Iterator[IndexEntry | None]:
         for line in read_lines(self.root / INDEX):
             try:
                 yield IndexEntry.from_line(line)
             except (KeyError, TypeError, ValueError):
-                continue  # cut short or foreign: the file itself will be read
+                yield None  # cut short or foreign: the file itself will be read
 
     def _read(self, stem: str, evidence: Mapping[str, int]) -> IndexEntry | None:
         path = self.root / (stem + VIDEO_SUFFIX)
@@ -214,6 +218,7 @@ class StoreIndex(dict[str, IndexEntry]):
     def add(self, entry: IndexEntry) -> None:
         """Take in an entry and append its line."""
         self[entry.id] = entry
+        self.settled = False
         self.damaged.pop(entry.file, None)
         # One line and not the whole index: with 100,000 videos that would be written 100,000 times.
         append_line(self._own, entry.to_line())
@@ -223,6 +228,7 @@ class StoreIndex(dict[str, IndexEntry]):
         lines = "".join(self[video].to_line() for video in sorted(self))
         write_bytes(self.root / INDEX, lines.encode())
         remove_parts(self.root / INDEX)
+        self.settled = True
 
 
 def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry:
