@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from dfcore.data.clip_plan import ClipPlan
@@ -29,7 +29,7 @@ from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.disk import is_full, write_error
-from dfcore.errors import DfcoreError, MediaError, StoreError
+from dfcore.errors import DfcoreError, MediaError, StoreError, WriteError
 from dfcore.progress import SILENT, TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
@@ -126,8 +126,11 @@ def prepare_videos(
             bar.update()
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
-    if tasks or found.moved or not store.settled:
+    if tasks or found.moved:
         store.settle()
+    elif not store.settled:  # a kill came before that
+        with suppress(WriteError):  # it may be a store that is only read
+            store.settle()
     return PrepareReport(done, found.reused, tuple(failed), time.monotonic() - started)
 
 

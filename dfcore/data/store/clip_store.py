@@ -301,7 +301,7 @@ class ClipStore:
     @property
     def settled(self) -> bool:
         """Whether :meth:`settle` would change nothing: a kill may have come before it."""
-        return self.index.settled and self.damage.settled
+        return all(log.settled for log in (self.index, self.failures, self.comparisons, self.damage))
 
     def verify(self, progress: Progress | None = None) -> StoreCheck:
         """Read the whole store and compare every checksum. What is damaged is noted in ``damaged.jsonl``, so that
