@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
+from dfcore.cli.announce import announce_file
 from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
@@ -91,6 +92,7 @@ def prune_command(
 
     if dry_run and yes:
         raise UsageError("--dry-run deletes nothing and --yes deletes without asking: give one of them.")
+    announce_file(out=out or ctx.obj)
     folder = _folder(out or ctx.obj)
     runs = _chosen(find_runs(folder), names)
     used = {Path(run.store).absolute() for run in runs}
@@ -128,7 +130,7 @@ def _folder(out: str | None) -> Path:
     Raises:
         UsageError: one was named that is not there.
     """
-    folder = Path(out or str(config.read_file()["set"].get("run.out", run_folder()))).expanduser()
+    folder = Path(out or str(config.file_values().get("run.out", run_folder()))).expanduser()
     if out and not folder.is_dir():
         raise UsageError(f"--out {out}: no such folder. Give the one that was --out of `dfcore train`.")
     return folder

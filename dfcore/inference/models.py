@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfcore.config import code_named
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.errors import CheckpointError, DfcoreError, ModelError, UsageError
 
@@ -267,7 +268,7 @@ def _number(path: Path, key: str, value: Any, most: int) -> int:
 
 def _detector(path: Path, value: Any) -> str:
     """A file of weights may name an announced detector, never code to import."""
-    if not isinstance(value, str) or ":" in value:
+    if not isinstance(value, str) or code_named({"data.detector": value}):
         raise CheckpointError(
             f"{path} was trained with the face detector {value!r}, a dotted path: a file of weights must not name code "
             "to import. Name the detector yourself, if you trust it."

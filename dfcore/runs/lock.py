@@ -74,12 +74,6 @@ class Holder:
         """Whether its process number means something on this machine."""
         return self.machine == machine()
 
-    def lives(self, silence: float) -> bool:
-        """Whether its process is to be taken for alive, ``silence`` seconds after its last touch."""
-        if self.is_here and self.started:
-            return is_alive(self.pid) and process_start(self.pid) == self.started
-        return silence < SILENCE and (not self.is_here or is_alive(self.pid))
-
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} ({self.purpose}, since {self.since})"
 
@@ -88,7 +82,7 @@ def holder_of(folder: Path) -> Holder | None:
     """Who holds the lock of a run's folder; None where nobody does, or only a stale one lies there."""
     path = folder / LOCK
     found = _read(path)
-    return found if found is not None and found.lives(_silence(path)) else None
+    return found if found is not None and _lives(found, path) else None
 
 
 class RunLock:
@@ -160,7 +154,7 @@ class RunLock:
             if self._create():
                 return
             other = _read(self.path)
-            if other is not None and other.lives(_silence(self.path)):
+            if other is not None and _lives(other, self.path):
                 raise RunLockedError(_refusal(self.path.parent, other))
             if other is None and _silence(self.path) < _TORN:
                 time.sleep(0.2)  # released meanwhile, or just being written on a disk without hard links
@@ -233,6 +227,13 @@ def _read(path: Path) -> Holder | None:
     kinds = {"pid": int}
     right = all(isinstance(value, kinds.get(key, str)) for key, value in values.items())
     return found if right else None
+
+
+def _lives(holder: Holder, path: Path) -> bool:
+    """Whether the process that left the lock ``path`` is to be taken for alive."""
+    if holder.is_here and holder.started:
+        return is_alive(holder.pid) and process_start(holder.pid) == holder.started
+    return _silence(path) < SILENCE and (not holder.is_here or is_alive(holder.pid))
 
 
 def _silence(path: Path) -> float:

@@ -26,6 +26,7 @@ from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
 from dfcore.training.inputs.identities import identities_seen
+from dfcore.training.inputs.names import check_names
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
@@ -123,6 +124,7 @@ def _train_alone(
         world.on_main(lambda: require_same_parent(config))
     if resume and start_mode is StartMode.NEW:
         log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
+    world.together(lambda: check_names(config, [spec]))
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
     # The cheap checks and the model come before preparing, which may take hours.

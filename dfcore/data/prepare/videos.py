@@ -30,7 +30,7 @@ from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError, WriteError
-from dfcore.progress import SILENT, TERMINAL, Progress
+from dfcore.progress import SILENT, TERMINAL, Progress, Steady
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
@@ -116,7 +116,7 @@ def prepare_videos(
     # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
-    with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
+    with closing(Steady(progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
             failure = _record(store, task, outcome)
             done += not failure
