@@ -16,7 +16,8 @@ __all__ = ["Log"]
 class Log:
     """Lines for people, through ``progress`` and into a file. Only the main process says anything.
 
-    What goes wrong in showing a line, or in writing it to the file, ends nothing. Lines said before the run's folder exists, or while its disk is full, are kept and written to the file later.
+    What goes wrong in showing a line, or in writing it to the file, ends nothing. Lines said before the run's folder
+    exists, or while its disk is full, are kept and written to the file later.
     """
 
     def __init__(self, *, speaks: bool = True, progress: Progress = TERMINAL) -> None:
