@@ -13,6 +13,7 @@ from typing import Any
 from dfcore.errors import CheckpointError
 from dfcore.runs.folder import RunFolder, read_json, read_lines
 from dfcore.runs.lock import Holder, holder_of
+from dfcore.runs.parents import hash_in_summary, outdated
 from dfcore.runs.ranking import best_epochs
 
 __all__ = ["DAMAGED", "FINISHED", "UNFINISHED", "RunReport", "Store", "find_runs", "find_stores", "read_run"]
@@ -131,7 +132,7 @@ def read_run(path: Path, name: str = "") -> RunReport:
         metrics=metrics,
         start=_start(config, parent),
         parent=parent,
-        outdated=not stage.get("start") and _outdated(path, parent),
+        outdated=outdated(folder, facts, hash_in_summary) is not None,
         store=str(data.get("store", "")),
         holder=holder_of(path),
         sizes=_sizes(folder),
@@ -217,16 +218,6 @@ def _start(config: Mapping[str, Any], parent: Mapping[str, Any]) -> str:
     if model.get("backbone_weights"):
         return Path(str(model["backbone_weights"])).name
     return {True: "ImageNet", False: "random"}.get(model.get("pretrained", ""), "")
-
-
-def _outdated(path: Path, parent: Mapping[str, Any]) -> bool:
-    """Whether the stage that the run started from has other final weights now."""
-    match = _NAME.fullmatch(path.name)
-    if not match or not parent.get("hash"):
-        return False
-    before = f"{match['specialist']}_stage{parent.get('stage')}"
-    now = _read(RunFolder(path.parent / before, before).summary, []).get("hash")
-    return bool(now) and now != parent["hash"]
 
 
 def _sizes(folder: RunFolder) -> dict[str, int]:

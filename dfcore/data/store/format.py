@@ -54,6 +54,8 @@ EVIDENCE_SUFFIX = ".evidence.safetensors"
 
 _METADATA = "dfcore"
 _CHECKSUMS, _ENTRIES = "checksums", "entries"
+_BEFORE_CHECKSUMS = f',"{_CHECKSUMS}":'
+"""They are the last of the entries, so that the others' text, as it stands before them, has a checksum too."""
 _LONGEST = 120  # of one path component: the suffixes and the temporary name still fit into 255 bytes
 _EVIDENCE = re.compile(r"^(?P<stem>[^.]+)\.(?P<name>[^.]+)-v(?P<version>\d+)\.evidence\.safetensors$")
 
@@ -129,8 +131,9 @@ def write_arrays(
     """
     plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     checksums = {key: _checksum(value.dtype.name, value.shape, value) for key, value in sorted(plain.items())}
-    checksums[_ENTRIES] = _checksum_of_entries(metadata)
-    about = to_json_line({**metadata, _CHECKSUMS: checksums}).rstrip("\n")
+    entries = to_json_line(metadata).rstrip("\n")[:-1]
+    checksums[_ENTRIES] = zlib.crc32(entries.encode())
+    about = entries + _BEFORE_CHECKSUMS + to_json_line(checksums).rstrip("\n") + "}"
     content = save(plain, {_METADATA: about})
     # Another process may have written the same meanwhile, and what belongs to it (before_replace would remove that).
     if not _holds(path, content):
@@ -148,10 +151,6 @@ def _holds(path: Path, content: bytes) -> bool:
 def _checksum(dtype: str, shape: tuple[int, ...], values: Any) -> int:
     """CRC-32 of an array; ``values`` is anything with its bytes in order."""
     return zlib.crc32(values, zlib.crc32(f"{dtype}{list(shape)}".encode()))
-
-
-def _checksum_of_entries(metadata: Mapping[str, Any]) -> int:
-    return zlib.crc32(to_json_line(metadata).encode())
 
 
 def remove_stray(path: Path) -> bool:
@@ -199,7 +198,7 @@ class ArrayFile:
                 self._bytes = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
-            self._metadata, self._arrays = _parsed(self._bytes)
+            self._text, self._metadata, self._arrays = _parsed(self._bytes)
             self._checksums: dict[str, int] = dict(self._metadata.pop(_CHECKSUMS, {}))
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing. `dfcore prepare` makes it again.") from error
@@ -210,7 +209,7 @@ class ArrayFile:
         self._bits = {name: 1 << number for number, name in enumerate(self._checksums)}
         self._pending = {name for name, bit in self._bits.items() if not done & bit}
         if _ENTRIES in self._pending:
-            self._compare(_ENTRIES, _checksum_of_entries(self._metadata))
+            self._compare_entries()
 
     @property
     def checked(self) -> bool:
@@ -252,10 +251,13 @@ class ArrayFile:
         """
         self._pending = set(self._checksums)
         if _ENTRIES in self._pending:
-            self._compare(_ENTRIES, _checksum_of_entries(self._metadata))
+            self._compare_entries()
         for key in {*self._arrays, *self._checksums} - {_ENTRIES}:
             self.get(key)
         return len(self._arrays)
+
+    def _compare_entries(self) -> None:
+        self._compare(_ENTRIES, zlib.crc32(self._text.rpartition(_BEFORE_CHECKSUMS)[0].encode()))
 
     def _compare(self, name: str, found: int) -> None:
         if found != self._checksums[name]:
@@ -269,8 +271,9 @@ class ArrayFile:
         return damaged(self.path, why)
 
 
-def _parsed(content: mmap.mmap) -> tuple[dict[str, Any], dict[str, tuple[Any, tuple[int, ...], int]]]:
-    """The metadata of one of the store's safetensors files, and for each array its type, shape and place.
+def _parsed(content: mmap.mmap) -> tuple[str, dict[str, Any], dict[str, tuple[Any, tuple[int, ...], int]]]:
+    """The metadata of one of the store's safetensors files, as text and as values, and for each
+    array its type, shape and place.
 
     The format: the header's length (8 bytes, little endian), the header (JSON: for each array ``dtype``, ``shape`` and
     ``data_offsets`` from the header's end; ``__metadata__``: strings), the arrays' bytes without gaps.
@@ -280,7 +283,8 @@ def _parsed(content: mmap.mmap) -> tuple[dict[str, Any], dict[str, tuple[Any, tu
     if not 2 <= length <= len(content) - 8:
         raise ValueError("its header is cut short")
     header: dict[str, Any] = parse_json(content[8:start].decode())
-    metadata: dict[str, Any] = parse_json(header.pop("__metadata__", {}).get(_METADATA, ""))
+    text = header.pop("__metadata__", {}).get(_METADATA, "")
+    metadata: dict[str, Any] = parse_json(text)
     arrays, end = {}, 0
     for key, entry in header.items():
         dtype, shape, (first, last) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
@@ -290,7 +294,7 @@ def _parsed(content: mmap.mmap) -> tuple[dict[str, Any], dict[str, tuple[Any, tu
         end = max(end, last)
     if start + end != len(content):
         raise ValueError(f"{start + end} bytes were expected, {len(content)} found")
-    return metadata, arrays
+    return text, metadata, arrays
 
 
 def damaged(path: Path, why: object) -> StoreError:
