@@ -43,6 +43,8 @@ from dfcore.testing.media import write_broken
 
 RESUMES = 4
 """Kills of one run before it may end."""
+FILES = 5
+"""Videos that are judged, beside a broken one: most of the time goes into starting anyway."""
 SMALL = (
     "--backbone test_efficientnet --no-pretrained --batch-size 2 --set data.samples_per_video=1 "
     "--set data.eval_samples=1 --set data.workers=0"
@@ -91,11 +93,15 @@ def preparing(base: Path, _: Path | None) -> Victim:
 
 
 def predicting(base: Path, models: Path | None) -> Victim:
-    demo = make_demo(base / "judged", pairs=(2, 1, 1), frames=16, size=192)
-    write_broken(demo / "broken.mp4", "text")
+    demo = make_demo(base / "demo", pairs=(1, 1, 1), frames=16, size=192)
     trained = models or train_one(base, demo)
+    judged = base / "judged"
+    judged.mkdir()
+    for number, video in enumerate(sorted(demo.rglob("*.mp4"))[:FILES]):
+        shutil.copy(video, judged / f"{number}.mp4")
+    write_broken(judged / "broken.mp4", "text")
     return Victim(
-        lambda out: ["predict", str(demo), "--models", str(trained), "--resume", *files_of(out)],
+        lambda out: ["predict", str(judged), "--models", str(trained), "--resume", *files_of(out)],
         lambda out: [(out / name).read_bytes() for name in ("found.jsonl", "found.csv")],
         lambda a, b: bool(a == b),
         {"line": lambda out: growing(out / "found.jsonl"), "row": lambda out: growing(out / "found.csv")},
