@@ -13,7 +13,7 @@ from dfcore.errors import WriteError
 from dfcore.kaggle import free_space
 from dfcore.owner import is_left_behind, temporary_path
 
-__all__ = ["append", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
+__all__ = ["append", "is_full", "replacing", "require_writable", "size_text", "sync_folder", "write_error", "writing"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -72,6 +72,21 @@ def writing(path: Path, need: int = 0) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_error(path, error, need) from error
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder, and see that files can be made in it, before the work begins whose results go there.
+
+    Raises:
+        WriteError: it is a file, may only be read, ...
+    """
+    probe = temporary_path(folder / "probe")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.touch()
+        finally:
+            _remove(probe)
 
 
 @contextmanager

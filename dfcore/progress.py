@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from dfcore.disk import is_full
 from dfcore.text import described, printable
 
-__all__ = ["SILENT", "TERMINAL", "Bar", "Progress", "Silent", "Steady", "Terminal", "over"]
+__all__ = ["SILENT", "TERMINAL", "Bar", "Guarded", "Progress", "Silent", "Terminal", "over"]
 
 Item = TypeVar("Item")
 
@@ -135,7 +135,7 @@ class _TerminalBar:
         self._bar.close()
 
 
-class Steady:
+class Guarded:
     """Another :class:`Progress`, whose failures end nothing: after the first one it says no more.
 
     A terminal that is gone, a broken pipe, an odd variable in the environment or a fault in a caller's own object must
@@ -161,7 +161,7 @@ class Steady:
         """A bar, if that can be done."""
         made: list[Bar] = [SILENT.bar(label, total)]
         self.attempt(lambda: made.append(self._progress.bar(label, total, initial=initial, unit=unit)))
-        return _SteadyBar(made[-1], self)
+        return _GuardedBar(made[-1], self)
 
     def attempt(self, action: Callable[[], object]) -> None:
         """Do it, unless something failed before."""
@@ -173,8 +173,8 @@ class Steady:
             self.failure = described(error)
 
 
-class _SteadyBar:
-    def __init__(self, bar: Bar, owner: Steady) -> None:
+class _GuardedBar:
+    def __init__(self, bar: Bar, owner: Guarded) -> None:
         self._bar, self._owner = bar, owner
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dfcore.errors import UsageError
-from dfcore.progress import TERMINAL, Progress, Steady
+from dfcore.progress import TERMINAL, Guarded, Progress
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
@@ -61,7 +61,7 @@ def prepare(
     from dfcore.training.inputs.names import check_names
     from dfcore.training.inputs.store_watch import StoreWatch
 
-    progress = Steady(progress)
+    progress = Guarded(progress)
     specs: list[SpecialistSpec] = [registry().trainable(name) for name in specialists or (config.specialist,)]
     check_names(config, specs)
     chosen = choose_videos(config, specs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dfcore.disk import append
 from dfcore.errors import WriteError
-from dfcore.progress import SILENT, TERMINAL, Bar, Progress, Steady
+from dfcore.progress import SILENT, TERMINAL, Bar, Guarded, Progress
 from dfcore.text import printable
 
 __all__ = ["Log"]
@@ -22,7 +22,7 @@ class Log:
 
     def __init__(self, *, speaks: bool = True, progress: Progress = TERMINAL) -> None:
         self._speaks = speaks
-        self.progress = Steady(progress if speaks else SILENT)
+        self.progress = Guarded(progress if speaks else SILENT)
         self._told = False
         self._waiting: list[str] = []
         self._file: Path | None = None

@@ -17,7 +17,7 @@ import pytest
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
-from dfcore.errors import StoreError
+from dfcore.errors import StoreError, WriteError
 
 
 @pytest.fixture(autouse=True)
@@ -125,3 +125,12 @@ def test_one_of_two_processes_may_be_killed(tmp_path: Path, made_video: Path) ->
     preparing.prepare(root, made_video, 24)
     preparing.prepare(single, made_video, 24)
     assert content(root) == content(single)
+
+
+def test_a_store_that_cannot_be_written_to_is_told_before_anything_is_decoded(
+    tmp_path: Path, made_video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dfcore.data.prepare.videos.extract_clips", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="cannot be written: Not a directory"):
+        preparing.prepare(tmp_path / "file" / "store", made_video)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dfcore.models.weights import read_final
-from dfcore.progress import SILENT, Steady
+from dfcore.progress import SILENT, Guarded
 from dfcore.training.callbacks import metrics_log
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.runtime.log import Log
@@ -56,15 +56,15 @@ def test_a_fault_in_a_bar_is_not_the_loop_s() -> None:
         def bar(self, *_: object, **how: object) -> Any:
             return Gone()
 
-    steady = Steady(Odd())
-    bar = steady.bar("x", 3)
+    guarded = Guarded(Odd())
+    bar = guarded.bar("x", 3)
     assert bar.shown
     bar.update()
     assert not bar.shown
     bar.note(a=1)
     bar.close()
-    assert steady.failure.startswith("OSError")
-    assert not Steady(SILENT).bar("x", 3).shown
+    assert guarded.failure.startswith("OSError")
+    assert not Guarded(SILENT).bar("x", 3).shown
 
 
 def test_a_plot_that_fails_is_said_once_and_the_run_goes_on(
