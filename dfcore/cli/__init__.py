@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "Judge videos and photos with trained specialists.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
+    "store": "Verify a clip store: is what was prepared still what was written?",
     "datasets": "List the datasets; verify a copy of one.",
     "stages": "List the stages of the curriculum.",
     "plugins": "List the installed plugins; check that they load.",
@@ -75,7 +76,9 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
     try:
-        sys.exit(cli.main(standalone_mode=False, prog_name="dfcore") or 0)
+        code = cli.main(standalone_mode=False, prog_name="dfcore") or 0
+        sys.stdout.flush()  # a run goes on without its reader, who may have left long ago
+        sys.exit(code)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
