@@ -20,7 +20,9 @@ from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
+from dfcore.data.media.animation import frame_starts
 from dfcore.data.media.container import open_media, origin, video_stream
+from dfcore.data.media.images import is_animated_webp
 from dfcore.data.media.stream import packets
 
 __all__ = [
@@ -102,6 +104,8 @@ def frame_times(path: Path, info: MediaInfo) -> Floats:
 
     Nothing is decoded. In a container without time stamps, or where one is missing, frames come at the average rate.
     """
+    if is_animated_webp(path):
+        return frame_starts(path)[0]
     with open_media(path) as container:
         stream = video_stream(container, path)
         by_order = container.format.name == "avi"  # holds no presentation times; see decode.stream
