@@ -178,9 +178,10 @@ def _unknown_type(cls: type[Type], value: object) -> Type | None:
     """
     if not isinstance(value, int):
         return None
-    member = object.__new__(cls)
+    member: Any = object.__new__(cls)
     member._value_, member._name_ = value, f"UNKNOWN_{value}"
-    return member
+    found: Type = member
+    return found
 
 
 Type._missing_ = classmethod(_unknown_type)  # type: ignore[method-assign, assignment]

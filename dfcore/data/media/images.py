@@ -23,6 +23,12 @@ _ORIENTATION = 0x0112
 _TURNS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 """EXIF orientation to clockwise degrees. The mirrored ones (2, 4, 5, 7) are turned, and the mirror is left."""
 
+_KINDS: dict[str, Any] = {
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "png": PngImagePlugin.PngImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+}
 _MOTION_JPEG_SUFFIXES = (".mjpg", ".mjpeg")
 PILLOW_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
 """What Pillow raises for damaged files, its undocumented ones included."""
@@ -87,11 +93,7 @@ def open_image(path: Path) -> Any:
 
     Not by ``Image.open``: that warns of large images on the terminal, by a limit that is one for the whole process.
     """
-    codec = codec_of(path)
-    if codec == "jpeg":
-        return JpegImagePlugin.jpeg_factory(path)
-    kinds = {"png": PngImagePlugin.PngImageFile, "webp": WebPImagePlugin.WebPImageFile, "bmp": BmpImagePlugin.BmpImageFile}
-    return kinds[codec](path)
+    return _KINDS[codec_of(path)](path)
 
 
 def look_at(path: Path) -> Look:
@@ -159,7 +161,7 @@ def look_of(image: Any, reduced: str = "") -> Look:
 
 def _stores_ycbcr(image: Any) -> bool:
     """Whether luma and chroma are stored, as in all but a few JPEGs (Adobe's transform 0 stores RGB)."""
-    return image.format in ("JPEG", "MPO") and image.mode in ("RGB", "YCbCr") and image.info.get("adobe_transform", 1) != 0
+    return image.format == "JPEG" and image.mode in ("RGB", "YCbCr") and image.info.get("adobe_transform", 1) != 0
 
 
 def _ycbcr(image: Any) -> Any:

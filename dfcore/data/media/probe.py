@@ -9,7 +9,15 @@ from typing import Any
 import av
 
 from dfcore.data.media import animation, images
-from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, frame_rate, open_media, video_stream
+from dfcore.data.media.container import (
+    DECODER_OPTIONS,
+    Look,
+    codec_name,
+    describe,
+    frame_rate,
+    open_media,
+    video_stream,
+)
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
@@ -68,7 +76,9 @@ def probe(path: Path) -> MediaInfo:
     if images.is_animated_webp(path):
         starts, end = animation.frame_starts(path)
         count, codec = max(1, len(starts)), images.codec_of(path)
-        return _info(path, "video", images.look_at(path), count / end if end else 25.0, count, end, codec, has_audio=False)
+        return _info(
+            path, "video", images.look_at(path), count / end if end else 25.0, count, end, codec, has_audio=False
+        )
     with open_media(path) as container:
         stream = video_stream(container, path)
         look, count, span = _read_through(container, stream, path)

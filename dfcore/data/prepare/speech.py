@@ -69,7 +69,7 @@ class SpeechSpan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallFrame:
-    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per coded pixel."""
+    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per pixel of the coded first frame."""
 
     time: float
     luma: NDArray[np.uint8]
@@ -136,8 +136,8 @@ def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: f
     return found
 
 
-def small_frame(frame: DecodedFrame) -> SmallFrame:
-    """What is kept of a frame for its mouth."""
+def small_frame(frame: DecodedFrame, info: MediaInfo) -> SmallFrame:
+    """What is kept of a frame for its mouth. ``info`` has the size of the file's first frame, in whose pixels tracks are."""
     height, width = frame.y.shape
     scale = min(1.0, KEPT_SIDE / max(height, width))
     luma = frame.y
@@ -145,7 +145,7 @@ def small_frame(frame: DecodedFrame) -> SmallFrame:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         luma = np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
     turned = np.ascontiguousarray(np.rot90(luma, -(frame.rotation // 90)))
-    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale)
+    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale * width / info.width)
 
 
 def cut_speech(
