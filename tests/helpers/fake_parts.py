@@ -54,6 +54,9 @@ class ActsUp(FixedFace):
                 held.append(np.ones(8 * 2**20))
         if width == 256:
             os.kill(os.getpid(), signal.SIGKILL)
+        if width == 288:
+            while True:
+                pass
         if width == 272:
             raise ZeroDivisionError("a bug")
         return super().detect(image)

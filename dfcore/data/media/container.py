@@ -16,6 +16,7 @@ from av.stream import Disposition
 from dfcore.data.media.colour import default_matrix
 from dfcore.data.media.formats import MAX_PIXELS, OPEN_OPTIONS, looks_like_text, points_elsewhere
 from dfcore.data.media.planes import PLANAR_420
+from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
 
 __all__ = [
@@ -48,6 +49,8 @@ def check_file(path: Path) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
+        if is_passing(path, error):
+            raise
         raise MediaError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
     if size == 0:
         raise MediaError(f"{path}: the file is empty (0 bytes). {_ADVICE}")
@@ -67,6 +70,8 @@ def open_media(path: Path) -> Any:
             f"file:{path}", metadata_errors="ignore", options=DECODER_OPTIONS, container_options=OPEN_OPTIONS
         )
     except (av.FFmpegError, OSError, ValueError) as error:
+        if is_passing(path, error):
+            raise
         raise MediaError(f"{path}: {_why_unreadable(path, error)}") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import av
 
 from dfcore.data.media.container import frame_rate, log, origin
+from dfcore.data.media.reasons import is_passing
 
 __all__ = ["Clock", "Reader", "packets"]
 
@@ -34,6 +35,8 @@ def packets(container: Any, stream: Any, path: Path) -> Iterator[Any]:
             cut_short.clear()
             yield packet
     except av.FFmpegError as error:
+        if is_passing(path, error):  # a disk that fails is no file that ends
+            raise
         log.warning("%s: reading stopped early (%s); going on with what there is", path, error.strerror)
     if cut_short:
         log.warning("%s: cut short: its last %d packets are incomplete and left out", path, len(cut_short))

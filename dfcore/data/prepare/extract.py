@@ -9,7 +9,7 @@ and speech are found from the frames that it would have looked at itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from dfcore.data.prepare.speech import SpeechSpan, speech_spans
 from dfcore.data.prepare.watch import Footage, watch
 from dfcore.data.protocols import FaceDetector
 from dfcore.data.records import VideoRecord
+from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
@@ -82,7 +83,6 @@ def extract_for_plans(
     record: VideoRecord | None = None,
     detector: FaceDetector | None = None,
     threads: int = 0,
-    probed: Callable[[MediaInfo], None] | None = None,
 ) -> list[Extracted]:
     """What :func:`extract_clips` gives for each of several plans, from one pass over the file.
 
@@ -94,7 +94,6 @@ def extract_for_plans(
         record: whose id, label, split ... go into the headers.
         detector: finds faces; None takes each plan's.
         threads: decoding threads; 0 means one per core.
-        probed: told what the file holds, before it is decoded.
 
     Raises:
         MediaError: the file cannot be decoded; that concerns every plan.
@@ -102,8 +101,7 @@ def extract_for_plans(
     """
     path = Path(path)
     info = probe(path)
-    if probed is not None:
-        probed(info)
+    announce(info.frame_count, info.width, info.height)
     works = [_work(path, info, plan) for plan in plans]
     side_data = any(plan.side_data for plan in plans)
     detectors = {plan.detector: detector or find_detector(plan.detector) for plan in plans}

@@ -16,6 +16,7 @@ from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo, decode, deco
 from dfcore.data.media.encode import write_h264
 from dfcore.data.prepare.cut import LONGEST_AUDIO
 from dfcore.data.protocols import FaceDetector, Footage
+from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 
 __all__ = ["LEAD", "read_footage", "write_footage"]
@@ -24,6 +25,8 @@ LEAD = 1.0
 """Seconds of audio held beyond both ends of the frames: as far as a voice can be shifted."""
 MOST_BYTES = 2**30
 """Bytes of whole frames that are held; of larger frames there are fewer."""
+_COPIES = 6
+"""Copies of the frames that are in memory at most, while footage is damaged and written."""
 _LEAST = 8
 """Frames without which footage shows nothing that moves."""
 
@@ -53,6 +56,7 @@ def read_footage(
     path = Path(path)
     info = probe(path)
     count = min(frames, info.frame_count, max(_LEAST, MOST_BYTES // (info.width * info.height * 3 // 2)))
+    announce(info.frame_count, info.width, info.height, held=_COPIES * count)
     span = range((info.frame_count - count) // 2, (info.frame_count - count) // 2 + count)
     held, looks = _watch(path, info, span, detector or find_detector("centerface"), threads)
     held, shown = _of_one_format(held)
