@@ -22,7 +22,7 @@ __all__ = ["SAMPLE_RATE", "AudioSpans", "decode_audio", "decode_audio_spans"]
 SAMPLE_RATE = 16000
 _HOLE = 0.02  # seconds: a larger jump of the time stamps is a hole in the track, not rounding
 _SILENCE = 60.0
-"""Seconds of holes, beyond as many as there is audio, that a whole track is filled up with: time stamps may say anything."""
+"""Seconds of holes, beyond as many as there is audio, that a whole track is filled up with."""
 
 
 def decode_audio(path: Path, start: float | None = None, stop: float | None = None) -> NDArray[np.int16] | None:
@@ -30,8 +30,8 @@ def decode_audio(path: Path, start: float | None = None, stop: float | None = No
 
     Second 0 is the start of the video stream, as in ``DecodedFrame.time`` (of the audio, in a file without video).
     Where the track has nothing the result is 0. Memory grows with what is decoded or asked for, not with time stamps:
-    behind holes that are longer than the audio, and than a minute, a whole track ends. Reads the track from its beginning: for several spans of one
-    file, ask once and slice.
+    behind holes that are longer than the audio, and than a minute, a whole track ends. Reads the track from its
+    beginning: for several spans of one file, ask once and slice.
 
     Args:
         path: the file.

@@ -20,8 +20,8 @@ from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
 
 __all__ = [
-    "DECODER_OPTIONS", "Look", "audio_stream", "check_file", "check_size", "codec_name", "describe", "frame_rate", "log",
-    "open_media", "origin", "side_data", "video_stream",
+    "DECODER_OPTIONS", "Look", "audio_stream", "check_file", "check_size", "codec_name", "describe", "frame_rate",
+    "log", "open_media", "origin", "side_data", "video_stream",
 ]  # fmt: skip
 
 log = logging.getLogger("dfcore.data.media")
@@ -79,7 +79,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         head = file.read(4096)
     if pointer := points_elsewhere(head):
-        return f"this is {pointer}: it points to other files or addresses, which are not opened. Name the videos themselves."
+        return f"this is {pointer}: it points to other files or addresses, which are not opened. Name these themselves."
     if looks_like_text(head):
         return f"this is a text file. {_ADVICE}"
     if head[4:8] == b"ftyp":
@@ -125,7 +125,7 @@ def check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise MediaError(
             f"{path}: its frames have {width}x{height} pixels ({width * height / 1e6:.0f} million); up to "
-            f"{MAX_PIXELS / 1e6:.0f} million are decoded. Reduce it, to half its width and height say, or cut the face out."
+            f"{MAX_PIXELS / 1e6:.0f} million are decoded. Reduce it, to half its width and height say."
         )
 
 

@@ -1,7 +1,7 @@
 """Which container formats are read: those that hold their content themselves.
 
-A playlist, a manifest or a pattern of names points to other files or to addresses: FFmpeg would open them, and connect to
-where they say. So FFmpeg is told which demuxers it may use, and that it may open local files alone.
+A playlist, a manifest or a pattern of names points to other files or to addresses: FFmpeg would open them, and connect
+to where they say. So FFmpeg is told which demuxers it may use, and that it may open local files alone.
 """
 
 from __future__ import annotations

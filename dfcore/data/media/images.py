@@ -16,7 +16,8 @@ from dfcore.data.media.planes import halved
 from dfcore.errors import MediaError
 
 __all__ = [
-    "PILLOW_ERRORS", "codec_of", "is_animated_webp", "is_image", "load", "look_at", "look_of", "open_image", "unreadable",
+    "PILLOW_ERRORS", "codec_of", "is_animated_webp", "is_image", "load", "look_at", "look_of", "open_image",
+    "unreadable",
 ]  # fmt: skip
 
 _ORIENTATION = 0x0112

@@ -13,11 +13,11 @@ __all__ = ["is_passing", "reason_of"]
 _MACHINE = frozenset(
     getattr(errno, name)
     for name in (
-        "EMFILE ENFILE ESTALE ETIMEDOUT ENODEV EREMOTEIO ENOLINK EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNRESET "
-        "ECONNABORTED ENOTCONN"
-    ).split()
+        "EMFILE", "ENFILE", "ESTALE", "ETIMEDOUT", "ENODEV", "EREMOTEIO", "ENOLINK", "EHOSTDOWN", "EHOSTUNREACH",
+        "ENETDOWN", "ENETUNREACH", "ECONNRESET", "ECONNABORTED", "ENOTCONN",
+    )
     if hasattr(errno, name)
-)
+)  # fmt: skip
 """What a disk, a network or this machine says when it fails: the next time the file may be read."""
 _PLENTY = 2**30
 """Bytes of free memory with which an allocation that fails was one that the file asked for."""

@@ -57,7 +57,7 @@ class Chosen:
     people_seen: int = 0
 
     def with_speech(self, info: MediaInfo, spans: Mapping[int, SpeechSpan], tracks: Sequence[FaceTrack]) -> Chosen:
-        """The same, with the speech of each clip: ``spans`` by the first frame of the span that the clip is cut from."""
+        """The same, with the speech of each clip: ``spans`` by the first frame of the span that it is cut from."""
         picks = []
         for pick in self.picks:
             span, track = spans.get(pick.span), _same_face(pick, info, tracks)

@@ -69,7 +69,7 @@ class SpeechSpan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallFrame:
-    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per pixel of the coded first frame."""
+    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per pixel of the first frame."""
 
     time: float
     luma: NDArray[np.uint8]
@@ -137,7 +137,7 @@ def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: f
 
 
 def small_frame(frame: DecodedFrame, info: MediaInfo) -> SmallFrame:
-    """What is kept of a frame for its mouth. ``info`` has the size of the file's first frame, in whose pixels tracks are."""
+    """What is kept of a frame for its mouth. ``info`` has the size of the first frame, in whose pixels tracks are."""
     height, width = frame.y.shape
     scale = min(1.0, KEPT_SIDE / max(height, width))
     luma = frame.y

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
+from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.pseudo_fakes import forged_file
-from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
@@ -125,7 +125,9 @@ def prepare_videos(
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
-        for task, outcome in _run(tasks, workers if workers > 0 else cores, cores, isolate=workers != 1 if isolate is None else isolate):
+        for task, outcome in _run(
+            tasks, workers if workers > 0 else cores, cores, isolate=workers != 1 if isolate is None else isolate
+        ):
             failure = _record(store, task, outcome)
             done += not failure
             if failure:

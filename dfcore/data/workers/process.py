@@ -63,8 +63,8 @@ class Died:
 class Worker:
     """A process that runs ``function`` on tasks; both are pickled, so ``function`` must live at a module's top level.
 
-    It takes no part in ``__main__``: a script or a notebook may start one without further ado. Ctrl-C and SIGTERM do not
-    reach it; it ends with this process.
+    It takes no part in ``__main__``: a script or a notebook may start one without further ado. Ctrl-C and SIGTERM do
+    not reach it; it ends with this process.
 
     Args:
         function: called with each task in turn.
@@ -125,8 +125,8 @@ class Worker:
             reason = "its disk or this machine did not answer; try again later"
             return Died(f"reading it did not end within {limit:.0f} seconds, most of them spent waiting: {reason}")
         return Died(
-            f"decoding it did not end within {limit:.0f} seconds, far more than its size explains, and was given up. The "
-            "file is damaged: re-encode it, or leave it out",
+            f"decoding it did not end within {limit:.0f} seconds, far more than its size explains, and was given up. "
+            "The file is damaged: re-encode it, or leave it out",
             by_file=computed is not None,
         )
 
@@ -139,8 +139,8 @@ class Worker:
             )
         if code == TOO_MUCH_MEMORY:
             return Died(
-                "decoding it took far more memory than its size explains, and was given up. The file is damaged, or made "
-                "to do so: re-encode it, or leave it out",
+                "decoding it took far more memory than its size explains, and was given up. The file is damaged, or "
+                "made to do so: re-encode it, or leave it out",
                 by_file=True,
             )
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"exit code {code}"

@@ -1,7 +1,7 @@
 """A worker process's side: it gets a function once, then tasks, and answers each with what the function returns.
 
-Started by :mod:`dfcore.data.workers.process`, and spoken to through a descriptor. Its answers are ``("ready", None)`` when
-what the function needs is imported; ``("size", seconds)`` when a task's file is known to need so many more;
+Started by :mod:`dfcore.data.workers.process`, and spoken to through a descriptor. Its answers are ``("ready", None)``
+when what the function needs is imported; ``("size", seconds)`` when a task's file is known to need so many more;
 ``("done", value)`` or ``("error", exception)`` at last.
 """
 
@@ -19,6 +19,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from dfcore.logs import print_warnings
 
 __all__ = ["TOO_MUCH_MEMORY", "announce", "main", "memory_limit", "receive_large", "seconds_to_decode", "send_large"]
 
@@ -110,6 +112,7 @@ def main(descriptor: int) -> None:
     """Serve until the other end closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they may go to the whole group; the parent ends this process
         signal.signal(number, signal.SIG_IGN)
+    print_warnings()
     warnings.simplefilter("ignore")  # a library's remarks on a file's metadata; what matters is logged or raised
     pipe = Connection(descriptor)
     function = pipe.recv()  # imports what it needs, before memory is measured
