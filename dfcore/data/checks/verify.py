@@ -164,7 +164,7 @@ def _read(path: Path, frames: bool) -> MediaInfo | str:
 def _read_frames(path: Path, info: MediaInfo) -> None:
     wanted = range(min(FIRST_FRAMES, info.frame_count))
     announce(len(wanted), info.width, info.height)
-    came = sum(1 for _ in decode(path, wanted, side_data=False, info=info, threads=1))
+    came = sum(1 for _ in decode(path, wanted, side_data=False, threads=1))
     if came < len(wanted):
         raise MediaError(f"{path}: only {came} of its first {len(wanted)} frames can be decoded.")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dfcore.data.clips import FrameFormat, Planes
-from dfcore.data.media import animation, images
+from dfcore.data.media import animation, grids, images
 from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
 from dfcore.data.media.planes import planes_420
-from dfcore.data.media.probe import MediaInfo
 from dfcore.data.media.stream import Reader
 from dfcore.errors import MediaError
 
@@ -88,7 +88,6 @@ def decode(
     wanted: Collection[int] | None = None,
     *,
     side_data: bool = True,
-    info: MediaInfo | None = None,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
@@ -103,7 +102,6 @@ def decode(
         side_data: whether to give quantisers and motion vectors, where the codec has them. It then decodes with
             slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
-        info: what :func:`probe` said, if it is at hand.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -112,9 +110,10 @@ def decode(
     path = Path(path)
     if wanted is not None and not wanted:
         return
-    if info.kind == "image" if info else images.is_image(path):
+    photo = _photo(path)
+    if photo is not None:
         if wanted is None or 0 in wanted:
-            yield _of_look(0, 0.0, *images.load(path))
+            yield _of_look(0, 0.0, *photo())
         return
     if images.is_animated_webp(path):
         for index, time, look, planes in animation.frames(path, wanted):
@@ -129,16 +128,30 @@ def decode(
         yield from _wanted_frames(Reader(container, stream, path), path, wanted, exporting)
 
 
+def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
+    """What loads the file's only image; None where it is a video to FFmpeg."""
+    if images.is_image(path):
+        return partial(images.load, path)
+    grid = grids.read_grid(path)
+    return None if grid is None else partial(grids.load, path, grid)
+
+
 def _wanted_frames(
     reader: Reader, path: Path, wanted: Collection[int] | None, exporting: bool
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
     last = None if chosen is None else max(chosen)
     looks = _Looks(path)
-    for index, time, frame in reader:
+
+    def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
         look = looks.of(index, frame)
-        if chosen is None or index in chosen:
-            yield _materialised(frame, index, time, look, exporting)
+        kept = chosen is None or index in chosen
+        return index, _materialised(frame, index, time, look, exporting) if kept else None
+
+    for index, frame in reader.read(made):
+        if frame is not None:
+            yield frame
+        del frame
         if last is not None and index >= last:
             break
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 
-from dfcore.data.media import animation, images
+from dfcore.data.media import animation, grids, images
 from dfcore.data.media.container import (
     DECODER_OPTIONS,
     Look,
@@ -73,6 +73,10 @@ def probe(path: Path) -> MediaInfo:
     path = Path(path)
     if images.is_image(path):
         return _info(path, "image", images.look_at(path), 0.0, 1, 0.0, images.codec_of(path), has_audio=False)
+    grid = grids.read_grid(path)
+    if grid is not None:
+        whole, codec = grids.look_at(path, grid)
+        return _info(path, "image", whole, 0.0, 1, 0.0, codec, has_audio=False)
     if images.is_animated_webp(path):
         starts, end = animation.frame_starts(path)
         count, codec = max(1, len(starts)), images.codec_of(path)

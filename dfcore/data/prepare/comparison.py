@@ -60,7 +60,7 @@ def _compare(path: Path, original: Path, threads: int) -> tuple[bool, float]:
     for one in (info, other):
         announce(one.frame_count, one.width, one.height)
     wanted = sorted({(2 * k + 1) * info.frame_count // (2 * FRAMES) for k in range(FRAMES)})
-    pair = (decode(one.path, wanted, side_data=False, info=one, threads=threads) for one in (info, other))
+    pair = (decode(one.path, wanted, side_data=False, threads=threads) for one in (info, other))
     gaps = []
     for frame, original_path in zip(*pair, strict=False):
         if frame.index != original_path.index or frame.y.shape != original_path.y.shape:

@@ -94,7 +94,7 @@ def _watch(
     """The span's frames, and what those showed that were looked at."""
     wanted = frames_to_look_at([span], None, info.fps) if span else set()
     frames, looks = {}, {}
-    for frame in decode(path, set(span), side_data=False, info=info, threads=threads):
+    for frame in decode(path, set(span), side_data=False, threads=threads):
         frames[frame.index] = frame
         if frame.index in wanted:
             looks[frame.index] = look_at(frame, detector)

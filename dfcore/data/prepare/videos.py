@@ -99,16 +99,15 @@ def prepare_videos(
     report's failures, and not written down.
 
     Args:
-        records: the videos; ids must be unique.
-        store: where to.
+        records, store: the videos, of unique ids, and where to.
         plan: what to cut out.
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core.
         sharing: how many such calls share this machine's cores at the moment.
         progress: shows a bar; None shows nothing.
         retry_failed: try videos again that failed before.
-        isolate: decode in processes of their own, so that a decoder that crashes, hangs or fills the memory costs one
-            file; None does so unless ``workers`` is 1. Where the system cannot (Windows), all is done in this process.
+        isolate: work in processes of their own (not on Windows), so that what a decoder does to its process costs one
+            file; None does so unless ``workers`` is 1.
         check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:
@@ -125,9 +124,7 @@ def prepare_videos(
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
-        for task, outcome in _run(
-            tasks, workers if workers > 0 else cores, cores, isolate=workers != 1 if isolate is None else isolate
-        ):
+        for task, outcome in _run(tasks, workers, cores, workers != 1 if isolate is None else isolate):
             failure = _record(store, task, outcome)
             done += not failure
             if failure:
@@ -180,8 +177,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _run(tasks: Sequence[Task], workers: int, cores: int, *, isolate: bool) -> Iterator[tuple[Task, _Outcome]]:
-    workers = max(1, min(workers, len(tasks)))
+def _run(tasks: Sequence[Task], workers: int, cores: int, isolate: bool) -> Iterator[tuple[Task, _Outcome]]:
+    workers = max(1, min(workers or cores, len(tasks)))
     if not (isolate and can_isolate()):
         for task in tasks:
             yield task, _work(task)

@@ -28,13 +28,13 @@ __all__ = ["Crop", "Footage", "Window", "crop_again", "crop_held", "watch"]
 WAITING = 8
 """Decoded frames that may wait for the detector."""
 WAITING_BYTES = 96 * 2**20
-"""Bytes that they may take; one may always wait."""
+"""Bytes that they may take. A larger frame is looked at before the next is decoded."""
 HELD_BYTES = 384 * 2**20
 """Bytes of whole frames that are held until their windows are known: 120 frames of 1920x1080. A file whose clips take
 more is decoded twice."""
 
-LITTER_BYTES = 192 * 2**20
-"""Bytes of decoded frames after which the garbage collector is called: 60 frames of 1920x1080."""
+LITTER_BYTES = 96 * 2**20
+"""Bytes of decoded frames after which the garbage collector is called: 30 frames of 1920x1080."""
 
 Window = tuple[int, int, int, int]
 
@@ -106,7 +106,7 @@ def watch(
     keep = _Keep(footage, info, kept)
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
-            for frame in decode(path, wanted, side_data=side_data, info=info, threads=threads):
+            for frame in decode(path, wanted, side_data=side_data, threads=threads):
                 footage.formats[frame.index] = frame.format
                 keep.offer(frame)
                 if frame.index in heard and frame.rotation == info.rotation:
@@ -118,7 +118,7 @@ def watch(
                 size = frame_bytes(frame)
                 del frame
                 litter.add(size)
-                while len(waiting) > max(1, min(WAITING, WAITING_BYTES // size)):
+                while len(waiting) > min(WAITING, WAITING_BYTES // size):
                     waiting.popleft().result()
             footage.looks = {name: {index: one.result() for index, one in of.items()} for name, of in found.items()}
             return footage
@@ -187,7 +187,7 @@ def crop_again(
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
     crops, litter = {}, _Litter()
-    for frame in decode(path, set(windows), side_data=side_data, info=info, threads=threads):
+    for frame in decode(path, set(windows), side_data=side_data, threads=threads):
         for window in windows[frame.index]:
             crops[frame.index, window] = _crop(frame, window, copy=True)
         size = frame_bytes(frame)

@@ -214,7 +214,7 @@ def test_colour_tags_of_the_stream_count(tmp_path):
     )
     info = probe(path)
     assert (info.colour_matrix, info.colour_range) == ("bt709", "pc")
-    frame = next(decode(path, [0], info=info))
+    frame = next(decode(path, [0]))
     assert (frame.colour_matrix, frame.colour_range) == ("bt709", "pc")
 
 
