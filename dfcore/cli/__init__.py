@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from dfcore.cli.streams import make_safe
 from dfcore.errors import DfcoreError, UnknownNameError, nearest
 from dfcore.version import __version__
 
@@ -40,9 +41,12 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import ``dfcore.cli.<name>`` and give its ``command``."""
+        from dfcore.logs import print_warnings
+
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"dfcore.cli.{cmd_name}").command
+        print_warnings()
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(
@@ -75,6 +79,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
+    make_safe()
     try:
         code = cli.main(standalone_mode=False, prog_name="dfcore") or 0
         sys.stdout.flush()  # a run goes on without its reader, who may have left long ago
