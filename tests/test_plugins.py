@@ -117,7 +117,7 @@ def test_a_misspelt_hook_is_found_and_leaves_nothing_behind(install: Install) ->
     registry = Registry()
     with pytest.raises(PluginError, match="dfcore_dataset"):
         registry.specialist("typo")
-    assert not registry._manager.has_plugin("typo")
+    assert not registry.announcements._manager.has_plugin("typo")
     assert registry.datasets()
 
 
@@ -140,14 +140,14 @@ def test_a_hook_that_raises_does_not_end_the_loop(install: Install) -> None:
     install("good", GOOD + hook.replace("{body}", "return [ComponentSpec('hinge', 'made:Hinge')]"))
     registry = Registry()
     assert set(registry.components("loss")) >= {"hinge", "cross_entropy"}
-    assert "boom" in str(registry.errors["bad"])
+    assert "boom" in str(registry.faults["bad"][0])
 
 
 def test_a_hook_that_returns_something_else_is_named(install: Install) -> None:
     install("bad", GOOD + "\n@hookimpl\ndef dfcore_losses():\n    return ['hinge']\n")
     registry = Registry()
     registry.components("loss")
-    assert "not ComponentSpec" in str(registry.errors["bad"])
+    assert "not a ComponentSpec" in str(registry.faults["bad"][0])
 
 
 def test_a_name_that_is_taken_is_ignored_and_reported(install: Install) -> None:
@@ -155,7 +155,7 @@ def test_a_name_that_is_taken_is_ignored_and_reported(install: Install) -> None:
     install("thief", source)
     registry = Registry()
     assert registry.component("loss", "cross_entropy").factory.startswith("dfcore.")
-    assert "taken" in str(registry.errors["thief"])
+    assert "which dfcore itself announces already" in str(registry.faults["thief"][0])
 
 
 def test_an_entry_point_of_another_name_than_its_specialist(install: Install) -> None:

@@ -25,7 +25,6 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +32,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from dfcore.discovery import distribution_of
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 from dfcore.models import archives
@@ -186,7 +186,7 @@ def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
     own = {
         "format": FORMAT,
         "specialist": model.spec.name,
-        "plugin_version": _plugin_version(model.spec.module),
+        "plugin_version": distribution_of(model.spec.module)[1],
         "dfcore_version": __version__,
         "cues": [[cue.name, cue.channels] for cue in model.spec.cues],
         "model": model.model_config,
@@ -197,14 +197,6 @@ def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
 
 def _size(state: State) -> int:
     return sum(tensor.nbytes for tensor in state.values())
-
-
-def _plugin_version(module: str) -> str:
-    distribution = module.partition(":")[0].partition(".")[0].replace("_", "-")
-    try:
-        return metadata.version(distribution)
-    except (metadata.PackageNotFoundError, ValueError):  # a module that no distribution brought
-        return ""
 
 
 def _plain(value: Any) -> Any:

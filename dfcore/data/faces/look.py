@@ -10,8 +10,7 @@ from dfcore.data.faces.cuts import Signature, find_cuts, signature
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
 from dfcore.data.media import DecodedFrame
 from dfcore.data.protocols import Face, FaceDetector
-from dfcore.plugin_code import plugin_code
-from dfcore.specs import resolve
+from dfcore.plugin_code import construct, plugin_code
 
 __all__ = ["LOOKS", "LOOK_SIDES", "Look", "find_detector", "find_tracks", "frames_to_look_at", "look_at"]
 
@@ -47,9 +46,7 @@ def find_detector(name: str) -> FaceDetector:
     from dfcore.plugins import registry
 
     path = name if ":" in name else registry().component("face_detector", name).factory
-    made = resolve(path, f"face detector {name}")
-    with plugin_code(f"face detector {name}", path):
-        detector: FaceDetector = made()
+    detector: FaceDetector = construct(f"face detector {name}", path)
     return detector
 
 
