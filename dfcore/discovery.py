@@ -12,7 +12,7 @@ from dfcore.announcement.imports import why_not_imported
 from dfcore.announcement.source import root_of
 from dfcore.errors import PluginApiError, PluginError, PluginImportError
 
-__all__ = ["GROUP", "HEAVY", "PluginEntry", "discover", "distribution_of", "import_announcement"]
+__all__ = ["GROUP", "HEAVY", "PluginEntry", "discover", "distribution_of", "import_announcement", "is_plugin"]
 
 HEAVY = ("torch", "timm", "torchvision", "numpy", "scipy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL")
 """What an announcement must not import, for it is read by every ``dfcore describe``."""
@@ -38,6 +38,11 @@ class PluginEntry:
 def discover() -> list[PluginEntry]:
     """Installed and enabled plugins, by name; nothing of them is imported."""
     return [entry for entry in _installed() if _enabled(entry)]
+
+
+def is_plugin(path: str) -> bool:
+    """Whether an installed plugin's package is what a dotted path begins with."""
+    return any(root_of(entry.module) == root_of(path) for entry in _installed())
 
 
 def distribution_of(path: str) -> tuple[str, str]:

@@ -63,9 +63,8 @@ def _wrong(record: Any) -> tuple[str, str]:
         if not (type(value) is int and value in (REAL, FAKE)) and (value is not None or name == "label"):
             optional = "" if name == "label" else ", or None"
             write = f"Write {name}=REAL or {name}=FAKE, of dfcore.data.records."
-            return f"its {name} is {value!r}; it must be 0 (real) or 1 (fake), a plain int{optional}. {write}", str(
-                value
-            )
+            text = f"its {name} is {value!r}; it must be 0 (real) or 1 (fake), a plain int{optional}. {write}"
+            return text, str(value)
     if not isinstance(values["id"], str) or not values["id"]:
         return "its id must be a text that is not empty.", "VideoRecord("
     if not isinstance(values["path"], Path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from dfcore.announcement.source import place_of
+from dfcore.discovery import is_plugin
 from dfcore.errors import PluginError, nearest
 from dfcore.plugin_code import dotted, plugin_code, wrong_call
 from dfcore.training.run import BaseCallback, Callback, Run
@@ -65,9 +68,17 @@ class Loss(Protocol):
 def tell(run: Run, method: str) -> None:
     """Call a method of every callback, in their order.
 
+    What a caller's own callback raises is the caller's, and passes through.
+
     Raises:
-        PluginError: one raised something; the message names the callback and the line.
+        PluginError: one of a plugin raised something; the message names the callback and the line.
     """
     for callback in run.callbacks:
-        with plugin_code(f"{method} of callback {type(callback).__name__}", type(callback)):
+        kind = type(callback)
+        with plugin_code(f"{method} of callback {kind.__name__}", kind) if _of_a_plugin(kind) else nullcontext():
             getattr(callback, method)(run)
+
+
+@cache
+def _of_a_plugin(kind: type) -> bool:
+    return is_plugin(kind.__module__)
