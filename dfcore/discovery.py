@@ -93,7 +93,7 @@ def import_announcement(entry: PluginEntry) -> Any:
     except (Exception, SystemExit) as error:
         why = why_not_imported(entry.module, error, entry.distribution)
         raise PluginImportError(
-            f"{entry} does not import: {why} Meanwhile it is left out with DFCORE_DISABLE_PLUGINS={entry.name}."
+            f"{entry} does not import: {why} DFCORE_DISABLE_PLUGINS={entry.name} leaves it out meanwhile."
         ) from error
     _check_api(entry, module)
     wrong = hook_mistakes(module)

@@ -72,8 +72,11 @@ def construct(what: str, code: str | Callable[..., Any], /, *given: Any, **named
     if wrong:
         taken = ", ".join([*("..." for _ in given), *(f"{name}=..." for name in named)])
         how = f"called with ({taken})" if taken else "called without arguments"
-        write = "" if taken else " Give each parameter a default value, or set it inside."
-        raise PluginError(f"{what} ({dotted(code)}) is {how}: {wrong}.{write}")
+        names = "".join(f", {name}" for name in named)
+        write = "Give each parameter a default value, or set it inside."
+        if taken:
+            write = f"Write `def __init__(self{', name' if given else ''}{names}):`."
+        raise PluginError(f"{what} ({dotted(code)}) is {how}: {wrong}. {write}")
     with plugin_code(what, code):
         return made(*given, **named)
 
@@ -90,7 +93,7 @@ def wrong_call(code: Callable[..., Any], /, *given: Any, **named: Any) -> str:
         name = getattr(code, "__name__", type(code).__name__)
         own = code.__init__ if isinstance(code, type) else code  # type: ignore[misc]
         place = place_of(own) or place_of(code)
-        return f"{place}: {name}{signature} does not take that ({error})" if place else f"{name}{signature}: {error}"
+        return f"{place}: {name}{signature}: {error}" if place else f"{name}{signature}: {error}"
     return ""
 
 

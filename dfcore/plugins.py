@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dfcore.announcement.asked import Announcements
-from dfcore.announcement.hooks import hook_names
 from dfcore.discovery import PluginEntry, discover, import_announcement
 from dfcore.errors import PluginError, UnknownNameError, UsageError
 
@@ -228,8 +227,8 @@ class Registry:
         if faults:
             return PluginError("\n".join(map(str, faults)))
         others = [
-            f"{getattr(spec, 'name', '') or spec.number} ({hook.removeprefix('dfcore_').rstrip('s')})"
-            for hook in hook_names()
+            f"the {kind.replace('_', ' ')} {getattr(spec, 'name', '') or spec.number}"
+            for kind, hook in {**COMPONENT_KINDS, "dataset": "dfcore_datasets", "stage": "dfcore_stages"}.items()
             for _, spec in self.announcements.of(hook, only=name)
         ]
         has = f"It announces {', '.join(others)}." if others else "It announces nothing."

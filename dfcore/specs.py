@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Annotated, Any
 
-from dfcore.announcement.imports import missing_attribute, why_not_imported
+from dfcore.announcement.imports import missing_attribute, own_callables, why_not_imported
 from dfcore.announcement.source import announced_at
 from dfcore.errors import PluginImportError
 
@@ -227,9 +227,9 @@ def resolve(path: str | Callable[..., Any], owner: str = "") -> Any:
             hint = missing_attribute(inside, part) or " Write the name that is there."
             raise _unresolved(path, owner, f"{getattr(inside, '__file__', module)} has no {part!r}.{hint}")
     if not callable(found):
-        what = f"a {type(found).__name__}" if not hasattr(found, "__path__") else "a package"
-        hint = missing_attribute(inside, attribute.rpartition(".")[2] + "_")
-        raise _unresolved(path, owner, f"it is {what}, not a class or function. Name the class or function.{hint}")
+        there = ", ".join(own_callables(import_module(module))) or "none"
+        why = f"it is {found!r:.60}, not a class or function. Name one; {module} defines {there}."
+        raise _unresolved(path, owner, why)
     return found
 
 

@@ -11,7 +11,7 @@ from dfcore.announcement.source import home_of, last_own_frame, root_of
 from dfcore.errors import nearest
 from dfcore.text import described
 
-__all__ = ["missing_attribute", "why_not_imported"]
+__all__ = ["missing_attribute", "own_callables", "why_not_imported"]
 
 _NAME = re.compile(r"cannot import name '(?P<name>\w+)'")
 
@@ -43,11 +43,22 @@ def why_not_imported(module: str, error: BaseException, distribution: str = "") 
 def missing_attribute(module: Any, name: str) -> str:
     """What a module has in place of ``name``: a sentence with a blank before it, or ""."""
     names = [one for one in vars(module) if not one.startswith("_")] if hasattr(module, "__dict__") else []
-    own = [one for one in names if getattr(vars(module)[one], "__module__", None) == getattr(module, "__name__", "")]
+    own = own_callables(module)
     close = nearest(name, own) or nearest(name, names)
     if close:
         return f" Did you mean {close!r}?"
-    return f" It defines {', '.join(sorted(own))}." if own else ""
+    return f" It defines {', '.join(own)}." if own else ""
+
+
+def own_callables(module: Any) -> list[str]:
+    """Names of the public classes and functions that a module itself defines, sorted."""
+    home = getattr(module, "__name__", "")
+    found = getattr(module, "__dict__", {}).items()
+    return sorted(
+        name
+        for name, value in found
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == home
+    )
 
 
 def _missing_module(module: str, missing: str, at: str, distribution: str) -> str:

@@ -54,9 +54,16 @@ def place_of(thing: Any) -> str:
 
     try:
         target = inspect.unwrap(thing)
-        return f"{inspect.getsourcefile(target)}:{inspect.getsourcelines(target)[1]}"
+        lines, first = inspect.getsourcelines(target)
+        return f"{inspect.getsourcefile(target)}:{first + _begins(lines)}"
     except (TypeError, OSError):
         return ""
+
+
+def _begins(lines: list[str]) -> int:
+    """The number of the line with the name, behind decorators."""
+    words = ("def ", "async def ", "class ")
+    return next((number for number, line in enumerate(lines) if line.lstrip().startswith(words)), 0)
 
 
 def line_with(function: Callable[..., Any], words: Iterable[str]) -> str:
@@ -75,12 +82,14 @@ def line_with(function: Callable[..., Any], words: Iterable[str]) -> str:
         for number, line in enumerate(lines):
             if word in line:
                 return f"{file}:{first + number}"
-    begins = next((number for number, line in enumerate(lines) if line.lstrip().startswith("def ")), 0)
-    return f"{file}:{first + begins}"
+    return f"{file}:{first + _begins(lines)}"
 
 
-def announced_at(path: str) -> str:
-    """``file:line`` where a loaded announcement holds the dotted path; "" where none does."""
+def announced_at(path: str, field: str = "") -> str:
+    """``file:line`` where a loaded announcement holds the dotted path; "" where none does.
+
+    With a ``field`` (``"views="``) it is the line of that field beside the path, where there is one.
+    """
     for module in [module for module in list(sys.modules.values()) if _announces(module)]:
         try:
             lines = Path(module.__file__ or "").read_text(encoding="utf-8").splitlines()
@@ -88,7 +97,8 @@ def announced_at(path: str) -> str:
             continue
         for number, line in enumerate(lines, 1):
             if f'"{path}"' in line or f"'{path}'" in line:
-                return f"{module.__file__}:{number}"
+                beside = [n for n, other in enumerate(lines, 1) if field and field in other]
+                return f"{module.__file__}:{min(beside, key=lambda n: abs(n - number), default=number)}"
     return ""
 
 

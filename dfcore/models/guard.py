@@ -55,7 +55,7 @@ def require_cue_map(spec: SpecialistSpec, module: nn.Module, cue_map: Any, batch
 
 
 def not_finite_cues(spec: SpecialistSpec, faults: Tensor) -> str:
-    """The cues whose channels have values that are not finite numbers: ``"level (3 values)"``.
+    """The cues whose channels have values that are not finite numbers: ``"the cue level (3 values)"``; "" for none.
 
     Args:
         spec: the specialist.
@@ -66,7 +66,7 @@ def not_finite_cues(spec: SpecialistSpec, faults: Tensor) -> str:
         count = int(faults[first : first + cue.channels].sum())
         found += [f"{cue.name} ({count:,} {'value' if count == 1 else 'values'})"] if count else []
         first += cue.channels
-    return ", ".join(found)
+    return f"the {'cue' if len(found) == 1 else 'cues'} {', '.join(found)}" if found else ""
 
 
 def _titled(spec: SpecialistSpec) -> str:
@@ -84,7 +84,7 @@ def _not_announced(spec: SpecialistSpec, error: KeyError) -> str:
         return f"Did you mean the view {close!r}?" if close else ""
     if name in (*spec.views, *evidence, "face"):
         return ""
-    place = announced_at(spec.module)
+    place = announced_at(spec.module, "views=")
     views = ", ".join(f"{view!r}" for view in (*spec.views, name)) + ("," if not spec.views else "")
     return (
         f"It reads the view {name!r}, which the specialist does not announce: write views=({views}) in "

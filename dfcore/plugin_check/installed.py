@@ -88,7 +88,7 @@ def check_import(entry: PluginEntry, problems: Problems) -> None:
     for line in dict.fromkeys(lines.values()):
         names = ", ".join(name for name, other in lines.items() if other == line)
         problems.add(
-            f"{entry}: {line}: this import loads {names}, for seconds, and every `dfcore describe` waits for it. "
+            f"{entry}: {line}: this import loads {names}, which takes seconds, and every `dfcore describe` waits. "
             "Import it in the module that a dotted path names, or inside a function."
         )
 

@@ -40,6 +40,9 @@ class ViewsRead(Mapping[str, Tensor]):
         self.read.add(name)
         return self.views[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.views  # Mapping's own would read it
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.views)
 
@@ -72,9 +75,9 @@ def _check_module(spec: SpecialistSpec) -> None:
     odd = not_finite_cues(spec, (~torch.isfinite(cue_map)).sum(dim=(0, 2, 3)))
     if odd:
         raise PluginError(
-            f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module).forward)}), gave values "
-            f"that are not finite numbers for made clips, in the cue {odd}. Look there for a division by 0, a logarithm "
-            "or root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`)."
+            f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module).forward)}), gave "
+            f"values that are not finite numbers for made clips, in {odd}. Look there for a division by 0, a "
+            "logarithm or root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`)."
         )
     _check_training(spec, module, views)
     unread = [name for name in (*spec.views, *(one.name for one in spec.evidence)) if name not in views.read]
@@ -83,7 +86,7 @@ def _check_module(spec: SpecialistSpec) -> None:
         raise PluginError(
             f"specialist {spec.name!r} announces what its cue module never reads: {', '.join(dict.fromkeys(unread))}. "
             f"Each costs time in every sample: write views=({kept}{',' if kept.count(',') == 0 and kept else ''}) in "
-            f"{announced_at(spec.module) or 'its announcement'}."
+            f"{announced_at(spec.module, 'views=') or 'its announcement'}."
         )
 
 
@@ -99,9 +102,9 @@ def _check_training(spec: SpecialistSpec, module: nn.Module, views: ViewsRead) -
     still = [name for name, one in module.named_parameters() if one.requires_grad and one.grad is None]
     if still:
         raise PluginError(
-            f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module))}), has parameters that "
-            f"no gradient reaches: {', '.join(still)}. Use them in forward, outside of torch.no_grad(), or make them "
-            "buffers."
+            f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module))}), has parameters "
+            f"that no gradient reaches: {', '.join(still)}. Use them in forward, outside of torch.no_grad(), or make "
+            "them buffers."
         )
 
 

@@ -257,7 +257,7 @@ def _require_good_maps(run: Run) -> None:
     spec, module = run.model.spec, run.model.cue_module
     error = PluginError(
         f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module).forward)}), gave values "
-        f"that are not finite numbers at step {run.step + 1}, from views and weights that are: in the cue "
+        f"that are not finite numbers at step {run.step + 1}, from views and weights that are: in "
         f"{not_finite_cues(spec, odd)}. A lower rate does not help: look there for a division by 0, a logarithm or "
         "root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`). Nothing of this step is saved."
     )

@@ -113,8 +113,8 @@ def require_loss(name: str, loss: Callable[..., Any]) -> None:
         gave = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
         place = place_of(getattr(type(loss), "forward", type(loss)))
         raise PluginError(
-            f"loss {name!r}, {dotted(type(loss))} ({place}), gave {gave} for logits [2, 2] and labels [2], expected [2]: a "
-            "loss for each sample. Write reduction='none', and take no mean."
+            f"loss {name!r}, {dotted(type(loss))} ({place}), gave {gave} for logits [2, 2], labels [2]; expected [2]: "
+            "a loss for each sample. Write reduction='none', and take no mean."
         )
 
 

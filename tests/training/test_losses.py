@@ -42,6 +42,9 @@ def test_smoothing_asked_of_a_loss_without_it() -> None:
         def __init__(self, class_weights: torch.Tensor | None) -> None:
             super().__init__()
 
+        def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return logits.sum(1) + labels
+
     assert isinstance(build_loss("plain", Plain, None, {}), Plain)
     with pytest.raises(ConfigError, match=r"'plain' takes no label smoothing.*stage.label_smoothing"):
         build_loss("plain", Plain, None, {"label_smoothing": 0.1})
