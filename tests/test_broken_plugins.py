@@ -1,4 +1,4 @@
-"""Each way to break a plugin has its message, in the check and where a user meets it, and concerns that plugin alone."""
+"""Each way to break a plugin has its message, in the check and where a user meets it, and disturbs no other plugin."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from plugin_doors import installed, met
 import dfcore
 from dfcore.plugin_check import check_plugins
 from dfcore.plugins import Registry
-
-pytestmark = pytest.mark.slow
 
 BROKEN = (*SPECIALISTS, *PARTS)
 
@@ -51,6 +49,7 @@ def line(way: Way, site: Path) -> str:
     return f"{path}:{next(number for number, text in enumerate(lines, 1) if way.line[1] in text)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", BROKEN, ids=named)
 def test_the_check_names_what_is_wrong_and_what_to_write(way: Way, problems: dict[str, list[str]], site: Path) -> None:
     text = "\n".join(problems[way.made.name])
@@ -65,6 +64,7 @@ def test_a_user_who_meets_it_is_told_the_same(way: Way, known: Registry, site: P
         assert part in text
 
 
+@pytest.mark.slow
 def test_a_broken_plugin_disturbs_no_other(known: Registry, problems: dict[str, list[str]]) -> None:
     assert problems["good"] == []
     assert "good" in dfcore.specialists()
@@ -73,6 +73,7 @@ def test_a_broken_plugin_disturbs_no_other(known: Registry, problems: dict[str, 
     assert known.component("loss", "focal").factory.startswith("dfcore.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", HARMLESS, ids=named)
 def test_what_is_only_unusual_is_no_problem(way: Way, problems: dict[str, list[str]]) -> None:
     assert problems[way.made.name] == []
@@ -94,6 +95,7 @@ def test_every_case_of_the_table_is_a_plugin_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_problems_and_exits_with_three(site: Path, known: Registry) -> None:
     call = f"import sys; sys.path.insert(0, {str(site)!r}); from dfcore.cli import main; main()"
     done = subprocess.run(

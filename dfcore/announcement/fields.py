@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -141,6 +141,11 @@ def _named(kind: Any) -> str:
 
 
 def _wrong_paths(spec: Any) -> Iterator[Mistake]:
+    hints = _hints(spec.__class__)
+    for field in fields(spec):
+        if field.default is MISSING and _is_path(hints[field.name]) and getattr(spec, field.name) == "":
+            text = f"{field.name} must be a dotted path 'package.module:attribute', and is empty."
+            yield Mistake(text, (f"{field.name}=", f"{type(spec).__name__}("))
     for name, path in dotted_paths(spec):
         module, colon, attribute = path.partition(":")
         parts = (*module.split("."), *attribute.split("."))

@@ -130,8 +130,8 @@ def _require_good_maps(member: Member, draws: Sequence[tuple[Clip, Sequence[int]
             raise DataError(
                 f"the cue module of specialist {model.spec.name!r}, {model.spec.module} "
                 f"({place_of(type(model.cue_module).forward)}), gave values that are not finite numbers for this file, "
-                f"in {odd}. This is a fault of the plugin {package} {version}: report it to its authors, and judge this "
-                "file without the specialist."
+                f"in {odd}. This is a fault of the plugin {package} {version}: report it to its authors, and judge "
+                "this file without the specialist."
             )
 
 

@@ -32,6 +32,9 @@ GPU_CHECK_EVERY = 16
 """Optimiser steps between two looks at the loss and at signals on a GPU, where each look waits for all queued work.
 On a CPU nothing is queued, and every step is looked at."""
 
+LARGE_WEIGHT = 1e4
+"""Weights beyond it, in a cue module, come of a rate that is too high."""
+
 
 def fit(run: Run, signals: StopSignals) -> None:
     """Train what is left of the run, epoch by epoch.
@@ -252,7 +255,7 @@ def _require_good_maps(run: Run) -> None:
             specialist, the cues and the line where the module computes.
     """
     odd = run.world.total(run.odd_values)
-    if not isinstance(run.model, Specialist) or not odd.any():
+    if not isinstance(run.model, Specialist) or not odd.any() or _weights_explain(run, run.model.cue_module):
         return
     spec, module = run.model.spec, run.model.cue_module
     error = PluginError(
@@ -262,6 +265,16 @@ def _require_good_maps(run: Run) -> None:
         "root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`). Nothing of this step is saved."
     )
     raise run.world.repeated(error)
+
+
+def _weights_explain(run: Run, module: nn.Module) -> bool:
+    """Whether a module's weights are themselves why it gives no finite numbers: so large, or none already.
+
+    On a GPU a step or more has been taken since, so weights that are no numbers say nothing there.
+    """
+    sizes = [one.detach().abs().max() for one in module.parameters() if one.numel()]
+    largest = float(torch.stack(sizes).max()) if sizes else 0.0
+    return largest > LARGE_WEIGHT or (not math.isfinite(largest) and run.device.type == "cpu")
 
 
 def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:
