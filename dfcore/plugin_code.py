@@ -48,10 +48,10 @@ def plugin_error(what: str, code: str | Callable[..., object], error: BaseExcept
     package = root_of(path)
     frame = last_own_frame(error, package, skip=1)  # the first is the ``yield`` above
     place = f" in {frame.name}, {frame.filename}:{frame.lineno}" if frame else ""
-    failed = f"{what} ({path}) failed{place}: {described(error).rstrip('.')}."
+    failed = f"{what} ({path}) failed{place}: {described(error).rstrip('.')}.{f' {hint}' if hint else ''}"
     return PluginError(
-        f"{failed} {f'{hint} ' if hint else ''}This is a fault of the plugin package {_brought(package)}, not of the data, "
-        "and nothing is noted against the file: upgrade the plugin, report it to its authors, or leave it out."
+        f"{failed} This is a fault of the plugin package {_brought(package)}, not of the data, and nothing is noted "
+        "against the file: upgrade the plugin, report it to its authors, or leave it out."
     )
 
 
