@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfcore.assessment.fused import fuse
+from dfcore.assessment.fused import fuse, plain_mean
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.probing import score_probe
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredDetector, score_job
+from dfcore.assessment.scoring import ScoredDetector, prepare_jobs, score_job
 from dfcore.assessment.write import verdict_shares, write_evaluation
 from dfcore.device import choose_device
 from dfcore.evaluation.report import measure
@@ -65,8 +65,11 @@ def _assess(
     log.say(f"evaluating {', '.join(job.target.label for job in jobs)} on the {options.split} split")
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     log.say(f"data       {dataset.title} in {config.data.root}")
+    prepare_jobs(jobs, options, machine)
     scored = [score_job(job, options, machine, folder) for job in jobs]
     scored += [fuse(name, ensemble, scored, options) for name, ensemble in ensembles.items()]
+    if ensembles and len(jobs) > 1:
+        scored.append(plain_mean(scored))
     if options.probe:
         scored.append(score_probe(config, options, machine))
 

@@ -20,7 +20,7 @@ from dfcore.evaluation.verdicts.operating_points import AIMS
 from dfcore.evaluation.verdicts.rules import VerdictRules
 from dfcore.plugins import registry
 
-__all__ = ["Decisions", "by_rules", "check_operating_point", "decide", "may_validate", "stored"]
+__all__ = ["Decisions", "by_rules", "check_operating_point", "decide", "even", "may_validate", "stored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +123,19 @@ def decide(
             dataset=dataset,
         )
         return by_rules(found.rules, operating_point, f"validation videos of {dataset}, scored now")
-    return _even(f"nothing was validated ({refused}): a raw probability of 0.5")
+    return even(f"nothing was validated ({refused}): a raw probability of 0.5")
 
 
 def by_rules(rules: VerdictRules, operating_point: str, source: str) -> Decisions:
     """Decisions by what was learnt; ``source`` says on what."""
     point = rules.operating_points.get(operating_point)
     if point is None:
-        return _even(f"{source} are not of both classes: a raw probability of 0.5", rules)
+        return even(f"{source} are not of both classes: a raw probability of 0.5", rules)
     about = f"{source}, {point.n_real} real and {point.n_fake} fake"
     return Decisions(Threshold(point.threshold, operating_point, about, point.note or ""), rules, source)
 
 
-def _even(source: str, rules: VerdictRules | None = None) -> Decisions:
+def even(source: str, rules: VerdictRules | None = None) -> Decisions:
+    """Decisions at a raw probability of 0.5, because ``source``; a warning says that nothing chose it."""
     warning = f"the threshold is not one that was chosen: {source}. Accuracies and F1 depend on it, AUC does not."
     return Decisions(Threshold(0.0, "even", source, warning), rules, source if rules else "")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.machine import Machine
 
-__all__ = ["ScoredDetector", "say_prepared", "score_job", "unusable"]
+__all__ = ["ScoredDetector", "prepare_jobs", "say_prepared", "score_job", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,28 @@ class ScoredDetector:
     no_control: str = ""
 
 
+def prepare_jobs(jobs: Sequence[Job], options: Options, machine: Machine) -> None:
+    """Prepare the split for all jobs that read the same clips, so that each video is decoded once and not once for
+    each specialist. Every process calls this.
+
+    Raises:
+        DfcoreError: as :func:`score_job`.
+    """
+    alike: dict[str, list[Job]] = {}
+    for job in jobs:
+        alike.setdefault(repr(replace(job.config, specialist="")), []).append(job)
+    for group in alike.values():
+        specs = [registry().specialist(job.target.specialist) for job in group]
+        if len(set(specs)) > 1:
+            config = group[0].config
+            chosen = machine.world.on_main(partial(choose_videos, config, specs))
+            prepare_together(config, specs, chosen, _evaluated(options), machine)
+
+
+def _evaluated(options: Options) -> tuple[str, ...]:
+    return (*SPLITS, "") if options.split == ALL else (options.split,)
+
+
 def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> ScoredDetector:
     """Score the split's videos, and where nothing is stored beside the weights the validation videos that they may be
     calibrated on. Every process calls this and has the same result.
@@ -75,8 +98,7 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     refused = may_validate(target, dataset, chosen.records) if file is None else "not needed"
     if options.split == ALL and not refused:
         refused = "its validation videos are among those that are evaluated"
-    evaluated = (*SPLITS, "") if options.split == ALL else (options.split,)
-    splits = tuple(dict.fromkeys((*evaluated, *(() if refused else ("val",)))))
+    splits = tuple(dict.fromkeys((*_evaluated(options), *(() if refused else ("val",)))))
     prepared = prepare_together(config, [spec], chosen, splits, machine)
     say_prepared(target.label, len(records), options.split, prepared, machine)
     model = world.together(lambda: factory.load(target.path, device=machine.device))

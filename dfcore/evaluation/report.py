@@ -242,9 +242,19 @@ def _slice(
     }
 
 
+def _floor_warning(auc: Interval, floor: Mapping[str, Any]) -> str | None:
+    """Where the figure is not clear of the leak floor, or there is none to compare it with."""
+    reached = Interval(**floor["auc"])
+    if reached.value is not None or auc.value is None:
+        return leak_warning(auc, reached)
+    best = max(floor["single"].items(), key=lambda item: item[1], default=None)
+    alone = f" One property alone, {best[0]}, orders these videos with AUC {best[1]:.3f}, unfitted." if best else ""
+    return f"there is no leak floor beside AUC {auc}: {reached.reason}.{alone}"
+
+
 def _warnings(found: Mapping[str, Any], videos: Sequence[ScoredVideo], threshold: Threshold) -> list[str]:
     auc = Interval(**found["video"]["auc"])
-    warnings = [threshold.warning, leak_warning(auc, Interval(**found["leak_floor"]["auc"]))]
+    warnings = [threshold.warning, _floor_warning(auc, found["leak_floor"])]
     if found["control"]["video"] is not None:
         control = Interval(**found["control"]["video"]["auc"])
         warnings.append(leak_warning(auc, control, "background cells alone"))

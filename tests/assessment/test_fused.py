@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from dfcore.assessment.decisions import Decisions
-from dfcore.assessment.fused import find_detectors, fuse
+from dfcore.assessment.fused import find_detectors, fuse, plain_mean
 from dfcore.assessment.options import Options
 from dfcore.assessment.scoring import ScoredDetector
 from dfcore.evaluation.report import Threshold
@@ -66,17 +68,25 @@ def test_the_control_needs_that_of_every_member_that_judges() -> None:
     assert found.no_control == "why"
 
 
-def test_an_ensemble_file_brings_its_members(trained: SimpleNamespace, tmp_path: Path) -> None:
-    member = EnsembleMember(
-        "toy_stage1", "toy", 1, trained.final, str(weights.describe(trained.final)["hash"]), Calibration(), 1.0
+def test_the_plain_mean_is_that_of_the_raw_margins_of_those_that_judge() -> None:
+    cm = detector(
+        "cm", ScoredVideo("a", 0, margin=1.0, control_margin=3.0), ScoredVideo("b", 1, abstain_reason="no face")
     )
-    StoredEnsemble((member,), Fusion(("toy_stage1",), "mean"), BOTH.rules, "toy").save(tmp_path / "ensemble.json")
-    targets, found = find_detectors([tmp_path / "ensemble.json"])
-    assert [target.label for target in targets] == ["toy_stage1"]
-    assert list(found) == ["ensemble"]
+    av = detector(
+        "av", ScoredVideo("a", 1, margin=4.0, control_margin=0.0), ScoredVideo("b", 1, abstain_reason="no audio")
+    )
+    found = plain_mean([cm, av, replace(av, kind="ensemble")])
+    assert [(video.margin, video.control_margin, video.label) for video in found.videos] == [
+        (2.5, 1.5, 1),
+        (None, None, 1),
+    ]
+    assert found.videos[1].abstain_reason == "no face; no audio"
+    assert (found.kind, found.decisions.rules) == ("mean", None)
+    assert "not calibrated" in found.decisions.threshold.source
 
 
-def test_an_ensemble_is_evaluated_beside_its_members(evaluate, trained: SimpleNamespace, tmp_path: Path) -> None:
+def write_ensemble(trained: SimpleNamespace, path: Path) -> Path:
+    """One whose only member is the trained specialist."""
     member = EnsembleMember(
         "toy_stage1",
         "toy",
@@ -86,7 +96,29 @@ def test_an_ensemble_is_evaluated_beside_its_members(evaluate, trained: SimpleNa
         Calibration("platt", 2.0, 1.0),
         1.0,
     )
-    StoredEnsemble((member,), Fusion(("toy_stage1",), "mean"), BOTH.rules, "toy").save(tmp_path / "ensemble.json")
+    StoredEnsemble((member,), Fusion(("toy_stage1",), "mean"), BOTH.rules, "toy").save(path)
+    return path
+
+
+def test_an_ensemble_file_brings_its_members(trained: SimpleNamespace, tmp_path: Path) -> None:
+    targets, found = find_detectors([write_ensemble(trained, tmp_path / "ensemble.json")])
+    assert [target.label for target in targets] == ["toy_stage1"]
+    assert list(found) == ["ensemble"]
+
+
+def test_a_folder_of_runs_brings_the_ensemble_that_lies_in_it(trained: SimpleNamespace, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(trained.folder, runs / trained.folder.name)
+    assert find_detectors([runs])[1] == {}
+    copied = SimpleNamespace(final=runs / trained.folder.name / trained.final.name)
+    write_ensemble(copied, runs / "ensemble.json")
+    targets, found = find_detectors([runs])
+    assert ([target.label for target in targets], list(found)) == (["toy_stage1"], ["ensemble"])
+    assert list(find_detectors([runs, runs / "ensemble.json"])[1]) == ["ensemble"]  # once, though named twice
+
+
+def test_an_ensemble_is_evaluated_beside_its_members(evaluate, trained: SimpleNamespace, tmp_path: Path) -> None:
+    write_ensemble(trained, tmp_path / "ensemble.json")
     report = evaluate(tmp_path / "ensemble.json").report
     assert [(one["name"], one["kind"]) for one in report["detectors"]] == [
         ("toy_stage1", "specialist"),

@@ -145,3 +145,10 @@ def test_linked_identities_are_drawn_together_unless_all_are_linked() -> None:
     assert list(of.values()) == ["p0", "p1", "p2", "p3"]
     assert "first identity" in how
     assert bootstrap_groups([video(0, 0, 0.0, group=())]) == ({"v0": None}, "video (no identities are known)")
+
+
+def test_where_there_is_no_leak_floor_it_says_so_and_names_the_property_that_tells_most() -> None:
+    videos = [replace(video, face_size=300.0 - 100 * video.label + number) for number, video in enumerate(VIDEOS)]
+    [warning] = [one for one in measured(videos)["warnings"] if "leak floor" in one]
+    assert "4 real and 4 fake videos: at least 10 of each class are needed" in warning
+    assert "face_size, orders these videos with AUC 1.000" in warning

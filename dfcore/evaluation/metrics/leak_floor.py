@@ -40,6 +40,8 @@ class LeakFloor:
         columns: what the regression saw.
         dropped: what it did not see, and why.
         n_real, n_fake: how many videos.
+        single: by column, the AUC of that property alone, in the direction that tells better: 0.5 or more. Nothing is
+            held out, so with few videos it is too high by chance.
     """
 
     auc: Interval
@@ -47,10 +49,15 @@ class LeakFloor:
     dropped: Mapping[str, str]
     n_real: int
     n_fake: int
+    single: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """The floor as ``json`` takes it."""
-        return asdict(self) | {"columns": list(self.columns), "dropped": dict(self.dropped)}
+        return asdict(self) | {
+            "columns": list(self.columns),
+            "dropped": dict(self.dropped),
+            "single": dict(self.single),
+        }
 
 
 def leak_floor(
@@ -92,6 +99,7 @@ def leak_floor(
             dropped[name] = (
                 "no value that some, not all, videos share" if any(map(_known, column)) else "not known for any video"
             )
+    single = {name: _best_alone(features, labels) for name, features in encoded.items()} if n_real and n_fake else {}
     reason, folds = None, []
     if min(n_real, n_fake) < MIN_VIDEOS:
         reason = f"{n_real} real and {n_fake} fake videos: at least {MIN_VIDEOS} of each class are needed"
@@ -102,11 +110,11 @@ def leak_floor(
         if any(fold is None for fold in folds):
             reason = "the videos cannot be parted by identity with both classes on either side"
     if reason is not None:
-        return LeakFloor(Interval(None, None, None, reason=reason), tuple(encoded), dropped, n_real, n_fake)
+        return LeakFloor(Interval(None, None, None, reason=reason), tuple(encoded), dropped, n_real, n_fake, single)
     features = np.concatenate(list(encoded.values()), axis=1)
     margin = np.mean([_cross_fit(features, labels, fold) for fold in folds if fold is not None], axis=0)
     auc = bootstrap(VideoScores(labels, margin), groups, names=["auc"], draws=draws, seed=seed)["auc"]
-    return LeakFloor(auc, tuple(encoded), dropped, n_real, n_fake)
+    return LeakFloor(auc, tuple(encoded), dropped, n_real, n_fake, single)
 
 
 def leak_warning(auc: Interval, floor: Interval, what: str = "file properties alone") -> str | None:
@@ -124,6 +132,14 @@ def leak_warning(auc: Interval, floor: Interval, what: str = "file properties al
     if low > reached and auc.value - reached >= NEAR:
         return None
     return f"AUC {auc} is not clearly above what {what} reach: {floor}. The detector may have learnt those."
+
+
+def _best_alone(features: Floats, labels: NDArray[np.int64]) -> float:
+    """The largest AUC of one column of ``[N, K]`` features, up or down."""
+    from sklearn.metrics import roc_auc_score
+
+    aucs = [float(roc_auc_score(labels, column)) for column in features.T]
+    return max(max(auc, 1 - auc) for auc in aucs)
 
 
 def _known(value: float | str | None) -> bool:

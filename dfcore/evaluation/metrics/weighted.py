@@ -175,7 +175,7 @@ def _pooled_cost(fakes: Floats, reals: Floats) -> float:
     # A class that is absent from a pool costs nothing there, though its ratio is infinite.
     of_fakes = -(fakes[fakes > 0] * np.log2(share[fakes > 0])).sum()
     of_reals = -(reals[reals > 0] * np.log2(1 - share[reals > 0])).sum()
-    return float((of_fakes + of_reals) / 2)
+    return max(0.0, float((of_fakes + of_reals) / 2))  # rounding may leave -1e-17 of a zero
 
 
 def _accuracy(draws: Draws) -> Floats:

@@ -12,6 +12,7 @@ from dfcore.progress import TERMINAL, Progress
 from dfcore.text import count_of
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log
+from dfcore.training.runtime.memory import keep_freed_memory
 from dfcore.training.runtime.time_limit import NO_LIMIT, TimeLimit
 
 __all__ = ["Machine", "device_name", "make_machine"]
@@ -34,6 +35,8 @@ def make_machine(config: TrainConfig, world: World, limit: TimeLimit, progress: 
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # every batch has the same sizes
         torch.set_float32_matmul_precision("high")
+    if device.type == "cpu" and config.run.keep_memory:
+        keep_freed_memory()
     log = Log(speaks=world.is_main, progress=progress)
     return Machine(world, device, choose_precision(device, config.run.precision), log, limit)
 

@@ -108,3 +108,11 @@ def test_a_warning_is_given_where_the_figure_is_not_clear_of_the_floor() -> None
     assert leak_warning(Interval(0.6, 0.48, 0.7), Interval(0.44, 0.3, 0.5))  # a floor below chance is chance
     assert leak_warning(Interval(None, None, None), floor) is None
     assert leak_warning(Interval(0.5, 0.4, 0.6), Interval(None, None, None)) is None
+
+
+def test_each_property_alone_is_told_with_its_auc_in_the_better_direction() -> None:
+    found = leak_floor([0, 0, 1, 1], {"size": [4, 3, 2, 1], "codec": ["a", "a", "a", "a"], "fps": [25, 25, 25, 25]})
+    assert found.auc.value is None
+    assert found.single == {"size": 1.0}
+    more = leak_floor([0, 0, 1, 1], {"codec": ["a", "a", "b", "b"], "size": [1, 3, 2, 4]})
+    assert more.single == {"codec": 1.0, "size": 0.75}

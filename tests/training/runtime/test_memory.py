@@ -1,7 +1,8 @@
-"""What a stage or a chunk held is gone before the next one is made."""
+"""Freed memory stays for the next step; what a stage or a chunk held is gone before the next one is made."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import weakref
 from pathlib import Path
@@ -18,6 +19,10 @@ from dfcore.models import factory
 from dfcore.training.curriculum import train_curriculum
 from dfcore.training.inputs.data import TrainingData
 from dfcore.training.run import Run
+from dfcore.training.runtime.distributed import World
+from dfcore.training.runtime.machine import make_machine
+from dfcore.training.runtime.memory import keep_freed_memory
+from dfcore.training.runtime.time_limit import NO_LIMIT
 from dfcore.training.trainer import train
 
 
@@ -82,3 +87,48 @@ def test_a_chunks_files_are_closed_when_the_next_one_is_prepared(
     train(override(toy, {"stage.chunks": "0,1", "stage.epochs": 1, "data.workers": workers}))
     assert open_files == [0, 0]
     assert len(data) == 2
+
+
+class FakeLibrary:
+    """A C library that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[int, int] = {}
+
+    def mallopt(self, name: int, value: int) -> int:
+        self.asked[name] = value
+        return 1
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
+    library = FakeLibrary()
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    for name in (
+        "MALLOC_TRIM_THRESHOLD_",
+        "MALLOC_MMAP_MAX_",
+        "MALLOC_MMAP_THRESHOLD_",
+        "GLIBC_TUNABLES",
+        "LD_PRELOAD",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    return library
+
+
+def test_on_a_cpu_blocks_are_neither_mapped_anew_nor_trimmed(library: FakeLibrary, toy: TrainConfig) -> None:
+    make_machine(override(toy, {"run.device": "cpu"}), World(), NO_LIMIT)
+    assert library.asked == {-4: 0, -1: -1}  # M_MMAP_MAX, M_TRIM_THRESHOLD
+
+
+def test_the_allocator_is_left_alone_where_a_key_or_the_environment_says_so(
+    library: FakeLibrary, toy: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_machine(override(toy, {"run.device": "cpu", "run.keep_memory": False}), World(), NO_LIMIT)
+    monkeypatch.setenv("LD_PRELOAD", "libjemalloc.so")
+    assert not keep_freed_memory()
+    assert library.asked == {}
+
+
+def test_a_c_library_without_that_setting_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    assert not keep_freed_memory()
