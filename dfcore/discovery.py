@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.metadata import entry_points
+from importlib import import_module, metadata
 from typing import Any
 
-from dfcore.errors import PluginApiError, PluginImportError
+from dfcore.announcement.hooks import hook_mistakes
+from dfcore.announcement.imports import why_not_imported
+from dfcore.announcement.source import root_of
+from dfcore.errors import PluginApiError, PluginError, PluginImportError
 
-__all__ = ["GROUP", "PluginEntry", "discover", "import_announcement"]
+__all__ = ["GROUP", "HEAVY", "PluginEntry", "discover", "distribution_of", "import_announcement", "is_plugin"]
+
+HEAVY = ("torch", "timm", "torchvision", "numpy", "scipy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL")
+"""What an announcement must not import, for it is read by every ``dfcore describe``."""
 
 GROUP = "dfcore.plugins"
 """The entry-point group."""
@@ -25,15 +30,44 @@ class PluginEntry:
     version: str
     module: str
 
+    def __str__(self) -> str:
+        """As messages name it."""
+        return f"plugin {self.name!r} ({self.distribution} {self.version})"
+
 
 def discover() -> list[PluginEntry]:
     """Installed and enabled plugins, by name; nothing of them is imported."""
+    return [entry for entry in _installed() if _enabled(entry)]
+
+
+def is_plugin(path: str) -> bool:
+    """Whether an installed plugin's package is what a dotted path begins with."""
+    return any(root_of(entry.module) == root_of(path) for entry in _installed())
+
+
+def distribution_of(path: str) -> tuple[str, str]:
+    """The distribution that brought what a dotted path names, and its version, "" where it is not installed as one.
+
+    A plugin's distribution may have any name; of a package that is no plugin's, the one named like it is taken.
+    """
+    package = root_of(path)
+    for entry in _installed():
+        if root_of(entry.module) == package:
+            return entry.distribution, entry.version
+    name = package.replace("_", "-")
+    try:
+        return name, metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return name, ""
+
+
+def _installed() -> list[PluginEntry]:
     found = set()
-    for point in entry_points(group=GROUP):
+    for point in metadata.entry_points(group=GROUP):
         distribution = point.dist.name if point.dist else "unknown"
         version = point.dist.version if point.dist else "unknown"
         found.add(PluginEntry(point.name, distribution, version, point.value))
-    return sorted(entry for entry in found if _enabled(entry))
+    return sorted(found)
 
 
 def _enabled(entry: PluginEntry) -> bool:
@@ -49,25 +83,23 @@ def _names(text: str) -> set[str]:
 
 
 def import_announcement(entry: PluginEntry) -> Any:
-    """The plugin's announcement module, imported; it speaks this core's API.
+    """The plugin's announcement module, imported; it speaks this core's API, and all its hooks exist.
 
     Raises:
-        PluginImportError, PluginApiError
+        PluginError: it does not import, speaks another API, or implements hooks that there are not.
     """
-    module = _import(entry)
-    _check_api(entry, module)
-    return module
-
-
-def _import(entry: PluginEntry) -> Any:
     try:
-        return import_module(entry.module)
-    except Exception as error:
+        module = import_module(entry.module)
+    except (Exception, SystemExit) as error:
+        why = why_not_imported(entry.module, error, entry.distribution)
         raise PluginImportError(
-            f"plugin {entry.name!r} ({entry.distribution} {entry.version}) does not import: "
-            f"{type(error).__name__}: {error}. Try `pip install --force-reinstall {entry.distribution}`, "
-            f"or leave it out with DFCORE_DISABLE_PLUGINS={entry.name}."
+            f"{entry} does not import: {why} DFCORE_DISABLE_PLUGINS={entry.name} leaves it out meanwhile."
         ) from error
+    _check_api(entry, module)
+    wrong = hook_mistakes(module)
+    if wrong:
+        raise PluginError("\n".join(f"{entry}: {text}" for text in wrong))
+    return module
 
 
 def _check_api(entry: PluginEntry, module: Any) -> None:
@@ -79,11 +111,10 @@ def _check_api(entry: PluginEntry, module: Any) -> None:
         return
     if not isinstance(spoken, int):
         raise PluginApiError(
-            f"plugin {entry.name!r} ({entry.distribution}) does not say which API it was written for: "
-            f"{entry.module} needs the line `DFCORE_API = {API}`."
+            f"{entry} does not say which API it was written for: {module.__file__} needs the line `DFCORE_API = {API}`."
         )
     older = "dfcore" if spoken > API else entry.distribution
     raise PluginApiError(
-        f"plugin {entry.name!r} ({entry.distribution} {entry.version}) speaks API {spoken}, dfcore {__version__} "
-        f"speaks API {API}. Upgrade the older one: `pip install --upgrade {older}`."
+        f"{entry} speaks API {spoken}, dfcore {__version__} speaks API {API}. Upgrade the older one: "
+        f"`pip install --upgrade {older}`."
     )

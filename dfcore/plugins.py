@@ -11,18 +11,16 @@ nothing; ``DFCORE_DISABLE_PLUGINS`` leaves out those it lists.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from functools import cache, cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from dfcore.announcement.asked import Announcements
 from dfcore.discovery import PluginEntry, discover, import_announcement
-from dfcore.errors import DfcoreError, PluginError, UnknownNameError, UsageError
+from dfcore.errors import PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    import pluggy
-
     from dfcore.specs import ComponentSpec, DatasetSpec, SpecialistSpec, StageSpec
 
 __all__ = ["COMPONENT_KINDS", "OFFICIAL", "PluginEntry", "Registry", "discover", "registry"]
@@ -40,8 +38,6 @@ COMPONENT_KINDS = {
     "callback": "dfcore_callbacks",
 }
 
-Spec = TypeVar("Spec")
-
 
 class Registry:
     """Everything announced: by the core, and by the plugins that load.
@@ -52,20 +48,21 @@ class Registry:
     def __init__(self, entries: list[PluginEntry] | None = None) -> None:
         self.entries = discover() if entries is None else entries
         self.errors: dict[str, PluginError] = {}
+        """Of the plugins that did not load, by name."""
         self._loaded: set[str] = set()
         self._own_datasets: dict[str, DatasetSpec] = {}
 
     @cached_property
-    def _manager(self) -> pluggy.PluginManager:
-        import pluggy
+    def announcements(self) -> Announcements:
+        """What the loaded plugins announce, hook by hook."""
+        found = Announcements({entry.name: str(entry) for entry in reversed(self.entries)})
+        found.register(BUILTINS, import_module(BUILTINS))
+        return found
 
-        from dfcore import hookspecs
-
-        manager = pluggy.PluginManager("dfcore")
-        manager.add_hookspecs(hookspecs)
-        manager.register(import_module(BUILTINS), name=BUILTINS)
-        manager.check_pending()
-        return manager
+    @property
+    def faults(self) -> Mapping[str, list[PluginError]]:
+        """What loaded plugins announce that cannot be used, by plugin. The rest of what they announce can be."""
+        return self.announcements.faults
 
     # -- loading ---------------------------------------------------------------------------------------------------
 
@@ -95,21 +92,7 @@ class Registry:
         return self.errors
 
     def _register(self, name: str) -> None:
-        entry = self._entry(name)
-        module = import_announcement(entry)
-        manager = self._manager
-        import pluggy
-
-        try:
-            manager.register(module, name=name)
-            manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            if manager.has_plugin(name):
-                manager.unregister(name=name)
-            raise PluginError(
-                f"plugin {name!r} ({entry.distribution} {entry.version}) announces what dfcore does not know: {error}. "
-                "The hooks are listed in dfcore/hookspecs.py; is one misspelt?"
-            ) from error
+        self.announcements.register(name, import_announcement(self._entry(name)))
 
     def _entry(self, name: str) -> PluginEntry:
         found = [entry for entry in self.entries if entry.name == name]
@@ -126,8 +109,11 @@ class Registry:
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def specialist_names(self) -> list[str]:
-        """Names of the installed specialists, from metadata alone."""
-        return sorted({entry.name for entry in self.entries})
+        """Names of the installed specialists; every announcement is imported, and plugins that announce none, or do not
+        load, are left out.
+        """
+        self.load_all()
+        return sorted({owner for owner, spec in self.announcements.of("dfcore_specialist") if spec.name == owner})
 
     def specialist(self, name: str) -> SpecialistSpec:
         """The specialist announced as ``name``; only its plugin is loaded.
@@ -136,15 +122,13 @@ class Registry:
             UnknownNameError, PluginError
         """
         self.load(name)
-        from dfcore.specs import SpecialistSpec
-
-        for owner, spec in self._announced("dfcore_specialist", SpecialistSpec, only=name):
-            if spec.name != name:
-                raise PluginError(
-                    f"plugin {owner!r} announces the specialist {spec.name!r}; its entry point must have the same name."
-                )
-            return spec
-        raise PluginError(f"plugin {name!r} announces no specialist (its hook dfcore_specialist is missing).")
+        found = self.announcements.of("dfcore_specialist", only=name)
+        spec: SpecialistSpec | None = next((spec for _, spec in found), None)
+        if spec is None:
+            raise self._no_specialist(name)
+        if spec.name != name:
+            raise self._misnamed(name, spec.name)
+        return spec
 
     def trainable(self, name: str) -> SpecialistSpec:
         """The specialist announced as ``name``, which has a cue module: what can be created, trained and prepared for.
@@ -155,18 +139,18 @@ class Registry:
         """
         spec = self.specialist(name)
         if not spec.trainable:
+            brought = next((entry.distribution for entry in discover() if entry.name == name), f"dfs-{name}")
             raise UsageError(
-                f"specialist {name!r} ({spec.title}) has no cue module yet: this release of dfs-{name} announces "
-                f"itself only. Upgrade it with `pip install -U dfs-{name}`, or choose another specialist "
+                f"specialist {name!r} ({spec.title}) has no cue module yet: this release of {brought} announces "
+                f"itself only. Upgrade it with `pip install -U {brought}`, or choose another specialist "
                 "(`dfcore plugins` lists them)."
             )
         return spec
 
     def components(self, kind: str) -> dict[str, ComponentSpec]:
         """Announced components of a kind in :data:`COMPONENT_KINDS`, by name; the first of a name wins."""
-        from dfcore.specs import ComponentSpec
-
-        return {spec.name: spec for spec in self._merged(COMPONENT_KINDS[kind], ComponentSpec, lambda spec: spec.name)}
+        found: list[ComponentSpec] = self._merged(COMPONENT_KINDS[kind], "name")
+        return {spec.name: spec for spec in found}
 
     def component(self, kind: str, name: str) -> ComponentSpec:
         """The component of a kind announced as ``name``.
@@ -181,10 +165,8 @@ class Registry:
 
     def datasets(self) -> dict[str, DatasetSpec]:
         """Announced datasets, by name."""
-        from dfcore.specs import DatasetSpec
-
-        found = {spec.name: spec for spec in self._merged("dfcore_datasets", DatasetSpec, lambda spec: spec.name)}
-        return {**found, **self._own_datasets}
+        found: list[DatasetSpec] = self._merged("dfcore_datasets", "name")
+        return {**{spec.name: spec for spec in found}, **self._own_datasets}
 
     def add_dataset(self, spec: DatasetSpec) -> None:
         """Take in a dataset that no plugin announces; one that was added under the same name before is replaced.
@@ -210,9 +192,7 @@ class Registry:
 
     def stages(self) -> dict[int, StageSpec]:
         """Announced stages, by number, in order."""
-        from dfcore.specs import StageSpec
-
-        merged = self._merged("dfcore_stages", StageSpec, lambda spec: spec.number)
+        merged: list[StageSpec] = self._merged("dfcore_stages", "number")
         return {spec.number: spec for spec in sorted(merged, key=lambda spec: spec.number)}
 
     def stage(self, number: int) -> StageSpec:
@@ -234,38 +214,31 @@ class Registry:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _merged(self, hook: str, kind: type[Spec], key: Callable[[Spec], Any]) -> list[Spec]:
-        self.load_all()
-        found: dict[Any, Spec] = {}
-        for owner, spec in self._announced(hook, kind):
-            if key(spec) in found:
-                self.errors.setdefault(
-                    owner,
-                    PluginError(f"plugin {owner!r} announces {key(spec)!r} in {hook}, which is taken; it is ignored."),
-                )
-                continue
-            found[key(spec)] = spec
-        return list(found.values())
+    def _misnamed(self, name: str, announced: str) -> PluginError:
+        place = self.announcements.line_of(name, "dfcore_specialist", announced)
+        return self.announcements.fault(
+            name,
+            f"{place}: it announces the specialist {announced!r}, but its entry point is named {name!r}, and that is "
+            f"what a user types. Write name={name!r}, or name the entry point {announced!r} in pyproject.toml.",
+        )
 
-    def _announced(self, hook: str, kind: type[Spec], only: str | None = None) -> Iterator[tuple[str, Spec]]:
-        """Each plugin's hook called by itself, so that one that raises does not end the loop."""
-        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
-            owner = implementation.plugin_name
-            if only is not None and owner != only:
-                continue
-            try:
-                result = implementation.function()
-                specs = result if isinstance(result, list) else [result]
-                wrong = next((spec for spec in specs if not isinstance(spec, kind)), None)
-                if wrong is not None:
-                    raise TypeError(f"it returned {type(wrong).__name__}, not {kind.__name__}")
-            except Exception as error:
-                failure = PluginError(f"plugin {owner!r}: {hook} failed: {type(error).__name__}: {error}.")
-                self.errors.setdefault(owner, failure)
-                if only is not None:
-                    raise failure from error
-                continue
-            yield from ((owner, spec) for spec in specs)
+    def _no_specialist(self, name: str) -> PluginError:
+        faults = self.announcements.faults.get(name)
+        if faults:
+            return PluginError("\n".join(map(str, faults)))
+        others = [
+            f"the {kind.replace('_', ' ')} {getattr(spec, 'name', '') or spec.number}"
+            for kind, hook in {**COMPONENT_KINDS, "dataset": "dfcore_datasets", "stage": "dfcore_stages"}.items()
+            for _, spec in self.announcements.of(hook, only=name)
+        ]
+        has = f"It announces {', '.join(others)}." if others else "It announces nothing."
+        names = ", ".join(self.specialist_names()) or "none"
+        return self.announcements.fault(name, f"it announces no specialist. {has} Installed specialists: {names}.")
+
+    def _merged(self, hook: str, key: str) -> list[Any]:
+        """What all plugins announce by a hook, each value of ``key`` once: the first one's."""
+        self.load_all()
+        return self.announcements.merged(hook, key)
 
     def _unknown(self, kind: str, name: str, choices: Any) -> UnknownNameError:
         hints = []
@@ -277,40 +250,10 @@ class Registry:
         broken = ", ".join(sorted(self.errors))
         if broken:
             hints.append(f"Plugins that did not load: {broken} (see `dfcore plugins --check`).")
+        faulty = ", ".join(sorted(self.faults))
+        if faulty:
+            hints.append(f"Plugins with faults: {faulty} (see `dfcore plugins --check`).")
         return UnknownNameError(kind, name, choices, " ".join(hints))
-
-    def check(self) -> dict[str, list[str]]:
-        """Load every plugin and import all that each announces; the problems found, by plugin (empty: it is fine)."""
-        from dfcore.specs import resolve
-
-        problems: dict[str, list[str]] = {entry.name: [] for entry in self.entries}
-        self.load_all()
-        hooks: Counter[str] = Counter()
-        for hook in (*COMPONENT_KINDS.values(), "dfcore_datasets", "dfcore_stages", "dfcore_specialist"):
-            for owner, spec in self._announced(hook, object):
-                hooks[owner] += 1
-                for path in _paths(spec):
-                    try:
-                        resolve(path, owner)
-                    except DfcoreError as error:
-                        problems.setdefault(owner, []).append(str(error))
-        for kind in COMPONENT_KINDS:
-            self.components(kind)
-        self.datasets()
-        self.stages()
-        for name, failure in self.errors.items():
-            problems.setdefault(name, []).insert(0, str(failure))
-        for name, found in problems.items():
-            if not found and not hooks[name]:
-                found.append("it announces nothing.")
-        return problems
-
-
-def _paths(spec: Any) -> list[str]:
-    """The dotted paths that an announcement holds."""
-    paths = [getattr(spec, name, "") for name in ("factory", "adapter", "module", "abstain_reason")]
-    paths += [evidence.extractor for evidence in getattr(spec, "evidence", ())]
-    return [path for path in paths if path]
 
 
 @cache

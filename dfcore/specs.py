@@ -10,23 +10,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
+from dfcore.announcement.imports import missing_attribute, own_callables, why_not_imported
+from dfcore.announcement.source import announced_at
 from dfcore.errors import PluginImportError
 
 __all__ = [
+    "AUGMENTATIONS",
     "MAP_SIZE",
+    "VIEWS",
     "ComponentSpec",
     "CueSpec",
     "DatasetSpec",
+    "DottedPath",
     "EvidenceSpec",
     "SpecialistSpec",
     "StageSpec",
     "resolve",
 ]
 
+DottedPath = Annotated[str, "dotted path"]
+"""``package.module:attribute``, of a class or function. Every field of this type is checked when plugins are."""
+
 MAP_SIZE = 7
 """Side of the cue map and of the backbone's token map, in cells."""
+
+VIEWS = (
+    "face",
+    "context",
+    "face_mask",
+    "tiles",
+    "tile_face",
+    "qp",
+    "sequence",
+    "sequence_mask",
+    "motion",
+    "mouth",
+    "mouth_present",
+    "log_mel",
+    "audio_present",
+)
+"""Names of the views that every clip has (:mod:`dfcore.data.views`); a specialist's evidence comes beside them."""
+
+AUGMENTATIONS = ("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur")
+"""Names of the training augmentations (:mod:`dfcore.data.views.augment`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +80,7 @@ class EvidenceSpec:
 
     name: str
     version: int
-    extractor: str
+    extractor: DottedPath
     channels: int
     summary: str = ""
     frames: int = 0
@@ -85,14 +113,14 @@ class SpecialistSpec:
     name: str
     title: str
     cues: tuple[CueSpec, ...]
-    module: str = ""
+    module: DottedPath = ""
     views: tuple[str, ...] = ()
     evidence: tuple[EvidenceSpec, ...] = ()
     frames: int = 1
     clip_frames: int = 8
     augmentations: tuple[str, ...] = ()
-    abstain_reason: str = ""
-    pseudo_fake: str = ""
+    abstain_reason: DottedPath = ""
+    pseudo_fake: DottedPath = ""
     speech: float = 0.0
     spatial_map: bool = True
     summary: str = ""
@@ -127,7 +155,7 @@ class ComponentSpec:
     """
 
     name: str
-    factory: str
+    factory: DottedPath
     summary: str = ""
 
 
@@ -145,7 +173,7 @@ class DatasetSpec:
 
     name: str
     title: str
-    adapter: str | Callable[[], Any]
+    adapter: DottedPath | Callable[[], Any]
     summary: str = ""
     url: str = ""
     generated: bool = False
@@ -176,24 +204,36 @@ class StageSpec:
 
 
 def resolve(path: str | Callable[..., Any], owner: str = "") -> Any:
-    """Import what a dotted path ``package.module:attribute`` names; what is no path is given back as it is.
+    """Import the class or function that a dotted path ``package.module:attribute`` names; what is no path is given
+    back as it is.
 
     Raises:
-        PluginImportError: the path is malformed, or its import fails; the message names ``owner``.
+        PluginImportError: the path is malformed, its import fails, or it names something else; the message names
+            ``owner``, the line that announces the path, and the one at fault.
     """
     if not isinstance(path, str):
         return path
     module, _, attribute = path.partition(":")
-    by = f" (announced by {owner})" if owner else ""
     if not module or not attribute:
-        raise PluginImportError(f"{path!r}{by} is not of the form 'package.module:attribute'.")
+        raise _unresolved(path, owner, "it is not of the form 'package.module:attribute'.")
     try:
         found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise PluginImportError(
-            f"{path!r}{by} cannot be imported: {type(error).__name__}: {error}. "
-            "Run `dfcore plugins --check` to see every plugin's state."
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise _unresolved(path, owner, why_not_imported(module, error)) from error
+    inside = found
+    for part in attribute.split("."):
+        inside, found = found, getattr(found, part, None)
+        if found is None:
+            hint = missing_attribute(inside, part) or " Write the name that is there."
+            raise _unresolved(path, owner, f"{getattr(inside, '__file__', module)} has no {part!r}.{hint}")
+    if not callable(found):
+        there = ", ".join(own_callables(import_module(module))) or "none"
+        why = f"it is {found!r:.60}, not a class or function. Name one; {module} defines {there}."
+        raise _unresolved(path, owner, why)
     return found
+
+
+def _unresolved(path: str, owner: str, why: str) -> PluginImportError:
+    place = announced_at(path)
+    by = ", ".join(part for part in (owner, f"announced in {place}" if place else "") if part)
+    return PluginImportError(f"{path!r}{f' ({by})' if by else ''} cannot be used: {why}")

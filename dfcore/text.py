@@ -118,5 +118,8 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
 
 def described(error: BaseException) -> str:
     """An exception's type and message in one line; the type alone where there is no message."""
-    text = " ".join(str(error).split())
+    shown = (
+        error.args[0] if isinstance(error, KeyError) and " " in str(*error.args[:1]) else error
+    )  # no quotes about it
+    text = " ".join(str(shown).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -189,8 +189,8 @@ def file_of(block: Block) -> str:
     return match[1] if match else ""
 
 
-@pytest.mark.slow
-def test_the_complete_plugin_passes_the_contract(tmp_path: Path) -> None:
+def write_plugin(tmp_path: Path) -> dict[str, str]:
+    """Write the complete plugin of the page, as installing it would; the environment in which it is found."""
     page = ROOT / "docs/plugins.md"
     for block in (*documents.blocks(page, "python"), *documents.blocks(page, "toml")):
         if file_of(block):
@@ -204,13 +204,33 @@ def test_the_complete_plugin_passes_the_contract(tmp_path: Path) -> None:
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
     (about / "entry_points.txt").write_text(f"[dfcore.plugins]\n{entry[0]} = {entry[1]}\n")
     path = os.pathsep.join([str(tmp_path / "my_plugin"), *sys.path])
+    return {**os.environ, "PYTHONPATH": path, "DFCORE_PLUGINS": project["name"]}
+
+
+@pytest.mark.slow
+def test_the_complete_plugin_passes_the_contract(tmp_path: Path) -> None:
+    environment = write_plugin(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "my_plugin/tests"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_check_of_plugins_prints_what_the_page_shows(tmp_path: Path) -> None:
+    environment, plugin = write_plugin(tmp_path), tmp_path / "my_plugin/my_plugin/plugin.py"
+    call = [sys.executable, "-m", "dfcore", "plugins", "--check"]
+    good = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stderr) == (0, "")
+    plugin.write_text(plugin.read_text().replace('views=("tiles", "tile_face")', 'views=("tiles",)'))
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    printed = (done.stdout + done.stderr).replace(f"{tmp_path}/", "")
+    (shown,) = documents.blocks(ROOT / "docs/plugins.md", "text")
+    assert printed.split() == shown.text.split()

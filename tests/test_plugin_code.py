@@ -8,7 +8,7 @@ import fake_parts
 import pytest
 
 from dfcore.errors import MediaError, PluginError
-from dfcore.plugin_code import plugin_code
+from dfcore.plugin_code import construct, plugin_code, wrong_call
 
 
 def test_the_plugins_own_line_is_named_not_that_of_a_library_that_it_calls() -> None:
@@ -41,3 +41,43 @@ def test_what_is_not_the_plugins_fault_passes_through(error: BaseException) -> N
     with pytest.raises(type(error)) as found, plugin_code("evidence x", "fake_parts:block_means"):
         raise error
     assert found.value is error
+
+
+class Takes:
+    def __init__(self, size: int, *, name: str = "") -> None:
+        self.size = size
+
+
+class Raises:
+    def __init__(self) -> None:
+        raise ValueError("no")
+
+
+def test_what_is_constructed_is_given_its_arguments() -> None:
+    assert construct("part", Takes, 3, name="x").size == 3
+
+
+def test_a_constructor_that_takes_other_arguments_is_named_with_its_line() -> None:
+    line = Takes.__init__.__code__.co_firstlineno
+    with pytest.raises(PluginError, match=rf"Takes\) is called without arguments: .*test_plugin_code.py:{line}"):
+        construct("part", Takes)
+    with pytest.raises(PluginError, match=r"with \(\.\.\., width=\.\.\.\).*'width'.*def __init__\(self, name, width"):
+        construct("part", Takes, 3, width=4)
+
+
+def test_a_constructor_that_raises_is_its_plugins_fault() -> None:
+    with pytest.raises(PluginError, match=r"part .*failed in __init__, .*test_plugin_code.py:\d+: ValueError: no"):
+        construct("part", Raises)
+
+
+def test_what_hides_its_arguments_is_tried() -> None:
+    assert wrong_call(dict, 1, 2, 3) == ""
+    assert "missing a required argument: 'size'" in wrong_call(Takes)
+
+
+def test_exhausted_memory_of_an_accelerator_is_not_the_plugins_fault() -> None:
+    class OutOfMemoryError(RuntimeError):
+        pass
+
+    with pytest.raises(OutOfMemoryError), plugin_code("evidence x", "fake_parts:block_means"):
+        raise OutOfMemoryError

@@ -11,6 +11,7 @@ import pytest
 from dfcore.discovery import PluginEntry, discover
 from dfcore.errors import PluginApiError, PluginError, PluginImportError, UnknownNameError
 from dfcore.hookspecs import API
+from dfcore.plugin_check import check_plugins
 from dfcore.plugins import Registry
 
 GOOD = """
@@ -21,6 +22,12 @@ DFCORE_API = 1
 @hookimpl
 def dfcore_specialist():
     return SpecialistSpec(name={name!r}, title="Made up", cues=(CueSpec("one", 3), CueSpec("two", 4)))
+"""
+
+STAGES = """
+@hookimpl
+def dfcore_stages():
+    return [StageSpec(7, "Seven", "folder", 1e-4, 1, "focall", after=6)]
 """
 
 Install = Callable[..., None]
@@ -117,7 +124,7 @@ def test_a_misspelt_hook_is_found_and_leaves_nothing_behind(install: Install) ->
     registry = Registry()
     with pytest.raises(PluginError, match="dfcore_dataset"):
         registry.specialist("typo")
-    assert not registry._manager.has_plugin("typo")
+    assert not registry.announcements._manager.has_plugin("typo")
     assert registry.datasets()
 
 
@@ -140,14 +147,14 @@ def test_a_hook_that_raises_does_not_end_the_loop(install: Install) -> None:
     install("good", GOOD + hook.replace("{body}", "return [ComponentSpec('hinge', 'made:Hinge')]"))
     registry = Registry()
     assert set(registry.components("loss")) >= {"hinge", "cross_entropy"}
-    assert "boom" in str(registry.errors["bad"])
+    assert "boom" in str(registry.faults["bad"][0])
 
 
 def test_a_hook_that_returns_something_else_is_named(install: Install) -> None:
     install("bad", GOOD + "\n@hookimpl\ndef dfcore_losses():\n    return ['hinge']\n")
     registry = Registry()
     registry.components("loss")
-    assert "not ComponentSpec" in str(registry.errors["bad"])
+    assert "not a ComponentSpec" in str(registry.faults["bad"][0])
 
 
 def test_a_name_that_is_taken_is_ignored_and_reported(install: Install) -> None:
@@ -155,7 +162,7 @@ def test_a_name_that_is_taken_is_ignored_and_reported(install: Install) -> None:
     install("thief", source)
     registry = Registry()
     assert registry.component("loss", "cross_entropy").factory.startswith("dfcore.")
-    assert "taken" in str(registry.errors["thief"])
+    assert "which dfcore itself announces already" in str(registry.faults["thief"][0])
 
 
 def test_an_entry_point_of_another_name_than_its_specialist(install: Install) -> None:
@@ -181,18 +188,56 @@ def test_the_switch_disables(install: Install, monkeypatch: pytest.MonkeyPatch) 
     assert discover() == []
 
 
-def test_check_names_each_problem(install: Install) -> None:
+def test_the_check_names_each_problem(install: Install) -> None:
     install("fine")
     install("dangling", GOOD.replace('title="Made up"', 'title="Made up", module="made_nowhere:Module"'))
     install("broken", "1/0")
-    problems = Registry().check()
+    install("empty", "DFCORE_API = 1")
+    problems = check_plugins(Registry())
     assert problems["fine"] == []
-    assert "made_nowhere" in problems["dangling"][0]
+    assert "no package 'made_nowhere'" in problems["dangling"][0]
     assert "ZeroDivisionError" in problems["broken"][0]
+    assert "announces nothing" in problems["empty"][0]
+
+
+def test_stages_are_checked_for_the_names_that_they_use(install: Install) -> None:
+    install("steps", GOOD.replace("CueSpec, Sp", "CueSpec, StageSpec, Sp") + STAGES)
+    found = check_plugins(Registry())["steps"]
+    assert len(found) == 2
+    assert "stage 7 names the loss 'focall'" in found[0]
+    assert "made_steps_module.py" in found[0]
+    assert "stage 7 comes after stage 6, which nothing announces" in found[1]
+
+
+def test_a_component_that_two_plugins_announce_names_the_first(install: Install) -> None:
+    hook = "\n@hookimpl\ndef dfcore_losses():\n    return [ComponentSpec('hinge', 'made:X')]\n"
+    install("first", GOOD + hook)
+    install("second", GOOD + hook)
+    registry = Registry()
+    assert "hinge" in registry.components("loss")
+    assert list(registry.faults) == ["second"]
+    assert "which plugin 'first' (made-first 1.5) announces already" in str(registry.faults["second"][0])
+
+
+def test_a_fault_of_one_hook_leaves_the_others_of_its_plugin_in_use(install: Install) -> None:
+    install("half", GOOD + "\n@hookimpl\ndef dfcore_losses():\n    return None\n")
+    registry = Registry()
+    registry.components("loss")
+    assert registry.faults["half"]
+    assert registry.specialist("half").channels == 7
+
+
+def test_one_spec_with_a_fault_leaves_the_others_of_its_hook_in_use(install: Install) -> None:
+    specs = "ComponentSpec('hinge', 'made:X'), ComponentSpec('bad', 'made.X')"
+    install("half", GOOD + f"\n@hookimpl\ndef dfcore_losses():\n    return [{specs}]\n")
+    registry = Registry()
+    assert "hinge" in registry.components("loss")
+    assert "bad" not in registry.components("loss")
+    assert "Write factory='made:X'" in str(registry.faults["half"][0])
 
 
 def test_the_core_announces_through_the_same_hooks() -> None:
     from dfcore import builtins
 
     assert builtins.DFCORE_API == API
-    assert Registry([]).check() == {}
+    assert check_plugins(Registry([])) == {}

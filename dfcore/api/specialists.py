@@ -54,7 +54,7 @@ class SpecialistInfo(Result):
 
 
 def specialists() -> list[str]:
-    """Names of the installed specialists; nothing of a plugin is imported."""
+    """Names of the installed specialists: of the plugins that announce one. Their announcements are imported."""
     from dfcore.plugins import registry
 
     return registry().specialist_names()

@@ -158,12 +158,12 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     copy can be used, in part or in whole, else with 4.
     """
     from dfcore.api.places import locate_data
+    from dfcore.data.scanning import scan_dataset
     from dfcore.plugins import registry
-    from dfcore.specs import resolve
 
     if root is None:
         _, root = locate_data(None, name, "runs")
-    scan = resolve(registry().dataset(name).adapter, name)().scan(root)
+    scan = scan_dataset(registry().dataset(name), root)
     from dfcore.data.checks.verify import verify
 
     report = verify(scan, frames=frames, workers=workers)

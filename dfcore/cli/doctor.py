@@ -100,11 +100,11 @@ def _detector() -> dict[str, Any]:
     import numpy as np
 
     from dfcore.config import DataConfig
+    from dfcore.plugin_code import construct
     from dfcore.plugins import registry
-    from dfcore.specs import resolve
 
     name = DataConfig().detector
-    detector = resolve(registry().component("face_detector", name).factory)()
+    detector = construct(f"face detector {name}", registry().component("face_detector", name).factory)
     detector.detect(np.zeros((96, 96, 3), np.uint8))
     return {name: "loads and runs"}
 

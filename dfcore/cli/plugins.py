@@ -6,18 +6,19 @@ import sys
 
 import click
 
-from dfcore.cli.text import table
+from dfcore.cli.text import printable, table
 from dfcore.discovery import discover
 from dfcore.text import printable, to_json
 
 
 @click.command("plugins")
-@click.option("--check", is_flag=True, help="Load every plugin and import all that it announces (slow).")
+@click.option("--check", is_flag=True, help="Load, construct and run all that each announces (slow).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(check: bool, as_json: bool) -> None:
     """List the installed plugins.
 
-    Without --check nothing of a plugin is imported. With it the exit code is 3 when one does not load.
+    Without --check nothing of a plugin is imported. With it everything that is announced is imported, constructed and
+    run on made clips and folders; the exit code is 3 when anything is wrong.
     """
     entries = discover()
     rows = [
@@ -26,9 +27,10 @@ def command(check: bool, as_json: bool) -> None:
     ]
     problems: dict[str, list[str]] = {}
     if check:
+        from dfcore.plugin_check import check_plugins
         from dfcore.plugins import registry
 
-        problems = registry().check()
+        problems = check_plugins(registry())
         for row in rows:
             row["state"] = "broken" if problems.get(row["name"]) else "ok"
     if as_json:

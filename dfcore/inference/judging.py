@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from dfcore.announcement.source import place_of
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
+from dfcore.discovery import distribution_of
 from dfcore.errors import DataError, DfcoreError
 from dfcore.inference.extraction import own_clip
 from dfcore.inference.models import Member
 from dfcore.inference.results import SpecialistScore
+from dfcore.models.guard import not_finite_cues, run_cue_module
+from dfcore.models.specialist import Specialist
 from dfcore.plugin_code import plugin_error
 from dfcore.specs import resolve
 
@@ -65,6 +69,7 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
         raise
     margin, cue = math.fsum(margins) / len(margins), math.fsum(cues) / len(cues)
     if not (math.isfinite(margin) and math.isfinite(cue)):
+        _require_good_maps(member, draws, device)
         raise DataError(
             f"the score of {member.label} is not a finite number ({margin}): its weights or this file's values are too "
             "large for the computation. Judge it without this specialist, or on another device."
@@ -90,16 +95,44 @@ def _margins(
     model = member.model
     fused: list[float] = []
     cue: list[float] = []
+    for views in _batches(member, draws, device):
+        output = model(views)
+        for logits, found in ((output.logits, fused), (output.cue_logits, cue)):
+            wide = logits.float().cpu().double()
+            found.extend((wide[:, 1] - wide[:, 0]).tolist())
+    return fused, cue
+
+
+def _batches(
+    member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str
+) -> Iterator[dict[str, torch.Tensor]]:
+    """The views of the samples, some at a time."""
+    model = member.model
     for start in range(0, len(draws), BATCH):
         views = [
             build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size)
             for clip, frames in draws[start : start + BATCH]
         ]
-        output = model({name: torch.stack([view[name] for view in views]).to(device) for name in views[0]})
-        for logits, found in ((output.logits, fused), (output.cue_logits, cue)):
-            wide = logits.float().cpu().double()
-            found.extend((wide[:, 1] - wide[:, 0]).tolist())
-    return fused, cue
+        yield {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
+
+
+@torch.inference_mode()
+def _require_good_maps(member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str) -> None:
+    """Say so where a score is no finite number because the cue module gave such values, on weights that are finite."""
+    model = member.model
+    if not isinstance(model, Specialist) or not all(torch.isfinite(one).all() for one in model.parameters()):
+        return
+    for views in _batches(member, draws, device):
+        cue_map = run_cue_module(model.spec, model.cue_module, views)
+        odd = not_finite_cues(model.spec, (~torch.isfinite(cue_map)).sum(dim=(0, 2, 3)))
+        if odd:
+            package, version = distribution_of(model.spec.module)
+            raise DataError(
+                f"the cue module of specialist {model.spec.name!r}, {model.spec.module} "
+                f"({place_of(type(model.cue_module).forward)}), gave values that are not finite numbers for this file, "
+                f"in {odd}. This is a fault of the plugin {package} {version}: report it to its authors, and judge "
+                "this file without the specialist."
+            )
 
 
 def _is_the_plugins(member: Member, error: Exception) -> bool:

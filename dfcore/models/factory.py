@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from dfcore.announcement.source import announced_at, place_of
 from dfcore.config import code_named, convert, keys
-from dfcore.errors import CheckpointError, ConfigError, ModelError, UnknownNameError
+from dfcore.discovery import distribution_of
+from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError, UnknownNameError
 from dfcore.models import weights
 from dfcore.models.specialist import Parts, Specialist
+from dfcore.plugin_code import construct
 from dfcore.plugins import OFFICIAL, registry
 from dfcore.specs import SpecialistSpec, resolve
 
-__all__ = ["create", "load"]
+__all__ = ["create", "cue_module", "load"]
 
 GENERAL_BACKBONE = "timm"
 """The announced backbone that takes every name which no plugin announces."""
@@ -58,6 +62,7 @@ def create(
         UnknownNameError: no such specialist, backbone, attention head or classifier.
         UsageError: the specialist announces itself only.
         ModelError: a part cannot be built or has a wrong size.
+        PluginError: a plugin's part cannot be imported, constructed, or is not what it announces.
         WeightsError: the pretrained weights cannot be had, or do not fit.
     """
     spec = registry().trainable(name)
@@ -66,7 +71,7 @@ def create(
     with _seeded(seed):
         eye = _backbone(backbone, pretrained, Path(backbone_weights) if backbone_weights else None, image_size)
         features = _positive(eye, "num_features", backbone)
-        cue_module = _cue_module(spec)
+        module = cue_module(spec)
         head = _component("attention_head", attention_head)(
             features=features, channels=spec.channels, heads=heads, dropout=dropout
         )
@@ -79,7 +84,7 @@ def create(
             "dropout": dropout,
             "image_size": _positive(eye, "image_size", backbone),
         }
-        return Specialist(spec, Parts(eye, cue_module, head, judge), config).to(device)
+        return Specialist(spec, Parts(eye, module, head, judge), config).to(device)
 
 
 def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
@@ -119,31 +124,50 @@ def _seeded(seed: int | None) -> Iterator[None]:
 
 
 def _component(kind: str, name: str) -> Callable[..., nn.Module]:
-    spec = registry().component(kind, name)
-    factory: Callable[..., nn.Module] = resolve(spec.factory, f"{kind.replace('_', ' ')} {name!r}")
-    return factory
+    """What makes a component when called, as its protocol says."""
+    return partial(construct, f"{kind.replace('_', ' ')} {name!r}", registry().component(kind, name).factory)
 
 
 def _backbone(name: str, pretrained: bool, file: Path | None, image_size: int) -> nn.Module:
     announced = name in registry().components("backbone") and name != GENERAL_BACKBONE
-    factory = _component("backbone", name if announced else GENERAL_BACKBONE)
+    path = registry().component("backbone", name if announced else GENERAL_BACKBONE).factory
     extra: dict[str, Any] = {}
     if image_size:
-        if "image_size" not in signature(factory).parameters:
+        if "image_size" not in signature(resolve(path, f"backbone {name!r}")).parameters:
             raise ModelError(f"backbone {name!r} has a fixed image size; leave model.image_size at 0.")
         extra["image_size"] = image_size
-    return factory(name, pretrained=pretrained, weights=file, **extra)
+    made: nn.Module = construct(f"backbone {name!r}", path, name, pretrained=pretrained, weights=file, **extra)
+    return made
 
 
-def _cue_module(spec: SpecialistSpec) -> nn.Module:
-    module: nn.Module = resolve(spec.module, f"specialist {spec.name!r}")()
+def cue_module(spec: SpecialistSpec) -> nn.Module:
+    """A specialist's cue module, as it starts.
+
+    Raises:
+        PluginError: it cannot be made, is no module, or has other channels than its cues announce.
+    """
+    module: nn.Module = construct(f"the cue module of specialist {spec.name!r}", spec.module)
+    where = f"{spec.module} ({place_of(type(module))})"
+    if not isinstance(module, nn.Module):
+        raise PluginError(
+            f"the cue module of specialist {spec.name!r}, {where}, must be a torch.nn.Module, not a "
+            f"{type(module).__name__}."
+        )
     channels = getattr(module, "channels", None)
     if channels != spec.channels:
-        raise ModelError(
-            f"cue module {spec.module!r} has {channels} channels, but specialist {spec.name!r} announces "
-            f"{spec.channels} ({', '.join(f'{cue.name} {cue.channels}' for cue in spec.cues)}). Fix the plugin."
+        announced = ", ".join(f"{cue.name} {cue.channels}" for cue in spec.cues)
+        raise PluginError(
+            f"the cue module of specialist {spec.name!r}, {where}, has "
+            f"{'no attribute channels' if channels is None else f'channels = {channels!r}'}, but its announced cues "
+            f"have {spec.channels} channels ({announced}). Write `channels = {spec.channels}` in the class, or correct "
+            f"the cues{_announced(spec)}."
         )
     return module
+
+
+def _announced(spec: SpecialistSpec) -> str:
+    place = announced_at(spec.module)
+    return f" announced in {place}" if place else ""
 
 
 def _positive(module: nn.Module, attribute: str, name: str) -> int:
@@ -231,7 +255,8 @@ def _check_cues(path: Path, meta: dict[str, Any]) -> None:
     spec = registry().specialist(meta["specialist"])
     installed = [[cue.name, cue.channels] for cue in spec.cues]
     if meta["cues"] != installed:
+        brought, _ = distribution_of(spec.module)
         raise CheckpointError(
-            f"{path} was trained with the cues {meta['cues']} (dfs-{spec.name} {meta['plugin_version'] or 'unknown'}), "
-            f"but the installed dfs-{spec.name} has {installed}. Install the version that wrote it, or train again."
+            f"{path} was trained with the cues {meta['cues']} ({brought} {meta['plugin_version'] or 'unknown'}), "
+            f"but the installed {brought} has {installed}. Install the version that wrote it, or train again."
         )

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from dfcore.errors import ModelError, UsageError
 from dfcore.models import weights
+from dfcore.models.guard import require_cue_map, run_cue_module
 from dfcore.models.protocols import SpecialistOutput, Views
+from dfcore.plugin_code import plugin_code
 from dfcore.specs import MAP_SIZE, SpecialistSpec
 
 __all__ = ["Parts", "Specialist"]
@@ -87,8 +89,8 @@ class Specialist(nn.Module):
             labels: int64 ``[B]``, in training: what the cue module's own loss needs, where it has one.
 
         Raises:
-            ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
-                wrong shape.
+            ModelError: a view is missing or has another shape, or the backbone gave a map of a wrong shape.
+            PluginError: the cue module raised something, or gave something else than a map of its announced cues.
         """
         fused, attention, cue_map = self._fused(views)
         # On the map itself, before attention: what the backbone knows must not reach this head.
@@ -193,7 +195,8 @@ class Specialist(nn.Module):
         none = like.new_zeros((), dtype=torch.float32)
         if own is None or labels is None or not self.training:
             return none
-        with torch.autocast(device_type=like.device.type, enabled=False):
+        what = f"the cue module's own loss of specialist {self.spec.name!r}"
+        with torch.autocast(device_type=like.device.type, enabled=False), plugin_code(what, own):
             loss: Tensor | None = own(views, labels)
         return none if loss is None else loss
 
@@ -216,13 +219,8 @@ class Specialist(nn.Module):
     def _cue_map(self, views: Views, batch: int) -> Tensor:
         # Operators take differences of a few grey levels, and bf16 has 8 bits: 131 and 131.4 are the same number in it.
         with torch.autocast(device_type=views[FACE].device.type, enabled=False):
-            cue_map: Tensor = self.cue_module(views)
-        expected = (batch, self.spec.channels, MAP_SIZE, MAP_SIZE)
-        if cue_map.shape != expected:
-            raise ModelError(
-                f"cue module {self.spec.module!r} of specialist {self.spec.name!r} gave {list(cue_map.shape)}, "
-                f"expected {list(expected)}: one map per sample, its channels in the order of the announced cues."
-            )
+            cue_map = run_cue_module(self.spec, self.cue_module, views)
+        require_cue_map(self.spec, self.cue_module, cue_map, batch)
         return cue_map
 
 

@@ -26,7 +26,6 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,11 +33,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from dfcore.discovery import distribution_of
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 from dfcore.models import archives
 from dfcore.models.archives import FORMAT, META, TENSORS
-from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 
@@ -188,8 +187,7 @@ def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
     own = {
         "format": FORMAT,
         "specialist": model.spec.name,
-        "plugin_version": _plugin_version(model.spec.module),
-        "distribution": _distribution(model.spec.module),
+        **dict(zip(("distribution", "plugin_version"), distribution_of(model.spec.module), strict=True)),
         "dfcore_version": __version__,
         "cues": [[cue.name, cue.channels] for cue in model.spec.cues],
         "model": model.model_config,
@@ -200,21 +198,6 @@ def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
 
 def _size(state: State) -> int:
     return sum(tensor.nbytes for tensor in state.values())
-
-
-def _distribution(module: str) -> str:
-    """The distribution that brought a module; a guess by its name where none did."""
-    package = module.partition(":")[0].partition(".")[0]
-    entries = (entry for entry in registry().entries if entry.module.partition(".")[0] == package)
-    return next((entry.distribution for entry in entries), package.replace("_", "-"))
-
-
-def _plugin_version(module: str) -> str:
-    distribution = _distribution(module)
-    try:
-        return metadata.version(distribution)
-    except (metadata.PackageNotFoundError, ValueError):  # a module that no distribution brought
-        return ""
 
 
 def _plain(value: Any) -> Any:

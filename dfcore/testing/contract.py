@@ -24,8 +24,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dfcore.announcement.fields import dotted_paths
 from dfcore.data.clips import MemoryClip
 from dfcore.data.views.augment import augmentation
+from dfcore.discovery import HEAVY
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
 from dfcore.models.weights import save_final
@@ -36,7 +38,6 @@ from dfcore.testing.views import clip_footage, made_clip, made_views
 __all__ = ["SpecialistContract"]
 
 BACKBONE = "test_efficientnet"
-HEAVY = ("torch", "timm", "numpy", "rich", "av")
 
 
 class SpecialistContract:
@@ -87,14 +88,8 @@ class SpecialistContract:
         assert done.stdout.strip() == "[]"
 
     def test_announced_paths_resolve(self) -> None:
-        for path in (
-            self.spec.module,
-            self.spec.abstain_reason,
-            self.spec.pseudo_fake,
-            *(e.extractor for e in self.spec.evidence),
-        ):
-            if path:
-                assert callable(resolve(path))
+        for _, path in dotted_paths(self.spec):
+            assert callable(resolve(path))
 
     def test_announced_augmentations_exist(self) -> None:
         augmentation(self.spec.augmentations)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, MemoryClip, SourceHeader, Speech
+from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.protocols import Footage
 from dfcore.data.views import build_views
-from dfcore.specs import SpecialistSpec, resolve
+from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 
 __all__ = ["clip_footage", "made_clip", "made_views"]
@@ -95,7 +96,7 @@ def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, se
     for number in range(min(batch, 4)):
         clip = made_clip(seed + number, frames=max(spec.clip_frames, spec.frames))
         for evidence in spec.evidence:
-            clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
+            clip.evidence[evidence.name] = run_extractor(evidence, clip)
         samples.append(build_views(MemoryClip(clip), names, range(spec.frames), image_size=image_size))
     return {name: torch.stack([samples[k % len(samples)][name] for k in range(batch)]) for name in names}
 

@@ -11,14 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfcore.errors import RunInterrupted, TimeLimitReached, TrainingError
+from dfcore.announcement.source import place_of
+from dfcore.errors import PluginError, RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
 from dfcore.models.device_views import move_views
+from dfcore.models.guard import not_finite_cues
+from dfcore.models.specialist import Specialist
 from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
+from dfcore.training.protocols import tell
 from dfcore.training.run import Group, Run
 from dfcore.training.runtime.signals import StopSignals
 
@@ -28,12 +32,16 @@ GPU_CHECK_EVERY = 16
 """Optimiser steps between two looks at the loss and at signals on a GPU, where each look waits for all queued work.
 On a CPU nothing is queued, and every step is looked at."""
 
+LARGE_WEIGHT = 1e4
+"""Weights beyond it, in a cue module, come of a rate that is too high."""
+
 
 def fit(run: Run, signals: StopSignals) -> None:
     """Train what is left of the run, epoch by epoch.
 
     Raises:
         TrainingError: the loss, or a validation output, is not a finite number.
+        PluginError: the same, where the cue module made it so; or a plugin's code raised something.
         RunInterrupted: a signal came; the state is saved.
     """
     while not run.finished:
@@ -73,8 +81,7 @@ def train_epoch(run: Run, signals: StopSignals) -> None:
         apply_gradients(run)
         run.batch += group.batches
         run.step += 1
-        for callback in run.callbacks:
-            callback.on_step(run)
+        tell(run, "on_step")
         stop = _stops(run, signals) if looks else 0
         if stop or _saves(run):
             save_last(run)
@@ -114,6 +121,7 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
     logits = output.logits.float()  # bf16 has 3 significant digits, too few for the loss of a nearly certain sample
     losses, cue_losses = run.loss(logits, labels), run.loss(output.cue_logits.float(), labels)
     with torch.no_grad():
+        run.watch_map(output.cue_map)
         run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
     stage = run.config.stage
     own = stage.auxiliary_weight * len(labels) * output.auxiliary
@@ -175,8 +183,7 @@ def end_epoch(run: Run, metrics: dict[str, Any], seconds: float) -> None:
         }
     )
     run.totals.reset()
-    for callback in run.callbacks:
-        callback.on_epoch(run)
+    tell(run, "on_epoch")
 
 
 def _head_rate(run: Run) -> dict[str, float]:
@@ -228,6 +235,7 @@ def _require_finite(run: Run) -> None:
     """Stop before weights that are not numbers are made, or at least before they are saved."""
     if not _greatest(run, not bool(run.totals.finite())):
         return
+    _require_good_maps(run)
     kept = f"The last good state is {run.folder.last}" if run.folder.last.exists() else "Nothing was saved before it"
     stage = run.config.stage
     error = TrainingError(
@@ -237,6 +245,36 @@ def _require_finite(run: Run) -> None:
         "or full precision (run.precision=fp32), each with overwrite=True or another run.out."
     )
     raise run.world.repeated(error)
+
+
+def _require_good_maps(run: Run) -> None:
+    """Every process asks together, when a loss is not finite.
+
+    Raises:
+        PluginError: the cue module gave values that are not finite while everything before was; the message names the
+            specialist, the cues and the line where the module computes.
+    """
+    odd = run.world.total(run.odd_values)
+    if not isinstance(run.model, Specialist) or not odd.any() or _weights_explain(run, run.model.cue_module):
+        return
+    spec, module = run.model.spec, run.model.cue_module
+    error = PluginError(
+        f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module).forward)}), gave values "
+        f"that are not finite numbers at step {run.step + 1}, from views and weights that are: in "
+        f"{not_finite_cues(spec, odd)}. A lower rate does not help: look there for a division by 0, a logarithm or "
+        "root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`). Nothing of this step is saved."
+    )
+    raise run.world.repeated(error)
+
+
+def _weights_explain(run: Run, module: nn.Module) -> bool:
+    """Whether a module's weights are themselves why it gives no finite numbers: so large, or none already.
+
+    On a GPU a step or more has been taken since, so weights that are no numbers say nothing there.
+    """
+    sizes = [one.detach().abs().max() for one in module.parameters() if one.numel()]
+    largest = float(torch.stack(sizes).max()) if sizes else 0.0
+    return largest > LARGE_WEIGHT or (not math.isfinite(largest) and run.device.type == "cpu")
 
 
 def _interrupted(run: Run, signals: StopSignals, stop: int) -> RunInterrupted:

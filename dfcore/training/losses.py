@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dfcore.announcement.source import place_of
 from dfcore.config import StageConfig
-from dfcore.errors import ConfigError
+from dfcore.errors import ConfigError, PluginError
+from dfcore.plugin_code import construct, dotted, plugin_code
 
-__all__ = ["CrossEntropy", "Focal", "build_loss", "loss_options"]
+__all__ = ["CrossEntropy", "Focal", "build_loss", "loss_options", "require_loss"]
 
 
 class CrossEntropy(nn.Module):
@@ -84,6 +86,7 @@ def build_loss(
 
     Raises:
         ConfigError: an option is asked of a loss that has none such.
+        PluginError: the loss cannot be made, or does not give a loss for each sample.
     """
     taken = signature(factory).parameters
     any_key = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
@@ -93,8 +96,26 @@ def build_loss(
                 f"the loss {name!r} takes no {_NAMES.get(key, key)}. Leave stage.{key} at its default, or choose "
                 "another loss with stage.loss."
             )
-    loss: nn.Module = factory(class_weights=class_weights, **options)
+    loss: nn.Module = construct(f"loss {name!r}", factory, class_weights=class_weights, **options)
+    require_loss(name, loss)
     return loss
+
+
+def require_loss(name: str, loss: Callable[..., Any]) -> None:
+    """Check that a loss gives one for each sample: a mean would pass unnoticed, and weigh samples wrongly.
+
+    Raises:
+        PluginError: it gives anything else, or raises something.
+    """
+    with torch.no_grad(), plugin_code(f"loss {name!r}", type(loss)):
+        found = loss(torch.tensor([[0.5, -0.5], [-1.0, 1.0]]), torch.tensor([0, 1]))
+    if not isinstance(found, Tensor) or found.shape != (2,):
+        gave = list(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        place = place_of(getattr(type(loss), "forward", type(loss)))
+        raise PluginError(
+            f"loss {name!r}, {dotted(type(loss))} ({place}), gave {gave} for logits [2, 2], labels [2]; expected [2]: "
+            "a loss for each sample. Write reduction='none', and take no mean."
+        )
 
 
 def loss_options(stage: StageConfig) -> dict[str, Any]:

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from dfcore.training.run import BaseCallback, Callback
+from dfcore.announcement.source import place_of
+from dfcore.discovery import is_plugin
+from dfcore.errors import PluginError, nearest
+from dfcore.plugin_code import dotted, plugin_code, wrong_call
+from dfcore.training.run import BaseCallback, Callback, Run
 
-__all__ = ["BaseCallback", "Callback", "Loss"]
+__all__ = ["BaseCallback", "Callback", "Loss", "require_callback", "tell"]
+
+_CALLS = {
+    **dict.fromkeys(("on_start", "on_step", "on_epoch", "on_finish", "on_exit"), ("run",)),
+    "state_dict": (),
+    "load_state_dict": ("state",),
+}
+"""The methods of a callback, and what each is called with."""
+
+
+def require_callback(callback: object) -> None:
+    """Check that an object has the methods of :class:`Callback`, and that they can be called as the loop calls them.
+
+    Raises:
+        PluginError: one is missing, or takes other arguments; the message gives the line and what to write.
+    """
+    kind = type(callback)
+    path, names = dotted(kind), [name for name in dir(kind) if not name.startswith("__")]
+    for name, arguments in _CALLS.items():
+        method, write = getattr(callback, name, None), f"Write `def {name}({', '.join(('self', *arguments))}):`."
+        if not callable(method):
+            close = nearest(name, [one for one in names if one not in _CALLS])
+            hint = f"Is {close!r} meant? " if close else ""
+            raise PluginError(
+                f"callback {path} ({place_of(kind)}) has no method {name}. {hint}{write} A subclass of "
+                "dfcore.training.protocols.BaseCallback has all of them."
+            )
+        wrong = wrong_call(method, *arguments)
+        if wrong:
+            raise PluginError(f"callback {path}: {name} is called with ({', '.join(arguments)}); {wrong}. {write}")
 
 
 @runtime_checkable
@@ -28,3 +63,22 @@ class Loss(Protocol):
         batch would weigh samples by the size of the batch that they happen to be in.
         """
         ...
+
+
+def tell(run: Run, method: str) -> None:
+    """Call a method of every callback, in their order.
+
+    What a caller's own callback raises is the caller's, and passes through.
+
+    Raises:
+        PluginError: one of a plugin raised something; the message names the callback and the line.
+    """
+    for callback in run.callbacks:
+        kind = type(callback)
+        with plugin_code(f"{method} of callback {kind.__name__}", kind) if _of_a_plugin(kind) else nullcontext():
+            getattr(callback, method)(run)
+
+
+@cache
+def _of_a_plugin(kind: type) -> bool:
+    return is_plugin(kind.__module__)

@@ -13,6 +13,7 @@ from dfcore.runs.folder import RunFolder, read_json, write_json
 from dfcore.runs.ranking import best_epochs
 from dfcore.training.calibrate import calibrate_run
 from dfcore.training.callbacks.progress import number
+from dfcore.training.protocols import tell
 from dfcore.training.run import Run
 from dfcore.training.runtime.signals import StopSignals
 
@@ -65,8 +66,7 @@ def finish(run: Run, signals: StopSignals) -> RunResult:
     Raises:
         RunInterrupted: a signal came, or the time limit; the run can be resumed and does then what is left.
     """
-    for callback in run.callbacks:
-        callback.on_finish(run)
+    tell(run, "on_finish")
     calibrated = calibrate_run(run, signals)
     best = best_epochs(run.history, 1)[0]
     metrics = run.history[best - 1]["val"]

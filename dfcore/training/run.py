@@ -206,6 +206,7 @@ class Run:
         step: optimiser steps done, over all epochs.
         totals: sums over the epoch so far.
         history: a line for each finished epoch: ``epoch`` (from 1), ``step``, ``lr``, ``train``, ``val``, ``seconds``.
+        odd_values: of each channel of the cue map, see :meth:`watch_map`.
         last_loss: mean loss over the last step's samples of this process, cue head's share included.
         gradient_norm: of the last step, before clipping.
         lr: of the last step.
@@ -231,6 +232,7 @@ class Run:
     meta: Mapping[str, Any]
     channels_last: bool = False
     workers: int = 0
+    odd_values: Tensor = field(default_factory=lambda: torch.zeros(()))
     last_loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     gradient_norm: Tensor = field(default_factory=lambda: torch.zeros(()))
     epoch: int = 0
@@ -251,6 +253,14 @@ class Run:
         """
         if self.lock is not None:
             self.lock.check()
+
+    def watch_map(self, cue_map: Tensor) -> None:
+        """Count each channel's values in a cue map that are no finite numbers, as long as all before was finite: then
+        the weights were so too, and the cue module itself made them. Nothing waits for the device.
+        """
+        if cue_map.dim() == 4:
+            odd = (~torch.isfinite(cue_map)).sum(dim=(0, 2, 3))
+            self.odd_values = self.odd_values.to(odd.device) + odd * self.totals.finite()
 
     def load_epoch(self) -> None:
         """Take the data of the epoch under way; after the last epoch its data again.

@@ -13,8 +13,10 @@ from torch import nn
 
 from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
+from dfcore.discovery import distribution_of
 from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
+from dfcore.plugin_code import construct
 from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode, require_one_start
@@ -30,7 +32,7 @@ from dfcore.training.inputs.names import check_names
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
-from dfcore.training.protocols import Callback
+from dfcore.training.protocols import Callback, require_callback, tell
 from dfcore.training.result import RunResult, finish, finished_result
 from dfcore.training.run import Run, assemble
 from dfcore.training.runtime.distributed import World
@@ -127,6 +129,8 @@ def _train_alone(
     world.together(lambda: check_names(config, [spec]))
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
+    for callback in callbacks:
+        require_callback(callback)
     # The cheap checks and the model come before preparing, which may take hours.
     chosen = world.on_main(lambda: choose_videos(config, [spec]))
     model, parent = world.together(lambda: make_model(config, world, resuming=start_mode is StartMode.RESUME))
@@ -155,7 +159,7 @@ def _callbacks(config: TrainConfig) -> list[Callback]:
     early = ("early_stop",) if config.run.patience else ()
     names = dict.fromkeys(("metrics", "checkpoints", "disk", *early, *config.run.callbacks, "progress"))
     specs = [registry().component("callback", name) for name in names]
-    return [resolve(spec.factory, f"callback {spec.name!r}")() for spec in specs]
+    return [construct(f"callback {spec.name!r}", spec.factory) for spec in specs]
 
 
 def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
@@ -192,9 +196,10 @@ def _length(config: TrainConfig, chosen: Chosen) -> str:
 
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
     """For ``config.json`` and the weights' files."""
-    distribution = spec.module.partition(".")[0].partition(":")[0].replace("_", "-")
+    distribution, version = distribution_of(spec.module)
     versions = {"dfcore": __version__, "python": platform.python_version()}
-    for name in (distribution, "torch", "timm", "numpy", "av"):
+    versions[distribution] = version or "not installed as a distribution"
+    for name in ("torch", "timm", "numpy", "av"):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -250,13 +255,11 @@ def execute(
     try:
         with StopSignals(run.log.say, machine.limit, echoes=machine.world.size > 1) as signals:
             begin_epoch(run, signals)
-            for callback in run.callbacks:
-                callback.on_start(run)
+            tell(run, "on_start")
             fit(run, signals)
             return finish(run, signals)
     finally:
-        for callback in run.callbacks:
-            callback.on_exit(run)
+        tell(run, "on_exit")
 
 
 def _log_plan(run: Run, start_mode: StartMode) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import dfcore
-from dfcore.errors import CheckpointError, ModelError, UnknownNameError, UsageError, WeightsError
+from dfcore.errors import CheckpointError, ModelError, PluginError, UnknownNameError, UsageError, WeightsError
 from dfcore.models import factory, weights
 from dfcore.specs import ComponentSpec, CueSpec, SpecialistSpec
 
@@ -139,7 +139,10 @@ def test_a_specialist_that_announces_itself_only(announce):
 
 def test_a_cue_module_with_other_channels_than_announced(announce):
     announce(replace(SPEC, cues=(CueSpec("level", 4), CueSpec("more", 5))))
-    with pytest.raises(ModelError, match=r"FakeCue' has 6 channels, but.*'fake' announces 9 \(level 4, more 5\)"):
+    with pytest.raises(
+        PluginError,
+        match=r"'fake', fake_plugin.*FakeCue.*conftest.py:\d+.*has channels = 6, but.*9 channels \(level 4, more 5",
+    ):
         factory.create("fake", backbone="test_efficientnet", pretrained=False, image_size=64)
 
 
@@ -187,7 +190,7 @@ def final(build, tmp_path):
 def test_cues_that_changed_since_are_refused(final, announce):
     announce(replace(SPEC, cues=(CueSpec("spread", 2), CueSpec("level", 4))))
     with pytest.raises(
-        CheckpointError, match=r"trained with the cues \[\['level', 4\].*installed dfs-fake has \[\['spread'"
+        CheckpointError, match=r"trained with the cues \[\['level', 4\].*installed fake-plugin has \[\['spread'"
     ):
         factory.load(final)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dfcore.errors import ModelError, UsageError
+from dfcore.errors import ModelError, PluginError, UsageError
 from dfcore.models import factory
 from dfcore.models.attention import CrossAttentionHead
 from dfcore.models.backbone import TimmBackbone
@@ -200,7 +200,7 @@ def test_a_wrong_face_is_refused(build, views, shape):
 def test_a_cue_map_of_another_shape_names_the_cue_module(build, views, shape):
     model = build()
     model.cue_module = ConstantCue(*shape)
-    with pytest.raises(ModelError, match=r"fake_plugin\.module:FakeCue.*'fake' gave \[.*expected \[2, 6, 7, 7\]"):
+    with pytest.raises(PluginError, match=r"'fake', fake_plugin\.module:FakeCue.* gave \[.*expected \[2, 6, 7, 7\]"):
         model(views(2))
 
 

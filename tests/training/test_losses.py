@@ -7,7 +7,7 @@ import torch
 
 from dfcore.config import StageConfig
 from dfcore.data.sampler import BalancedSampler, class_weights
-from dfcore.errors import ConfigError
+from dfcore.errors import ConfigError, PluginError
 from dfcore.training.losses import CrossEntropy, Focal, build_loss, loss_options
 
 LOGITS = torch.tensor([[0.0, math.log(3)], [0.0, math.log(3)]])  # p = (1/4, 3/4)
@@ -41,6 +41,9 @@ def test_smoothing_asked_of_a_loss_without_it() -> None:
     class Plain(torch.nn.Module):
         def __init__(self, class_weights: torch.Tensor | None) -> None:
             super().__init__()
+
+        def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return logits.sum(1) + labels
 
     assert isinstance(build_loss("plain", Plain, None, {}), Plain)
     with pytest.raises(ConfigError, match=r"'plain' takes no label smoothing.*stage.label_smoothing"):
@@ -95,3 +98,15 @@ def test_only_options_that_are_set_are_passed() -> None:
         "focal_gamma": 1.5,
         "label_smoothing": 0.1,
     }
+
+
+def test_a_loss_that_takes_a_mean_is_refused() -> None:
+    class Mean(torch.nn.Module):
+        def __init__(self, class_weights: torch.Tensor | None = None) -> None:
+            super().__init__()
+
+        def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(logits, labels)
+
+    with pytest.raises(PluginError, match=r"loss 'mean', .*test_losses.py:\d+.*gave \[\].*Write reduction='none'"):
+        build_loss("mean", Mean, None, {})

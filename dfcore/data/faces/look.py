@@ -10,7 +10,7 @@ from dfcore.data.faces.cuts import Signature, find_cuts, signature
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
 from dfcore.data.media import DecodedFrame
 from dfcore.data.protocols import Face, FaceDetector
-from dfcore.plugin_code import plugin_code
+from dfcore.plugin_code import construct, plugin_code
 from dfcore.specs import resolve
 
 __all__ = [
@@ -66,9 +66,8 @@ def find_detector(name: str) -> FaceDetector:
         UnknownNameError: no detector of that name is announced.
         PluginError: its implementation cannot be imported, or not be made without arguments.
     """
-    path, made = detector_class(name)
-    with plugin_code(f"face detector {name}", path):
-        detector: FaceDetector = made()
+    path, _ = detector_class(name)
+    detector: FaceDetector = construct(f"face detector {name}", path)
     return detector
 
 

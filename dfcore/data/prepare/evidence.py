@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.announcement.source import place_of
 from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import own_part
 from dfcore.data.clips import BLOCK, Clip
@@ -36,9 +37,11 @@ def run_extractor(spec: EvidenceSpec, clip: Clip) -> NDArray[np.float16]:
     expected = (frames, spec.channels, height // BLOCK, width // BLOCK)
     found = _wrong(values, expected)
     if found:
+        write = " Write `.astype(np.float16)` behind it." if found.startswith("float") else ""
         raise PluginError(
-            f"the evidence extractor {spec.extractor} must return float16 [T, C, H/16, W/16] = {list(expected)}, all "
-            f"finite, for this clip; it returned {found}. Its plugin needs repair."
+            f"evidence {spec.name}: the extractor {spec.extractor} ({place_of(extractor)}) must return float16 "
+            f"[T, C, H/16, W/16] = {list(expected)}, all finite, for this clip; it returned {found}.{write} Its plugin "
+            "needs repair."
         )
     around = ((part.start, whole - part.stop), (0, 0), (0, 0), (0, 0))
     result: NDArray[np.float16] = np.pad(values, around, mode="edge") if frames < whole else values
@@ -50,7 +53,7 @@ def _wrong(values: Any, expected: tuple[int, ...]) -> str:
     if not isinstance(values, np.ndarray):
         return f"a {type(values).__name__}"
     if values.shape != expected:
-        return str(list(values.shape))
+        return f"the shape {list(values.shape)}"
     if values.dtype != np.float16:
         return f"{values.dtype}"
     odd = int(np.count_nonzero(~np.isfinite(values)))

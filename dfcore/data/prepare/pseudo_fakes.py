@@ -20,10 +20,11 @@ from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
 from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord, pseudo_fake_id
+from dfcore.discovery import distribution_of
 from dfcore.disk import writing
 from dfcore.errors import UsageError, WriteError
-from dfcore.plugin_code import plugin_code
-from dfcore.specs import SpecialistSpec, resolve
+from dfcore.plugin_code import construct, plugin_code
+from dfcore.specs import SpecialistSpec
 from dfcore.text import name_bytes
 
 __all__ = ["CRFS", "forged_file", "forged_pairs"]
@@ -49,7 +50,8 @@ def forged_pairs(
     """
     if not spec.pseudo_fake:
         raise UsageError(
-            f"specialist {spec.name!r} ships no pseudo-fakes. Set data.pseudo_fakes=0, or upgrade dfs-{spec.name}."
+            f"specialist {spec.name!r} ships no pseudo-fakes. Set data.pseudo_fakes=0, or upgrade "
+            f"{distribution_of(spec.module)[0]}."
         )
     kinds = tuple(_pseudo_fake(spec.pseudo_fake).kinds)
     real = [record for record in records if record.label == REAL and record.forgery is None]
@@ -115,7 +117,7 @@ def _pair(
 
 
 def _pseudo_fake(path: str) -> PseudoFake:
-    made: PseudoFake = resolve(path, "pseudo-fake")()
+    made: PseudoFake = construct("pseudo-fake", path)
     return made
 
 

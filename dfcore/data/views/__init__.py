@@ -50,6 +50,7 @@ from dfcore.data.views.common import Builder
 from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
 from dfcore.data.views.lattice import lattice
 from dfcore.data.views.upright import UprightFrames, upright_size
+from dfcore.specs import VIEWS
 
 __all__ = ["CONTROL_VIEWS", "FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 
@@ -74,8 +75,6 @@ _OF_CONTROL: dict[str, Builder] = {
     "background_face": background.background_face,
     "background_cells": background.background_cells,
 }
-VIEWS = tuple(dict.fromkeys(("face", *_OF_FRAMES, *_OF_SAMPLES)))
-"""Names of the views that every clip has."""
 CONTROL_VIEWS = tuple(_OF_CONTROL)
 """Names of those that the background control needs; no specialist announces them."""
 

@@ -13,10 +13,11 @@ from dfcore.data.checks.shortcuts import LIMIT, best_word
 from dfcore.data.labels import labelled_for, uses_audio
 from dfcore.data.prepare.pseudo_fakes import forged_pairs
 from dfcore.data.records import FAKE, REAL, VideoRecord
+from dfcore.data.scanning import scan_dataset
 from dfcore.data.splits import assign_splits
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
-from dfcore.specs import SpecialistSpec, resolve
+from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of, name_bytes
 from dfcore.training.inputs.chunks import in_chunks
 
@@ -56,7 +57,7 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     spec = registry().dataset(config.stage.dataset)
     if not config.data.root:
         raise UsageError(f"no folder is named for {spec.title}: set data.root.")
-    scan = resolve(spec.adapter, f"dataset {spec.name!r}")().scan(Path(config.data.root))
+    scan = scan_dataset(spec, Path(config.data.root))
     records = _wanted(scan.records, config)
     if config.data.pseudo_only:
         records = [record for record in records if record.label == REAL]

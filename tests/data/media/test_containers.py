@@ -148,7 +148,9 @@ def test_frames_that_are_too_large_are_refused_with_their_size_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "a.mp4", frames=1, width=96, height=64)
-    with pytest.raises(MediaError, match=r"16000x16000 pixels \(256 million\); up to 67 million are decoded. Reduce it"):
+    with pytest.raises(
+        MediaError, match=r"16000x16000 pixels \(256 million\); up to 67 million are decoded. Reduce it"
+    ):
         container.check_size(path, 16000, 16000)
     container.check_size(path, 8192, 8192)
     monkeypatch.setattr(container, "MAX_PIXELS", 6000)
