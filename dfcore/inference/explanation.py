@@ -37,7 +37,8 @@ class CueEffect:
             standard deviations of genuine videos; None where no such statistics are kept with the weights.
         effect: the margin minus the margin with its channels replaced by their genuine mean (log-odds, natural
             logarithm); positive where the cue speaks for "fake".
-        random_effect: the mean effect of as many channels of other cues, drawn at random: what taking away anything costs.
+        random_effect: the mean effect of as many channels of other cues, drawn at random: what taking away anything
+            costs.
     """
 
     cue: str
