@@ -106,8 +106,7 @@ class GenuineTally:
     def videos(self) -> dict[str, GenuineVideo]:
         """Each video's means, by id."""
         return {
-            video: GenuineVideo(np.stack(maps).mean(axis=0), self._means(video))
-            for video, maps in self._maps.items()
+            video: GenuineVideo(np.stack(maps).mean(axis=0), self._means(video)) for video, maps in self._maps.items()
         }
 
     def _means(self, video: str) -> dict[str, float]:
@@ -210,9 +209,7 @@ class GenuineStatistics:
             if not (found.sd > 0).all():
                 raise CheckpointError("a standard deviation is not above 0")
         except CheckpointError as error:
-            raise CheckpointError(
-                f"{path} holds no statistics of genuine videos: {error}. {REMEDY}"
-            ) from error
+            raise CheckpointError(f"{path} holds no statistics of genuine videos: {error}. {REMEDY}") from error
         if weights_hash is not None and found.weights != weights_hash:
             raise CheckpointError(
                 f"{path} belongs to other weights: it was made from {found.weights[:12]}, and those beside it are "
