@@ -36,6 +36,7 @@ class Trace:
         low: likewise for one below; "" where a low value is no finding.
         unit: behind the number in a sentence: ``ms``, ``nepers``; "" for a share or ratio.
         digits: behind the point.
+        always: what the number is, where every sentence is to end with it: ``"the audio's delay"``; "" where not.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Trace:
     low: str = ""
     unit: str = ""
     digits: int = 2
+    always: str = ""
 
 
 @runtime_checkable

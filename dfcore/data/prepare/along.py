@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from dfcore.data.clip_plan import REFERENCE, ClipPlan, reference_spans
@@ -28,25 +27,34 @@ from dfcore.data.prepare.extract import (
 from dfcore.data.prepare.speech import frame_times, speech_spans
 from dfcore.data.prepare.watch import HELD_BYTES, Watcher, looking
 from dfcore.data.protocols import FaceDetector
-from dfcore.errors import UsageError
+from dfcore.errors import MediaError, UsageError
 
-__all__ = ["MOST_CLIPS", "clips_along", "extract_along"]
+__all__ = ["MOST_CLIPS", "extract_along", "spans_along"]
 
 MOST_CLIPS = 240
 """Clips along a video; of a longer one they lie further apart."""
+LEAST_CLIPS = 4
+"""Likewise of a short one, as far as it has frames for them."""
 STRETCH = 12
 """Clips of a stretch, at most."""
 
 
-def clips_along(frame_count: int, fps: float, every: float) -> int:
-    """How many clips lie along a video, ``every`` so many seconds.
+def spans_along(frame_count: int, fps: float, every: float, frames: int = REFERENCE) -> list[range]:
+    """The reference spans of clips all along a video, in equal parts of it.
+
+    Args:
+        frame_count: the video's.
+        fps: its frames a second.
+        every: seconds from one clip to the next; less in a video of a few seconds, more in a very long one.
+        frames: what a clip has.
 
     Raises:
         UsageError: ``every`` is not above 0.
     """
     if not every > 0:
         raise UsageError(f"clips along a video must lie more than 0 seconds apart, not {every}.")
-    return max(1, min(MOST_CLIPS, round(frame_count / max(fps, 1.0) / every)))
+    wanted = round(frame_count / max(fps, 1.0) / every)
+    return reference_spans(frame_count, max(LEAST_CLIPS, min(MOST_CLIPS, wanted)), frames)
 
 
 def extract_along(
@@ -75,9 +83,7 @@ def extract_along(
     """
     path = Path(path)
     info = probe_file(path, probed)
-    count = clips_along(info.frame_count, info.fps, every)
-    plans = [replace(plan, clips=count) for plan in plans]
-    stretches = _stretches(path, info, plans)
+    stretches = _stretches(path, info, plans, every)
     source, side_data = source_of(path, info, None), any(plan.side_data for plan in plans)
     detectors = find_detectors(plans, detector)
     audio = _audio(path, info, plans, stretches)
@@ -126,9 +132,11 @@ def _filled(path: Path, info: MediaInfo, waiting: list[_Stretch], side_data: boo
     yield from waiting
 
 
-def _stretches(path: Path, info: MediaInfo, plans: Sequence[ClipPlan]) -> list[list[Work]]:
+def _stretches(path: Path, info: MediaInfo, plans: Sequence[ClipPlan], every: float) -> list[list[Work]]:
     """For each stretch the work of each plan."""
-    spans = [reference_spans(info.frame_count, plan.clips, plan.frames) for plan in plans]
+    spans = [spans_along(info.frame_count, info.fps, every, plan.frames) for plan in plans]
+    if not any(spans):
+        raise MediaError(f"{path}: it holds no frames.")
     speech = [speech_spans(path, info, of, plan.speech) for plan, of in zip(plans, spans, strict=True)]
     held = HELD_BYTES // max(1, info.width * info.height * 3 // 2)
     longest = max(max(REFERENCE, plan.frames) for plan in plans)
