@@ -12,7 +12,6 @@ if TYPE_CHECKING:
         RegionEffect,
         SpecialistExplanation,
     )
-    from dfcore.inference.results import FileResult
 
 __all__ = ["explanation_lines"]
 
@@ -22,7 +21,7 @@ _COLUMNS = ("left", "left", "centre", "centre", "centre", "right", "right")
 _WITHOUT = {"face": "blurred", "cue map": "replaced by genuine ones"}
 
 
-def explanation_lines(result: FileResult, explanation: FileExplanation) -> list[str]:
+def explanation_lines(explanation: FileExplanation) -> list[str]:
     """What each score of a file rests on, indented under its row of the table."""
     lines = []
     for person in explanation.people:

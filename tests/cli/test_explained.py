@@ -15,7 +15,6 @@ from dfcore.inference.explanation import (
     Span,
     SpecialistExplanation,
 )
-from dfcore.inference.results import FileResult
 
 MAP = tuple(tuple(float(row == 3 and column == 0) for column in range(7)) for row in range(7))
 ONE = SpecialistExplanation(
@@ -37,8 +36,7 @@ ONE = SpecialistExplanation(
 
 def text(*specialists: SpecialistExplanation, people: int = 1) -> str:
     found = tuple(PersonExplanation(k, {one.label: one for one in specialists}) for k in range(people))
-    path = Path("a.mp4")
-    return "\n".join(explanation_lines(FileResult(path, "fake"), FileExplanation(path, found, notes=("it broke off",))))
+    return "\n".join(explanation_lines(FileExplanation(Path("a.mp4"), found, notes=("it broke off",))))
 
 
 def test_what_is_said_is_true_of_the_numbers() -> None:
