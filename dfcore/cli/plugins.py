@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from dfcore.cli.text import printable, table
+from dfcore.cli.text import table
 from dfcore.discovery import discover
 from dfcore.text import printable, to_json
 

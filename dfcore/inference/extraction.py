@@ -7,10 +7,11 @@ in a plugin's code, a name that nothing installed answers to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import REFERENCE, ClipPlan
@@ -22,7 +23,7 @@ from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, MediaError
 from dfcore.specs import EvidenceSpec
 
-__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip"]
+__all__ = ["Extraction", "Job", "extract", "join_jobs", "kept_warnings", "own_clip", "refused", "with_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Extraction:
     """What a file gives: for each job its clips or a reason; or one ``reason`` for all.
 
     ``passing`` says that the reason lies with the machine, not with the file, and may be gone the next time; ``notes``
-    are the decoder's warnings.
+    are the decoder's warnings; ``facts`` are the container's, where they were asked for.
     """
 
     path: Path
@@ -91,6 +92,7 @@ class Extraction:
     reason: str = ""
     passing: bool = False
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def extract(
@@ -107,21 +109,17 @@ def extract(
         UnknownNameError: no such detector.
     """
     plans = [job.plan for job in jobs]
-    with _warnings() as notes:
+    with kept_warnings() as notes:
         try:
             found = extract_for_plans(path, plans, detector=detector, threads=threads)
-            clips = tuple(_with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
+            clips = tuple(with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
         except Exception as error:
-            if isinstance(error, DfcoreError) and not isinstance(error, DataError):
-                raise  # it would fail every other file too
-            passing = is_passing(path, error)
-            reason = reason_of(path, error, passing=passing)
-            return Extraction(path, reason=reason, passing=passing, notes=tuple(notes))
+            return replace(refused(path, error), notes=tuple(notes))
         return Extraction(path, clips, notes=tuple(notes))
 
 
 @contextmanager
-def _warnings() -> Iterator[list[str]]:
+def kept_warnings() -> Iterator[list[str]]:
     """What the data layer warns of inside, each once, in place of printing it."""
     notes: list[str] = []
 
@@ -140,7 +138,15 @@ def _warnings() -> Iterator[list[str]]:
         logger.propagate = before
 
 
-def _with_evidence(found: Extracted, job: Job) -> Extracted:
+def refused(path: Path, error: Exception) -> Extraction:
+    """What a file gives for which this was raised; raises what would fail every other file too."""
+    if isinstance(error, DfcoreError) and not isinstance(error, DataError):
+        raise error
+    passing = is_passing(path, error)
+    return Extraction(path, reason=reason_of(path, error, passing=passing), passing=passing)
+
+
+def with_evidence(found: Extracted, job: Job) -> Extracted:
     """The clips with their evidence; a clip that gives none for a reason of its own gives the plan that reason."""
     try:
         for clip in found.clips:

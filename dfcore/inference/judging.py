@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from dfcore.models.specialist import Specialist
 from dfcore.plugin_code import plugin_error
 from dfcore.specs import resolve
 
-__all__ = ["judge", "probability"]
+__all__ = ["BATCH", "Sample", "judge", "probability", "read_batch", "samples_of", "specialists_code"]
 
 BATCH = 8
 """Samples that are in memory at once."""
@@ -46,27 +47,11 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
         DataError: the score is not a finite number.
         PluginError: the specialist's code raised something.
     """
-    try:
-        own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
-        reasons = _reasons(member, own)
-        # Samples are spread over all clips before those without a score are left out, as evaluation does.
-        draws = [
-            (own[index], frames)
-            for index, frames in spread(
-                [len(clip.header.frames) for clip in own], member.samples, member.model.spec.frames
-            )
-            if reasons[index] is None
-        ]
+    with specialists_code(member):
+        draws, reason = samples_of(member, clips, member.samples)
         if not draws:
-            reason = next((reason for reason in reasons if reason is not None), "it has no clip that it can judge")
             return SpecialistScore(abstained=reason, counted=member.counted)
         margins, cues = _margins(member, draws, device)
-    except (DfcoreError, MemoryError):
-        raise
-    except Exception as error:
-        if _is_the_plugins(member, error):
-            raise plugin_error(f"specialist {member.model.spec.name!r}", member.model.spec.module, error) from error
-        raise
     margin, cue = math.fsum(margins) / len(margins), math.fsum(cues) / len(cues)
     if not (math.isfinite(margin) and math.isfinite(cue)):
         _require_good_maps(member, draws, device)
@@ -75,6 +60,50 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
             "large for the computation. Judge it without this specialist, or on another device."
         )
     return SpecialistScore(probability(margin), margin, probability(cue), len(margins), counted=member.counted)
+
+
+@contextmanager
+def specialists_code(member: Member) -> Iterator[None]:
+    """What comes out of the code of the specialist's plugin inside is a PluginError."""
+    try:
+        yield
+    except (DfcoreError, MemoryError):
+        raise
+    except Exception as error:
+        if _is_the_plugins(member, error):
+            raise plugin_error(f"specialist {member.model.spec.name!r}", member.model.spec.module, error) from error
+        raise
+
+
+Sample = tuple[Clip, Sequence[int]]
+"""A clip, and positions of frames in it."""
+
+
+def samples_of(member: Member, clips: Sequence[Clip], samples: int) -> tuple[list[Sample], str]:
+    """The samples that the specialist judges, of the clips as its own plan has them, and why there is none.
+
+    They are spread over all clips before those without a score are left out, as evaluation does.
+
+    Args:
+        member: the specialist.
+        clips: of a job that serves its plan.
+        samples: how many at most.
+    """
+    own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
+    reasons = _reasons(member, own)
+    found = spread([len(clip.header.frames) for clip in own], samples, member.model.spec.frames)
+    kept: list[Sample] = [(own[index], frames) for index, frames in found if reasons[index] is None]
+    why = next((reason for reason in reasons if reason is not None), "it has no clip that it can judge")
+    return kept, "" if kept else why
+
+
+def read_batch(member: Member, samples: Sequence[Sample], device: str) -> dict[str, torch.Tensor]:
+    """The views of some samples, ``[B, ...]`` each, on ``device``."""
+    model = member.model
+    views = [
+        build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size) for clip, frames in samples
+    ]
+    return {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
 
 
 def _reasons(member: Member, clips: Sequence[Clip]) -> list[str | None]:
@@ -88,9 +117,7 @@ def _reasons(member: Member, clips: Sequence[Clip]) -> list[str | None]:
 
 
 @torch.inference_mode()
-def _margins(
-    member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str
-) -> tuple[list[float], list[float]]:
+def _margins(member: Member, draws: Sequence[Sample], device: str) -> tuple[list[float], list[float]]:
     """The log-odds of each sample: of the classifier, and of the cue head alone."""
     model = member.model
     fused: list[float] = []
@@ -103,21 +130,14 @@ def _margins(
     return fused, cue
 
 
-def _batches(
-    member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str
-) -> Iterator[dict[str, torch.Tensor]]:
+def _batches(member: Member, draws: Sequence[Sample], device: str) -> Iterator[dict[str, torch.Tensor]]:
     """The views of the samples, some at a time."""
-    model = member.model
     for start in range(0, len(draws), BATCH):
-        views = [
-            build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size)
-            for clip, frames in draws[start : start + BATCH]
-        ]
-        yield {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
+        yield read_batch(member, draws[start : start + BATCH], device)
 
 
 @torch.inference_mode()
-def _require_good_maps(member: Member, draws: Sequence[tuple[Clip, Sequence[int]]], device: str) -> None:
+def _require_good_maps(member: Member, draws: Sequence[Sample], device: str) -> None:
     """Say so where a score is no finite number because the cue module gave such values, on weights that are finite."""
     model = member.model
     if not isinstance(model, Specialist) or not all(torch.isfinite(one).all() for one in model.parameters()):

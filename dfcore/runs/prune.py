@@ -69,9 +69,8 @@ def plan_removals(
         if keep is not None:
             planned.append(_removal(run, f"epochs but the best {keep}", _worse(run, keep, spare=not unfinished)))
         if final:
-            planned.append(
-                _removal(run, "final weights", [folder.final, folder.calibration], "what it was trained for")
-            )
+            files = [folder.final, folder.calibration, folder.genuine]
+            planned.append(_removal(run, "final weights", files, "what it was trained for"))
     for store in stores:
         if _busy(store, runs):
             continue

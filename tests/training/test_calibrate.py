@@ -8,11 +8,18 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+import dfcore
 import dfcore.training.calibrate
 from dfcore.config import TrainConfig, override
+from dfcore.data.records import REAL, VideoRecord
+from dfcore.data.samples import ClipSamples
+from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import RunInterrupted
+from dfcore.evaluation.genuine import GenuineStatistics, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.models.weights import describe
 from dfcore.training.trainer import train
@@ -35,6 +42,39 @@ def test_a_run_ends_with_a_calibration_of_its_final_weights(
     assert found.verdict_of(50.0).verdict == "uncertain"  # too few to promise anything
 
 
+def test_a_run_ends_with_what_its_genuine_validation_videos_look_like(
+    toy: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[ClipStore, list[VideoRecord]]] = []
+    score = dfcore.training.calibrate.score_videos
+
+    def watched(model: Any, store: Any, records: Any, **rest: Any) -> Any:
+        seen.append((store, [record for record in records if record.label == REAL]))
+        return score(model, store, records, **rest)
+
+    monkeypatch.setattr(dfcore.training.calibrate, "score_videos", watched)
+    result = train(toy)
+    ((store, genuine),) = seen
+    model = dfcore.load(result.final)
+    found = GenuineStatistics.read(genuine_path(result.final), model.spec, describe(result.final)["hash"])
+    assert (found.specialist, found.stage, found.dataset, found.videos) == ("toy", 1, "toy", len(genuine))
+    maps = []
+    for record in genuine:
+        data = ClipSamples(
+            [record],
+            store,
+            model.view_names,
+            image_size=model.image_size,
+            samples_per_video=toy.data.eval_samples,
+            clip_frames=toy.data.clip_frames,
+        )
+        views = [data[k]["views"] for k in range(len(data))]
+        with torch.no_grad():
+            output = model({name: torch.stack([view[name] for view in views]) for name in views[0]})
+        maps.append(output.cue_map.mean(0).numpy())
+    np.testing.assert_allclose(found.mean, np.mean(maps, axis=0), rtol=1e-4, atol=1e-5)
+
+
 def test_killed_while_calibrating_and_resumed_it_ends_with_the_same_file(
     toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +88,7 @@ def test_killed_while_calibrating_and_resumed_it_ends_with_the_same_file(
     assert not calibration_path(final).exists()
     again = train(toy, resume=True)
     assert calibration_path(again.final).read_bytes() == calibration_path(whole.final).read_bytes()
+    assert genuine_path(again.final).read_bytes() == genuine_path(whole.final).read_bytes()
 
 
 def _power_cut(*args: Any, **kwargs: Any) -> Any:
@@ -76,5 +117,8 @@ def test_without_validation_videos_there_is_none_and_the_log_says_so(
 
 def test_a_run_that_starts_again_leaves_no_calibration_of_the_old_weights(toy: TrainConfig) -> None:
     path = calibration_path(train(toy).final)
+    genuine = genuine_path(path.with_name("toy_stage1_final.pt"))
+    assert genuine.exists()
     train(override(toy, {"data.val_share": 0.0}), overwrite=True)
     assert not path.exists()
+    assert not genuine.exists()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any
 
-from dfcore.data.workers.process import PATIENCE, Died, Worker
+from dfcore.data.workers.process import PATIENCE, TOLD, Died, Worker
 
 __all__ = ["Died", "run_tasks"]
 
@@ -52,7 +52,7 @@ def run_tasks(
         while busy:
             for worker in _to_be_heard(list(busy)):
                 outcome = worker.answer()
-                if outcome is None:
+                if outcome is TOLD:
                     continue
                 done = busy.pop(worker)
                 task = next(waiting, None)  # before it is yielded: the worker must not wait for the caller

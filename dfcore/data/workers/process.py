@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dfcore.data.workers.serve import TOO_MUCH_MEMORY, receive_large
 from dfcore.errors import DfcoreError
 
-__all__ = ["PATIENCE", "Died", "Worker", "can_isolate", "seconds_to_read"]
+__all__ = ["PATIENCE", "TOLD", "Died", "Part", "Worker", "can_isolate", "seconds_to_read"]
 
 PATIENCE = 120.0
 """Seconds that any file may take."""
@@ -60,6 +60,17 @@ class Died:
     by_file: bool = False
 
 
+TOLD: Final = object()
+"""In place of an outcome: more is to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One value of a function that is a generator; more may follow, and None at last."""
+
+    value: Any
+
+
 class Worker:
     """A process that runs ``function`` on tasks; both are pickled, so ``function`` must live at a module's top level.
 
@@ -79,7 +90,7 @@ class Worker:
         )
         there.close()  # so that the worker's end closes the pipe
         self.pipe: Connection = here
-        self._ready = False
+        self._ready = self._waited = False
         self._began = self._limit = self._computed = 0.0
         self._send(function)
 
@@ -98,12 +109,15 @@ class Worker:
         return max(0.0, self._began + self._limit - time.monotonic())
 
     def answer(self) -> Any:
-        """What the task returned, or :class:`Died`; None when it only told more about itself. Waits for a message.
+        """What the task returned, a :class:`Part` of it, or :class:`Died`; :data:`TOLD` when it only told more about
+        itself. Waits for a message.
 
         Raises:
             DfcoreError: the process cannot be started.
             Exception: the function raised it.
         """
+        if self._waited:  # it stood still while a part was worked on
+            self._began, self._waited = time.monotonic(), False
         if not self.pipe.poll(self.seconds_left):
             return self._too_long()
         try:
@@ -114,9 +128,12 @@ class Worker:
             raise value
         if kind == "done":
             return value
+        if kind == "part":
+            self._waited = True
+            return Part(value)
         self._ready = True
         self._limit += value or 0.0
-        return None
+        return TOLD
 
     def _too_long(self) -> Died:
         computed, limit = self._cpu_seconds(), self._limit

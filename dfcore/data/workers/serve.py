@@ -2,7 +2,8 @@
 
 Started by :mod:`dfcore.data.workers.process`, and spoken to through a descriptor. Its answers are ``("ready", None)``
 when what the function needs is imported; ``("size", seconds)`` when a task's file is known to need so many more;
-``("done", value)`` or ``("error", exception)`` at last.
+``("part", value)`` for each value of a function that is a generator; ``("done", value)`` or ``("error", exception)``
+at last.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 from dfcore.logs import print_warnings
@@ -126,7 +128,7 @@ def main(descriptor: int) -> None:
     while True:
         task = tasks.get()
         watchdog.limit = memory_limit(1920, 1080)
-        send_large(pipe, _answer(function, task))
+        send_large(pipe, _answer(pipe, function, task))
 
 
 def _receive(pipe: Connection, tasks: queue.SimpleQueue[Any]) -> None:
@@ -138,9 +140,14 @@ def _receive(pipe: Connection, tasks: queue.SimpleQueue[Any]) -> None:
         os._exit(0)
 
 
-def _answer(function: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+def _answer(pipe: Connection, function: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
     try:
-        return "done", function(task)
+        value = function(task)
+        if not isinstance(value, GeneratorType):
+            return "done", value
+        for part in value:
+            send_large(pipe, ("part", part))
+        return "done", None
     except Exception as error:  # handed to the parent, which raises it
         from dfcore.errors import DfcoreError, PluginError
         from dfcore.text import described
