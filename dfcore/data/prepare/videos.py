@@ -99,7 +99,8 @@ def prepare_videos(
     report's failures, and not written down.
 
     Args:
-        records, store: the videos, of unique ids, and where to.
+        records: the videos, of unique ids.
+        store: where to.
         plan: what to cut out.
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core.
@@ -121,9 +122,7 @@ def prepare_videos(
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed, done = found.tasks, found.failed, 0
     # In this process and before any work: in a worker each video would fail with the same message.
-    _check_plugins(tasks, plan, evidence)
-    if tasks:
-        require_writable(store.root)
+    _check_first(tasks, store, plan, evidence)
     _note_moved(store, found)
     with closing(Guarded(progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers, cores, workers != 1 if isolate is None else isolate):
@@ -155,8 +154,10 @@ def _note_moved(store: ClipStore, found: Survey) -> None:
             store.add(one)
 
 
-def _check_plugins(tasks: Sequence[Task], plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> None:
-    """An unknown name is an error of the call, not of each video."""
+def _check_first(tasks: Sequence[Task], store: ClipStore, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> None:
+    """An unknown name, or a place that cannot be written to, is an error of the call, not of each video."""
+    if tasks:
+        require_writable(store.root)
     if any(task.entry is None for task in tasks):
         find_detector(plan.detector)
     for spec in evidence:
