@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from importlib import metadata
 from typing import Any
 
 from torch import nn
@@ -41,7 +39,7 @@ from dfcore.training.start import (
     recorded_parent,
     require_same_parent,
 )
-from dfcore.version import __version__
+from dfcore.version import package_versions
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
@@ -167,14 +165,8 @@ def _length(config: TrainConfig, chosen: Chosen) -> str:
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
     """For ``config.json`` and the weights' files."""
     distribution = spec.module.partition(".")[0].partition(":")[0].replace("_", "-")
-    versions = {"dfcore": __version__, "python": platform.python_version()}
-    for name in (distribution, "torch", "timm", "numpy", "av"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed as a distribution"
     return {
-        "versions": versions,
+        "versions": package_versions((distribution, "torch", "timm", "numpy", "av")),
         "device": device_name(machine),
         "precision": machine.precision.name,
         "processes": machine.world.size,
