@@ -52,7 +52,7 @@ class PersonResult:
         specialists: each one's own score, by label.
         first_frame, first_time: where the first clip begins, in frames and seconds.
         box: the face there, ``(x0, y0, x1, y1)`` in pixels of the coded frame.
-        capped: whether the ratio is as far from 0 as the validation videos can bear out: read "at least" (or "at most").
+        capped: whether the ratio is as far from 0 as the validation videos can bear out: read "at least" (or "most").
         statement: what the verdict promises and rests on, in words; "" where nothing is calibrated.
     """
 
@@ -118,7 +118,7 @@ class FileResult:
 
     @property
     def chosen(self) -> PersonResult | None:
-        """The person that the verdict is about; with the verdict ``none`` the first one, or None: nobody is in sight."""
+        """The person that the verdict is about; with the verdict ``none`` the first, or None: nobody is in sight."""
         chosen = [one for one in self.people if one.person == self.person] or self.people[:1]
         return chosen[0] if chosen else None
 
