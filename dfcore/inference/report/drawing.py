@@ -93,7 +93,9 @@ def draw_timeline(explained: SpecialistExplanation) -> Timeline | None:
         zero=y(0.0),
         threshold=None if explained.threshold is None else y(explained.threshold),
         x_ticks=tuple(Tick(x(value), _time(value)) for value in _ticks(begin, end, 8)),
-        y_ticks=tuple(Tick(y(value), f"{value:+g}".replace("-", "\u2212")) for value in _ticks(low, high, 4)),
+        y_ticks=tuple(
+            Tick(y(value), f"{value:+g}".replace("-", "\u2212") if value else "0") for value in _ticks(low, high, 4)
+        ),
         merged=merged,
         text=_in_words(explained, begin, end),
     )
@@ -132,6 +134,10 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [round(number * step, 10) + 0.0 for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _level(value: float) -> str:
+    return f"{value:+g}".replace("-", "\u2212") if value else "0"
 
 
 def _time(seconds: float) -> str:

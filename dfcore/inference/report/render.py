@@ -17,7 +17,7 @@ __all__ = ["render"]
 TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (
     words.fixed, words.signed, words.percent, words.share, words.ratio_sentence, words.support, words.verdict_title,
-    words.hidden_by, words.fact_rows,
+    words.hidden_by, words.fact_rows, words.sentence,
 )  # fmt: skip
 
 

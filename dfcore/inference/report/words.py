@@ -19,6 +19,7 @@ __all__ = [
     "percent",
     "prior_rows",
     "ratio_sentence",
+    "sentence",
     "share",
     "signed",
     "support",
@@ -111,7 +112,7 @@ def share(value: float) -> str:
     """``1 in 10``, or ``30 %`` where it is no such share."""
     if value <= 0.5 and abs(1 / value - round(1 / value)) < 1e-6:
         return f"1 in {round(1 / value):,}"
-    return percent(value)
+    return f"{100 * value:g} %"
 
 
 def _odds(log_odds: float) -> str:
@@ -125,7 +126,7 @@ def percent(value: float) -> str:
         return "under 0.1 %"
     if value > 0.999:
         return "over 99.9 %"
-    return f"{100 * value:.1f} %".replace(".0 %", " %")
+    return f"{100 * value:.1f} %"
 
 
 def significant(value: float) -> str:
@@ -151,6 +152,14 @@ def signed(value: float | None, digits: int = 2) -> str:
 def _minus(text: str) -> str:
     zero = text.startswith("-") and not text.strip("-0.")
     return text[1:] if zero else text.replace("-", "\u2212")
+
+
+def sentence(text: str, *, begin: bool = True) -> str:
+    """The text as a sentence: with a full stop, and a capital letter if it begins one."""
+    ended = text if not text or text[-1] in ".!?:)" else f"{text}."
+    first = ended.split(" ")[0]
+    plain = first.isalpha() and first.islower()  # neither a name of a file nor an abbreviation
+    return ended[:1].upper() + ended[1:] if begin and plain else ended
 
 
 def hidden_by(effect: float, random_effect: float) -> str:
