@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from dfcore.kaggle import run_folder
 if TYPE_CHECKING:
     from dfcore.inference.output import ResultFile
     from dfcore.inference.predict import Predictor
+    from dfcore.inference.report.write import FolderReport, PageReport
     from dfcore.inference.results import FileResult
     from dfcore.inference.scan import Files
 
@@ -61,7 +63,10 @@ class People(click.ParamType):
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
 @click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line for each file.")
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Append a row for each file.")
-@click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl or --csv already.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), help="Write a report: a page (.html), or a folder of an index and pages."
+)
+@click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl, --csv or --html already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array in place of the table.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if a fake was found.")
 @click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in a process of its own.")
@@ -76,6 +81,7 @@ def command(
     device: str,
     jsonl: Path | None,
     table: Path | None,
+    html: Path | None,
     resume: bool,
     as_json: bool,
     exit_code: bool,
@@ -101,23 +107,25 @@ def command(
     from dfcore.inference.scan import scan_files
     from dfcore.inference.verdict import find_judge
 
-    if resume and not (jsonl or table):
-        raise UsageError("--resume leaves out what is in --jsonl or --csv: give one of them.")
+    if resume and not (jsonl or table or html):
+        raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
     listed = scan_files(files)
     chosen = str(choose_device(device))
     given = models or (Path(run_folder()),)
     roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
     judge = find_judge(roster.members, ensemble, prior=prior)
+    predictor = Predictor(roster, judge, chosen, isolate=isolate)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
+    report = None if html is None else _report(html, predictor, files, prior=prior, total=total, resume=resume)
+    outputs += [] if report is None else [report]
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
     tally = _Tally()
-    with _terminated(), screen:
+    with _terminated(), screen, report or nullcontext():
         known = total - len(todo.found) - len(todo.refused)
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
-        predictor = Predictor(roster, judge, chosen, isolate=isolate)
         with closing(_results(predictor, todo, quiet=not as_json and sys.stdout.isatty())) as results:
             for result in results:
                 for output in outputs:
@@ -125,7 +133,7 @@ def command(
                         output.write(result)
                 screen.show(result)
                 tally.add(result)
-        screen.close_with(_under(predictor, tally))
+        screen.close_with([*_under(predictor, tally), *([] if report is None else [f"report: {report.address}"])])
     sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
 
 
@@ -152,6 +160,17 @@ def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, 
     if table is not None:
         outputs.append(CsvTable(table, models, check=resume))
     return outputs
+
+
+def _report(
+    path: Path, predictor: Predictor, files: Sequence[Path], *, prior: float, total: int, resume: bool
+) -> FolderReport | PageReport:
+    """The report at ``path``, with the command that was typed."""
+    from dfcore.inference.report.about import About
+    from dfcore.inference.report.write import open_report
+
+    about = About.of(predictor, prior=prior, command=shlex.join(["dfcore", *sys.argv[1:]]))
+    return open_report(path, about, files, total=total, check=resume)
 
 
 def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:

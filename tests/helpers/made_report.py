@@ -130,9 +130,7 @@ def specialist(label: str = "cm", **changes: Any) -> SpecialistExplanation:
             RegionEffect("cue map", MAP, ((2, 4),), 0.02, 0.08),
         ),
         "attention": tuple(tuple(1 / 49 for _ in range(7)) for _ in range(7)),
-        "course": tuple(
-            Moment(i * 0.4, i * 0.4 + 0.32, None if i == 3 else 2.5 * math.sin(i / 4)) for i in range(24)
-        ),
+        "course": tuple(Moment(i * 0.4, i * 0.4 + 0.32, None if i == 3 else 2.5 * math.sin(i / 4)) for i in range(24)),
         "spans": (Span(1.6, 4.0, 2.1), Span(9.0, 9.52, 1.2)),
         "threshold": 0.8,
     }

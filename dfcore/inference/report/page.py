@@ -159,7 +159,7 @@ def _missing(result: FileResult, people: Sequence[PersonView], left_out: int, *,
     for view in people:
         who = f"Person {view.result.person + 1}: " if len(people) > 1 else ""
         found += [
-            f"{who}{label} abstains: {score.abstained}"
+            f"{who}the specialist {label} abstains: {score.abstained}"
             for label, score in view.result.specialists.items()
             if score.abstained
         ]

@@ -31,11 +31,10 @@ _TITLES = {"fake": "Fake", "real": "Real", "uncertain": "Uncertain", "none": "No
 _MEANINGS = {
     "fake": "The score is higher than the stated false-alarm rate admits for genuine videos.",
     "real": "The score is lower than the stated rate of missed fakes admits for fakes.",
-    "uncertain": "The score does not tell fakes and genuine videos apart at the stated rates of error. It speaks for "
-    "neither.",
+    "uncertain": "At the stated rates of error the score allows neither “fake” nor “real” to be said.",
     "none": "No score could be given.",
 }
-_UNCALIBRATED = "There is a raw score, and nothing that says what it is worth. It speaks for neither."
+_UNCALIBRATED = "There is a raw score, and nothing that says what it is worth."
 _SCALE = (
     (2.0, "no support for either"), (10.0, "weak support"), (100.0, "moderate support"),
     (1000.0, "moderately strong support"), (10_000.0, "strong support"), (1_000_000.0, "very strong support"),
@@ -104,7 +103,7 @@ def prior_rows(log_ratio: float, prior: float) -> list[PriorRow]:
     for one in sorted({prior, *_PRIORS}, reverse=True):
         log_odds = float(margin_of(one))
         after = float(probability_of(log_odds + log_ratio))
-        rows.append(PriorRow(share(one), _odds(log_odds), _odds(log_odds + log_ratio), percent(after), one == prior))
+        rows.append(PriorRow(share(one), _odds(log_odds, 3), _odds(log_odds + log_ratio), percent(after), one == prior))
     return rows
 
 
@@ -115,9 +114,9 @@ def share(value: float) -> str:
     return f"{100 * value:g} %"
 
 
-def _odds(log_odds: float) -> str:
-    bounded = math.exp(min(abs(log_odds), 700.0))
-    return f"{significant(bounded)} : 1" if log_odds > 0 else f"1 : {significant(bounded)}"
+def _odds(log_odds: float, digits: int = 2) -> str:
+    bounded = significant(math.exp(min(abs(log_odds), 700.0)), digits)
+    return f"{bounded} : 1" if log_odds > 0 else f"1 : {bounded}"
 
 
 def percent(value: float) -> str:
@@ -129,14 +128,13 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def significant(value: float) -> str:
-    """Two significant digits, without an exponent up to a million."""
+def significant(value: float, digits: int = 2) -> str:
+    """So many significant digits, without an exponent up to a million."""
     if value >= 1e6:
-        return f"{value:.1e}"
+        return f"{value:.{digits - 1}e}"
     if value >= 100:
-        digits = math.floor(math.log10(value)) - 1
-        return f"{round(value, -digits):,.0f}"
-    return f"{value:.2g}"
+        return f"{round(value, digits - 1 - math.floor(math.log10(value))):,.0f}"
+    return f"{value:.{digits}g}"
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
@@ -157,7 +155,7 @@ def _minus(text: str) -> str:
 def sentence(text: str, *, begin: bool = True) -> str:
     """The text as a sentence: with a full stop, and a capital letter if it begins one."""
     ended = text if not text or text[-1] in ".!?:)" else f"{text}."
-    first = ended.split(" ")[0]
+    first = ended.split(" ")[0].rstrip(":,")
     plain = first.isalpha() and first.islower()  # neither a name of a file nor an abbreviation
     return ended[:1].upper() + ended[1:] if begin and plain else ended
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -65,12 +66,12 @@ class PageReport:
     """The report of a single file: a page at ``path``."""
 
     def __init__(self, path: Path, about: About) -> None:
-        self.path, self.about = path, about
+        self.address, self.about = path, about
         self.known = set[str]()
 
     def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
         """Write the page. :class:`dfcore.errors.WriteError` where it cannot be written."""
-        write_report(self.path, result, self.about, explanation)
+        write_report(self.address, result, self.about, explanation)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +101,7 @@ class FolderReport:
     def __init__(self, path: Path, about: About, *, total: int = 0, check: bool = False) -> None:
         self.about, self.total = about, total
         is_page = path.suffix.lower() in SUFFIXES
-        self.index = path if is_page else path / "index.html"
+        self.address = path if is_page else path / "index.html"
         self.folder = path.with_name(f"{path.stem}_files") if is_page else path
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{self.folder} is a file, and the report's pages need a folder there. Give another path.")
@@ -126,9 +127,9 @@ class FolderReport:
         Raises:
             WriteError: something cannot be written; what was there is as it was.
         """
-        up = "" if self.index.parent == self.folder else "../"
+        up = "" if self.address.parent == self.folder else "../"
         page = self.folder / page_name(result.path)
-        write_report(page, result, self.about, explanation, index=up + quote(name_bytes(self.index.name)))
+        write_report(page, result, self.about, explanation, index=up + quote(name_bytes(self.address.name)))
         self._lines.write(result)
         self._add(result.to_dict())
         self._judged.add(str(result.path))
@@ -137,14 +138,14 @@ class FolderReport:
 
     def _add(self, found: dict[str, Any]) -> None:
         path = Path(found["path"])
-        up = "" if self.index.parent == self.folder else f"{quote(name_bytes(self.folder.name))}/"
+        up = "" if self.address.parent == self.folder else f"{quote(name_bytes(self.folder.name))}/"
         mine = {model.label: model.hash for model in self.about.models}
         self._rows.pop(str(path), None)  # judged again: its place is the last one
         self._rows[str(path)] = Row.of(found, up + quote(page_name(path)), mine)
 
     def _refresh(self) -> None:
         begin = time.monotonic()
-        _write(self.index, index_page(list(self._rows.values()), self.about, left=self.total - len(self._judged)))
+        _write(self.address, index_page(list(self._rows.values()), self.about, left=self.total - len(self._judged)))
         now = time.monotonic()
         self._due = now + _PATIENCE * (now - begin)
 
@@ -156,17 +157,17 @@ class FolderReport:
 
 
 def open_report(
-    path: Path, about: About, *, single: bool, total: int = 0, check: bool = False
+    path: Path, about: About, files: Sequence[Path], *, total: int = 0, check: bool = False
 ) -> PageReport | FolderReport:
     """The report at ``path``: one page where a single file was named and the path ends in ``.html``, else several.
 
     Args:
         path: where to.
         about: what all pages share.
-        single: whether a single file was named.
+        files: what was named: files and folders.
         total: how many files are to be judged; see :class:`FolderReport`.
         check: whether what is there must come from the same weights.
     """
-    if single and path.suffix.lower() in SUFFIXES:
+    if len(files) == 1 and not files[0].is_dir() and path.suffix.lower() in SUFFIXES:
         return PageReport(path, about)
     return FolderReport(path, about, total=total, check=check)
