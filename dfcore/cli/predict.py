@@ -117,7 +117,7 @@ def command(
     predictor = Predictor(roster, judge, chosen, isolate=isolate)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
-    report = None if html is None else _report(html, predictor, files, prior=prior, total=total, resume=resume)
+    report = None if html is None else _report(html, predictor, files, listed, prior=prior, resume=resume)
     outputs += [] if report is None else [report]
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
@@ -163,14 +163,15 @@ def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, 
 
 
 def _report(
-    path: Path, predictor: Predictor, files: Sequence[Path], *, prior: float, total: int, resume: bool
+    path: Path, predictor: Predictor, files: Sequence[Path], listed: Files, *, prior: float, resume: bool
 ) -> FolderReport | PageReport:
     """The report at ``path``, with the command that was typed."""
     from dfcore.inference.report.about import About
     from dfcore.inference.report.write import open_report
 
     about = About.of(predictor, prior=prior, command=shlex.join(["dfcore", *sys.argv[1:]]))
-    return open_report(path, about, files, total=total, check=resume)
+    expected = [*listed.found, *(path for path, _ in listed.refused)]
+    return open_report(path, about, files, expected=expected, resume=resume)
 
 
 def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:

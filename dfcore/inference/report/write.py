@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -90,16 +90,16 @@ class FolderReport:
     Args:
         path: the index, or (where its suffix is not ``.html``) the folder of index and pages.
         about: what all pages share.
-        total: how many files are to be judged, so that the index says how many are not there yet; 0 says nothing.
-        check: whether what is there must come from the same weights.
+        expected: the files that are to be judged, so that the index says how many are not there yet.
+        resume: go on with what is there, which must come from the same weights.
 
     Raises:
         UsageError: what is there is no report, or of other weights.
         WriteError: the folder cannot be made.
     """
 
-    def __init__(self, path: Path, about: About, *, total: int = 0, check: bool = False) -> None:
-        self.about, self.total = about, total
+    def __init__(self, path: Path, about: About, *, expected: Iterable[Path] = (), resume: bool = False) -> None:
+        self.about = about
         is_page = path.suffix.lower() in SUFFIXES
         self.address = path if is_page else path / "index.html"
         self.folder = path.with_name(f"{path.stem}_files") if is_page else path
@@ -108,11 +108,11 @@ class FolderReport:
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         models = {model.label: model.hash for model in about.models}
-        self._lines = JsonLines(self.folder / RESULTS, models, check=check)
+        self._lines = JsonLines(self.folder / RESULTS, models, check=resume)
         self._rows: dict[str, Row] = {}
         for found in stored_results(self.folder / RESULTS):
             self._add(found)
-        self._judged = set[str]()
+        self._waiting = {str(one) for one in expected} - (self.known if resume else set())
         self._due = 0.0
         self._refresh()
 
@@ -132,7 +132,7 @@ class FolderReport:
         write_report(page, result, self.about, explanation, index=up + quote(name_bytes(self.address.name)))
         self._lines.write(result)
         self._add(result.to_dict())
-        self._judged.add(str(result.path))
+        self._waiting.discard(str(result.path))
         if time.monotonic() >= self._due:
             self._refresh()
 
@@ -145,7 +145,7 @@ class FolderReport:
 
     def _refresh(self) -> None:
         begin = time.monotonic()
-        _write(self.address, index_page(list(self._rows.values()), self.about, left=self.total - len(self._judged)))
+        _write(self.address, index_page(list(self._rows.values()), self.about, left=len(self._waiting)))
         now = time.monotonic()
         self._due = now + _PATIENCE * (now - begin)
 
@@ -157,7 +157,7 @@ class FolderReport:
 
 
 def open_report(
-    path: Path, about: About, files: Sequence[Path], *, total: int = 0, check: bool = False
+    path: Path, about: About, files: Sequence[Path], *, expected: Iterable[Path] = (), resume: bool = False
 ) -> PageReport | FolderReport:
     """The report at ``path``: one page where a single file was named and the path ends in ``.html``, else several.
 
@@ -165,9 +165,9 @@ def open_report(
         path: where to.
         about: what all pages share.
         files: what was named: files and folders.
-        total: how many files are to be judged; see :class:`FolderReport`.
-        check: whether what is there must come from the same weights.
+        expected: the files that are to be judged; see :class:`FolderReport`.
+        resume: go on with what is there.
     """
     if len(files) == 1 and not files[0].is_dir() and path.suffix.lower() in SUFFIXES:
         return PageReport(path, about)
-    return FolderReport(path, about, total=total, check=check)
+    return FolderReport(path, about, expected=expected, resume=resume)

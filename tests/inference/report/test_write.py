@@ -83,7 +83,7 @@ def test_the_index_counts_verdicts_and_gives_reasons(tmp_path: Path) -> None:
 
 def test_an_interrupted_report_lists_what_is_done_and_says_what_is_not(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(write, "_PATIENCE", 1e9)  # the index is not written again before the end
-    report = FolderReport(tmp_path, about(), total=5)
+    report = FolderReport(tmp_path, about(), expected=[Path(f"{name}.mp4") for name in "abcde"])
 
     def judge() -> None:
         with report:
@@ -98,13 +98,13 @@ def test_an_interrupted_report_lists_what_is_done_and_says_what_is_not(tmp_path:
 
 
 def test_a_killed_report_is_mended_by_the_next(tmp_path: Path) -> None:
-    before = FolderReport(tmp_path, about(), total=3)
+    before = FolderReport(tmp_path, about())
     before.write(result("a.mp4"))
     (tmp_path / page_name(Path("b.mp4"))).write_text("<p>a page without a line of results")
     with (tmp_path / "results.jsonl").open("a") as lines:
         lines.write('{"path": "c.mp4", "verd')  # cut short
     (tmp_path / "index.html").unlink()
-    again = FolderReport(tmp_path, about(), total=2, check=True)
+    again = FolderReport(tmp_path, about(), expected=[Path(f"{name}.mp4") for name in "abc"], resume=True)
     assert again.known == {"a.mp4"}
     assert len(pages(again)) == 1
     with again:
@@ -120,7 +120,7 @@ def test_a_file_whose_page_was_removed_is_not_known(tmp_path: Path) -> None:
         report.write(failed("b.mp4", passing=True))
         report.write(result("c.mp4"))
     (tmp_path / page_name(Path("c.mp4"))).unlink()
-    assert FolderReport(tmp_path, about(), check=True).known == {"a.mp4"}
+    assert FolderReport(tmp_path, about(), resume=True).known == {"a.mp4"}
 
 
 def test_a_file_that_is_judged_again_stands_once_with_its_last_verdict(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_going_on_with_other_weights_is_refused_and_adding_to_them_is_said(tmp_p
         report.write(result("a.mp4"))
     other = about(model(hash="f" * 64))
     with pytest.raises(UsageError, match="other weights"):
-        FolderReport(tmp_path, other, check=True)
+        FolderReport(tmp_path, other, resume=True)
     assert "Judged by other weights than those below." in index(FolderReport(tmp_path, other)).text
 
 
