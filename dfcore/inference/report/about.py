@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from dfcore.inference.models import Member
+from dfcore.inference.predict import Predictor
 from dfcore.inference.report.quality import Measured, Training, measured_quality, training_of
 from dfcore.version import package_versions
-
-if TYPE_CHECKING:
-    from dfcore.inference.predict import Predictor
 
 __all__ = ["About", "CueFacts", "ModelFacts"]
 

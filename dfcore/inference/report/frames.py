@@ -29,7 +29,7 @@ class Layer:
     Attributes:
         number: of the layer among the person's.
         title: what it is, with its specialist's title.
-        on: ``face`` or ``window``: the box of a frame that its cells lie over.
+        on: ``face_view`` or ``window``: the box of a frame that its cells lie over.
         drawn: the cells.
         kind: ``effect`` or ``attention``.
         effect: how much the margin falls without its outlined cells; 0 for attention.
@@ -62,7 +62,8 @@ class FrameView:
     @property
     def boxes(self) -> dict[str, tuple[float, float, float, float]]:
         """Left, top, width and height of the boxes that layers lie over, in pixels of the frame's ``size``."""
-        found = {"face": self.frame.face, "window": self.frame.window}
+        view = self.frame.face_view if any(self.frame.face_view) else self.frame.face
+        found = {"face": self.frame.face, "face_view": view, "window": self.frame.window}
         return {name: (x0, y0, x1 - x0, y1 - y0) for name, (x0, y0, x1, y1) in found.items()}
 
 
@@ -80,16 +81,20 @@ def layers_of(person: PersonExplanation, models: Sequence[ModelFacts]) -> list[L
                 drawn = grid(region.effects, region.cells)
                 where = "what the network sees of the face" if on_face else "the cue map"
                 legend = (
-                    f"Each cell: how much the log-odds of “fake” fall when it is hidden; the strongest by "
-                    f"{drawn.largest:.2f}. Outlined: the cells that were hidden together ({region.effect:+.2f}; as "
-                    f"many at random {region.random_effect:+.2f})."
+                    f"Each cell: how much the log-odds of “fake” fall when it is hidden; the fullest by "
+                    f"{drawn.largest:.2f}."
                 )
-                box = "face" if on_face else "window"
+                if region.cells:
+                    legend += (
+                        f" Outlined: the cells that were hidden together (effect {region.effect:+.2f}; as many at "
+                        f"random {region.random_effect:+.2f})."
+                    )
+                box = "face_view" if on_face else "window"
                 layers.append(Layer(len(layers), f"{label}: {where}", box, drawn, "effect", region.effect, legend))
         if explained.attention is not None:
-            legend = "Attention: where the network looked. It is not a reason for the score."
+            legend = "Where on the cue map the network looked. It is not a reason for the score."
             drawn = grid(explained.attention)
-            layers.append(Layer(len(layers), f"{label}: attention", "face", drawn, "attention", 0.0, legend))
+            layers.append(Layer(len(layers), f"{label}: attention", "window", drawn, "attention", 0.0, legend))
     return layers
 
 

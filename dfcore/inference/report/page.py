@@ -118,8 +118,7 @@ def file_page(result: FileResult, explanation: FileExplanation | None, about: Ab
         people=people,
         people_words=words.people_words(len(result.people), result.people_seen) if result.people else "",
         prior_rows=_prior_rows(result, about),
-        explained=explanation is not None,
-        missing=_missing(result, people, left_out, explained=explanation is not None),
+        missing=_missing(result, people, explanation, left_out),
         file_rows=_file_rows(result.path),
         facts=words.fact_rows({} if explanation is None else explanation.facts),
         about=about,
@@ -149,7 +148,9 @@ def _prior_rows(result: FileResult, about: About) -> list[words.PriorRow]:
     return [] if ratio is None else words.prior_rows(ratio, about.prior)
 
 
-def _missing(result: FileResult, people: Sequence[PersonView], left_out: int, *, explained: bool) -> list[str]:
+def _missing(
+    result: FileResult, people: Sequence[PersonView], explanation: FileExplanation | None, left_out: int
+) -> list[str]:
     """What could not be judged or shown, and why, in sentences."""
     found = []
     if result.verdict == "none":
@@ -165,10 +166,11 @@ def _missing(result: FileResult, people: Sequence[PersonView], left_out: int, *,
         ]
     if result.people_seen is not None and result.people_seen > len(result.people) > 0:
         found.append(words.people_words(len(result.people), result.people_seen))
-    found += [note.removeprefix(f"{result.path}: ") for note in result.notes]
+    notes = (*result.notes, *(() if explanation is None else explanation.notes))
+    found += dict.fromkeys(note.removeprefix(f"{result.path}: ") for note in notes)
     if left_out:
         found.append(f"{left_out} key frames are left out, so that the page stays small.")
-    if not explained and result.people:
+    if result.people and (explanation is None or not explanation.people):
         found.append("The scores were not explained: this page has no timeline, cues or key frames.")
     return found
 

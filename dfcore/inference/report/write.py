@@ -14,13 +14,15 @@ from dfcore.disk import replacing, writing
 from dfcore.errors import UsageError
 from dfcore.inference.explanation import FileExplanation
 from dfcore.inference.output import JsonLines, stored_results
+from dfcore.inference.predict import Predictor
 from dfcore.inference.report.about import About
 from dfcore.inference.report.index import Row, index_page
 from dfcore.inference.report.page import file_page
 from dfcore.inference.results import FileResult
+from dfcore.inference.scan import Files
 from dfcore.text import name_bytes
 
-__all__ = ["FolderReport", "PageReport", "open_report", "page_name", "write_report"]
+__all__ = ["FolderReport", "PageReport", "page_name", "start_report", "write_report"]
 
 SUFFIXES = (".html", ".htm")
 RESULTS = "results.jsonl"
@@ -87,6 +89,11 @@ class FolderReport:
     its page, and the next one writes the index from the lines. Use it as a context manager: however the block ends,
     the index then lists every page.
 
+    Attributes:
+        address: of the index.
+        folder: of the pages.
+        known: paths whose pages were there at the beginning, except those whose reason may have passed.
+
     Args:
         path: the index, or (where its suffix is not ``.html``) the folder of index and pages.
         about: what all pages share.
@@ -109,17 +116,13 @@ class FolderReport:
             self.folder.mkdir(parents=True, exist_ok=True)
         models = {model.label: model.hash for model in about.models}
         self._lines = JsonLines(self.folder / RESULTS, models, check=resume)
+        self.known = {one for one in self._lines.known if (self.folder / page_name(Path(one))).is_file()}
         self._rows: dict[str, Row] = {}
         for found in stored_results(self.folder / RESULTS):
             self._add(found)
         self._waiting = {str(one) for one in expected} - (self.known if resume else set())
         self._due = 0.0
         self._refresh()
-
-    @property
-    def known(self) -> set[str]:
-        """Paths whose pages are there, except those whose reason may have passed."""
-        return {path for path in self._lines.known if (self.folder / page_name(Path(path))).is_file()}
 
     def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
         """Write the file's page and take it into the index.
@@ -130,7 +133,7 @@ class FolderReport:
         up = "" if self.address.parent == self.folder else "../"
         page = self.folder / page_name(result.path)
         write_report(page, result, self.about, explanation, index=up + quote(name_bytes(self.address.name)))
-        self._lines.write(result)
+        self._lines.write(result, explanation)
         self._add(result.to_dict())
         self._waiting.discard(str(result.path))
         if time.monotonic() >= self._due:
@@ -156,18 +159,33 @@ class FolderReport:
         self._refresh()
 
 
-def open_report(
-    path: Path, about: About, files: Sequence[Path], *, expected: Iterable[Path] = (), resume: bool = False
+def start_report(
+    path: Path,
+    predictor: Predictor,
+    files: Sequence[Path],
+    listed: Files,
+    *,
+    prior: float,
+    command: str = "",
+    resume: bool = False,
 ) -> PageReport | FolderReport:
-    """The report at ``path``: one page where a single file was named and the path ends in ``.html``, else several.
+    """The report of what a predictor is to judge: one page where a single file is named and ``path`` ends in ``.html``.
 
     Args:
         path: where to.
-        about: what all pages share.
+        predictor: that judges.
         files: what was named: files and folders.
-        expected: the files that are to be judged; see :class:`FolderReport`.
+        listed: the files that these are.
+        prior: the share of fakes that the predictor was given.
+        command: that makes the report again.
         resume: go on with what is there.
+
+    Raises:
+        UsageError: what is there is no report, or with ``resume`` of other weights.
+        WriteError: it cannot be written.
     """
+    about = About.of(predictor, prior=prior, command=command)
     if len(files) == 1 and not files[0].is_dir() and path.suffix.lower() in SUFFIXES:
         return PageReport(path, about)
+    expected = [*listed.found, *(refused for refused, _ in listed.refused)]
     return FolderReport(path, about, expected=expected, resume=resume)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -81,10 +82,13 @@ def test_bars_share_one_scale() -> None:
 def test_layers_lie_over_the_box_that_they_were_measured_on() -> None:
     layers = layers_of(PersonExplanation(0, {"cm": specialist()}), (model(),))
     assert [(layer.on, layer.kind) for layer in layers] == [
-        ("face", "effect"), ("window", "effect"), ("face", "attention"),
+        ("face_view", "effect"), ("window", "effect"), ("window", "attention"),
     ]  # fmt: skip
     (frame,) = view_frames([PersonExplanation(0, {}, (key_frame(side=100),))])[0][0]
-    assert frame.boxes == {"face": (25.0, 20.0, 50.0, 60.0), "window": (0.0, 0.0, 100.0, 100.0)}
+    assert frame.boxes["face"] == frame.boxes["face_view"] == (25.0, 20.0, 50.0, 60.0)
+    assert frame.boxes["window"] == (0.0, 0.0, 100.0, 100.0)
+    wider = dataclasses.replace(key_frame(side=100), face_view=(10.0, 10.0, 90.0, 90.0))
+    assert view_frames([PersonExplanation(0, {}, (wider,))])[0][0][0].boxes["face_view"] == (10.0, 10.0, 80.0, 80.0)
 
 
 def test_images_that_fit_are_kept_as_they_are_and_too_many_are_left_out() -> None:

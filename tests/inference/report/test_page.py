@@ -93,7 +93,7 @@ def test_explanations_show_spans_cues_with_their_control_maps_frames_and_facts()
     assert "dct statistics of block DCT (12 channels) 2.31 sd +1.42 +0.11 yes" in text
     assert "0.40 sd −0.20 +0.05 no: the score does not fall without it" in text  # noqa: RUF001
     assert "the cue map 1 +0.02 +0.08 no: as much at random does the same" in text
-    assert "Attention: where the network looked. It is not a reason for the score." in text
+    assert "Attention: where on the cue map the network looked. It is not a reason for the score." in text
     assert "The inner face carries 1.8 sd less mid-band energy than its rim." in text
     assert "encoder passes 2" in text
     assert "They are no part of the verdict" in text

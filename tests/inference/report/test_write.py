@@ -10,12 +10,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from fake_specialists import member, predictor
 from made_report import about, explanation, failed, model, person, result
 from parsed_html import ParsedPage
 
 from dfcore.errors import UsageError, WriteError
 from dfcore.inference.report import write
-from dfcore.inference.report.write import FolderReport, PageReport, open_report, page_name, write_report
+from dfcore.inference.report.write import FolderReport, PageReport, page_name, start_report, write_report
+from dfcore.inference.scan import Files
 
 ODD = os.fsdecode(b'caf\xe9 <b>"#?%.mp4')
 
@@ -35,17 +37,23 @@ def pages(report: FolderReport) -> list[Path]:
     return paths
 
 
+def started(path: Path, *files: Path) -> PageReport | FolderReport:
+    judges = predictor(member())
+    return start_report(path, judges, files, Files(files), prior=0.5)
+
+
 def test_the_path_decides_what_is_written(tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
-    one, several = [Path("a.mp4")], [Path("a.mp4"), Path("b.mp4")]
-    assert isinstance(open_report(tmp_path / "r.html", about(), one), PageReport)
-    for files in (several, [folder]):
-        report = open_report(tmp_path / "s.HTML", about(), files)
+    assert isinstance(started(tmp_path / "r.html", Path("a.mp4")), PageReport)
+    for files in ((Path("a.mp4"), Path("b.mp4")), (folder,)):
+        report = started(tmp_path / "s.HTML", *files)
         assert isinstance(report, FolderReport)
         assert (report.address, report.folder) == (tmp_path / "s.HTML", tmp_path / "s_files")
-    report = open_report(tmp_path / "case.v2", about(), one)
-    assert (report.address, report.folder) == (tmp_path / "case.v2/index.html", tmp_path / "case.v2")  # type: ignore[union-attr]
+        assert f"{len(files)} file" in index(report).text.split("not judged yet")[0][-20:]
+    report = started(tmp_path / "case.v2", Path("a.mp4"))
+    assert isinstance(report, FolderReport)
+    assert (report.address, report.folder) == (tmp_path / "case.v2/index.html", tmp_path / "case.v2")
 
 
 @pytest.mark.parametrize("place", ["case", "case #1/all files.html"])
