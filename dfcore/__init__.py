@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.api.ensemble import Ensemble
     from dfcore.api.evaluate import evaluate
     from dfcore.api.prepare import prepare
+    from dfcore.api.report import ReportResult, report
     from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
     from dfcore.assessment.result import Evaluation
     from dfcore.config import TrainConfig
@@ -72,6 +73,7 @@ _WHERE = {
     "ClipStore": "dfcore.data.store.clip_store",
     "Prepared": "dfcore.training.inputs.prepare",
     "Progress": "dfcore.progress",
+    "ReportResult": "dfcore.api.report",
     "RunResult": "dfcore.training.result",
     "SILENT": "dfcore.progress",
     "Scan": "dfcore.data.records",
@@ -96,6 +98,7 @@ _WHERE = {
     "predict": "dfcore.inference.predict",
     "prepare": "dfcore.api.prepare",
     "register_dataset": "dfcore.api.specialists",
+    "report": "dfcore.api.report",
     "specialists": "dfcore.api.specialists",
     "train": "dfcore.training.trainer",
     "train_curriculum": "dfcore.training.curriculum",
@@ -123,6 +126,7 @@ __all__ = [
     "PluginImportError",
     "Prepared",
     "Progress",
+    "ReportResult",
     "RunError",
     "RunExistsError",
     "RunInterrupted",
@@ -152,6 +156,7 @@ __all__ = [
     "predict",
     "prepare",
     "register_dataset",
+    "report",
     "specialists",
     "train",
     "train_curriculum",

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,15 +174,7 @@ def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, 
 
 def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:
     """The files that are not in all of the outputs."""
-
-    def wanted(path: Path) -> bool:
-        return not outputs or any(str(path) not in output.known for output in outputs)
-
-    return replace(
-        listed,
-        found=tuple(path for path in listed.found if wanted(path)),
-        refused=tuple(one for one in listed.refused if wanted(one[0])),
-    )
+    return listed.without(set.intersection(*(output.known for output in outputs)) if outputs else ())
 
 
 @dataclass(frozen=True, slots=True)
