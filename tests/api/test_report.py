@@ -44,7 +44,7 @@ def test_a_page_shows_the_explanation_or_says_that_there_is_none(weights: Path, 
     assert (page.problems, page.fetched()) == ([], [])
     assert page.named("img")
     assert "Through the video" in page.text
-    assert "codec h264" in " ".join(page.text.split())
+    assert "Codec of the images h264" in " ".join(page.text.split())
     assert "dfcore.report(" in page.text
     plain = made(weights, videos / "a.mp4", tmp_path / "p.html", explain=False, prior=0.1)
     text = plain.path.read_text("utf-8")

@@ -13,6 +13,7 @@ from dfcore.errors import DataError
 from dfcore.inference.explanation import KeyFrame, PersonExplanation
 from dfcore.inference.report.about import ModelFacts
 from dfcore.inference.report.drawing import Grid, grid
+from dfcore.inference.report.words import signed
 
 __all__ = ["BUDGET", "FrameView", "Layer", "layers_of", "view_frames"]
 
@@ -86,8 +87,8 @@ def layers_of(person: PersonExplanation, models: Sequence[ModelFacts]) -> list[L
                 )
                 if region.cells:
                     legend += (
-                        f" Outlined: the cells that were hidden together (effect {region.effect:+.2f}; as many at "
-                        f"random {region.random_effect:+.2f})."
+                        f" Outlined: the cells that were hidden together (effect {signed(region.effect)}; as many at "
+                        f"random {signed(region.random_effect)})."
                     )
                 box = "face_view" if on_face else "window"
                 layers.append(Layer(len(layers), f"{label}: {where}", box, drawn, "effect", region.effect, legend))

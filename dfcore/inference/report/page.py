@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dfcore.inference.explanation import (
     CueEffect,
@@ -120,7 +121,7 @@ def file_page(result: FileResult, explanation: FileExplanation | None, about: Ab
         prior_rows=_prior_rows(result, about),
         missing=_missing(result, people, explanation, left_out),
         file_rows=_file_rows(result.path),
-        facts=words.fact_rows({} if explanation is None else explanation.facts),
+        facts=words.fact_rows(_facts(explanation)),
         about=about,
         index=index,
     )
@@ -146,6 +147,11 @@ def _first_layer(layers: Sequence[Layer]) -> int | None:
 def _prior_rows(result: FileResult, about: About) -> list[words.PriorRow]:
     ratio = result.log_likelihood_ratio
     return [] if ratio is None else words.prior_rows(ratio, about.prior)
+
+
+def _facts(explanation: FileExplanation | None) -> dict[str, Any]:
+    """Of the container and the coding; the size is read with the file's hash."""
+    return {} if explanation is None else {name: fact for name, fact in explanation.facts.items() if name != "size"}
 
 
 def _missing(

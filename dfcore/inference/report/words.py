@@ -47,6 +47,16 @@ _UNITS = {
     "percent": "%", "nepers": "nepers", "bytes": "bytes", "kbps": "kbit/s",
 }  # fmt: skip
 
+_FACTS = {
+    "codec": "codec of the images", "fps": "frame rate, frames a second", "duration": "duration, seconds",
+    "bit_rate": "bit rate, bits a second", "width": "width, pixels", "height": "height, pixels",
+    "key_frames": "frames that stand by themselves", "longest_gap": "longest step between frames, seconds",
+    "irregular_steps": "steps between frames that are irregular", "edited_time_base": "edits in the time base",
+    "audio_codec": "codec of the audio", "audio_rate": "audio samples a second",
+    "audio_start": "audio begins, seconds after the first frame", "audio_duration": "duration of the audio, seconds",
+}  # fmt: skip
+"""What the keys of :func:`dfcore.data.media.facts.media_facts` mean; others are written as they are."""
+
 
 def verdict_title(verdict: str) -> str:
     """The verdict as a heading."""
@@ -181,7 +191,7 @@ def fact_rows(facts: Mapping[str, Any], above: str = "") -> list[tuple[str, str]
     """Facts as rows of a name and a text; what is nested is written under its path."""
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
-        label = f"{above}: {name}" if above else str(name)
+        label = f"{above}: {name}" if above else _FACTS.get(str(name), str(name))
         if isinstance(value, Mapping):
             rows += fact_rows(value, label)
         elif isinstance(value, bool):

@@ -95,7 +95,8 @@ def test_explanations_show_spans_cues_with_their_control_maps_frames_and_facts()
     assert "the cue map 1 +0.02 +0.08 no: as much at random does the same" in text
     assert "Attention: where on the cue map the network looked. It is not a reason for the score." in text
     assert "The inner face carries 1.8 sd less mid-band energy than its rim." in text
-    assert "encoder passes 2" in text
+    assert "Encoder passes 2" in text
+    assert "Frame rate, frames a second 29.97" in text
     assert "They are no part of the verdict" in text
     images = found.named("img")
     assert [image["alt"] for image in images] == [f"Frame {n} at {t} s, about the face of person 1" for n, t in ((12, "0.48"), (40, "1.60"))]  # fmt: skip # noqa: E501

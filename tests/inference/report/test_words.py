@@ -84,7 +84,7 @@ def test_numbers_have_their_units_and_signs() -> None:
 def test_facts_of_any_form_become_rows() -> None:
     facts = {"codec": "h264", "edits": [], "audio": {"rate_hz": 16000, "there": True}, "passes": [1, {"qp": 24}]}
     assert words.fact_rows(facts) == [
-        ("codec", "h264"), ("edits", "none"), ("audio: rate", "16,000 Hz"), ("audio: there", "yes"),
+        ("codec of the images", "h264"), ("edits", "none"), ("audio: rate", "16,000 Hz"), ("audio: there", "yes"),
         ("passes", "1, qp 24"),
     ]  # fmt: skip
     assert words.fact_rows({"encoder": None}) == [("encoder", "not known")]
