@@ -10,7 +10,8 @@ hash::
     videos          how many genuine videos it rests on
     mean, sd        of each channel and cell of the cue map over these videos: C lists of 7 lists of 7
     usual           {cue: deviation that 19 of 20 genuine videos stay below}, each against the others
-    numbers         {name: {mean, sd, low, high, videos}} of what the plugin measures for its sentence
+    numbers         {name: {mean, sd, low, high, videos, moment_sd, moment_low, moment_high}} of what the plugin
+                    measures for its sentence
 
 The videos are the genuine ones of the **validation** split. The cue modules' learned layers were fitted to the training
 videos, so these lie nearer to their mean than a new genuine video does, and would make every new one look odd. The
@@ -54,25 +55,41 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GenuineVideo:
-    """One genuine video: the mean of its samples' cue maps, float32 ``[C, 7, 7]``, and of each measured number."""
+    """One genuine video: the mean of its samples' cue maps, float32 ``[C, 7, 7]``, and by name the numbers of those
+    samples in which they could be measured.
+    """
 
     cue_map: NDArray[np.float32]
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class GenuineNumber:
-    """A measured number over genuine videos: ``low`` and ``high`` hold all but the outermost hundredth on each side."""
+    """A measured number over genuine videos.
+
+    Attributes:
+        mean, sd: over the videos' means.
+        low, high: hold all of these but the outermost hundredth on each side.
+        videos: how many have it.
+        moment_sd, moment_low, moment_high: likewise over single samples, for what is measured at one moment.
+    """
 
     mean: float
     sd: float
     low: float
     high: float
     videos: int
+    moment_sd: float
+    moment_low: float
+    moment_high: float
 
     def deviation(self, value: float) -> float:
-        """How many standard deviations ``value`` lies above the mean."""
+        """How many standard deviations a video's ``value`` lies above the mean."""
         return (value - self.mean) / self.sd
+
+    def moment_deviation(self, value: float) -> float:
+        """Likewise of a single moment's."""
+        return (value - self.mean) / self.moment_sd
 
 
 class GenuineTally:
@@ -106,12 +123,13 @@ class GenuineTally:
     def videos(self) -> dict[str, GenuineVideo]:
         """Each video's means, by id."""
         return {
-            video: GenuineVideo(np.stack(maps).mean(axis=0), self._means(video)) for video, maps in self._maps.items()
+            video: GenuineVideo(np.stack(maps).mean(axis=0), self._measured(video))
+            for video, maps in self._maps.items()
         }
 
-    def _means(self, video: str) -> dict[str, float]:
+    def _measured(self, video: str) -> dict[str, list[float]]:
         held = {name: [one for one in values if one == one] for name, values in self._numbers[video].items()}
-        return {name: float(np.mean(values)) for name, values in held.items() if values}
+        return {name: values for name, values in held.items() if values}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,18 +265,24 @@ def _usual(maps: Floats, cues: Sequence[CueSpec]) -> dict[str, float]:
     return {name: float(np.quantile(values, 0.95)) for name, values in found.items()}
 
 
-def _number(values: Sequence[float]) -> GenuineNumber | None:
+def _number(values: Sequence[Sequence[float]]) -> GenuineNumber | None:
+    """Of each video's samples."""
     if len(values) < LEAST:
         return None
-    low, high = np.quantile(values, [0.01, 0.99]).tolist()
-    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
-    return GenuineNumber(mean, max(sd, 1e-6 + 1e-3 * abs(mean)), low, high, len(values))
+    means, samples = [float(np.mean(one)) for one in values], np.concatenate(values)
+    low, high = np.quantile(means, [0.01, 0.99]).tolist()
+    first, last = np.quantile(samples, [0.01, 0.99]).tolist()
+    mean = float(np.mean(means))
+    least = 1e-6 + 1e-3 * abs(mean)
+    sd, moment_sd = (max(float(np.std(one, ddof=1)), least) for one in (means, samples))
+    return GenuineNumber(mean, sd, low, high, len(values), max(sd, moment_sd), first, last)
 
 
 def _read_number(stored: Mapping[str, Any]) -> GenuineNumber:
     only(stored, GenuineNumber)
-    values = {name: take(stored, name, float) for name in ("mean", "sd", "low", "high")}
-    if values["sd"] <= 0:
+    names = ("mean", "sd", "low", "high", "moment_sd", "moment_low", "moment_high")
+    values = {name: take(stored, name, float) for name in names}
+    if min(values["sd"], values["moment_sd"]) <= 0:
         raise CheckpointError("a standard deviation is not above 0")
     return GenuineNumber(**values, videos=take(stored, "videos", int))
 
@@ -274,9 +298,11 @@ def _listed(values: Floats) -> list[list[list[float]]]:
 def _map(stored: Mapping[str, Any], name: str, spec: SpecialistSpec) -> Floats:
     shape = (spec.channels, MAP_SIZE, MAP_SIZE)
     try:
-        found = np.array(take(stored, name, list), np.float64)
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{name!r} is no map of numbers") from error
+        found = np.array(take(stored, name, list))
+    except ValueError as error:  # rows of different lengths
+        raise CheckpointError(f"{name!r} is no map") from error
+    if found.dtype.kind not in "fi":
+        raise CheckpointError(f"{name!r} is no map of numbers")
     if found.shape != shape:
         raise CheckpointError(f"{name!r} has the shape {list(found.shape)}, and the specialist's map has {list(shape)}")
-    return found
+    return found.astype(np.float64)
