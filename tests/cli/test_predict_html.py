@@ -20,8 +20,9 @@ from dfcore.errors import UsageError
 MAIN = "import sys; sys.path[:] = sys.argv.pop(1).split('|'); import dfcore.cli; dfcore.cli.main()"
 
 
-def arguments(runs: Path, *more: object) -> list[str]:
-    return [str(one) for one in (*more, "--models", runs, "--detector", "fake_parts:FixedFace", "--device", "cpu")]
+def arguments(runs: Path, *more: object, explain: bool = False) -> list[str]:
+    known = ("--models", runs, "--detector", "fake_parts:FixedFace", "--device", "cpu")
+    return [str(one) for one in (*more, *known, *([] if explain else ["--no-explain"]))]
 
 
 def run(*given: str) -> Result:
@@ -46,6 +47,17 @@ def test_a_single_file_gives_its_page_and_the_command_says_where(runs: Path, fil
     assert "Uncertain" in page.text
     assert "rr was trained on demo data" in page.text
     assert list(tmp_path.iterdir()) == [tmp_path / "r.html"]
+
+
+def test_the_report_explains_and_nothing_else_changes(runs: Path, files: Path, tmp_path: Path) -> None:
+    report, jsonl = tmp_path / "report", tmp_path / "out.jsonl"
+    done = run(*arguments(runs, files / "a.mp4", "--html", report, "--jsonl", jsonl, explain=True))
+    plain = run(*arguments(runs, files / "a.mp4"))
+    assert done.output.splitlines()[:2] == plain.output.splitlines()[:2]
+    assert "explanation" not in json.loads(jsonl.read_text())
+    assert json.loads((report / "results.jsonl").read_text())["explanation"]["people"]
+    (page,) = report.glob("a.mp4-*.html")
+    assert ParsedPage(page.read_text("utf-8")).named("img")
 
 
 def test_a_folder_gives_an_index_with_every_file_and_why_one_was_not_judged(
