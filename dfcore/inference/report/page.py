@@ -65,7 +65,7 @@ class SpecialistView:
                 for region in explained.regions
             ),
             attention=None if explained.attention is None else grid(explained.attention),
-            numbers=tuple(words.number_row(name, value) for name, value in explained.numbers.items()),
+            numbers=tuple(words.number_rows(explained.numbers)),
         )
 
     @property

@@ -16,6 +16,7 @@ __all__ = [
     "fixed",
     "hidden_by",
     "number_row",
+    "number_rows",
     "percent",
     "prior_rows",
     "ratio_sentence",
@@ -42,6 +43,7 @@ _SCALE = (
 )  # fmt: skip
 """Ratios below each, and the words for them: ENFSI Guideline for Evaluative Reporting in Forensic Science (2015)."""
 _PRIORS = (0.5, 0.1, 0.001)
+_DEVIATION = "_deviation_sd"
 _UNITS = {
     "ms": "ms", "s": "s", "sd": "standard deviations", "db": "dB", "px": "px", "fps": "frames a second", "hz": "Hz",
     "percent": "%", "nepers": "nepers", "bytes": "bytes", "kbps": "kbit/s",
@@ -179,12 +181,25 @@ def hidden_by(effect: float, random_effect: float) -> str:
     return "yes"
 
 
-def number_row(name: str, value: float) -> tuple[str, str]:
+def number_row(name: str, value: float, digits: int = 4) -> tuple[str, str]:
     """``("delay", "40 ms")`` of ``delay_ms``: the unit that a name ends with is written after its value."""
     stem, _, unit = name.rpartition("_")
     if stem and unit.lower() in _UNITS:
-        return stem.replace("_", " "), f"{_plain(value)} {_UNITS[unit.lower()]}"
-    return name.replace("_", " "), _plain(value)
+        return stem.replace("_", " "), f"{_plain(value, digits)} {_UNITS[unit.lower()]}"
+    return name.replace("_", " "), _plain(value, digits)
+
+
+def number_rows(numbers: Mapping[str, float]) -> list[tuple[str, str]]:
+    """A finding's numbers as rows; one that is known to deviate (``NAME_deviation_sd``) has that in its own row."""
+    rows = []
+    for name, value in numbers.items():
+        label, text = number_row(name, value, 3)
+        deviation = numbers.get(f"{name}{_DEVIATION}")
+        if deviation is not None:
+            text += f" ({signed(deviation, 1)} sd from genuine videos)"
+        if not (name.endswith(_DEVIATION) and name.removesuffix(_DEVIATION) in numbers):
+            rows.append((label, text))
+    return rows
 
 
 def fact_rows(facts: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
@@ -211,10 +226,10 @@ def _item(value: Any) -> str:
     return _plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _plain(value: float) -> str:
+def _plain(value: float, digits: int = 4) -> str:
     if isinstance(value, int):
         return _minus(f"{value:,}" if abs(value) >= 10_000 else str(value))
-    return _minus(f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}")
+    return _minus(f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:,.0f}")
 
 
 def people_words(judged: int, seen: int | None) -> str:

@@ -81,6 +81,14 @@ def test_numbers_have_their_units_and_signs() -> None:
     assert (words.fixed(None), words.signed(1.5)) == ("\u2013", "+1.50")
 
 
+def test_a_number_and_its_deviation_are_one_row() -> None:
+    numbers = {"delay_ms": 40.0, "delay_ms_deviation_sd": 2.345, "other_deviation_sd": 1.0, "big": 123456.0}
+    assert words.number_rows(numbers) == [
+        ("delay", "40 ms (+2.3 sd from genuine videos)"), ("other deviation", "1 standard deviations"),
+        ("big", "123,456"),
+    ]  # fmt: skip
+
+
 def test_facts_of_any_form_become_rows() -> None:
     facts = {"codec": "h264", "edits": [], "audio": {"rate_hz": 16000, "there": True}, "passes": [1, {"qp": 24}]}
     assert words.fact_rows(facts) == [
