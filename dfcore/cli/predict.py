@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,16 @@ class People(click.ParamType):
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
 @click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line for each file.")
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Append a row for each file.")
-@click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl or --csv already.")
+@click.option(
+    "--html", type=click.Path(path_type=Path), help="Write a report: a page (.html), or a folder of an index and pages."
+)
+@click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl, --csv or --html already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array in place of the table.")
-@click.option("--explain", is_flag=True, help="Say what each score rests on; takes several times as long.")
+@click.option(
+    "--explain/--no-explain",
+    default=None,
+    help="Say what each score rests on; takes several times as long.  [default: with --html]",
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if a fake was found.")
 @click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in a process of its own.")
 def command(
@@ -78,9 +86,10 @@ def command(
     device: str,
     jsonl: Path | None,
     table: Path | None,
+    html: Path | None,
     resume: bool,
     as_json: bool,
-    explain: bool,
+    explain: bool | None,
     exit_code: bool,
     isolate: bool,
 ) -> None:
@@ -102,34 +111,39 @@ def command(
     from dfcore.device import choose_device
     from dfcore.errors import UsageError
     from dfcore.inference.predict import Predictor, find_and_load
+    from dfcore.inference.report.write import start_report
     from dfcore.inference.scan import scan_files
     from dfcore.inference.verdict import find_judge
 
-    if resume and not (jsonl or table):
-        raise UsageError("--resume leaves out what is in --jsonl or --csv: give one of them.")
+    if resume and not (jsonl or table or html):
+        raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
     listed = scan_files(files)
     chosen = str(choose_device(device))
     given = models or (Path(run_folder()),)
     roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
     judge = find_judge(roster.members, ensemble, prior=prior)
+    predictor = Predictor(roster, judge, chosen, isolate=isolate)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
+    typed = shlex.join(["dfcore", *sys.argv[1:]])
+    report = html and start_report(html, predictor, files, listed, prior=prior, command=typed, resume=resume)
+    outputs += [report] if report else []
+    explained = html is not None if explain is None else explain
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
     tally = _Tally()
-    with _terminated(), screen:
+    with _terminated(), screen, report or nullcontext():
         known = total - len(todo.found) - len(todo.refused)
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
-        predictor = Predictor(roster, judge, chosen, isolate=isolate)
-        with closing(_results(predictor, todo, explain, quiet=not as_json and sys.stdout.isatty())) as results:
+        with closing(_results(predictor, todo, explained, quiet=not as_json and sys.stdout.isatty())) as results:
             for one in results:
                 for output in outputs:
                     if str(one.result.path) not in output.known or not resume:
-                        output.write(one.result, one.explanation)
-                screen.show(one.result, one.explanation)
+                        output.write(one.result, one.explanation if explain or output is report else None)
+                screen.show(one.result, one.explanation if explain else None)
                 tally.add(one.result)
-        screen.close_with(_under(predictor, tally))
+        screen.close_with([*_under(predictor, tally), *([f"report: {report.address}"] if report else [])])
     sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
 
 
@@ -160,15 +174,7 @@ def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, 
 
 def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:
     """The files that are not in all of the outputs."""
-
-    def wanted(path: Path) -> bool:
-        return not outputs or any(str(path) not in output.known for output in outputs)
-
-    return replace(
-        listed,
-        found=tuple(path for path in listed.found if wanted(path)),
-        refused=tuple(one for one in listed.refused if wanted(one[0])),
-    )
+    return listed.without(set.intersection(*(output.known for output in outputs)) if outputs else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 from dfcore.disk import append, writing
 from dfcore.errors import UsageError
 from dfcore.inference.explanation import FileExplanation, with_explanation
-from dfcore.inference.results import FileResult
+from dfcore.inference.results import VERDICTS, FileResult
 
-__all__ = ["CsvTable", "JsonLines", "ResultFile", "json_line"]
+__all__ = ["CsvTable", "JsonLines", "ResultFile", "json_line", "stored_results"]
 
 CSV_COLUMNS = (
     "path", "verdict", "score", "probability", "log_likelihood_ratio", "person", "people_seen", "people_judged",
@@ -30,8 +30,10 @@ CSV_COLUMNS = (
 class ResultFile(Protocol):
     """A file of results."""
 
-    known: set[str]
-    """Paths whose results are there, except those whose reason may have passed."""
+    @property
+    def known(self) -> set[str]:
+        """Paths whose results are there, except those whose reason may have passed."""
+        ...
 
     def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
         """Append a result, with its explanation where the file holds such.
@@ -52,6 +54,30 @@ def json_line(values: Mapping[str, Any]) -> str:
     return text
 
 
+def stored_results(path: Path) -> Iterator[dict[str, Any]]:
+    """What :class:`JsonLines` wrote to a file, in order; nothing where there is none.
+
+    Every one has ``path``, ``verdict``, ``score``, ``probability``, ``reason``, ``passing`` and ``models``. A line
+    that was cut short is removed.
+
+    Raises:
+        UsageError: a line is no such result.
+        WriteError: a line that was cut short cannot be removed.
+    """
+    for number, line in enumerate(_whole_lines(path), start=1):
+        try:
+            found = json.loads(line)
+            found = {"verdict": "none", "score": None, "probability": None, "reason": "", "passing": False, **found}
+            found |= {"path": str(found["path"]), "models": dict(found.get("models", {}))}
+            if found["verdict"] not in VERDICTS:
+                raise ValueError(f"unknown verdict {found['verdict']!r}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"{path}: line {number} is no result of `dfcore predict` ({error}). Give another file."
+            ) from error
+        yield found
+
+
 class JsonLines:
     """``--jsonl``: :meth:`FileResult.to_dict <dfcore.inference.results.FileResult.to_dict>`, one a line.
 
@@ -67,18 +93,11 @@ class JsonLines:
 
     def __init__(self, path: Path, models: Mapping[str, str], *, check: bool) -> None:
         self.path, self.known = path, set[str]()
-        for number, line in enumerate(_whole_lines(path), start=1):
-            try:
-                found = json.loads(line)
-                name, passing, by = found["path"], found.get("passing", False), found.get("models", {})
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise UsageError(
-                    f"{path}: line {number} is no result of `dfcore predict` ({error}). Give another file."
-                ) from error
-            if check and by != dict(models):
+        for found in stored_results(path):
+            if check and found["models"] != dict(models):
                 raise _other_weights(path)
-            if not passing:
-                self.known.add(str(name))
+            if not found["passing"]:
+                self.known.add(found["path"])
         append(path, b"")  # whether it can be written to is said before anything is judged
 
     def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:

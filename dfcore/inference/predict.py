@@ -276,4 +276,6 @@ class Predictor:
             probability=decision.probability,
             log_likelihood_ratio=decision.log_likelihood_ratio,
             reason=decision.reason,
+            capped=decision.capped,
+            statement=decision.statement,
         )

@@ -52,6 +52,8 @@ class PersonResult:
         specialists: each one's own score, by label.
         first_frame, first_time: where the first clip begins, in frames and seconds.
         box: the face there, ``(x0, y0, x1, y1)`` in pixels of the coded frame.
+        capped: whether the ratio is as far from 0 as the validation videos can bear out: read "at least" (or "most").
+        statement: what the verdict promises and rests on, in words; "" where nothing is calibrated.
     """
 
     person: int
@@ -65,6 +67,8 @@ class PersonResult:
     first_frame: int
     first_time: float
     box: tuple[float, float, float, float]
+    capped: bool = False
+    statement: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The person as ``json`` takes it."""
@@ -77,7 +81,7 @@ class PersonResult:
 
 _PERSON = (
     "person", "verdict", "score", "margin", "probability", "log_likelihood_ratio", "reason", "first_frame",
-    "first_time",
+    "first_time", "capped", "statement",
 )  # fmt: skip
 
 
@@ -113,10 +117,15 @@ class FileResult:
     models: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def specialists(self) -> Mapping[str, SpecialistScore]:
-        """The scores of the person that the verdict is about; {} with the verdict ``none`` and nobody in sight."""
+    def chosen(self) -> PersonResult | None:
+        """The person that the verdict is about; with the verdict ``none`` the first, or None: nobody is in sight."""
         chosen = [one for one in self.people if one.person == self.person] or self.people[:1]
-        return chosen[0].specialists if chosen else {}
+        return chosen[0] if chosen else None
+
+    @property
+    def specialists(self) -> Mapping[str, SpecialistScore]:
+        """The chosen person's scores; {} with nobody in sight."""
+        return self.chosen.specialists if self.chosen else {}
 
     def to_dict(self) -> dict[str, Any]:
         """The result as ``json`` takes it: no number in it is infinite or NaN."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfcore.data.datasets.listing import media_files
@@ -25,6 +25,14 @@ class Files:
     found: tuple[Path, ...]
     refused: tuple[tuple[Path, str], ...] = ()
     left_out: int = 0
+
+    def without(self, known: Container[str]) -> Files:
+        """Those whose paths, as text, are not known."""
+        return replace(
+            self,
+            found=tuple(path for path in self.found if str(path) not in known),
+            refused=tuple(one for one in self.refused if str(one[0]) not in known),
+        )
 
 
 def scan_files(paths: Sequence[Path]) -> Files:

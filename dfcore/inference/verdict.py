@@ -32,6 +32,8 @@ class Decision:
         probability: calibrated P(fake) at the stated prior; None where nothing is calibrated.
         log_likelihood_ratio: natural logarithm, likewise.
         reason: what the verdict rests on.
+        capped: whether the ratio is as far from 0 as the validation videos can bear out.
+        statement: what the verdict promises and rests on, in words; "" where nothing is calibrated.
     """
 
     verdict: str
@@ -39,6 +41,8 @@ class Decision:
     probability: float | None = None
     log_likelihood_ratio: float | None = None
     reason: str = ""
+    capped: bool = False
+    statement: str = ""
 
 
 class Judge(Protocol):
@@ -121,7 +125,15 @@ class Together:
 
 
 def _decision(found: JudgedScore) -> Decision:
-    return Decision(found.verdict, found.margin, found.probability, found.log_likelihood_ratio, found.reason)
+    return Decision(
+        verdict=found.verdict,
+        margin=found.margin,
+        probability=found.probability,
+        log_likelihood_ratio=found.log_likelihood_ratio,
+        reason=found.reason,
+        capped=found.capped,
+        statement=found.statement,
+    )
 
 
 def find_judge(members: Sequence[Member], ensemble: Path | None = None, *, prior: float = 0.5) -> Judge:

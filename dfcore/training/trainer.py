@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from importlib import metadata
 from typing import Any
 
 from torch import nn
@@ -46,7 +44,7 @@ from dfcore.training.start import (
     recorded_parent,
     require_same_parent,
 )
-from dfcore.version import __version__
+from dfcore.version import package_versions
 
 __all__ = ["RunResult", "describe_defaults", "execute", "train"]
 
@@ -196,16 +194,9 @@ def _length(config: TrainConfig, chosen: Chosen) -> str:
 
 def _facts(machine: Machine, spec: SpecialistSpec, parent: dict[str, Any]) -> dict[str, Any]:
     """For ``config.json`` and the weights' files."""
-    distribution, version = distribution_of(spec.module)
-    versions = {"dfcore": __version__, "python": platform.python_version()}
-    versions[distribution] = version or "not installed as a distribution"
-    for name in ("torch", "timm", "numpy", "av"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed as a distribution"
+    distribution, _ = distribution_of(spec.module)
     return {
-        "versions": versions,
+        "versions": package_versions((distribution, "torch", "timm", "numpy", "av")),
         "device": device_name(machine),
         "precision": machine.precision.name,
         "processes": machine.world.size,
