@@ -38,7 +38,7 @@ def made() -> tuple[Tensor, Tensor]:
     mask = torch.zeros(2, 16, 1, 112, 112)
     for t in range(16):
         mask[0, t, 0, 40 + t : 60 + t, 30 : 50 + 2 * t] = 0.02
-        mask[1, t, 0, t : 112, :] = 1
+        mask[1, t, 0, t:112, :] = 1
     return sequence, mask
 
 
@@ -66,9 +66,7 @@ def lower_median(series: Array) -> Array:
 
 def of_series(series: Array) -> Array:
     middle = lower_median(series)
-    return np.stack(
-        [series.mean(1), series.std(1, ddof=1), series.max(1) - middle, middle - series.min(1)], 1
-    )
+    return np.stack([series.mean(1), series.std(1, ddof=1), series.max(1) - middle, middle - series.min(1)], 1)
 
 
 def regular(series: Array) -> Array:
