@@ -310,6 +310,12 @@ def test_interpolation_is_the_predictors_error_and_the_peaks_of_three_spectra() 
     near(found, np.concatenate(parts, -1), 5e-3)
 
 
+@pytest.mark.parametrize("size", [1.0, 2e-3, 0.0])
+def test_peaks_are_told_against_the_mean_of_what_counts_and_a_small_floor(size: float) -> None:
+    plane, lines = size * random(64, 33) ** 4, size * random(2, 33, seed=1) ** 4
+    near(Interpolation()._peaks(plane, lines), peaks(np64(plane), np64(lines)), 1e-3)
+
+
 def test_a_line_spectrum_is_of_the_tapered_line_without_its_mean() -> None:
     line, taper = random(3, 62), torch.hann_window(62, periodic=False)
     expected = np.abs(np.fft.rfft((np64(line) - np64(line).mean(-1, keepdims=True)) * np64(taper), n=64))

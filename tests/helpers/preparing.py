@@ -1,0 +1,29 @@
+"""What the tests of preparing videos share: a plan, an evidence, and a run without processes or progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.prepare.videos import PrepareReport, prepare_videos
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.specs import EvidenceSpec
+
+PLAN = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
+Records = list[VideoRecord]
+
+
+def ghost(extractor: str = "block_means", version: int = 1, channels: int = 2) -> EvidenceSpec:
+    return EvidenceSpec("ghost", version, f"fake_parts:{extractor}", channels)
+
+
+def run(
+    records: Sequence[VideoRecord],
+    root: Path,
+    plan: ClipPlan = PLAN,
+    evidence: Sequence[EvidenceSpec] = (),
+    **how: object,
+) -> PrepareReport:
+    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
