@@ -51,7 +51,7 @@ def test_it_abstains_without_background_and_from_small_faces():
 
 
 @pytest.mark.parametrize(
-    ("side", "reason"), [(47.0, "47 px"), (48.0, ""), (172.0, ""), (172.8, "no background to compare")]
+    ("side", "reason"), [(47.0, "47 px"), (48.0, ""), (172.0, ""), (173.0, "no background to compare")]
 )
 def test_the_limits_of_a_face_are_48_px_and_nine_tenths_of_its_window(side: float, reason: str):
     clip = made_clip(1)  # a window of 192 px
