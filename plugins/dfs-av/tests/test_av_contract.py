@@ -98,7 +98,7 @@ def test_it_abstains_without_a_mouth_or_a_voice():
         (Speech(mouth, few, 0.0, audio), "1.2 of 2.4 s"),
         (Speech(mouth, ~few | few, 0.0, None), "no audio"),
         (Speech(mouth, ~few | few, 0.0, quiet), "1 s are needed"),
-        (Speech(mouth, ~few | few, 0.0, audio // 256), "0.0 s of voice"),
+        (Speech(mouth, ~few | few, 0.0, audio // 256), "0.00 s of voice"),
     ):
         clip.speech = speech
         assert reason in (abstain_reason(MemoryClip(clip)) or "")
@@ -113,7 +113,7 @@ def test_a_voice_is_above_45_db_below_full_scale_about_its_mean():
 
 
 @pytest.mark.parametrize(
-    ("voiced", "seen", "reason"), [(25, 48, ""), (24, 48, "1.0 s of voice"), (60, 47, "1.9 of 2.4 s")]
+    ("voiced", "seen", "reason"), [(25, 48, ""), (24, 48, "0.96 s of voice"), (60, 47, "1.9 of 2.4 s")]
 )
 def test_the_limits_are_a_second_of_voice_and_four_fifths_of_a_mouth(voiced: int, seen: int, reason: str):
     clip = made_clip(1)
