@@ -134,3 +134,15 @@ def test_an_archive_with_one_member_of_ours_is_ours(tmp_path: Path, final: Path,
         archive.writestr(name, b"x")
     assert archives.is_zip_of_ours(path)
     assert not archives.is_zip_of_ours(final)
+
+
+def test_what_was_loaded_does_not_change_with_the_file_unless_it_stays_on_the_disk(final: Path) -> None:
+    kept, mapped = archives.load_torch(final), archives.load_torch(final, mmap=True)
+    whole = archives.load_plain(final)
+    name = next(iter(kept["state_dict"]))
+    before = kept["state_dict"][name].clone()
+    with final.open("r+b") as file:  # in place: the same file
+        file.write(bytes(final.stat().st_size))
+    assert torch.equal(kept["state_dict"][name], before)
+    assert torch.equal(whole["state_dict"][name], before)
+    assert not torch.equal(mapped["state_dict"][name], before)

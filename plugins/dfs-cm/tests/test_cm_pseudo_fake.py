@@ -93,3 +93,12 @@ def test_what_is_drawn_covers_its_ranges_and_the_generation_has_the_footages_rat
     for rate, expected in ((0.2, 1), (29.97, 30), (24.4, 24)):
         PseudoFake()(replace(source, fps=rate), "from23", np.random.default_rng(0))
         assert asked[-1] == (23, {"preset": "veryfast"}, expected)
+
+
+def test_a_face_larger_than_the_frame_is_spared_to_its_edges() -> None:
+    source = footage()
+    source.boxes[:] = [-900.0, -900.0, 1092.0, 1092.0]
+    before = (source.y, source.u, source.v)
+    after = (255 - source.y, 255 - source.u, 255 - source.v)
+    made = _spared(before, after, source, np.ones(2), 0.1)
+    assert all(np.array_equal(plane, given) for plane, given in zip(made, before, strict=True))
