@@ -38,7 +38,7 @@ def near(found: Tensor, expected: Array, tolerance: float = 1e-3) -> None:
 
 
 def views() -> dict[str, Tensor]:
-    """Two clips: one that begins with silence, one whose mouth is away and whose picture is flat at first."""
+    """Two clips: one that begins with silence, one whose mouth is away for a while and whose voice pauses."""
     mouth = (60 + 120 * random(2, 60, 96, 96)).byte()
     mouth[:, :, 30:70, 30:66] //= 3
     present, heard = torch.ones(2, 60), torch.ones(2, 60)
