@@ -114,8 +114,8 @@ class BalancedSampler(Sampler[int]):
             rounds = [rng.permutation(available) for _ in range(-(-total // available))]
             return np.concatenate(rounds)[:total].astype(np.int64)
         edges = np.cumsum(self.shares)
-        drawn = np.searchsorted(edges, rng.random(total) * edges[-1], side="right")
-        return np.minimum(drawn, available - 1).astype(np.int64)
+        # A number below 1 times a last edge that is about 1 stays below that edge, also when it is rounded.
+        return np.searchsorted(edges, rng.random(total) * edges[-1], side="right").astype(np.int64)
 
 
 def _repeats(drawn: NDArray[np.int64]) -> NDArray[np.int64]:

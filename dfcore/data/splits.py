@@ -188,7 +188,7 @@ def _hold_out_identities(
     """Records whose identities are all held out, and those that mix held-out with other identities.
 
     Identities are added until both classes have half of what is wanted, but never so many that more than half of
-    train is lost.
+    train is lost, or all of a class.
     """
     groups = sorted({group for i in train for group in records[i].group}, key=lambda group: _rank(seed, group))
     chosen: set[str] = set()
@@ -197,7 +197,8 @@ def _hold_out_identities(
         touched = [i for i in train if not chosen.isdisjoint(records[i].group)]
         inside = [i for i in touched if chosen.issuperset(records[i].group)]
         mixed = [i for i in touched if not chosen.issuperset(records[i].group)]
-        if len(touched) > len(train) / 2:
+        left = {records[i].label for i in train if chosen.isdisjoint(records[i].group)}
+        if len(touched) > len(train) / 2 or left != set(wanted):
             break
         have = Counter(records[i].label for i in inside)
         if all(have[label] >= max(1, wanted[label] // 2) for label in wanted):

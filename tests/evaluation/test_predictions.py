@@ -80,6 +80,15 @@ def test_more_processes_than_samples() -> None:
     assert found.logits[:, 1].tolist() == [0.0, 1.0]
 
 
+def test_no_samples_are_predictions_of_none() -> None:
+    found = predict_samples(Echo(), [], CPU, FP32, World())
+    shapes = [(part.shape, part.dtype) for part in (found.video, found.label, found.logits, found.cue_logits)]
+    assert shapes == [((0,), np.int64), ((0,), np.int64), ((0, 2), np.float32), ((0, 2), np.float32)]
+    assert found.judged is not None
+    assert (found.judged.shape, found.judged.dtype) == ((0,), np.bool_)
+    assert (len(found), found.fake.shape, found.only(found.judged).logits.shape) == (0, (0,), (0, 2))
+
+
 class Abstaining(Numbered):
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {**super().__getitem__(index), "judged": index % 3 == 0}

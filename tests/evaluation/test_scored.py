@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.index import Origin
 from dfcore.device import Precision
 from dfcore.errors import DataError, ModelError
-from dfcore.evaluation.scored import ScoredVideo, score_videos
+from dfcore.evaluation.scored import ScoredVideo, about_video, score_videos
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.specs import CueSpec, SpecialistSpec
 from dfcore.testing.views import made_clip
@@ -185,3 +186,56 @@ def test_of_longer_clips_the_middle_is_read(store: ClipStore, records: list[Vide
     assert video.sample_margins == pytest.approx([5.0] * 4)
     [video] = score(Brightness(), store, [replace(records[0], id="long")])
     assert len(set(video.sample_margins)) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "duration", "bit_rate"),
+    [
+        ({"fps": 25.0, "frame_count": 100}, 50_000, 4.0, 100_000.0),
+        ({"fps": 0.0, "frame_count": 100}, 50_000, 0.0, None),
+        ({"fps": 25.0, "frame_count": 0}, 50_000, 0.0, None),
+        ({"fps": 25.0, "frame_count": 100}, 0, 4.0, None),
+    ],
+)
+def test_what_a_file_does_not_say_is_left_open(
+    store: ClipStore,
+    records: list[VideoRecord],
+    source: dict[str, float],
+    size: int,
+    duration: float,
+    bit_rate: float | None,
+) -> None:
+    video = store.open("a")
+    entry = SimpleNamespace(origin=SimpleNamespace(size=size))
+    stored: Any = SimpleNamespace(source=replace(video.source, **source), entry=entry, clips=())  # type: ignore[arg-type]
+    found = about_video(replace(records[0], path=Path()), stored)
+    assert (found["duration"], found["bit_rate"]) == (duration, bit_rate)
+    assert (found["path"], found["face_size"]) == (None, 0.0)
+
+
+class Nowhere(Brightness):
+    """The classifier's output is no number for one sample."""
+
+    def forward(self, views: dict[str, Tensor]) -> SpecialistOutput:
+        found = super().forward(views)
+        found.logits[-1, 1] = float("inf")
+        return found
+
+
+def test_one_sample_that_is_not_a_number_is_enough(store: ClipStore, records: list[VideoRecord]) -> None:
+    with pytest.raises(ModelError, match="output for a is not a finite number"):
+        score(Nowhere(), store, records[:1], samples=4)
+
+
+def test_the_check_is_made_behind_each_video_and_may_stop(store: ClipStore, records: list[VideoRecord]) -> None:
+    told: list[str] = []
+
+    def check() -> None:
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    model = Brightness().train()
+    with pytest.raises(KeyboardInterrupt):
+        score(model, store, records, progress=lambda video: told.append(video.id), check=check)
+    assert told == ["a", "b"]
+    assert model.training

@@ -62,6 +62,7 @@ def test_accumulation_is_one_large_batch(tiny: ModuleType, tmp_path: Path, sizes
     run = make_run(tiny, tmp_path, loss=weights, stage__clip_norm=0.0)
     whole = gradients(run, batches(8, [8]), 8)
     whole_loss = run.last_loss
+    assert not whole_loss.requires_grad  # or every step of the epoch would keep its graph
     parts = gradients(run, batches(8, sizes), 8)
     for one, many in zip(whole, parts, strict=True):
         torch.testing.assert_close(many, one, rtol=1e-5, atol=1e-7)

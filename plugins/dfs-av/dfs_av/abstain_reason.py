@@ -32,7 +32,7 @@ def abstain_reason(clip: ClipAccess) -> str | None:
         return "the file has no audio"
     seconds = voiced_points(speech.audio).sum() / SPEECH_RATE
     if seconds < LEAST_VOICE:
-        return f"{seconds:.1f} s of voice; {LEAST_VOICE:.0f} s are needed"
+        return f"{seconds:.2f} s of voice; {LEAST_VOICE:.0f} s are needed"
     return None
 
 

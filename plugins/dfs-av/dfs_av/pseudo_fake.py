@@ -98,5 +98,5 @@ def _voiced(footage: Footage, audio: NDArray[np.int16] | None, what: str) -> NDA
     span = audio[first : first + round(len(footage.y) / footage.fps * _RATE)]
     seconds = float(voiced_points(span).sum()) / 25
     if seconds < LEAST_VOICE:
-        raise MediaError(f"{what} has {seconds:.1f} s of voice; {LEAST_VOICE:.0f} s are needed.")
+        raise MediaError(f"{what} has {seconds:.2f} s of voice; {LEAST_VOICE:.0f} s are needed.")
     return audio

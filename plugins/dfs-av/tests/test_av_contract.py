@@ -10,7 +10,7 @@ from dfcore.errors import ModelError
 from dfcore.plugins import Registry
 from dfcore.testing.contract import SpecialistContract
 from dfcore.testing.views import made_clip, made_views
-from dfs_av.abstain_reason import abstain_reason
+from dfs_av.abstain_reason import abstain_reason, voiced_points
 from dfs_av.module import CueModule
 
 
@@ -98,7 +98,28 @@ def test_it_abstains_without_a_mouth_or_a_voice():
         (Speech(mouth, few, 0.0, audio), "1.2 of 2.4 s"),
         (Speech(mouth, ~few | few, 0.0, None), "no audio"),
         (Speech(mouth, ~few | few, 0.0, quiet), "1 s are needed"),
-        (Speech(mouth, ~few | few, 0.0, audio // 256), "0.0 s of voice"),
+        (Speech(mouth, ~few | few, 0.0, audio // 256), "0.00 s of voice"),
     ):
         clip.speech = speech
         assert reason in (abstain_reason(MemoryClip(clip)) or "")
+
+
+def test_a_voice_is_above_45_db_below_full_scale_about_its_mean():
+    """Of a square wave of amplitude a the level is 20 log10(a / 32768): -45 dB lies between 184 and 185."""
+    wave = np.tile(np.array([1, -1], np.int16), 320)
+    pieces = [184 * wave, 185 * wave, 0 * wave + 3000, 184 * wave + 3000, 185 * wave - 3000]
+    samples = np.concatenate([*pieces, np.full(639, 9000)]).astype(np.int16)  # and less than a whole piece
+    assert voiced_points(samples).tolist() == [False, True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("voiced", "seen", "reason"), [(25, 48, ""), (24, 48, "0.96 s of voice"), (60, 47, "1.9 of 2.4 s")]
+)
+def test_the_limits_are_a_second_of_voice_and_four_fifths_of_a_mouth(voiced: int, seen: int, reason: str):
+    clip = made_clip(1)
+    assert clip.speech is not None
+    audio = np.zeros(60 * 640, np.int16)
+    audio[: voiced * 640] = np.tile(np.array([3000, -3000], np.int16), voiced * 320)
+    clip.speech = Speech(clip.speech.mouth, np.arange(60) < seen, 0.0, audio)
+    found = abstain_reason(MemoryClip(clip))
+    assert (reason in found) if reason and found else (found is None and not reason)

@@ -10,7 +10,7 @@ import pytest
 from dfcore.data.protocols import Footage
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.testing.views import made_clip
-from dfs_av.pseudo_fake import KINDS, PseudoFake
+from dfs_av.pseudo_fake import KINDS, PseudoFake, _shifted
 
 LEAD = 16000
 
@@ -83,9 +83,9 @@ def test_another_voice_is_taken_whole() -> None:
     ("change", "kind", "reason"),
     [
         ({"audio": None}, "shift3", "its audio is missing"),
-        ({"audio": np.zeros(70400, np.int16)}, "shift3", r"0\.0 s of voice; 1 s"),
+        ({"audio": np.zeros(70400, np.int16)}, "shift3", r"0\.00 s of voice; 1 s"),
         ({"other_audio": None}, "other", "the other person's audio is missing"),
-        ({"other_audio": np.full(70400, 3000, np.int16)}, "other", r"0\.0 s of voice"),
+        ({"other_audio": np.full(70400, 3000, np.int16)}, "other", r"0\.00 s of voice"),
         ({"other_audio": np.tile(np.array([3000, -3000], np.int16), 35000)}, "other", "70000 samples; 70400"),
         ({"lead": 0.2}, "shift10", r"shift10 needs 0\.40 s"),
     ],
@@ -101,3 +101,55 @@ def test_the_kind_is_drawn_and_an_unknown_one_named() -> None:
     assert len({audio.tobytes() for audio in made if audio is not None}) > 4
     with pytest.raises(UnknownNameError, match=r"shift4.*shift"):
         PseudoFake()(source, "shift4", np.random.default_rng(0))
+
+
+def test_the_audio_beyond_the_frames_may_be_just_as_long_as_the_shift() -> None:
+    source = footage()
+    assert source.audio is not None
+    tight = replace(source, audio=source.audio[LEAD - 6400 : -(LEAD - 6400)], lead=0.4)
+    assert PseudoFake()(tight, "shift10", np.random.default_rng(0))[1].audio is not None
+    with pytest.raises(MediaError, match=r"shift10 needs 0\.40 s of audio beyond the frames; there are 0\.39 s"):
+        PseudoFake()(replace(tight, lead=0.39), "shift10", np.random.default_rng(0))
+
+
+def test_at_another_frame_rate_as_many_seconds_are_lost() -> None:
+    """120 frames at 50 a second: 0.3 s missing at the beginning are 15 of them, 0.4 s at the end 20."""
+    source = replace(footage(120), fps=50.0)
+    assert source.audio is not None
+    short, other = source.audio[: round(4.4 * 16000)].copy(), np.arange(round(4.4 * 16000)).astype(np.int16)
+    short[: LEAD - 1600], short[-LEAD:] = 0, 0
+    lost = set()
+    for seed in range(8):
+        given = replace(source, audio=short, other_audio=other)
+        control, fake = PseudoFake()(given, "shift10", np.random.default_rng(seed))
+        first = 15 if len(fake.y) == 105 else 0
+        lost.add((first, 120 - len(fake.y)))
+        assert np.array_equal(fake.y, source.y[first : first + len(fake.y)])
+        assert control.audio is not None
+        samples = slice(first * 320, first * 320 + round((len(fake.y) / 50 + 2) * 16000))
+        assert np.array_equal(control.audio, short[samples])
+        for made in (control, fake):
+            assert made.other_audio is not None
+            assert np.array_equal(made.other_audio, other[samples])
+    assert lost == {(15, 15), (0, 20)}
+
+
+@pytest.mark.parametrize("late", [0, 3, -3, 10])
+def test_a_shift_leaves_silence_behind_it(late: int) -> None:
+    audio = np.arange(1, 11).astype(np.int16)
+    moved = [0] * late + list(range(1, 11 - late)) if late >= 0 else [*range(1 - late, 11), *[0] * -late]
+    assert _shifted(audio, late).tolist() == moved
+
+
+@pytest.mark.parametrize(("points", "enough"), [(24, False), (25, True)])
+def test_a_second_of_voice_within_the_frames_is_enough(points: int, enough: bool) -> None:
+    source = footage()
+    assert source.audio is not None
+    audio = source.audio.copy()
+    audio[LEAD + points * 640 : -LEAD] = 0  # loud before and after the frames, which does not count
+    audio[LEAD + points * 640] = 1
+    if enough:
+        PseudoFake()(replace(source, audio=audio), "shift1", np.random.default_rng(0))
+    else:
+        with pytest.raises(MediaError, match=r"its audio has 0\.96 s of voice; 1 s are needed"):
+            PseudoFake()(replace(source, audio=audio), "shift1", np.random.default_rng(0))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -47,3 +48,13 @@ def test_it_abstains_without_background_and_from_small_faces():
         boxes = (box,) * len(clip.header.frames)
         object.__setattr__(clip.header, "boxes", boxes)
         assert reason in (abstain_reason(MemoryClip(clip)) or "")
+
+
+@pytest.mark.parametrize(
+    ("side", "reason"), [(47.0, "47 px"), (48.0, ""), (172.0, ""), (173.0, "no background to compare")]
+)
+def test_the_limits_of_a_face_are_48_px_and_nine_tenths_of_its_window(side: float, reason: str):
+    clip = made_clip(1)  # a window of 192 px
+    clip.header = replace(clip.header, boxes=((0.0, 0.0, side, side),) * 8)
+    found = abstain_reason(MemoryClip(clip))
+    assert (reason in found) if reason and found else (found is None and not reason)

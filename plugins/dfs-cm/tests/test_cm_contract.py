@@ -1,13 +1,16 @@
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 import torch
 
 import dfs_cm
+from dfcore.data.clips import MemoryClip
 from dfcore.errors import ModelError
 from dfcore.plugins import Registry
 from dfcore.testing.contract import SpecialistContract
-from dfcore.testing.views import made_views
+from dfcore.testing.views import made_clip, made_views
+from dfs_cm.abstain_reason import abstain_reason
 from dfs_cm.module import CueModule
 
 
@@ -53,3 +56,10 @@ def test_the_quantiser_is_hidden_in_training_only():
         cue.compression_level.projection.eval()
         seen.add(cue(views)[0, 32:].sum().item())
     assert seen == {cue.eval()(views)[0, 32:].sum().item(), cue(unknown)[0, 32:].sum().item()}
+
+
+@pytest.mark.parametrize(("side", "fills"), [(182.0, False), (182.4, True), (192.0, True)])
+def test_a_face_fills_its_window_from_19_twentieths_on(side: float, fills: bool):
+    clip = made_clip(1)  # a window of 192 px
+    clip.header = replace(clip.header, boxes=((0.0, 0.0, side, side),) * 8)
+    assert (abstain_reason(MemoryClip(clip)) is not None) == fills

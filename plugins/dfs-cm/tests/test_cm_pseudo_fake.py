@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dfcore.data.protocols import Footage
 from dfcore.errors import UnknownNameError
 from dfcore.testing.views import made_clip
+from dfs_cm import pseudo_fake
 from dfs_cm.codec import x264_again
-from dfs_cm.pseudo_fake import PseudoFake
+from dfs_cm.pseudo_fake import PseudoFake, _spared
 
 
 def footage() -> Footage:
@@ -53,3 +56,49 @@ def test_a_face_that_leaves_the_frame_is_spared_as_far_as_it_is_seen() -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(UnknownNameError, match=r"from9.*from23"):
         PseudoFake()(footage(), "from9", np.random.default_rng(0))
+
+
+def test_the_face_is_put_back_through_an_ellipse_with_a_soft_edge() -> None:
+    """Box of 60x80 px about (50.5, 60): half axes of .9 x 30 and 1.1 x 40, an edge of .2."""
+    source, axes = footage(), np.array([0.9, 1.1])
+    source.boxes[:] = [20.5, 20.0, 80.5, 100.0]
+    before = tuple(np.full((8, size, size), 200, np.uint8) for size in (192, 96, 96))
+    after = tuple(np.full((8, size, size), 40, np.uint8) for size in (192, 96, 96))
+    made = _spared((before[0], before[1], before[2]), (after[0], after[1], after[2]), source, axes, 0.2)
+    for plane, step in zip(made, (1, 2, 2), strict=True):
+        grid = (np.arange(len(plane[0])) + 0.5) * step
+        radius = np.sqrt(((grid - 50.5) / 27) ** 2 + (((grid - 60) / 44) ** 2)[:, None])
+        expected = 40 + 160 * np.clip((1 - radius) / 0.2, 0, 1)
+        assert np.abs(plane[3] - expected).max() <= 0.5001
+    hard = _spared((before[0], before[1], before[2]), (after[0], after[1], after[2]), source, axes, 0.0)[0]
+    assert set(np.unique(hard)) <= {40, 200} | set(range(40, 201))
+    assert ((hard[0] != 40) & (hard[0] != 200)).sum() < 30  # an edge of a thousandth
+    assert (after[0] == 40).all()
+
+
+def test_what_is_drawn_covers_its_ranges_and_the_generation_has_the_footages_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn, asked = [], []
+    monkeypatch.setattr(pseudo_fake, "_spared", lambda b, a, f, axes, soft: drawn.append((*axes, soft)) or a)
+    monkeypatch.setattr(pseudo_fake, "x264_again", lambda planes, crf, o, fps: asked.append((crf, o, fps)) or planes)
+    source = footage()
+    for seed in range(300):
+        PseudoFake()(source, None, np.random.default_rng(seed))
+    axes, soft = np.array(drawn)[:, :2], np.array(drawn)[:, 2]
+    assert (axes.min(), axes.max()) == pytest.approx((0.85, 1.05), abs=0.005)
+    assert (soft.min(), soft.max()) == pytest.approx((0.0, 0.15), abs=0.005)
+    assert {crf for crf, _, _ in asked} == {18, 23, 28}
+    assert all((options, fps) == ({"preset": "veryfast"}, 25) for _, options, fps in asked)
+    for rate, expected in ((0.2, 1), (29.97, 30), (24.4, 24)):
+        PseudoFake()(replace(source, fps=rate), "from23", np.random.default_rng(0))
+        assert asked[-1] == (23, {"preset": "veryfast"}, expected)
+
+
+def test_a_face_larger_than_the_frame_is_spared_to_its_edges() -> None:
+    source = footage()
+    source.boxes[:] = [-900.0, -900.0, 1092.0, 1092.0]
+    before = (source.y, source.u, source.v)
+    after = (255 - source.y, 255 - source.u, 255 - source.v)
+    made = _spared(before, after, source, np.ones(2), 0.1)
+    assert all(np.array_equal(plane, given) for plane, given in zip(made, before, strict=True))

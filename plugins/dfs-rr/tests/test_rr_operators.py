@@ -70,6 +70,16 @@ def test_bicubic_up_reproduces_a_parabola() -> None:
     torch.testing.assert_close(parabola[8:56], (torch.arange(64) + 0.5)[8:56] ** 2, rtol=1e-5, atol=1e-2)
 
 
+def test_bicubic_up_repeats_the_edge() -> None:
+    """The first of twice as many pixels lies 1/4 before the first one's middle: of Keys' weights at 7/4, 3/4 and 1/4,
+    -3/128, 29/128 and 111/128, all fall on that one, and at 5/4, -9/128, on the next.
+    """
+    matrix = bicubic_up(32, 64)
+    for row in (matrix[0], matrix[63].flip(0)):
+        assert row[:3].tolist() == pytest.approx([137 / 128, -9 / 128, 0])
+    assert matrix[1, :4].tolist() == pytest.approx([102 / 128, 29 / 128, -3 / 128, 0])
+
+
 def test_binomial_has_the_deviation_it_says() -> None:
     row = binomial(64, 2)[32]
     x = torch.arange(64) - 32.0

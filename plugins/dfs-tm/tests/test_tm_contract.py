@@ -51,3 +51,27 @@ def test_it_abstains_where_no_time_passes():
     small = made_clip(1, frames=16)
     small.header = replace(small.header, boxes=((50.0, 50.0, 80.0, 90.0),) * 16)
     assert "40 px" in (abstain_reason(MemoryClip(small)) or "")
+
+
+@pytest.mark.parametrize(("frames", "side", "reason"), [(15, 60.0, "15 frames"), (16, 48.0, ""), (16, 47.0, "47 px")])
+def test_the_limits_are_16_frames_and_48_px(frames: int, side: float, reason: str):
+    clip = made_clip(1, frames=frames)
+    clip.header = replace(clip.header, boxes=((50.0, 50.0, 50.0 + side / 2, 50.0 + side),) * frames)
+    found = abstain_reason(MemoryClip(clip))
+    assert (reason in found) if reason and found else (found is None and not reason)
+
+
+def test_the_usual_size_of_a_face_decides():
+    clip = made_clip(1, frames=16)
+    boxes = [(50.0, 50.0, 110.0, 110.0)] * 10 + [(50.0, 50.0, 60.0, 60.0)] * 6  # small in the last six frames
+    clip.header = replace(clip.header, boxes=tuple(boxes))
+    assert abstain_reason(MemoryClip(clip)) is None
+
+
+@pytest.mark.parametrize("moves", [(8,), (15,), (0,)])
+def test_a_video_that_changes_somewhere_is_no_still(moves: tuple[int, ...]):
+    clip = made_clip(1, frames=16)
+    clip.y[:] = clip.y[1]
+    for frame in moves:
+        clip.y[frame, 5, 5] ^= 255
+    assert abstain_reason(MemoryClip(clip)) is None

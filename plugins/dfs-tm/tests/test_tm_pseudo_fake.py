@@ -10,7 +10,7 @@ import pytest
 from dfcore.data.protocols import Footage
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.testing.views import made_clip
-from dfs_tm.pseudo_fake import PseudoFake
+from dfs_tm.pseudo_fake import PseudoFake, _places
 
 
 def footage(frames: int = 48) -> Footage:
@@ -94,3 +94,27 @@ def test_too_few_frames_say_so() -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(UnknownNameError, match=r"repaet.*repeat"):
         PseudoFake()(footage(16), "repaet", np.random.default_rng(0))
+
+
+def test_time_is_broken_every_five_to_ten_frames_from_the_first_on() -> None:
+    drawn = [_places(60, np.random.default_rng(seed)) for seed in range(400)]
+    assert {places[0] for places in drawn} == set(range(1, 10))
+    assert {int(gap) for places in drawn for gap in np.diff(places)} == set(range(5, 11))
+    assert max(places[-1] for places in drawn) == 59
+    assert min(places[-1] for places in drawn) == 50
+
+
+def test_one_to_three_frames_are_dropped_and_never_the_last() -> None:
+    source = footage()
+    gaps: set[int] = set()
+    for seed in range(60):
+        shown = numbers(PseudoFake()(source, "drop", np.random.default_rng(seed))[1])
+        gaps |= set(np.diff(shown).tolist())
+        assert (shown[0], shown[-1]) == (0, 47)
+    assert gaps == {1, 2, 3, 4}
+
+
+def test_silent_footage_is_cut_too() -> None:
+    control, fake = PseudoFake()(replace(footage(), audio=None), "drop", np.random.default_rng(0))
+    assert control.audio is fake.audio is None
+    assert len(control.y) == len(fake.y) < 48

@@ -1,63 +1,26 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from preparing import Records, ghost, run
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.media import decode
 from dfcore.data.prepare import videos
-from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.workers import serve
 from dfcore.errors import WriteError
 from dfcore.progress import TERMINAL
-from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
-
-PLAN = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
-Records = list[VideoRecord]
-
-
-def ghost(extractor: str = "block_means", version: int = 1, channels: int = 2) -> EvidenceSpec:
-    return EvidenceSpec("ghost", version, f"fake_parts:{extractor}", channels)
-
-
-def run(
-    records: Sequence[VideoRecord],
-    root: Path,
-    plan: ClipPlan = PLAN,
-    evidence: Sequence[EvidenceSpec] = (),
-    **how: object,
-) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every decoding pass that is begun, by file."""
-    passes: list[Path] = []
-
-    def counting(path: Path, *args: object, **how: object) -> object:
-        passes.append(path)
-        return decode(path, *args, **how)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
-    return passes
-
 
 # -- several processes -------------------------------------------------------------------------------------------------
 
@@ -216,12 +179,20 @@ def test_the_bar_is_quiet_when_stderr_is_no_terminal(
 def test_the_bar_shows_a_rate_on_a_terminal(
     records: Records, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By a clock on which a second passes whenever tqdm looks at it, so that every video is drawn."""
+    clock = itertools.count(1_000_000.0)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    run(records[:2], root, progress=TERMINAL)
-    shown = capsys.readouterr().err
-    assert "preparing" in shown
-    assert "2/2" in shown
-    assert "video" in shown
+    bad = VideoRecord("bad", write_broken(root.parent / "bad.mp4", "text"), 0)
+    run([*records[:2], bad], root, progress=TERMINAL)
+    drawn = capsys.readouterr().err.split("\r")
+    assert any(re.match(r"preparing:\s+0%.* 0/3 \[", text) for text in drawn)
+    for done in (1, 2, 3):
+        shown = [text for text in drawn if f" {done}/3 [" in text]
+        assert shown
+        assert all(re.search(r"\d(video/s|s/video)", text) for text in shown)
+    assert "failed=1" in drawn[-3] + drawn[-2]
+    assert not drawn[-1].strip()  # and goes away
     run(records[2:], root, progress=None)
     assert capsys.readouterr().err == ""
 

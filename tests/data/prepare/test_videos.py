@@ -2,59 +2,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from preparing import PLAN, Records, ghost, run
 
-from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.media import decode
-from dfcore.data.prepare.videos import PrepareReport, prepare_videos, survey
+from dfcore.data.prepare.videos import survey
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, PluginError, PluginImportError, UnknownNameError
-from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken
-
-PLAN = ClipPlan(clips=2, frames=3, detector="fake_parts:FixedFace")
-Records = list[VideoRecord]
-
-
-def ghost(extractor: str = "block_means", version: int = 1, channels: int = 2) -> EvidenceSpec:
-    return EvidenceSpec("ghost", version, f"fake_parts:{extractor}", channels)
-
-
-def run(
-    records: Sequence[VideoRecord],
-    root: Path,
-    plan: ClipPlan = PLAN,
-    evidence: Sequence[EvidenceSpec] = (),
-    **how: bool | int,
-) -> PrepareReport:
-    return prepare_videos(records, ClipStore(root), plan, evidence, **{"workers": 1, "progress": None, **how})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every decoding pass that is begun, by file."""
-    passes: list[Path] = []
-
-    def counting(path: Path, *args: object, **how: object) -> object:
-        passes.append(path)
-        return decode(path, *args, **how)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("dfcore.data.prepare.watch.decode", counting)
-    return passes
-
 
 # -- what is made, and what is reused ----------------------------------------------------------------------------------
 
