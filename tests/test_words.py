@@ -39,6 +39,7 @@ ALLOWED = {
         "dfcore/inference/",
         "dfcore/cli/explained.py",
         "tests/inference/",
+        "tests/helpers/made_report.py",
         "tests/cli/test_explained.py",
         "docs/explain.md",
         "docs/library.md",
