@@ -29,8 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.errors import CheckpointError
-from dfcore.evaluation.verdicts.calibration_file import beside
-from dfcore.evaluation.verdicts.stored import numbers, only, read_stored, take, write_stored
+from dfcore.evaluation.verdicts.stored import beside, numbers, only, read_stored, take, write_stored
 from dfcore.models.findings import measured
 from dfcore.specs import MAP_SIZE, CueSpec, SpecialistSpec
 from dfcore.version import __version__

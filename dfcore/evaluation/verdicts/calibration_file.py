@@ -29,7 +29,7 @@ from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, UsageError
 from dfcore.evaluation.verdicts.calibration import Calibration, choose_calibration
 from dfcore.evaluation.verdicts.rules import ALPHA, JudgedScore, VerdictRules, class_key
-from dfcore.evaluation.verdicts.stored import numbers, read_stored, take, write_stored
+from dfcore.evaluation.verdicts.stored import beside, numbers, read_stored, take, write_stored
 from dfcore.version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SUFFIX",
     "CalibrationFile",
-    "beside",
     "calibrate_scores",
     "calibration_path",
     "identity",
@@ -159,12 +158,6 @@ def calibration_path(weights: Path) -> Path:
     ``cm_stage1_epoch03_calibration.json``.
     """
     return beside(weights, SUFFIX)
-
-
-def beside(weights: Path, suffix: str) -> Path:
-    """Where a file that belongs to a file of weights lies: under the specialist's and stage's name, with ``suffix``."""
-    name = weights.name.removesuffix("_final.pt")
-    return weights.with_name((name if name != weights.name else weights.stem) + suffix)
 
 
 def identity(video: ScoredVideo) -> Hashable | None:

@@ -17,7 +17,7 @@ from typing import Any
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 
-__all__ = ["FORMAT", "numbers", "only", "read_stored", "take", "texts", "write_stored"]
+__all__ = ["FORMAT", "beside", "numbers", "only", "read_stored", "take", "texts", "write_stored"]
 
 FORMAT = 1
 """Raised by one when what is in the files changes its meaning."""
@@ -25,6 +25,12 @@ MAX_BYTES = 64 * 2**20
 MAX_TEXT = 4096
 MAX_WHOLE = 2**53
 """Whole numbers beyond it are not exact as floats."""
+
+
+def beside(weights: Path, suffix: str) -> Path:
+    """Where a file that belongs to a file of weights lies: under the specialist's and stage's name, with ``suffix``."""
+    name = weights.name.removesuffix("_final.pt")
+    return weights.with_name((name if name != weights.name else weights.stem) + suffix)
 
 
 def write_stored(path: Path | str, values: Mapping[str, Any]) -> None:
