@@ -99,7 +99,8 @@ def prepare_videos(
     report's failures, and not written down.
 
     Args:
-        records, store: the videos, of unique ids, and where to.
+        records: the videos; ids must be unique.
+        store: where to.
         plan: what to cut out.
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core.
