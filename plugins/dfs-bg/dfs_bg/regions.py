@@ -80,7 +80,7 @@ def _ellipse(mask: Tensor) -> tuple[Tensor, Tensor]:
     places = (torch.arange(size, device=mask.device) + 0.5) * 2 / size - 1
     total = mask.sum((1, 2))
     sums = torch.stack([mask.sum(1), mask.sum(2)], 1)  # along x, along y
-    weight = total.clamp(min=1e-6)[:, None]
+    weight = total[:, None]  # 0 of an empty mask, whose quotients are replaced below
     centre = (sums @ places) / weight
     spread = (sums * (places - centre[..., None]) ** 2).sum(-1) / weight
     empty = (total < 1)[:, None]
