@@ -40,7 +40,7 @@ def test_a_tiff_photo_with_exif(tmp_path: Path) -> None:
 
 
 def with_sei(data: bytes) -> bytes:
-    """An H.264 stream with the message before each picture (Annex B; 7.3.2.3.1)."""
+    """An H.264 stream with the message before each coded image (Annex B; 7.3.2.3.1)."""
     payload = bytes((4, len(LCEVC))) + LCEVC + b"\x80"
     escaped = payload.replace(b"\0\0\0", b"\0\0\3\0").replace(b"\0\0\1", b"\0\0\3\1").replace(b"\0\0\2", b"\0\0\3\2")
     sei = b"\0\0\0\1\x06" + escaped
