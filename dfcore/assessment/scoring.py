@@ -104,6 +104,8 @@ def say_prepared(name: str, videos: int, split: str, prepared: Prepared, machine
         f"{name}: {count_of(videos, 'video')} of {split}; {report.done} prepared now, {report.reused} there already, "
         f"{len(report.failed)} not usable"
     )
+    for note in prepared.notes:
+        machine.log.say(f"           {note}")
 
 
 def _no_videos(chosen: Chosen, split: str, root: str) -> str:
@@ -143,8 +145,8 @@ class _Scorer:
         store = ClipStore(self.prepared.store)
         records = [record for record in self.prepared.records if split in (ALL, record.split)]
         label = self.job.target.label if split == self.options.split else f"{self.job.target.label}_{split}"
-        file = ScoresFile(self.folder, label, self._made_of(split), store, machine.world.rank)
-        already = machine.world.on_main(lambda: self._already(file, records))
+        file = ScoresFile(self.folder, label, self._made_of(split), store, records, machine.world.rank)
+        already = machine.world.on_main(lambda: self._already(file))
         left = len(records) - len(already)
         with closing(machine.log.bar(f"{label}, {split}", left)) as bar:
             return score_videos(
@@ -164,11 +166,11 @@ class _Scorer:
                 check=machine.limit.check,
             )
 
-    def _already(self, file: ScoresFile, records: Sequence[VideoRecord]) -> list[ScoredVideo]:
+    def _already(self, file: ScoresFile) -> list[ScoredVideo]:
         if not self.options.resume:
             file.discard()
             return []
-        found = file.read(records)
+        found = file.read()
         if found:
             self.machine.log.say(f"           {count_of(len(found), 'video')} scored already")
         return found
@@ -183,6 +185,7 @@ class _Scorer:
             "split": split,
             "plan": clip_plan(config, [self.spec]).to_json(),
             "samples": config.data.eval_samples,
+            "bystanders": config.data.bystanders,
             "precision": self.machine.precision.name,
             "control": self.options.control,
         }

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
 from dfcore.data.store.comparisons import ComparisonLog
+from dfcore.data.store.forged_faces import ForgedFaceLog
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
@@ -198,6 +199,7 @@ class ClipStore:
         self.index = StoreIndex(self.root, part)
         self.failures = FailureLog(self.root, part)
         self.comparisons = ComparisonLog(self.root, part)
+        self.forged_faces = ForgedFaceLog(self.root, part)
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -282,13 +284,14 @@ class ClipStore:
         return entry
 
     def settle(self) -> None:
-        """Write index, failures and comparisons anew, each as one file. One of several writers leaves that to whoever
+        """Write the index and all logs anew, each as one file. One of several writers leaves that to whoever
         opens the store when all have done: nobody else may be writing.
         """
         if not self.part:
             self.index.save()
             self.failures.save()
             self.comparisons.save()
+            self.forged_faces.save()
 
     def remove(self, video: str) -> None:
         """Remove a video with its evidence, as if it had never been prepared. Its line in the index goes when that is
