@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.data.records import Scan, VideoRecord
     from dfcore.data.samples import ClipSamples
     from dfcore.data.store.clip_store import ClipStore
+    from dfcore.inference.explain.explainer import explain
+    from dfcore.inference.explanation import Explained
     from dfcore.inference.predict import predict
     from dfcore.inference.results import FileResult
     from dfcore.models.factory import create, load
@@ -81,12 +83,14 @@ _WHERE = {
     "VideoRecord": "dfcore.data.records",
     "Ensemble": "dfcore.api.ensemble",
     "Evaluation": "dfcore.assessment.result",
+    "Explained": "dfcore.inference.explanation",
     "FileResult": "dfcore.inference.results",
     "calibrate": "dfcore.api.calibrate",
     "configure": "dfcore.api.configure",
     "configure_curriculum": "dfcore.api.configure",
     "create": "dfcore.models.factory",
     "describe": "dfcore.api.specialists",
+    "explain": "dfcore.inference.explain.explainer",
     "evaluate": "dfcore.api.evaluate",
     "load": "dfcore.models.factory",
     "predict": "dfcore.inference.predict",
@@ -110,6 +114,7 @@ __all__ = [
     "DfcoreError",
     "Ensemble",
     "Evaluation",
+    "Explained",
     "FileResult",
     "MediaError",
     "ModelError",
@@ -142,6 +147,7 @@ __all__ = [
     "create",
     "describe",
     "evaluate",
+    "explain",
     "load",
     "predict",
     "prepare",

@@ -75,6 +75,8 @@ class SpecialistSpec:
         augmentations: names of the training augmentations that leave the cue intact.
         abstain_reason: dotted path of ``(dfcore.data.clips.ClipAccess) -> str | None``, why it abstains, or None.
         pseudo_fake: dotted path of a class with the protocol :class:`dfcore.data.protocols.PseudoFake`.
+        finding: dotted path of a class with the protocol :class:`dfcore.models.findings.Finding`: what an explanation
+            says in words of what the cue module measured; "" says nothing.
         speech: seconds of mouth images and audio that a stored clip needs about its middle; 0 for none.
         spatial_map: whether the cue map's cells lie over the window, as its tiles or 49ths do; False where its axes are
             others (time, delay). What asks *where* (the background control, a heat map) needs one that does.
@@ -93,6 +95,7 @@ class SpecialistSpec:
     augmentations: tuple[str, ...] = ()
     abstain_reason: str = ""
     pseudo_fake: str = ""
+    finding: str = ""
     speech: float = 0.0
     spatial_map: bool = True
     summary: str = ""

@@ -8,7 +8,9 @@ from pathlib import Path
 from dfcore.assessment.targets import Target
 from dfcore.assessment.validation import score_validation
 from dfcore.config import TrainConfig
+from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibrate_scores, calibration_path
+from dfcore.plugins import registry
 from dfcore.training.runtime.machine import Machine
 
 __all__ = ["Calibrated", "calibrate_target"]
@@ -22,15 +24,23 @@ class Calibrated:
         label: what the weights are called.
         path: the calibration, written beside them.
         calibration: its content.
+        genuine: the statistics of the genuine videos, written beside the weights too; None where there are too few.
     """
 
     label: str
     path: Path
     calibration: CalibrationFile
+    genuine: Path | None = None
 
     def to_dict(self) -> dict[str, object]:
         """As ``json`` takes it."""
-        return {"label": self.label, "path": str(self.path), "calibration": self.calibration.to_dict()}
+        genuine = None if self.genuine is None else str(self.genuine)
+        return {
+            "label": self.label,
+            "path": str(self.path),
+            "calibration": self.calibration.to_dict(),
+            "genuine": genuine,
+        }
 
 
 def calibrate_target(target: Target, config: TrainConfig, machine: Machine, *, alpha: float) -> Calibrated:
@@ -41,16 +51,28 @@ def calibrate_target(target: Target, config: TrainConfig, machine: Machine, *, a
         UsageError: ``alpha`` is not between 0 and 0.5.
         WriteError: the file cannot be written.
     """
-    videos = score_validation(target, config, machine)
+    genuine: dict[str, GenuineVideo] = {}
+    videos = score_validation(target, config, machine, genuine)
+    stage, of, dataset = target.meta.get("stage"), str(target.meta["hash"]), config.stage.dataset
     found = calibrate_scores(
         videos,
         specialist=target.specialist,
-        stage=target.meta.get("stage"),
-        weights=str(target.meta["hash"]),
-        dataset=config.stage.dataset,
+        stage=stage,
+        weights=of,
+        dataset=dataset,
         alpha=alpha,
         seed=config.run.seed,
     )
     path = calibration_path(target.path)
-    machine.world.on_main(lambda: found.write(path))
-    return Calibrated(target.label, path, found)
+    in_order = [genuine[video.id] for video in videos if video.id in genuine]
+    spec = registry().specialist(target.specialist)
+    statistics = GenuineStatistics.fit(in_order, spec, stage=stage, weights=of, dataset=dataset)
+    beside = None if statistics is None else genuine_path(target.path)
+
+    def write() -> None:
+        found.write(path)
+        if statistics is not None and beside is not None:
+            statistics.write(beside)
+
+    machine.world.on_main(write)
+    return Calibrated(target.label, path, found, beside)

@@ -13,6 +13,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.device import choose_device
 from dfcore.errors import DatasetError
+from dfcore.evaluation.genuine import GenuineVideo
 from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models import factory
 from dfcore.plugins import registry
@@ -41,13 +42,16 @@ def on_machine(config: TrainConfig, work: Callable[[Machine], T]) -> T:
         world.close()
 
 
-def score_validation(target: Target, config: TrainConfig, machine: Machine) -> list[ScoredVideo]:
+def score_validation(
+    target: Target, config: TrainConfig, machine: Machine, genuine: dict[str, GenuineVideo] | None = None
+) -> list[ScoredVideo]:
     """Score the validation split's videos; what the store lacks is prepared. Every process has the same result.
 
     Args:
         target: the weights.
         config: dataset, clips, samples, device.
         machine: what it runs on.
+        genuine: filled with what the weights make of the genuine videos, by id.
 
     Raises:
         DatasetError: the dataset has no validation videos.
@@ -79,6 +83,7 @@ def score_validation(target: Target, config: TrainConfig, machine: Machine) -> l
             workers=worker_count(config.data.workers, machine.device, world.local_size),
             world=world,
             progress=lambda video: bar.update(world.size),
+            genuine=genuine,
             check=machine.limit.check,
         )
 

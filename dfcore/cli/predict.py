@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from dfcore.cli.text import printable
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
+    from dfcore.inference.explanation import FileExplanation
     from dfcore.inference.output import ResultFile
     from dfcore.inference.predict import Predictor
     from dfcore.inference.results import FileResult
@@ -63,6 +64,7 @@ class People(click.ParamType):
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Append a row for each file.")
 @click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl or --csv already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array in place of the table.")
+@click.option("--explain", is_flag=True, help="Say what each score rests on; takes several times as long.")
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if a fake was found.")
 @click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in a process of its own.")
 def command(
@@ -78,6 +80,7 @@ def command(
     table: Path | None,
     resume: bool,
     as_json: bool,
+    explain: bool,
     exit_code: bool,
     isolate: bool,
 ) -> None:
@@ -86,6 +89,7 @@ def command(
     A score is a specialist's raw probability of fake, for each person; a file has those of the person most likely fake.
     A verdict (fake, real, uncertain) rests on what was calibrated on validation videos; without that it is uncertain.
     A file that cannot be judged has the verdict none and the reason, and the others go on.
+    With --explain each cue, each region and each second is put to the test: what is the score without it?
 
     \b
     Exit codes:
@@ -118,13 +122,13 @@ def command(
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
         predictor = Predictor(roster, judge, chosen, isolate=isolate)
-        with closing(_results(predictor, todo, quiet=not as_json and sys.stdout.isatty())) as results:
-            for result in results:
+        with closing(_results(predictor, todo, explain, quiet=not as_json and sys.stdout.isatty())) as results:
+            for one in results:
                 for output in outputs:
-                    if str(result.path) not in output.known or not resume:
-                        output.write(result)
-                screen.show(result)
-                tally.add(result)
+                    if str(one.result.path) not in output.known or not resume:
+                        output.write(one.result, one.explanation)
+                screen.show(one)
+                tally.add(one.result)
         screen.close_with(_under(predictor, tally))
     sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
 
@@ -167,13 +171,34 @@ def _without_known(listed: Files, outputs: Sequence[ResultFile]) -> Files:
     )
 
 
-def _results(predictor: Predictor, files: Files, *, quiet: bool) -> Generator[FileResult, None, None]:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A result, and its explanation where that was asked for."""
+
+    result: FileResult
+    explanation: FileExplanation | None = None
+
+
+def _results(predictor: Predictor, files: Files, explain: bool, *, quiet: bool) -> Generator[_Judged, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
     from tqdm import tqdm
 
     total = len(files.found) + len(files.refused)
-    with closing(predictor.results(files.found, files.refused)) as results:
+    with closing(_judged(predictor, files, explain)) as results:
         yield from tqdm(results, total=total, unit="file", desc="judging", disable=True if quiet else None, leave=False)
+
+
+def _judged(predictor: Predictor, files: Files, explain: bool) -> Generator[_Judged, None, None]:
+    if explain:
+        from dfcore.inference.explain.explainer import Explainer
+
+        with closing(Explainer(predictor).results(files.found, files.refused)) as explained:
+            for one in explained:
+                yield _Judged(one.result, one.explanation)
+        return
+    with closing(predictor.results(files.found, files.refused)) as results:
+        for result in results:
+            yield _Judged(result)
 
 
 @contextmanager
@@ -219,11 +244,13 @@ class _Array:
     def say(self, text: str) -> None:
         click.echo(printable(text), err=True)
 
-    def show(self, result: FileResult) -> None:
+    def show(self, one: _Judged) -> None:
+        from dfcore.inference.explanation import with_explanation
         from dfcore.inference.output import json_line
 
         # In one write: a signal comes before or after the whole of it.
-        click.echo(("\n " if self.first else ",\n ") + json_line(result.to_dict()), nl=False)
+        line = json_line(with_explanation(one.result, one.explanation))
+        click.echo(("\n " if self.first else ",\n ") + line, nl=False)
         self.first = False
 
     def close_with(self, lines: Sequence[str]) -> None:
@@ -249,8 +276,13 @@ class _Table:
     def say(self, text: str) -> None:
         click.echo(printable(text))
 
-    def show(self, result: FileResult) -> None:
-        for line in rows(result, self.labels, self.widths):
+    def show(self, one: _Judged) -> None:
+        lines = rows(one.result, self.labels, self.widths)
+        if one.explanation is not None:
+            from dfcore.cli.explained import explanation_lines
+
+            lines += explanation_lines(one.result, one.explanation)
+        for line in lines:
             self.say(line)
 
     def close_with(self, lines: Sequence[str]) -> None:

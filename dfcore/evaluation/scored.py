@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from dfcore.data.faces.geometry import face_size
-from dfcore.data.records import VideoRecord
+from dfcore.data.records import REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.views import CONTROL_VIEWS
 from dfcore.errors import DataError, ModelError
+from dfcore.evaluation.genuine import GenuineTally, GenuineVideo
 from dfcore.models.device_views import move_views
 from dfcore.specs import resolve
 
@@ -133,6 +134,7 @@ def score_videos(
     progress: Callable[[ScoredVideo], None] | None = None,
     already: Iterable[ScoredVideo] = (),
     control: bool = False,
+    genuine: dict[str, GenuineVideo] | None = None,
     check: Callable[[], None] | None = None,
 ) -> list[ScoredVideo]:
     """Run ``model`` over stored videos.
@@ -152,6 +154,7 @@ def score_videos(
         already: videos done before (with the same weights and clips); they are not read again.
         control: judge each sample once more with its face replaced by background
             (:meth:`dfcore.models.specialist.Specialist.judge_background`), where that is possible.
+        genuine: filled with what the model makes of the genuine videos that are read now, by id, on every process.
         check: called after each video; may raise to stop.
 
     Returns:
@@ -165,18 +168,21 @@ def score_videos(
     rank, size = (0, 1) if world is None else (world.rank, world.size)
     missing = [record for record in records if record.id not in done][rank::size]
 
-    def part(look: Callable[[], None]) -> list[ScoredVideo]:
+    def part(look: Callable[[], None]) -> tuple[list[ScoredVideo], dict[str, GenuineVideo]]:
         found = []
-        judge = _Judge(model, device, precision, control and model.spec.spatial_map)
+        tally = None if genuine is None else GenuineTally(model)
+        judge = _Judge(model, device, precision, control and model.spec.spatial_map, tally)
         for video in _score(judge, store, missing, samples, clip_frames, batch_size, workers):
             found.append(video)
             if progress is not None:
                 progress(video)
             look()
-        return found
+        return found, {} if tally is None else tally.videos()
 
     shares = [part(check or _nothing)] if world is None else world.side_by_side(part, check or _nothing)
-    done |= {video.id: video for share in shares for video in share}
+    done |= {video.id: video for share, _ in shares for video in share}
+    if genuine is not None:
+        genuine.update(pair for _, held in shares for pair in held.items())
     return [done[record.id] for record in records]
 
 
@@ -192,19 +198,24 @@ class _Judge:
     device: torch.device
     precision: _Precision
     control: bool
+    tally: GenuineTally | None = None
 
     @property
     def views(self) -> tuple[str, ...]:
         own = tuple(self.model.view_names)
         return (*own, *CONTROL_VIEWS) if self.control else own
 
-    def rows(self, batch: Mapping[str, Any]) -> NDArray[np.float64]:
+    def rows(self, batch: Mapping[str, Any], record: VideoRecord) -> NDArray[np.float64]:
         """For each sample that the specialist judges its margins, ``[n, 4]``: of the classifier and of the cue head,
         and both once more on background; NaN where there is none.
         """
         views = move_views(batch["views"], self.device, channels_last=False)
         with self.precision.autocast():
-            found = _margins(self.model(views))
+            output = self.model(views)
+        found = _margins(output)
+        judged = batch["judged"].numpy() if "judged" in batch else np.ones(len(found), bool)
+        if self.tally is not None and record.label == REAL:
+            self.tally.add(record.id, views, output.cue_map, judged)
         rows = np.concatenate([found, np.full_like(found, np.nan)], axis=1)
         if self.control:
             there = views["background_cells"].flatten(1).any(dim=1)
@@ -212,7 +223,7 @@ class _Judge:
                 with self.precision.autocast():
                     output = self.model.judge_background({name: view[there] for name, view in views.items()})
                 rows[there.cpu().numpy(), 2:] = _margins(output)
-        return rows[batch["judged"].numpy()] if "judged" in batch else rows
+        return rows[judged]
 
 
 def _margins(output: SpecialistOutput) -> NDArray[np.float64]:
@@ -252,7 +263,7 @@ def _score(
     parts: list[NDArray[np.float64]] = []
     try:
         for (video, indices), batch in zip(batches, loader, strict=True):
-            parts.append(judge.rows(batch))
+            parts.append(judge.rows(batch, records[video]))
             if indices[-1] + 1 == len(data) or data.samples[indices[-1] + 1][0] != video:
                 yield _scored(records[video], store.open(records[video].store_id), np.concatenate(parts), model)
                 parts = []

@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dfcore.inference.results import FileResult
+
 __all__ = [
     "CueEffect",
+    "Explained",
     "FileExplanation",
     "KeyFrame",
     "Map",
@@ -20,6 +23,7 @@ __all__ = [
     "RegionEffect",
     "Span",
     "SpecialistExplanation",
+    "with_explanation",
 ]
 
 Map = tuple[tuple[float, ...], ...]
@@ -37,7 +41,9 @@ class CueEffect:
             standard deviations of genuine videos; None where no such statistics are kept with the weights.
         effect: the margin minus the margin with its channels replaced by their genuine mean (log-odds, natural
             logarithm); positive where the cue speaks for "fake".
-        random_effect: the mean effect of as many channels of other cues, drawn at random: what taking away anything costs.
+        random_effect: the mean effect of as many channels of other cues, drawn at random: what taking away anything
+            costs.
+        usual: the deviation that 19 of 20 genuine videos stay below; None where too few are known.
     """
 
     cue: str
@@ -45,6 +51,7 @@ class CueEffect:
     deviation: float | None
     effect: float
     random_effect: float
+    usual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,10 @@ class RegionEffect:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The margin of one clip along the video; times in seconds. ``margin`` is None where the specialist abstains."""
+    """The margin of one clip along the video, and the stretch that the clip stands for; times in seconds.
+
+    ``margin`` is None where the specialist abstains.
+    """
 
     start: float
     end: float
@@ -101,6 +111,9 @@ class SpecialistExplanation:
         course: the margin through the video, in order.
         spans: the stretches of it that are called forged.
         threshold: the margin from which a moment is called forged; None where nothing says.
+        threshold_from: in words, where the threshold is from, or why there is none.
+        samples: how many samples the effects of cues are means over.
+        notes: what could not be tested, and why.
     """
 
     label: str
@@ -115,6 +128,9 @@ class SpecialistExplanation:
     course: tuple[Moment, ...] = ()
     spans: tuple[Span, ...] = ()
     threshold: float | None = None
+    threshold_from: str = ""
+    samples: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,7 @@ class KeyFrame:
         size: width and height of that image in pixels.
         face: the box of the face in it, ``(x0, y0, x1, y1)``.
         window: the box that the cue map's 7x7 cells lie over in it.
+        face_view: the box that the 7x7 cells of the region ``face`` lie over in it.
     """
 
     time: float
@@ -136,6 +153,7 @@ class KeyFrame:
     size: tuple[int, int]
     face: tuple[float, float, float, float]
     window: tuple[float, float, float, float]
+    face_view: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +167,15 @@ class PersonExplanation:
 
 @dataclass(frozen=True, slots=True)
 class FileExplanation:
-    """One file: its people, and facts of the container (codec, frame rate, ...) that are no verdict."""
+    """One file: its people, and facts of the container (codec, frame rate, ...) that are no verdict.
+
+    ``facts`` are those of :func:`dfcore.data.media.facts.media_facts`; ``notes`` say what could not be explained.
+    """
 
     path: Path
     people: tuple[PersonExplanation, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The explanation as ``json`` takes it, without the images."""
@@ -163,3 +185,21 @@ class FileExplanation:
             for frame in person["frames"]:
                 del frame["image"]
         return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A file's result, and what it rests on."""
+
+    result: FileResult
+    explanation: FileExplanation
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as ``json`` takes it, with the explanation under ``explanation``."""
+        return with_explanation(self.result, self.explanation)
+
+
+def with_explanation(result: FileResult, explanation: FileExplanation | None) -> dict[str, Any]:
+    """A result as ``json`` takes it, with its explanation under ``explanation`` where there is one."""
+    plain = result.to_dict()
+    return plain if explanation is None else {**plain, "explanation": explanation.to_dict()}

@@ -7,10 +7,11 @@ in a plugin's code, a name that nothing installed answers to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import REFERENCE, ClipPlan
@@ -23,7 +24,7 @@ from dfcore.errors import DataError, DfcoreError, MediaError
 from dfcore.specs import EvidenceSpec
 from dfcore.text import described
 
-__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
+__all__ = ["Extraction", "Job", "extract", "join_jobs", "kept_warnings", "own_clip", "reason_of", "with_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Extraction:
     """What a file gives: for each job its clips or a reason; or one ``reason`` for all.
 
     ``passing`` says that the reason lies with the machine, not with the file, and may be gone the next time; ``notes``
-    are the decoder's warnings.
+    are the decoder's warnings; ``facts`` are the container's, where they were asked for.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Extraction:
     reason: str = ""
     passing: bool = False
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def extract(
@@ -109,10 +111,10 @@ def extract(
         UnknownNameError: no such detector.
     """
     plans = [job.plan for job in jobs]
-    with _warnings() as notes:
+    with kept_warnings() as notes:
         try:
             found = extract_for_plans(path, plans, detector=detector, threads=threads, probed=probed)
-            clips = tuple(_with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
+            clips = tuple(with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
         except Exception as error:
             reason, passing = reason_of(path, error)
             return Extraction(path, reason=reason, passing=passing, notes=tuple(notes))
@@ -120,7 +122,7 @@ def extract(
 
 
 @contextmanager
-def _warnings() -> Iterator[list[str]]:
+def kept_warnings() -> Iterator[list[str]]:
     """What the data layer warns of inside, each once, in place of printing it."""
     notes: list[str] = []
 
@@ -155,7 +157,7 @@ def reason_of(path: Path, error: Exception) -> tuple[str, bool]:
     )
 
 
-def _with_evidence(found: Extracted, job: Job) -> Extracted:
+def with_evidence(found: Extracted, job: Job) -> Extracted:
     """The clips with their evidence; a clip that gives none for a reason of its own gives the plan that reason."""
     try:
         for clip in found.clips:

@@ -77,10 +77,26 @@ class IsolatedExtractor:
         """
         began = self._submit(paths[0]) if paths else 0.0
         for number, path in enumerate(paths):
-            found = self._result(path, began)
+            found = next(self._answers(path, began))
             if number + 1 < len(paths):
                 began = self._submit(paths[number + 1])
             yield found
+
+    def extract_along(self, path: Path, every: float) -> Iterator[Extraction]:
+        """A file's clips along its length, as :func:`dfcore.inference.course.extract_course` gives them.
+
+        Closed before its end, it ends the process; the next file has a new one.
+
+        Raises:
+            DfcoreError: what is no file's fault: see :func:`dfcore.inference.extraction.extract`.
+        """
+        whole = False
+        try:
+            yield from self._answers(path, self._submit(path, every))
+            whole = True
+        finally:
+            if not whole:
+                self._end()
 
     def _start(self) -> None:
         here, there = multiprocessing.Pipe()
@@ -91,22 +107,24 @@ class IsolatedExtractor:
         with contextlib.suppress(OSError):  # it ended already: that shows when its answer is awaited
             here.send(self.jobs)
 
-    def _submit(self, path: Path) -> float:
+    def _submit(self, path: Path, every: float | None = None) -> float:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._start()
         assert self._pipe is not None
         with contextlib.suppress(OSError):
-            self._pipe.send(os.fspath(path))
+            self._pipe.send((os.fspath(path), every))
         return time.monotonic()
 
-    def _result(self, path: Path, began: float) -> Extraction:
-        assert self._pipe is not None
+    def _answers(self, path: Path, began: float) -> Iterator[Extraction]:
+        """What comes of a task: its parts, if it has some, and the whole at last."""
         limit = seconds_to_read(path)
         try:
             while True:
+                assert self._pipe is not None
                 if not self._pipe.poll(max(0.0, began + limit - time.monotonic())):
-                    return self._too_long(path, limit)
+                    yield self._too_long(path, limit)
+                    return
                 kind, value = receive_large(self._pipe)
                 if kind == "size":
                     limit += seconds_to_decode(*value)
@@ -115,9 +133,12 @@ class IsolatedExtractor:
                 if kind == "error":
                     raise value
                 assert isinstance(value, Extraction)
-                return value
+                yield value
+                if kind == "done":
+                    return
+                began = time.monotonic()  # the process waited while this part was worked on
         except (EOFError, OSError):
-            return self._died(path)
+            yield self._died(path)
 
     def _too_long(self, path: Path, limit: float) -> Extraction:
         self._end()

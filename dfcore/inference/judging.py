@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from dfcore.inference.results import SpecialistScore
 from dfcore.plugin_code import plugin_error
 from dfcore.specs import resolve
 
-__all__ = ["judge", "probability"]
+__all__ = ["BATCH", "Draws", "judge", "probability", "read_batch", "specialists_code", "usable_clips"]
 
 BATCH = 8
 """Samples that are in memory at once."""
@@ -42,18 +43,11 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
         DataError: the score is not a finite number.
         PluginError: the specialist's code raised something.
     """
-    try:
-        own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
-        usable, reason = _usable(member, own)
+    with specialists_code(member):
+        usable, reason = usable_clips(member, clips)
         if not usable:
-            return SpecialistScore(abstained=reason or "it has no clip that it can judge", counted=member.counted)
+            return SpecialistScore(abstained=reason, counted=member.counted)
         margins, cues = _margins(member, usable, device)
-    except (DfcoreError, MemoryError):
-        raise
-    except Exception as error:
-        if _is_the_plugins(member, error):
-            raise plugin_error(f"specialist {member.model.spec.name!r}", member.model.spec.module, error) from error
-        raise
     margin, cue = math.fsum(margins) / len(margins), math.fsum(cues) / len(cues)
     if not (math.isfinite(margin) and math.isfinite(cue)):
         raise DataError(
@@ -63,15 +57,49 @@ def judge(member: Member, clips: Sequence[Clip], device: str) -> SpecialistScore
     return SpecialistScore(probability(margin), margin, probability(cue), len(margins), counted=member.counted)
 
 
-def _usable(member: Member, clips: Sequence[Clip]) -> tuple[list[Clip], str]:
-    """The clips that the specialist can judge, and why it cannot judge the first of the others."""
+@contextmanager
+def specialists_code(member: Member) -> Iterator[None]:
+    """What comes out of the code of the specialist's plugin inside is a PluginError."""
+    try:
+        yield
+    except (DfcoreError, MemoryError):
+        raise
+    except Exception as error:
+        if _is_the_plugins(member, error):
+            raise plugin_error(f"specialist {member.model.spec.name!r}", member.model.spec.module, error) from error
+        raise
+
+
+def usable_clips(member: Member, clips: Sequence[Clip]) -> tuple[list[Clip], str]:
+    """The clips that the specialist can judge, as its own plan has them, and why there is none.
+
+    Args:
+        member: the specialist.
+        clips: of a job that serves its plan.
+    """
+    own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
     path = member.model.spec.abstain_reason
     if not path:
-        return list(clips), ""
+        return own, ""
     abstain_reason = resolve(path, f"specialist {member.model.spec.name!r}")
-    reasons = [abstain_reason(MemoryClip(clip)) for clip in clips]
-    usable = [clip for clip, reason in zip(clips, reasons, strict=True) if reason is None]
-    return usable, next((str(reason) for reason in reasons if reason is not None), "")
+    reasons = [abstain_reason(MemoryClip(clip)) for clip in own]
+    usable = [clip for clip, reason in zip(own, reasons, strict=True) if reason is None]
+    why = next((str(reason) for reason in reasons if reason is not None), "it has no clip that it can judge")
+    return usable, "" if usable else why
+
+
+Draws = Sequence[tuple[int, list[int]]]
+"""Samples: the place of a clip in a list of clips, and positions in it."""
+
+
+def read_batch(member: Member, clips: Sequence[Clip], draws: Draws, device: str) -> dict[str, torch.Tensor]:
+    """The views of some samples, ``[B, ...]`` each, on ``device``."""
+    model = member.model
+    views = [
+        build_views(MemoryClip(clips[index]), model.view_names, frames, image_size=model.image_size)
+        for index, frames in draws
+    ]
+    return {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
 
 
 @torch.inference_mode()
@@ -82,11 +110,7 @@ def _margins(member: Member, clips: Sequence[Clip], device: str) -> tuple[list[f
     fused: list[float] = []
     cue: list[float] = []
     for start in range(0, len(draws), BATCH):
-        views = [
-            build_views(MemoryClip(clips[index]), model.view_names, frames, image_size=model.image_size)
-            for index, frames in draws[start : start + BATCH]
-        ]
-        output = model({name: torch.stack([view[name] for view in views]).to(device) for name in views[0]})
+        output = model(read_batch(member, clips, draws[start : start + BATCH], device))
         for logits, found in ((output.logits, fused), (output.cue_logits, cue)):
             wide = logits.float().cpu().double()
             found.extend((wide[:, 1] - wide[:, 0]).tolist())

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from dfcore.disk import append, writing
 from dfcore.errors import UsageError
+from dfcore.inference.explanation import FileExplanation, with_explanation
 from dfcore.inference.results import FileResult
 
 __all__ = ["CsvTable", "JsonLines", "ResultFile", "json_line"]
@@ -32,8 +33,8 @@ class ResultFile(Protocol):
     known: set[str]
     """Paths whose results are there, except those whose reason may have passed."""
 
-    def write(self, result: FileResult) -> None:
-        """Append a result.
+    def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
+        """Append a result, with its explanation where the file holds such.
 
         Raises:
             WriteError: it cannot be written (a full disk, ...); the file is as it was.
@@ -79,9 +80,9 @@ class JsonLines:
             if not passing:
                 self.known.add(str(name))
 
-    def write(self, result: FileResult) -> None:
-        """Append a result."""
-        append(self.path, json_line(result.to_dict()).encode() + b"\n")
+    def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
+        """Append a result, with the explanation under ``explanation`` where there is one."""
+        append(self.path, json_line(with_explanation(result, explanation)).encode() + b"\n")
 
 
 class CsvTable:
@@ -112,8 +113,8 @@ class CsvTable:
             if found.get("passing") != "yes":
                 self.known.add(found["path"])
 
-    def write(self, result: FileResult) -> None:
-        """Append a result."""
+    def write(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
+        """Append a result; the table has no explanations."""
         values = {**result.to_dict(), "people_judged": len(result.people), "passing": "yes" if result.passing else ""}
         cells = [values[name] for name in CSV_COLUMNS]
         for label in self.labels:

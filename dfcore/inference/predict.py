@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from dfcore.inference.judging import judge, probability
 from dfcore.inference.models import ALL_PEOPLE, Roster, find_models, load_models
 from dfcore.inference.people import by_person, same_people
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
-from dfcore.inference.scan import scan_files
+from dfcore.inference.scan import Files, scan_files
 from dfcore.inference.verdict import Judge, find_judge
 from dfcore.text import described
 
-__all__ = ["PathLike", "Predictor", "predict"]
+__all__ = ["PathLike", "Predictor", "open_predictor", "predict"]
 
 PathLike = str | os.PathLike[str]
 
@@ -66,13 +66,40 @@ def predict(
         UsageError: an argument cannot be used.
         PluginError: a plugin's code raised something; from the iterator too.
     """
+    predictor, listed = open_predictor(
+        files,
+        models,
+        people=people,
+        samples=samples,
+        detector=detector,
+        device=device,
+        ensemble=ensemble,
+        prior=prior,
+        isolate=isolate,
+    )
+    return predictor.results(listed.found, listed.refused)
+
+
+def open_predictor(
+    files: PathLike | Sequence[PathLike],
+    models: PathLike | Sequence[PathLike] = "runs",
+    *,
+    people: int | str | None = None,
+    samples: int | None = None,
+    detector: str | None = None,
+    device: str = "auto",
+    ensemble: PathLike | None = None,
+    prior: float = 0.5,
+    isolate: bool = True,
+) -> tuple[Predictor, Files]:
+    """The specialists, ready to judge, and the files; arguments and errors as in :func:`predict`."""
     from dfcore.device import choose_device
 
     listed = scan_files([Path(path) for path in _listed(files)])
     chosen = str(choose_device(device))
     roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
     judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble), prior=prior)
-    return Predictor(roster, judge_, chosen, isolate=isolate).results(listed.found, listed.refused)
+    return Predictor(roster, judge_, chosen, isolate=isolate), listed
 
 
 def find_and_load(
@@ -119,7 +146,7 @@ class Predictor:
         self.roster, self.judge, self.device, self.detector = roster, judge, device, detector
         self.isolate = isolate and detector is None and can_isolate()
         self.jobs = join_jobs([Job.of(member.plan, member.model.spec.evidence) for member in roster.members])
-        self._job = {
+        self.job_of = {
             member.label: next(i for i, job in enumerate(self.jobs) if job.takes(member.plan))
             for member in roster.members
         }
@@ -132,14 +159,23 @@ class Predictor:
     ) -> Generator[FileResult, None, None]:
         """The result of each file in turn, those that cannot be read at all first. Close it to stop early."""
         for path, reason in refused:
-            yield FileResult(path, "none", reason=reason, models=self.roster.hashes)
-        with ExitStack() as stack:
-            if self.isolate:
-                found = stack.enter_context(IsolatedExtractor(self.jobs)).extract_all(paths)
-            else:
-                found = (extract(path, self.jobs, detector=self.detector) for path in paths)
+            yield self.refused(path, reason)
+        with closing(self.extractions(paths)) as found:
             for extraction in found:
                 yield self.result(extraction)
+
+    def refused(self, path: Path, reason: str) -> FileResult:
+        """The result of a file that is not looked at."""
+        return FileResult(path, "none", reason=reason, models=self.roster.hashes)
+
+    def extractions(self, paths: Sequence[Path]) -> Generator[Extraction, None, None]:
+        """The clips of each file in turn. Close it to stop early."""
+        if self.isolate:
+            with IsolatedExtractor(self.jobs) as extractor:
+                yield from extractor.extract_all(paths)
+        else:
+            for path in paths:
+                yield extract(path, self.jobs, detector=self.detector)
 
     def result(self, extraction: Extraction) -> FileResult:
         """The result of a file whose clips are there. Whatever its judging raises is its reason.
@@ -167,7 +203,7 @@ class Predictor:
             return replace(nothing, reason=reason)
 
     def _judged(self, extraction: Extraction, nothing: FileResult) -> FileResult:
-        people = self._people(extraction)
+        people = self.people(extraction)
         seen = max(found.people_seen for found in extraction.jobs)
         if not people:
             reasons = dict.fromkeys(found.reason for found in extraction.jobs if found.reason)
@@ -193,7 +229,7 @@ class Predictor:
             people=judged,
         )
 
-    def _people(self, extraction: Extraction) -> dict[int, dict[int, list[Clip]]]:
+    def people(self, extraction: Extraction) -> dict[int, dict[int, list[Clip]]]:
         """Each person's clips, by the number of the job that they were cut for."""
         people: dict[int, dict[int, list[Clip]]] = {}
         for number, found in enumerate(extraction.jobs):
@@ -206,7 +242,7 @@ class Predictor:
     def _person(self, number: int, clips: Mapping[int, list[Clip]], why_not: Sequence[str]) -> PersonResult:
         scores: dict[str, SpecialistScore] = {}
         for member in self.roster.members:
-            job = self._job[member.label]
+            job = self.job_of[member.label]
             own = clips.get(job)
             if own is None:
                 reason = why_not[job] or f"it judges {member.plan.people} in a file, and not this person"

@@ -1,8 +1,9 @@
 """The process in which files are decoded, so that a decoder that crashes, hangs or fills the memory costs one file.
 
-Started by :mod:`dfcore.inference.isolation`, and spoken to through a descriptor. It gets the jobs once, then paths; it
-answers each path with ``("size", (frames, pixels))`` when that is known, and ``("done", Extraction)`` or
-``("error", exception)`` at last.
+Started by :mod:`dfcore.inference.isolation`, and spoken to through a descriptor. It gets the jobs once, then tasks: a
+path, and the seconds between clips along it where these are wanted instead. It answers each task with ``("size",
+(frames, pixels))`` when that is known, with ``("part", Extraction)`` for each stretch of clips along the file, and with
+``("done", Extraction)`` or ``("error", exception)`` at last.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def main(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # they may go to the whole group; the parent ends this process
         signal.signal(number, signal.SIG_IGN)
     pipe = Connection(descriptor)
-    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
+    tasks: queue.SimpleQueue[tuple[str, float | None]] = queue.SimpleQueue()
     jobs = pipe.recv()
     threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
     import dfcore.inference.extraction  # noqa: F401  what is needed is there before memory is measured
@@ -86,12 +87,12 @@ def main(descriptor: int) -> None:
     watchdog = _Watchdog()
     watchdog.start()
     while True:
-        path = Path(tasks.get())
+        path, every = tasks.get()
         watchdog.limit = memory_limit(1920, 1080)
-        send_large(pipe, _answer(pipe, watchdog, path, jobs))
+        send_large(pipe, _answer(pipe, watchdog, Path(path), every, jobs))
 
 
-def _receive(pipe: Connection, tasks: queue.SimpleQueue[str]) -> None:
+def _receive(pipe: Connection, tasks: queue.SimpleQueue[tuple[str, float | None]]) -> None:
     """Take tasks in as they come, so that the parent's end is noticed in the midst of one."""
     try:
         while True:
@@ -100,16 +101,23 @@ def _receive(pipe: Connection, tasks: queue.SimpleQueue[str]) -> None:
         os._exit(0)
 
 
-def _answer(pipe: Connection, watchdog: _Watchdog, path: Path, jobs: Sequence[Any]) -> tuple[str, Any]:
+def _answer(
+    pipe: Connection, watchdog: _Watchdog, path: Path, every: float | None, jobs: Sequence[Any]
+) -> tuple[str, Any]:
     from dfcore.data.media import MediaInfo
-    from dfcore.inference.extraction import extract
+    from dfcore.inference.course import extract_course
+    from dfcore.inference.extraction import Extraction, extract
 
     def probed(info: MediaInfo) -> None:
         watchdog.limit = memory_limit(info.width, info.height)
         send_large(pipe, ("size", (info.frame_count, info.width * info.height)))
 
     try:
-        return "done", extract(path, jobs, probed=probed)
+        if every is None:
+            return "done", extract(path, jobs, probed=probed)
+        for part in extract_course(path, jobs, every, probed=probed):
+            send_large(pipe, ("part", part))
+        return "done", Extraction(path)
     except Exception as error:  # handed to the parent, which raises it
         from dfcore.errors import DfcoreError, PluginError
         from dfcore.text import described

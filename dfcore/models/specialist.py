@@ -90,11 +90,36 @@ class Specialist(nn.Module):
             ModelError: a view is missing or has another shape, or the cue module or the backbone gave a map of a
                 wrong shape.
         """
-        fused, attention, cue_map = self._fused(views)
+        output = self.decide(*self.encode(views))
+        return output._replace(auxiliary=self._auxiliary(views, labels, output.cue_logits))
+
+    def encode(self, views: Views) -> tuple[Tensor, Tensor]:
+        """The two halves before they meet: the backbone's tokens ``[B, F, 7, 7]`` and the cue map ``[B, C, 7, 7]``.
+
+        Args:
+            views: as :meth:`forward`.
+
+        Raises:
+            ModelError: as :meth:`forward`.
+        """
+        self._require_views(views)
+        tokens = self.tokens(views[FACE])
+        return tokens, self._cue_map(views, tokens.shape[0])
+
+    def decide(self, tokens: Tensor, cue_map: Tensor) -> SpecialistOutput:
+        """What the specialist says of its two halves; ``auxiliary`` is 0.
+
+        With one of them replaced in part it tells what the score rests on.
+
+        Args:
+            tokens: as :meth:`encode` gives them.
+            cue_map: likewise.
+        """
+        fused, attention, cue_map = self._join(tokens, cue_map)
         # On the map itself, before attention: what the backbone knows must not reach this head.
         cue_logits = self.cue_head(cue_map.flatten(1))
-        auxiliary = self._auxiliary(views, labels, cue_logits)
-        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, auxiliary)
+        none = cue_logits.new_zeros((), dtype=torch.float32)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none)
 
     def judge_background(self, views: Views) -> SpecialistOutput:
         """Judge a batch whose faces are replaced by background, as a control: what is still told comes from the file.
@@ -113,14 +138,11 @@ class Specialist(nn.Module):
         if not self.spec.spatial_map:
             raise ModelError(f"the cue map of specialist {self.spec.name!r} has no place for a background control.")
         self._require_views(views)
-        tokens = self._tokens(views["background_face"])
+        tokens = self.tokens(views["background_face"])
         cue_map = self._cue_map(views, tokens.shape[0])
         cells = views["background_cells"].to(cue_map)[:, None]
         mean = (cue_map * cells).sum(dim=(2, 3), keepdim=True) / cells.sum(dim=(2, 3), keepdim=True)
-        fused, attention, cue_map = self._join(tokens, torch.where(cells > 0, cue_map, mean))
-        cue_logits = self.cue_head(cue_map.flatten(1))
-        none = cue_logits.new_zeros((), dtype=torch.float32)
-        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none)
+        return self.decide(tokens, torch.where(cells > 0, cue_map, mean))
 
     def features(self, views: Views) -> Tensor:
         """What the classifier sees of a batch: an embedding, ``[B, F + C*49]``, F backbone features before the cues'.
@@ -131,7 +153,7 @@ class Specialist(nn.Module):
         Raises:
             ModelError: as :meth:`forward`.
         """
-        return self._fused(views)[0]
+        return self._join(*self.encode(views))[0]
 
     def save(self, path: Path | str) -> None:
         """Write the specialist to a file that ``dfcore.load`` reads: a ``.pt``, or a compressed ``.zip``.
@@ -156,13 +178,8 @@ class Specialist(nn.Module):
 
     bfloat16 = double = half
 
-    def _fused(self, views: Views) -> tuple[Tensor, Tensor, Tensor]:
-        """The classifier's input, the attention and the cue map."""
-        self._require_views(views)
-        tokens = self._tokens(views[FACE])
-        return self._join(tokens, self._cue_map(views, tokens.shape[0]))
-
     def _join(self, tokens: Tensor, cue_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The classifier's input, the attention and the cue map."""
         attended = self.attention_head(tokens, cue_map)
         fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
         return fused, attended.attention, cue_map
@@ -197,7 +214,12 @@ class Specialist(nn.Module):
             loss: Tensor | None = own(views, labels)
         return none if loss is None else loss
 
-    def _tokens(self, face: Tensor) -> Tensor:
+    def tokens(self, face: Tensor) -> Tensor:
+        """The backbone's map ``[B, F, 7, 7]`` of the view ``face``.
+
+        Raises:
+            ModelError: the view or the backbone's map has a wrong shape.
+        """
         size = self.image_size
         if face.dim() not in (4, 5) or face.shape[-3:] != (3, size, size):
             raise ModelError(

@@ -12,6 +12,7 @@
         last.pt                               everything needed to go on
         {specialist}_stage{N}_final.pt        the best epoch's weights
         {specialist}_stage{N}_calibration.json  what validation says that their scores are worth
+        {specialist}_stage{N}_genuine.json    what its genuine videos look like, for explanations
         summary.json                          written last of all: the run is finished
 """
 
@@ -111,6 +112,11 @@ class RunFolder:
         return self.path / f"{self.name}_calibration.json"
 
     @property
+    def genuine(self) -> Path:
+        """What the genuine validation videos look like to the final weights."""
+        return self.path / f"{self.name}_genuine.json"
+
+    @property
     def summary(self) -> Path:
         """Its being there says that the run is finished."""
         return self.path / "summary.json"
@@ -181,7 +187,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         if start_mode is not StartMode.RESUME:
             # A NEW run may find traces of one that was killed before it saved anything.
-            self._remove((self.summary, self.last, self.final, self.calibration))
+            self._remove((self.summary, self.last, self.final, self.calibration, self.genuine))
             self._remove((self.config, self.metrics, self.plot, self.log))
             self._remove(self.epoch_zips())
             self._remove(self.tensorboard.glob("*tfevents*"))

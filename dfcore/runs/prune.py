@@ -66,9 +66,8 @@ def plan_removals(
         if keep is not None:
             planned.append(_removal(f"{run.name}: epochs but the best {keep}", _worse(run, keep, spare=not unfinished)))
         if final:
-            planned.append(
-                _removal(f"{run.name}: final weights", [folder.final, folder.calibration], "what it was trained for")
-            )
+            files = [folder.final, folder.calibration, folder.genuine]
+            planned.append(_removal(f"{run.name}: final weights", files, "what it was trained for"))
     for store in stores:
         users = [
             run.name for run in runs if run.state != FINISHED and Path(run.store).absolute() == store.path.absolute()

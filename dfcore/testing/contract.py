@@ -28,6 +28,7 @@ from dfcore.data.clips import MemoryClip
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
+from dfcore.models.findings import finding_of, measured
 from dfcore.models.weights import save_final
 from dfcore.plugins import Registry
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
@@ -91,6 +92,7 @@ class SpecialistContract:
             self.spec.module,
             self.spec.abstain_reason,
             self.spec.pseudo_fake,
+            self.spec.finding,
             *(e.extractor for e in self.spec.evidence),
         ):
             if path:
@@ -151,6 +153,26 @@ class SpecialistContract:
             del views[name]
             with pytest.raises(KeyError, match=name):
                 self.module().eval()(views)
+
+    # -- what it says in words -----------------------------------------------------------------------------------------
+
+    def test_a_finding_measures_what_it_announces_of_each_sample(self) -> None:
+        finding = finding_of(self.spec)
+        if finding is None:  # allowed: an explanation then says so
+            return
+        names = [trace.name for trace in finding.traces]
+        assert len(set(names)) == len(names) > 0
+        assert all(trace.high or trace.low for trace in finding.traces)
+        model = self.specialist().eval()
+        views = self.all_views(model)
+        found = measured(model, views)
+        assert list(found) == names
+        for k in range(2):
+            alone = measured(model, {name: view[k : k + 1] for name, view in views.items()})
+            for name in names:
+                assert found[name].shape == (2,)
+                assert not np.isinf(found[name]).any()
+                np.testing.assert_allclose(alone[name][0], found[name][k], rtol=1e-3, atol=1e-4)
 
     # -- in the whole specialist -------------------------------------------------------------------------------------
 

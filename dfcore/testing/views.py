@@ -14,7 +14,7 @@ from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.version import __version__
 
-__all__ = ["clip_footage", "made_clip", "made_views"]
+__all__ = ["clip_footage", "clip_views", "made_clip", "made_views"]
 
 SAMPLE_RATE = 16000
 
@@ -90,14 +90,26 @@ def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, se
         image_size: side of the face view.
         seed: of the clips.
     """
-    names = tuple(dict.fromkeys(("face", *spec.views, *(evidence.name for evidence in spec.evidence))))
     samples = []
     for number in range(min(batch, 4)):
         clip = made_clip(seed + number, frames=max(spec.clip_frames, spec.frames))
-        for evidence in spec.evidence:
-            clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
-        samples.append(build_views(MemoryClip(clip), names, range(spec.frames), image_size=image_size))
-    return {name: torch.stack([samples[k % len(samples)][name] for k in range(batch)]) for name in names}
+        samples.append(clip_views(spec, clip, image_size=image_size))
+    return {name: torch.cat([samples[k % len(samples)][name] for k in range(batch)]) for name in samples[0]}
+
+
+def clip_views(spec: SpecialistSpec, clip: Clip, *, image_size: int = 64) -> dict[str, Tensor]:
+    """All the views that a specialist reads of a clip's first frames, as a batch of one; its evidence is extracted.
+
+    Args:
+        spec: the specialist.
+        clip: of at least ``spec.frames`` frames.
+        image_size: side of the face view.
+    """
+    names = tuple(dict.fromkeys(("face", *spec.views, *(evidence.name for evidence in spec.evidence))))
+    for evidence in spec.evidence:
+        clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
+    views = build_views(MemoryClip(clip), names, range(spec.frames), image_size=image_size)
+    return {name: view[None] for name, view in views.items()}
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import torch
 
 from dfcore.data.samples import ClipSamples
 from dfcore.errors import RunInterrupted, TimeLimitReached
+from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo
 from dfcore.evaluation.scored import score_videos
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
 from dfcore.models import weights
@@ -21,7 +22,8 @@ __all__ = ["calibrate_run"]
 
 
 def calibrate_run(run: Run, signals: StopSignals) -> str:
-    """Score the validation videos with the final weights, and write the calibration beside them.
+    """Score the validation videos with the final weights, and write beside them the calibration, and what the genuine
+    ones among them look like.
 
     The first process has the final weights in its model; every process calls this and takes part. What is written
     depends on the weights and the validation videos alone, so a resumed run writes the same.
@@ -43,6 +45,7 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
     # As a file of weights is loaded for evaluation: in the memory format of training the last bits may differ.
     model = cast("Specialist", run.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
 
+    genuine: dict[str, GenuineVideo] = {}
     videos = score_videos(
         model,
         data.store,
@@ -54,20 +57,22 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
         batch_size=run.config.stage.batch_size,
         workers=run.workers,
         world=run.world,
+        genuine=genuine,
         check=lambda: _check(run, signals),
     )
 
     def write() -> str:
         if not run.folder.final.exists():
             return "none: no callback has written final weights"
+        stage, dataset = run.config.stage.number, run.config.stage.dataset
+        of = str(weights.describe(run.folder.final)["hash"])
         found = calibrate_scores(
-            videos,
-            specialist=model.spec.name,
-            stage=run.config.stage.number,
-            weights=str(weights.describe(run.folder.final)["hash"]),
-            dataset=run.config.stage.dataset,
-            seed=run.config.run.seed,
+            videos, specialist=model.spec.name, stage=stage, weights=of, dataset=dataset, seed=run.config.run.seed
         )
+        in_order = [genuine[video.id] for video in videos if video.id in genuine]
+        statistics = GenuineStatistics.fit(in_order, model.spec, stage=stage, weights=of, dataset=dataset)
+        if statistics is not None:
+            statistics.write(run.folder.genuine)
         found.write(run.folder.calibration)
         return found.summary()
 

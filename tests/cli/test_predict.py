@@ -76,6 +76,30 @@ def test_json_is_one_array_and_nothing_else(runs: Path, files: Path) -> None:
     assert "trained on demo" in done.stderr
 
 
+def test_explanations_stand_under_the_row_and_in_the_files(runs: Path, files: Path, tmp_path: Path) -> None:
+    jsonl, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
+    done = run(
+        files / "a.mp4", files / "c.mp4", *options(runs, "--explain", "--no-isolate", "--jsonl", jsonl, "--csv", table)
+    )
+    assert done.exit_code == 4, done.output
+    judged, refused = (json.loads(line) for line in jsonl.read_text().splitlines())
+    one = judged["explanation"]["people"][0]["specialists"]["rr"]
+    assert f"rr (Resolution inconsistency): score {judged['score']:.3f} over 1 samples. {one['finding']}" in done.output
+    assert "no moment is called forged: it is not calibrated" in done.output
+    assert one["notes"][0] in done.output
+    assert refused["explanation"]["people"] == []
+    plain = run(files / "a.mp4", *options(runs, "--json", "--no-isolate"))
+    del judged["explanation"]
+    assert json.loads(plain.stdout) == [judged]
+    assert len(list(csv.DictReader(table.open(newline="")))) == 2
+
+
+def test_json_holds_explanations_where_they_are_asked_for(runs: Path, files: Path) -> None:
+    done = run(files / "a.mp4", *options(runs, "--json", "--explain", "--no-isolate"))
+    (found,) = json.loads(done.stdout)
+    assert found["explanation"]["facts"]["codec"] == "h264"
+
+
 def test_going_on_leaves_out_what_is_there(runs: Path, files: Path, tmp_path: Path) -> None:
     jsonl, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
     run(files / "a.mp4", files / "c.mp4", *options(runs, "--jsonl", jsonl, "--no-isolate"))

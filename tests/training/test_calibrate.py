@@ -8,13 +8,21 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+import dfcore
 import dfcore.training.calibrate
 from dfcore.config import TrainConfig, override
+from dfcore.data.samples import ClipSamples
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.contents import stored_records
 from dfcore.errors import RunInterrupted
+from dfcore.evaluation.genuine import GenuineStatistics, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.models.weights import describe
+from dfcore.plugins import registry
 from dfcore.training.trainer import train
 
 
@@ -35,6 +43,28 @@ def test_a_run_ends_with_a_calibration_of_its_final_weights(
     assert found.verdict_of(50.0).verdict == "uncertain"  # too few to promise anything
 
 
+def test_a_run_ends_with_what_its_genuine_validation_videos_look_like(toy: TrainConfig) -> None:
+    result = train(toy)
+    spec = registry().specialist("toy")
+    found = GenuineStatistics.read(genuine_path(result.final), spec, describe(result.final)["hash"])
+    calibration = CalibrationFile.read(calibration_path(result.final))
+    assert (found.specialist, found.dataset, found.videos) == ("toy", "toy", calibration.n_real)
+    model = dfcore.load(result.final)
+    store = ClipStore(json.loads((result.folder / "config.json").read_text())["data"]["store"])
+    maps = []
+    for record in stored_records(store, model.spec, "val"):
+        if record.label == 0:
+            data = ClipSamples(
+                [record], store, model.view_names, image_size=model.image_size, samples_per_video=toy.data.eval_samples
+            )
+            views = [data[k]["views"] for k in range(len(data))]
+            batch = {name: torch.stack([view[name] for view in views]) for name in views[0]}
+            with torch.no_grad():
+                maps.append(model(batch).cue_map.mean(0).numpy())
+    assert len(maps) == found.videos
+    np.testing.assert_allclose(found.mean, np.mean(maps, axis=0), rtol=1e-4, atol=1e-5)
+
+
 def test_killed_while_calibrating_and_resumed_it_ends_with_the_same_file(
     toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +78,7 @@ def test_killed_while_calibrating_and_resumed_it_ends_with_the_same_file(
     assert not calibration_path(final).exists()
     again = train(toy, resume=True)
     assert calibration_path(again.final).read_bytes() == calibration_path(whole.final).read_bytes()
+    assert genuine_path(again.final).read_bytes() == genuine_path(whole.final).read_bytes()
 
 
 def _power_cut(*args: Any, **kwargs: Any) -> Any:
@@ -76,5 +107,8 @@ def test_without_validation_videos_there_is_none_and_the_log_says_so(
 
 def test_a_run_that_starts_again_leaves_no_calibration_of_the_old_weights(toy: TrainConfig) -> None:
     path = calibration_path(train(toy).final)
+    genuine = genuine_path(path.with_name("toy_stage1_final.pt"))
+    assert genuine.exists()
     train(override(toy, {"data.val_share": 0.0}), overwrite=True)
     assert not path.exists()
+    assert not genuine.exists()

@@ -16,6 +16,7 @@ from dfcore.api.ensemble import Ensemble, default_place
 from dfcore.cli import cli
 from dfcore.config import TrainConfig, override
 from dfcore.errors import CheckpointError, DatasetError, UsageError
+from dfcore.evaluation.genuine import genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.training.trainer import train
 
@@ -23,11 +24,13 @@ from dfcore.training.trainer import train
 def test_calibrating_later_gives_what_training_gave(toy: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
     final = train(toy).final
     path = calibration_path(final)
-    before = path.read_bytes()
+    before, genuine = path.read_bytes(), genuine_path(final).read_bytes()
     path.unlink()
+    genuine_path(final).unlink()
     (found,) = calibrate(final)
-    assert (found.label, found.path) == ("toy_stage1", path)
+    assert (found.label, found.path, found.genuine) == ("toy_stage1", path, genuine_path(final))
     assert path.read_bytes() == before
+    assert genuine_path(final).read_bytes() == genuine
     assert found.to_dict()["calibration"] == found.calibration.to_dict()
     done = CliRunner().invoke(cli, ["calibrate", str(final.parent), "--alpha", "0.2"], catch_exceptions=False)
     assert done.exit_code == 0

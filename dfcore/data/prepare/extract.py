@@ -9,7 +9,7 @@ and speech are found from the frames that it would have looked at itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,17 @@ from dfcore.data.records import VideoRecord
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
-__all__ = ["Extracted", "extract_clips", "extract_for_plans"]
+__all__ = [
+    "Extracted",
+    "Needs",
+    "Work",
+    "choose_clips",
+    "extract_clips",
+    "extract_for_plans",
+    "find_detectors",
+    "probe_file",
+    "source_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,25 @@ def extract_for_plans(
         PluginError: a detector raised something.
     """
     path = Path(path)
+    info = probe_file(path, probed)
+    works = [_work(path, info, plan) for plan in plans]
+    side_data = any(plan.side_data for plan in plans)
+    detectors = find_detectors(plans, detector)
+    needs = Needs.of(works, detectors)
+    footage = watch(path, info, needs.kept, needs.heard, needs.looks, detectors, side_data=side_data, threads=threads)
+    chosen = [choose_clips(path, info, work, footage) for work in works]
+    audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
+    source = source_of(path, info, record)
+    cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
+    return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
+
+
+def probe_file(path: Path, probed: Callable[[MediaInfo], None] | None = None) -> MediaInfo:
+    """What the file holds; ``probed`` is told.
+
+    Raises:
+        MediaError: it cannot be read, or its image is too small for any clip.
+    """
     info = probe(path)
     if min(info.width, info.height) < MIN_WINDOW:
         raise MediaError(
@@ -108,32 +137,16 @@ def extract_for_plans(
         )
     if probed is not None:
         probed(info)
-    works = [_work(path, info, plan) for plan in plans]
-    side_data = any(plan.side_data for plan in plans)
-    detectors = {plan.detector: detector or find_detector(plan.detector) for plan in plans}
-    looks = {
-        name: set().union(*(work.looks | work.speech_looks for work in works if work.plan.detector == name))
-        for name in detectors
-    }
-    footage = watch(
-        path,
-        info,
-        set().union(*(span for work in works for span in work.spans)),
-        set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
-        looks,
-        detectors,
-        side_data=side_data,
-        threads=threads,
-    )
-    chosen = [_choose(path, info, work, footage) for work in works]
-    audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
-    source = _source(path, info, record)
-    cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
-    return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
+    return info
+
+
+def find_detectors(plans: Sequence[ClipPlan], detector: FaceDetector | None) -> dict[str, FaceDetector]:
+    """The plans' detectors by name; each is ``detector`` where that is given."""
+    return {plan.detector: detector or find_detector(plan.detector) for plan in plans}
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """What a plan asks of a file: its reference spans, the frames that it looks at for faces, and those that it looks
     at besides, to place the mouths.
     """
@@ -144,17 +157,47 @@ class _Work:
     speech: dict[int, SpeechSpan]
     speech_looks: set[int]
 
+    @classmethod
+    def of(cls, plan: ClipPlan, spans: list[range], speech: dict[int, SpeechSpan], fps: float) -> Work:
+        """Of some spans and their speech, by the first frame of each."""
+        looks = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
+        return cls(plan, spans, looks, speech, set().union(*(span.looks for span in speech.values())))
 
-def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> _Work:
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The frames that some works need: of clips, of speech, and those that each detector looks at."""
+
+    kept: set[int]
+    heard: set[int]
+    looks: dict[str, set[int]]
+
+    @classmethod
+    def of(cls, works: Sequence[Work], detectors: Collection[str]) -> Needs:
+        """The union over the works."""
+        return cls(
+            set().union(*(span for work in works for span in work.spans)),
+            set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
+            {
+                name: set().union(*(work.looks | work.speech_looks for work in works if work.plan.detector == name))
+                for name in detectors
+            },
+        )
+
+    @property
+    def all(self) -> set[int]:
+        """Every frame."""
+        return self.kept.union(self.heard, *self.looks.values())
+
+
+def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> Work:
     spans = reference_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
         raise MediaError(f"{path}: it holds no frames.")
-    speech = speech_spans(path, info, spans, plan.speech)
-    looks = frames_to_look_at(spans, plan.detector_stride, info.fps)
-    return _Work(plan, spans, looks, speech, set().union(*(span.looks for span in speech.values())))
+    return Work.of(plan, spans, speech_spans(path, info, spans, plan.speech), info.fps)
 
 
-def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chosen:
+def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> Chosen:
     """The clips to cut for a plan. What it looks at for speech alone places mouths, and changes nothing else."""
     seen = footage.looks[work.plan.detector]
     size = (info.width, info.height)
@@ -171,7 +214,8 @@ def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chose
     return chosen.with_speech(work.speech, fine)
 
 
-def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:
+def source_of(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:
+    """What a clip's header says of its file."""
     return SourceHeader(
         video=record.id if record else path.stem,
         label=record.video_label if record else None,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
 from dfcore.data.protocols import FaceDetector
 
-__all__ = ["Crop", "Footage", "Window", "crop_again", "crop_held", "watch"]
+__all__ = ["HELD_BYTES", "Crop", "Footage", "Watcher", "Window", "crop_again", "crop_held", "looking", "watch"]
 
 WAITING = 8
 """Decoded frames that may wait for the detector."""
@@ -96,34 +97,82 @@ def watch(
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    footage = Footage()
-    size = info.width * info.height * 3 // 2
-    holds = size * len(kept) <= HELD_BYTES
-    patience = max(1, min(WAITING, WAITING_BYTES // max(size, 1)))
-    found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
-    waiting: deque[Future[Look]] = deque()
-    wanted, litter = set(kept).union(heard, *looks.values()), _Litter(info)
+    wanted = set(kept).union(heard, *looks.values())
+    with looking() as helper:
+        watcher = Watcher(info, kept, heard, looks, detectors, helper)
+        for frame in decode(path, wanted, side_data=side_data, info=info, threads=threads):
+            watcher.take(frame)
+            del frame
+        return watcher.finish()
+
+
+@contextmanager
+def looking() -> Iterator[ThreadPoolExecutor]:
+    """The thread in which faces are looked for; what still waits when it is left is dropped."""
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
-            for frame in decode(path, wanted, side_data=side_data, info=info, threads=threads):
-                if frame.index in kept:
-                    footage.times[frame.index] = frame.time
-                    if holds:
-                        footage.frames[frame.index] = frame
-                if frame.index in heard:
-                    footage.small[frame.index] = small_frame(frame)
-                for name in looks:
-                    if frame.index in looks[name]:
-                        found[name][frame.index] = helper.submit(_look, frame, detectors[name], info)
-                        waiting.append(found[name][frame.index])
-                del frame
-                litter.add_frame()
-                while len(waiting) > patience:
-                    waiting.popleft().result()
-            footage.looks = {name: {index: one.result() for index, one in of.items()} for name, of in found.items()}
-            return footage
+            yield helper
         finally:
             helper.shutdown(wait=True, cancel_futures=True)
+
+
+class Watcher:
+    """Takes decoded frames as they come, and keeps of them what is needed.
+
+    Args:
+        info: what the file holds.
+        kept: frames of the clips.
+        heard: frames that speech is cut from.
+        looks: the frames that each detector looks at, by its name.
+        detectors: they themselves.
+        helper: where they run.
+    """
+
+    def __init__(
+        self,
+        info: MediaInfo,
+        kept: Collection[int],
+        heard: Collection[int],
+        looks: Mapping[str, Collection[int]],
+        detectors: Mapping[str, FaceDetector],
+        helper: ThreadPoolExecutor,
+    ) -> None:
+        self.info, self.kept, self.heard, self.looks, self.detectors = info, kept, heard, looks, detectors
+        self.helper = helper
+        size = info.width * info.height * 3 // 2
+        self._footage, self._litter = Footage(), _Litter(info)
+        self._holds = size * len(kept) <= HELD_BYTES
+        self._patience = max(1, min(WAITING, WAITING_BYTES // max(size, 1)))
+        self._found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
+        self._waiting: deque[Future[Look]] = deque()
+
+    def take(self, frame: DecodedFrame) -> None:
+        """The next frame.
+
+        Raises:
+            PluginError: a detector raised something, on this frame or an earlier one.
+        """
+        footage = self._footage
+        if frame.index in self.kept:
+            footage.times[frame.index] = frame.time
+            if self._holds:
+                footage.frames[frame.index] = frame
+        if frame.index in self.heard:
+            footage.small[frame.index] = small_frame(frame)
+        for name in self.looks:
+            if frame.index in self.looks[name]:
+                self._found[name][frame.index] = self.helper.submit(_look, frame, self.detectors[name], self.info)
+                self._waiting.append(self._found[name][frame.index])
+        del frame
+        self._litter.add_frame()
+        while len(self._waiting) > self._patience:
+            self._waiting.popleft().result()
+
+    def finish(self) -> Footage:
+        """What was kept, and where the faces are."""
+        looks = {name: {index: one.result() for index, one in of.items()} for name, of in self._found.items()}
+        self._footage.looks = looks
+        return self._footage
 
 
 def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:

@@ -24,6 +24,7 @@ __all__ = [
     "ellipse_mask",
     "face",
     "face_mask",
+    "face_square",
     "middle_frame",
     "normalised",
     "packed",
@@ -38,16 +39,21 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def face(upright: UprightFrames, _: Lattice, draw: Draw, size: int) -> Tensor:
     """The face's square surround in the middle frame: float32 ``[3, S, S]``, ImageNet-normalised."""
     middle = middle_frame(upright)
-    x0, y0, x1, y1 = middle.boxes[0]
-    side = max(2, even(FACE_SCALE * max(x1 - x0, y1 - y0)))
-    x, y = even((x0 + x1 - side) / 2), even((y0 + y1 - side) / 2)
-    x, y = min(max(x, 2 - side), middle.width - 2), min(max(y, 2 - side), middle.height - 2)  # some of the window
-    images = normalised(middle, (x, y, side), size, draw.colour)
+    images = normalised(middle, face_square(middle), size, draw.colour)
     if draw.blur:
         images = blur(images, draw.blur * size)
     if draw.erase:
         erase(images, draw.erase)
     return images[0]
+
+
+def face_square(upright: UprightFrames) -> Square:
+    """The square that the face view shows of the first frame."""
+    x0, y0, x1, y1 = upright.boxes[0]
+    side = max(2, even(FACE_SCALE * max(x1 - x0, y1 - y0)))
+    x, y = even((x0 + x1 - side) / 2), even((y0 + y1 - side) / 2)
+    x, y = min(max(x, 2 - side), upright.width - 2), min(max(y, 2 - side), upright.height - 2)  # some of the window
+    return x, y, side
 
 
 def middle_frame(upright: UprightFrames) -> UprightFrames:

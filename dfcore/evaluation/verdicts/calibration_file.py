@@ -35,7 +35,15 @@ from dfcore.version import __version__
 if TYPE_CHECKING:
     from dfcore.evaluation.scored import ScoredVideo
 
-__all__ = ["SUFFIX", "CalibrationFile", "calibrate_scores", "calibration_path", "identity", "require_validation"]
+__all__ = [
+    "SUFFIX",
+    "CalibrationFile",
+    "beside",
+    "calibrate_scores",
+    "calibration_path",
+    "identity",
+    "require_validation",
+]
 
 SUFFIX = "_calibration.json"
 REMEDY = "Calibrate again."
@@ -150,8 +158,13 @@ def calibration_path(weights: Path) -> Path:
     ``cm_stage1_final.pt`` has ``cm_stage1_calibration.json``; an epoch's ``cm_stage1_epoch03.zip`` has its own,
     ``cm_stage1_epoch03_calibration.json``.
     """
+    return beside(weights, SUFFIX)
+
+
+def beside(weights: Path, suffix: str) -> Path:
+    """Where a file that belongs to a file of weights lies: under the specialist's and stage's name, with ``suffix``."""
     name = weights.name.removesuffix("_final.pt")
-    return weights.with_name((name if name != weights.name else weights.stem) + SUFFIX)
+    return weights.with_name((name if name != weights.name else weights.stem) + suffix)
 
 
 def identity(video: ScoredVideo) -> Hashable | None:

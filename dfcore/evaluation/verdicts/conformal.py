@@ -200,6 +200,12 @@ class ConformalVerdicts:
             self.statement(in_class),
         )
 
+    def fake_threshold(self, in_class: str | None = None) -> float | None:
+        """The lowest margin at which "it is genuine" is rejected for a video of this class; None where it never is."""
+        _, reals = self._reference("real", in_class)
+        above = (float(np.nextafter(score, np.inf)) for score in reals.scores)
+        return next((margin for margin in above if reals.p_value(margin, high=True) <= self.alpha), None)
+
     def _decide(self, not_real: bool, not_fake: bool) -> tuple[Literal["fake", "real", "uncertain"], str]:
         rate = f"{self.alpha:.2%}".replace(".00", "")
         if not_real and not_fake:

@@ -13,7 +13,7 @@ from dfs_av.lip_sync import LipSyncCue
 from dfs_av.speech_patterns import SpeechPatternsCue
 from dfs_av.speech_view import SpeechView, read_speech
 
-__all__ = ["CHANNELS", "CueModule"]
+__all__ = ["CHANNELS", "CueModule", "read_views"]
 
 CHANNELS = {"lip_sync": 18, "audio_visual_correlation": 18, "speech_patterns": 12}
 """The cues in channel order, as announced."""
@@ -63,7 +63,7 @@ class CueModule(nn.Module):
             ``audio_visual_correlation`` ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
         """
         with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
-            speech = self._read(views)
+            speech = read_views(views)
             return {
                 **_towers_part(speech),
                 "audio_visual_correlation": self.audio_visual_correlation.describe(speech),
@@ -92,7 +92,7 @@ class CueModule(nn.Module):
         if not real.any():
             return None
         with torch.no_grad():
-            speech = self._read({name: views[name][real] for name in _VIEWS})
+            speech = read_views({name: views[name][real] for name in _VIEWS})
         return self.described_loss(_towers_part(speech), labels[real])
 
     def described_loss(self, described: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
@@ -102,11 +102,17 @@ class CueModule(nn.Module):
             return None
         return self.lip_sync.loss(*(described[name][chosen] for name in _TOWERS))
 
-    @staticmethod
-    def _read(views: Mapping[str, Tensor]) -> SpeechView:
-        mouth, present, mel, audio_present = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
-        with torch.no_grad():
-            return read_speech(mouth, present.float(), mel.float(), audio_present.float())
+
+def read_views(views: Mapping[str, Tensor]) -> SpeechView:
+    """The speech of a batch, by the views that :meth:`CueModule.forward` takes.
+
+    Raises:
+        KeyError: a view is missing.
+        ModelError: a view has another shape.
+    """
+    mouth, present, mel, audio_present = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
+    with torch.no_grad():
+        return read_speech(mouth, present.float(), mel.float(), audio_present.float())
 
 
 def _towers_part(speech: SpeechView) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ def dfcore_specialist() -> SpecialistSpec:
         augmentations=("hflip", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_av.abstain_reason:abstain_reason",
         pseudo_fake="dfs_av.pseudo_fake:PseudoFake",
+        finding="dfs_av.finding:Finding",
         summary="lips against voice",
         references=(
             "Chung and Zisserman, Out of Time: Automated Lip Sync in the Wild (SyncNet), ACCV Workshops 2016",

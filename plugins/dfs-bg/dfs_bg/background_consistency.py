@@ -116,17 +116,31 @@ class BackgroundConsistencyCue(nn.Module):
     def describe(self, tiles: Tensor, tile_face: Tensor) -> Tensor:
         """The operator alone: ``[B, K, 49]``."""
         face = tile_face.mean((-2, -1))
-        rows = tiles.flatten(0, 1)
-        parts = rows.split(_AT_ONCE) if rows.device.type == "cpu" else (rows,)
-        described, energy, activity = (
-            torch.cat(found).unflatten(0, face.shape) for found in zip(*map(_read, parts), strict=True)
-        )
+        described, energy, activity = _read_tiles(tiles)
         values = described.mT  # [B, K, 49]
         left = unexplained(values, activity, 1 - face)
         alike = self_consistency(left, face)
         own = torch.stack([activity, face], 1)
         whole = torch.cat([contrast(left, face), texture(energy, tile_face)], 1)
         return torch.cat([values, left, broadcast(whole), alike, own], 1)
+
+    @staticmethod
+    def unexplained_descriptors(tiles: Tensor, tile_face: Tensor) -> Tensor:
+        """What contrast does not explain of each tile's descriptors, by a fit on the surround: ``[B, K, 49]``; the
+        first is the log mean size of the second differences along x.
+        """
+        described, _, activity = _read_tiles(tiles)
+        return unexplained(described.mT, activity, 1 - tile_face.mean((-2, -1)))
+
+
+def _read_tiles(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`_read` of uint8 ``[B, 49, 64, 64]``, each with ``[B, 49, ...]``."""
+    rows = tiles.flatten(0, 1)
+    parts = rows.split(_AT_ONCE) if rows.device.type == "cpu" else (rows,)
+    described, energy, activity = (
+        torch.cat(found).unflatten(0, tiles.shape[:2]) for found in zip(*map(_read, parts), strict=True)
+    )
+    return described, energy, activity
 
 
 def _read(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -25,6 +25,7 @@ def dfcore_specialist() -> SpecialistSpec:
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_bg.abstain_reason:abstain_reason",
         pseudo_fake="dfs_bg.pseudo_fake:PseudoFake",
+        finding="dfs_bg.finding:Finding",
         summary="the face's edge, light, shadow and noise against their surround",
         references=(
             "Li et al., Face X-ray for More General Face Forgery Detection, CVPR 2020",

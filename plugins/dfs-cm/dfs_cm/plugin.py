@@ -36,6 +36,7 @@ def dfcore_specialist() -> SpecialistSpec:
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_cm.abstain_reason:abstain_reason",
         pseudo_fake="dfs_cm.pseudo_fake:PseudoFake",
+        finding="dfs_cm.finding:Finding",
         summary="the codec's history, inside the face against outside",
         references=(
             "Farid, Exposing Digital Forgeries from JPEG Ghosts, IEEE TIFS 2009",

@@ -26,6 +26,7 @@ def dfcore_specialist() -> SpecialistSpec:
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_rr.abstain_reason:abstain_reason",
         pseudo_fake="dfs_rr.pseudo_fake:PseudoFake",
+        finding="dfs_rr.finding:Finding",
         summary="the pixel grid: faces made small and enlarged",
         references=(
             "Li and Lyu, Exposing DeepFake Videos By Detecting Face Warping Artifacts, CVPR Workshops 2019",

@@ -36,6 +36,7 @@ def dfcore_specialist() -> SpecialistSpec:
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
         abstain_reason="dfs_tm.abstain_reason:abstain_reason",
         pseudo_fake="dfs_tm.pseudo_fake:PseudoFake",
+        finding="dfs_tm.finding:Finding",
         summary="what changes from frame to frame, inside the face against outside",
         references=(
             "Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, IEEE TIP 2004",

@@ -1,0 +1,43 @@
+"""What AV says in words: each number moves as its words say when the face is changed so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dfcore.testing.views import clip_views, made_clip
+from dfs_av.finding import Finding
+from dfs_av.module import CueModule
+from dfs_av.plugin import dfcore_specialist
+
+FRAMES = dfcore_specialist().clip_frames
+
+
+def test_the_delay_is_where_lips_and_voice_are_most_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, module = made_clip(3, frames=FRAMES), CueModule().eval()
+    views = clip_views(dfcore_specialist(), clip)
+    points = F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(0)), dim=-1)
+    for late in (4, 0, -3):
+
+        def shifted(*_: object, late: int = late) -> tuple[torch.Tensor, torch.Tensor]:
+            return points, points.roll(late, 1)
+
+        monkeypatch.setattr(module.lip_sync.towers, "forward", shifted)
+        found = Finding().measure(views, module)
+        assert float(found["delay_ms"]) == 40.0 * late
+        assert float(found["sync_confidence"]) > 0.5
+
+
+def test_unlike_lips_and_voice_fit_at_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
+    one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
+    monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
+    assert float(Finding().measure(views, module)["sync_confidence"]) < 0.2
+
+
+def test_without_a_voice_there_is_no_number() -> None:
+    views = clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
+    views["audio_present"] = torch.zeros_like(views["audio_present"])
+    found = Finding().measure(views, CueModule().eval())
+    assert all(bool(value.isnan().all()) for value in found.values())

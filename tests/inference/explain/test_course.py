@@ -1,0 +1,81 @@
+"""The course through a video: which stretch a clip stands for, what is called forged, by what threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_specialists import member
+from plain_specialist import calibrated
+
+from dfcore.data.clips import ClipHeader
+from dfcore.evaluation.scored import ScoredVideo
+from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibrate_scores, calibration_path
+from dfcore.inference.explain.course import ClipValue, Timeline, spans_of, threshold_of
+from dfcore.inference.explanation import Moment, Span
+from dfcore.testing.views import made_clip
+
+
+def course(*margins: float | None) -> list[Moment]:
+    return [Moment(float(k), k + 1.0, margin) for k, margin in enumerate(margins)]
+
+
+def test_neighbouring_moments_above_the_threshold_are_one_span() -> None:
+    found = spans_of(course(-1, 2, 4, -3, 1, -1), 1.0)
+    assert found == (Span(1.0, 3.0, 3.0), Span(4.0, 5.0, 1.0))
+
+
+def test_a_moment_that_was_not_judged_ends_a_span() -> None:
+    assert [(one.start, one.end) for one in spans_of(course(2, None, 2), 0.0)] == [(0.0, 1.0), (2.0, 3.0)]
+    gap = [Moment(0.0, 1.0, 2.0), Moment(5.0, 6.0, 2.0)]
+    assert len(spans_of(gap, 0.0)) == 2
+
+
+def test_without_a_threshold_nothing_is_called_forged() -> None:
+    assert spans_of(course(9, 9), None) == ()
+
+
+def test_each_clip_stands_for_an_equal_part_of_the_video() -> None:
+    timeline = Timeline(100, 25.0, 1.0)
+    assert timeline.count == 4
+    for start, margin in ((8, 1.0), (58, -1.0)):
+        clip = made_clip(frames=8, size=64, audio=False)
+        clip.header = _at(clip.header, start)
+        timeline.add(clip, ClipValue(margin, {"x": margin}))
+    assert timeline.moments() == (Moment(0.0, 1.0, 1.0), Moment(2.0, 3.0, -1.0))
+    assert timeline.numbers("x") == [(0.0, 1.0, 1.0), (2.0, 3.0, -1.0)]
+    assert timeline.numbers("y") == []
+
+
+def _at(header: ClipHeader, start: int) -> ClipHeader:
+    frames = tuple(range(start, start + 8))
+    return replace(header, frames=frames, times=tuple(frame / 25 for frame in frames))
+
+
+def test_the_threshold_is_where_the_conformal_rule_says_fake(tmp_path: Path) -> None:
+    one = calibrated(member(), tmp_path, 0.8)
+    margin, words = threshold_of(one, "h264")
+    assert margin is not None
+    assert "10%" in words
+    rules = CalibrationFile.read(calibration_path(one.path), one.hash).rules
+    assert rules.conformal.judge(margin).p_value_real <= 0.1
+    assert rules.conformal.judge(float(np.nextafter(margin, -np.inf))).p_value_real > 0.1
+
+
+def test_without_calibration_nothing_says_from_which_margin(tmp_path: Path) -> None:
+    margin, words = threshold_of(replace(member(), path=tmp_path / "x_stage1_final.pt"), None)
+    assert margin is None
+    assert "dfcore calibrate" in words
+
+
+def test_too_few_videos_for_the_rule_leave_the_operating_point(tmp_path: Path) -> None:
+    one = calibrated(member(), tmp_path, 0.8)
+    videos = [ScoredVideo(str(k), k % 2, split="val", margin=float(k % 2)) for k in range(6)]
+    calibrate_scores(videos, specialist="plain", stage=1, weights=one.hash, dataset="").write(
+        calibration_path(one.path)
+    )
+    margin, words = threshold_of(one, None)
+    assert margin == pytest.approx(0.5)
+    assert "above all 3 of them" in words
