@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
+from dfcore.assessment.faithfulness import measure_faithfulness
 from dfcore.assessment.identities import ALL, check_identities
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.scores_file import ScoresFile
@@ -43,6 +44,8 @@ class ScoredDetector:
         decisions: what its validation videos taught.
         warnings: what a reader of its figures must know.
         no_control: why no video has a background control, where none has.
+        faithfulness: whether its explanations name reasons (:mod:`dfcore.assessment.faithfulness`); None where that
+            was not asked for.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ScoredDetector:
     decisions: Decisions
     warnings: list[str]
     no_control: str = ""
+    faithfulness: Mapping[str, Any] | None = None
 
 
 def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> ScoredDetector:
@@ -86,8 +90,44 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     decisions = decide(
         target, options.operating_point, dataset=dataset, file=file, videos=val, refused="" if val else refused
     )
+    faithfulness = None
+    if options.faithfulness:
+        faithfulness = world.on_main(lambda: _faithfulness(job, model, prepared, videos, decisions, options, machine))
     return ScoredDetector(
-        target.label, "specialist", target.about(), videos, decisions, warnings, _no_control(spec, options)
+        target.label,
+        "specialist",
+        target.about(),
+        videos,
+        decisions,
+        warnings,
+        _no_control(spec, options),
+        faithfulness,
+    )
+
+
+def _faithfulness(
+    job: Job,
+    model: Specialist,
+    prepared: Prepared,
+    videos: Sequence[ScoredVideo],
+    decisions: Decisions,
+    options: Options,
+    machine: Machine,
+) -> dict[str, Any]:
+    config = job.config
+    return measure_faithfulness(
+        model,
+        job.target.path,
+        job.target.meta["hash"],
+        ClipStore(prepared.store),
+        prepared.records,
+        videos,
+        decisions,
+        samples=config.data.eval_samples,
+        clip_frames=clip_plan(config, [model.spec]).frames,
+        device=machine.device,
+        bar=lambda count: machine.log.bar(f"{job.target.label}, faithfulness", count),
+        seed=options.seed,
     )
 
 
