@@ -7,8 +7,8 @@ Three kinds of fakes whose truth is known are made, each with an original that g
 * ``beside``: a FaceForensics++ fake and its original, each beside the same real video of another person (``--beside``);
 * ``several``: real videos that show several people (``--several``), where each person's face in turn is replaced by
   another's of the same video, brought to the same size and mean colour, with a soft elliptic edge;
-* ``demo``: rendered people (``python -m dfcore.testing.layouts MADE`` makes them in ``MADE/faceforensics``), a fake
-  beside another person's original.
+* ``demo``: rendered people (``dfcore train cm --data demo`` makes them in ``runs/data/demo``), a fake beside another
+  person's original.
 
 A case is *right* where every face is decided as it is, *undecided* where at least one is left open and none is decided
 wrongly, else *wrong*. The figures are luma levels (:mod:`dfcore.data.forged.faces`).
