@@ -150,8 +150,8 @@ def measure_faithfulness(
     limits, basis = _limits(videos, decisions)
     by_id = {record.id: record for record in records}
     called = [video for video in videos if video.id in limits and video.id in by_id]
-    taken = [called[(2 * k + 1) * len(called) // (2 * MOST_VIDEOS)] for k in range(MOST_VIDEOS)]
-    taken = called if len(called) <= MOST_VIDEOS else taken
+    most = min(len(called), MOST_VIDEOS)
+    taken = [called[(2 * k + 1) * len(called) // (2 * most)] for k in range(most)]
     genuine, note = _genuine(model, weights, weights_hash)
     tally = _Tally()
     was_training = model.training
@@ -185,18 +185,18 @@ def _limits(videos: Sequence[ScoredVideo], decisions: Decisions) -> tuple[dict[s
     """From which margin on each video that is called fake is so, and by what: the verdict that is promised where any
     is, else the operating point.
     """
-    judged = [video for video in videos if video.margin is not None]
+    judged, rules = [video for video in videos if video.margin is not None], decisions.rules
     found: dict[str, float] = {}
-    for video in judged if decisions.rules is not None else []:
-        assert decisions.rules is not None
-        limit = decisions.rules.conformal.fake_threshold(class_key(video.compression, video.codec))
+    for video in judged:
+        in_class = class_key(video.compression, video.codec)
+        limit = None if rules is None else rules.conformal.fake_threshold(in_class)
         if limit is not None and video.margin is not None and video.margin >= limit:
             found[video.id] = limit
     if found:
         return found, "verdict"
-    limit = decisions.threshold.margin
-    over = {video.id: limit for video in judged if video.margin is not None and video.margin >= limit}
-    return over, f"operating point {decisions.threshold.name}"
+    point = decisions.threshold
+    over = {video.id: point.margin for video in judged if video.margin is not None and video.margin >= point.margin}
+    return over, f"operating point {point.name}"
 
 
 def _genuine(model: Specialist, weights: Path, weights_hash: str) -> tuple[GenuineStatistics | None, str]:
@@ -271,16 +271,14 @@ def _take_away(
         masks = _cell_masks(region, rng)
         if masks is None:  # nothing speaks for "fake" there, and nothing is named
             continue
-        if on == "face":
+        if on == "face" or genuine is None:
             margins, base = hide_face_cells(model, read.face, read.face_halves, masks), read.face_halves.margins
-            part = "face_cells"
         else:
-            assert genuine is not None
             shape = (len(masks), model.spec.channels, MAP_SIZE, MAP_SIZE)
             margins = replace_cues(model, read.halves, genuine.mean, np.broadcast_to(masks[:, None], shape).copy())
-            base, part = read.halves.margins, "cue_map_cells"
+            base = read.halves.margins
         left = margin - (base.mean() - margins.mean(axis=1))
-        tally.add(part, limit, float(left[0]), left[1:])
+        tally.add(f"{on}_cells", limit, float(left[0]), left[1:])
     if record.video_label == FAKE:
         _place(read, regions, record, tally)
 
@@ -328,6 +326,8 @@ def _place(read: _Read, regions: Mapping[str, RegionEffect], record: VideoRecord
         return
     tally.means[means] += 1
     for on, region in regions.items():
+        if not region.cells:  # nothing is named
+            continue
         which = 0 if on == "face" else 1
         over = [cells_over(maps[frame], squares[which]) for frame, squares in known if frame in maps]
         if not over:
