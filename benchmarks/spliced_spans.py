@@ -47,13 +47,13 @@ def main() -> None:
         out = given.out or Path(folder)
         splices = make_splices(given.pairs, out, frames=given.frames, crf=given.crf, seed=given.seed)
         predictor, _ = open_predictor([out / one.file for one in splices], given.models, isolate=False)
-        courses = {one.file: course(predictor, out / one.file, given.every) for one in splices}
+        margins = {one.file: margins_along(predictor, out / one.file, given.every) for one in splices}
     for member in predictor.roster.members:
-        moments = {file: found[member.label] for file, found in courses.items()}
+        moments = {file: found[member.label] for file, found in margins.items()}
         print(report(member, splices, moments, given.seed), flush=True)
 
 
-def course(predictor: Predictor, path: Path, every: float) -> dict[str, tuple[Moment, ...]]:
+def margins_along(predictor: Predictor, path: Path, every: float) -> dict[str, tuple[Moment, ...]]:
     """Each specialist's margins of the most prominent person through a video."""
     timelines: dict[str, Timeline] = {}
     for part in extract_course(path, predictor.jobs, every):
