@@ -12,17 +12,16 @@ if TYPE_CHECKING:
         RegionEffect,
         SpecialistExplanation,
     )
-    from dfcore.inference.results import FileResult
 
 __all__ = ["explanation_lines"]
 
 INDENT = " " * 11
 _ROWS = ("top", "top", "middle", "middle", "middle", "bottom", "bottom")
 _COLUMNS = ("left", "left", "centre", "centre", "centre", "right", "right")
-_WITHOUT = {"face": "blurred", "cue map": "as in genuine videos"}
+_WITHOUT = {"face": "blurred", "cue map": "replaced by genuine ones"}
 
 
-def explanation_lines(result: FileResult, explanation: FileExplanation) -> list[str]:
+def explanation_lines(explanation: FileExplanation) -> list[str]:
     """What each score of a file rests on, indented under its row of the table."""
     lines = []
     for person in explanation.people:
@@ -41,7 +40,8 @@ def _specialist(one: SpecialistExplanation, who: str) -> list[str]:
         lines.append(f"  {'without':{width}}  unlike genuine       score  effect  as many at random")
         lines += [f"  {_cue(cue, one.margin, width)}" for cue in one.cues]
     lines += [f"  {_region(region)}" for region in one.regions]
-    lines.append(f"  {_course(one)}")
+    if one.course:
+        lines.append(f"  {_course(one)}")
     if (shares := one.attention) is not None:
         row, column = max(((r, c) for r in range(7) for c in range(7)), key=lambda at: shares[at[0]][at[1]])
         lines.append(f"  attention: most to the {_place(row, column)} of the cue map, which is no reason")
@@ -61,8 +61,8 @@ def _region(region: RegionEffect) -> str:
     count = len(region.cells)
     cells = "the strongest cell" if count == 1 else f"the {count} strongest of 49 cells"
     return (
-        f"{region.on}: effect {region.effect:+.2f} of {cells} {_WITHOUT.get(region.on, 'taken away')}, "
-        f"{region.random_effect:+.2f} of as many at random; the strongest is at the {_place(*region.cells[0])}"
+        f"{region.on}: {cells} {_WITHOUT.get(region.on, 'taken away')}: effect {region.effect:+.2f}, as many at random "
+        f"{region.random_effect:+.2f}; the strongest is at the {_place(*region.cells[0])}"
     )
 
 

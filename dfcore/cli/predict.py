@@ -127,7 +127,7 @@ def command(
                 for output in outputs:
                     if str(one.result.path) not in output.known or not resume:
                         output.write(one.result, one.explanation)
-                screen.show(one)
+                screen.show(one.result, one.explanation)
                 tally.add(one.result)
         screen.close_with(_under(predictor, tally))
     sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
@@ -244,12 +244,12 @@ class _Array:
     def say(self, text: str) -> None:
         click.echo(printable(text), err=True)
 
-    def show(self, one: _Judged) -> None:
+    def show(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
         from dfcore.inference.explanation import with_explanation
         from dfcore.inference.output import json_line
 
         # In one write: a signal comes before or after the whole of it.
-        line = json_line(with_explanation(one.result, one.explanation))
+        line = json_line(with_explanation(result, explanation))
         click.echo(("\n " if self.first else ",\n ") + line, nl=False)
         self.first = False
 
@@ -276,12 +276,12 @@ class _Table:
     def say(self, text: str) -> None:
         click.echo(printable(text))
 
-    def show(self, one: _Judged) -> None:
-        lines = rows(one.result, self.labels, self.widths)
-        if one.explanation is not None:
+    def show(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
+        lines = rows(result, self.labels, self.widths)
+        if explanation is not None:
             from dfcore.cli.explained import explanation_lines
 
-            lines += explanation_lines(one.result, one.explanation)
+            lines += explanation_lines(explanation)
         for line in lines:
             self.say(line)
 

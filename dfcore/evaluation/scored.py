@@ -152,9 +152,8 @@ def score_videos(
         world: the processes that share the work, video by video; None for this one alone.
         progress: told each video as it is done, on the process that did it.
         already: videos done before (with the same weights and clips); they are not read again.
-        control: judge each sample once more with its face replaced by background
-            (:meth:`dfcore.models.specialist.Specialist.judge_background`), where that is possible.
-        genuine: filled with what the model makes of the genuine videos that are read now, by id, on every process.
+        control: judge each sample once more on background (``Specialist.judge_background``), where that is possible.
+        genuine: filled with what the model makes of the genuine videos read now, by id, on every process.
         check: called after each video; may raise to stop.
 
     Returns:
@@ -167,23 +166,30 @@ def score_videos(
     done = {video.id: video for video in already}
     rank, size = (0, 1) if world is None else (world.rank, world.size)
     missing = [record for record in records if record.id not in done][rank::size]
+    tally = None if genuine is None else GenuineTally(model)
+    judge = _Judge(model, device, precision, control and model.spec.spatial_map, tally)
 
     def part(look: Callable[[], None]) -> tuple[list[ScoredVideo], dict[str, GenuineVideo]]:
-        found = []
-        tally = None if genuine is None else GenuineTally(model)
-        judge = _Judge(model, device, precision, control and model.spec.spatial_map, tally)
-        for video in _score(judge, store, missing, samples, clip_frames, batch_size, workers):
-            found.append(video)
-            if progress is not None:
-                progress(video)
-            look()
-        return found, {} if tally is None else tally.videos()
+        videos = _score(judge, store, missing, samples, clip_frames, batch_size, workers)
+        return _told(videos, progress, look), {} if tally is None else tally.videos()
 
     shares = [part(check or _nothing)] if world is None else world.side_by_side(part, check or _nothing)
-    done |= {video.id: video for share, _ in shares for video in share}
-    if genuine is not None:
-        genuine.update(pair for _, held in shares for pair in held.items())
+    for share, held in shares:
+        done |= {video.id: video for video in share}
+        (genuine if genuine is not None else {}).update(held)
     return [done[record.id] for record in records]
+
+
+def _told(
+    videos: Iterator[ScoredVideo], progress: Callable[[ScoredVideo], None] | None, look: Callable[[], None]
+) -> list[ScoredVideo]:
+    found = []
+    for video in videos:
+        found.append(video)
+        if progress is not None:
+            progress(video)
+        look()
+    return found
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dfcore.cli.explained import explanation_lines
@@ -14,7 +15,6 @@ from dfcore.inference.explanation import (
     Span,
     SpecialistExplanation,
 )
-from dfcore.inference.results import FileResult
 
 MAP = tuple(tuple(float(row == 3 and column == 0) for column in range(7)) for row in range(7))
 ONE = SpecialistExplanation(
@@ -36,8 +36,7 @@ ONE = SpecialistExplanation(
 
 def text(*specialists: SpecialistExplanation, people: int = 1) -> str:
     found = tuple(PersonExplanation(k, {one.label: one for one in specialists}) for k in range(people))
-    path = Path("a.mp4")
-    return "\n".join(explanation_lines(FileResult(path, "fake"), FileExplanation(path, found, notes=("it broke off",))))
+    return "\n".join(explanation_lines(FileExplanation(Path("a.mp4"), found, notes=("it broke off",))))
 
 
 def test_what_is_said_is_true_of_the_numbers() -> None:
@@ -46,7 +45,7 @@ def test_what_is_said_is_true_of_the_numbers() -> None:
     rows = {line.split()[0]: line.split() for line in said.splitlines() if line.strip()}
     assert rows["dct"] == ["dct", "1.2", "sd", "(usual", "<", "1.4)", "0.500", "+2.00", "+0.25"]
     assert rows["grid"] == ["grid", "not", "known", "0.953", "-1.00", "+0.50"]
-    assert "face: effect +1.50 of the 2 strongest of 49 cells blurred, +0.10 of as many at random" in said
+    assert "face: the 2 strongest of 49 cells blurred: effect +1.50, as many at random +0.10" in said
     assert "the strongest is at the top right" in said
     assert "cue map: no cell of it speaks for fake" in said
     assert "course: 2 moments from 0.0 to 3.0 s, scores 0.119 to 0.881; called forged: 1.0-2.0 s (0.881)" in said
@@ -62,8 +61,8 @@ def test_one_that_abstains_is_left_to_the_table_and_people_are_told_apart() -> N
 
 
 def test_without_a_threshold_the_reason_is_said() -> None:
-    from dataclasses import replace
-
     one = replace(ONE, threshold=None, threshold_from="no moment is called forged: it is not calibrated", spans=())
     assert "scores 0.119 to 0.881; no moment is called forged: it is not calibrated" in text(one)
-    assert "no moment of the video could be judged by itself" in text(replace(ONE, course=()))
+    unjudged = replace(ONE, course=(Moment(0.0, 1.0, None),))
+    assert "no moment of the video could be judged by itself" in text(unjudged)
+    assert "course" not in text(replace(ONE, course=()))

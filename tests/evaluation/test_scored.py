@@ -17,6 +17,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.index import Origin
 from dfcore.device import Precision
 from dfcore.errors import DataError, ModelError
+from dfcore.evaluation.genuine import GenuineVideo
 from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.specs import CueSpec, SpecialistSpec
@@ -141,19 +142,24 @@ class OneOf(World):
 
     def side_by_side(self, part: Any, check: Any) -> list[Any]:
         SHARES[self.rank] = part(check)
-        return [SHARES.get(rank, []) for rank in range(self.size)]
+        return [SHARES.get(rank, ([], {})) for rank in range(self.size)]
 
 
-SHARES: dict[int, list[ScoredVideo]] = {}
+SHARES: dict[int, tuple[list[ScoredVideo], dict[str, GenuineVideo]]] = {}
 
 
 def test_processes_share_the_videos(store: ClipStore, records: list[VideoRecord]) -> None:
     SHARES.clear()
     alone = score(Brightness(), store, records[:3])
-    SHARES[1] = score_alone = score(Brightness(), store, [records[1]])
-    assert score(Brightness(), store, records[:3], world=OneOf(0, 2)) == alone
+    genuine = GenuineVideo(np.zeros((1, 7, 7), np.float32))
+    score_alone = score(Brightness(), store, [records[1]])
+    SHARES[1] = score_alone, {"b": genuine}
+    found: dict[str, GenuineVideo] = {}
+    assert score(Brightness(), store, records[:3], world=OneOf(0, 2), genuine=found) == alone
     assert score_alone == alone[1:2]
-    assert [video.id for video in SHARES[0]] == ["a", "c"]
+    assert [video.id for video in SHARES[0][0]] == ["a", "c"]
+    assert found == {**SHARES[0][1], "b": genuine}  # what every process saw
+    assert set(SHARES[0][1]) == {record.id for record in (records[0], records[2]) if record.label == 0} != set()
 
 
 class Broken(Brightness):

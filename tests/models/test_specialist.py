@@ -142,7 +142,7 @@ def test_the_cue_head_alone_teaches_the_cue_module_and_nothing_else(build, views
 def test_frames_are_averaged(build, views):
     model, many = build().eval(), views(2, frames=3)
     with torch.no_grad():
-        tokens = model._tokens(many["face"])
+        tokens = model.tokens(many["face"])
         expected = torch.stack([model.backbone(many["face"][:, t]) for t in range(3)]).mean(0)
         still = {**many, "face": many["face"][:, :1].expand(-1, 3, -1, -1, -1)}
         torch.testing.assert_close(model(still).logits, model({**many, "face": many["face"][:, 0]}).logits)

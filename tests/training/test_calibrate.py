@@ -15,14 +15,13 @@ import torch
 import dfcore
 import dfcore.training.calibrate
 from dfcore.config import TrainConfig, override
+from dfcore.data.records import REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.data.store.contents import stored_records
 from dfcore.errors import RunInterrupted
 from dfcore.evaluation.genuine import GenuineStatistics, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.models.weights import describe
-from dfcore.plugins import registry
 from dfcore.training.trainer import train
 
 
@@ -43,25 +42,36 @@ def test_a_run_ends_with_a_calibration_of_its_final_weights(
     assert found.verdict_of(50.0).verdict == "uncertain"  # too few to promise anything
 
 
-def test_a_run_ends_with_what_its_genuine_validation_videos_look_like(toy: TrainConfig) -> None:
+def test_a_run_ends_with_what_its_genuine_validation_videos_look_like(
+    toy: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[ClipStore, list[VideoRecord]]] = []
+    score = dfcore.training.calibrate.score_videos
+
+    def watched(model: Any, store: Any, records: Any, **rest: Any) -> Any:
+        seen.append((store, [record for record in records if record.label == REAL]))
+        return score(model, store, records, **rest)
+
+    monkeypatch.setattr(dfcore.training.calibrate, "score_videos", watched)
     result = train(toy)
-    spec = registry().specialist("toy")
-    found = GenuineStatistics.read(genuine_path(result.final), spec, describe(result.final)["hash"])
-    calibration = CalibrationFile.read(calibration_path(result.final))
-    assert (found.specialist, found.dataset, found.videos) == ("toy", "toy", calibration.n_real)
+    ((store, genuine),) = seen
     model = dfcore.load(result.final)
-    store = ClipStore(json.loads((result.folder / "config.json").read_text())["data"]["store"])
+    found = GenuineStatistics.read(genuine_path(result.final), model.spec, describe(result.final)["hash"])
+    assert (found.specialist, found.stage, found.dataset, found.videos) == ("toy", 1, "toy", len(genuine))
     maps = []
-    for record in stored_records(store, model.spec, "val"):
-        if record.label == 0:
-            data = ClipSamples(
-                [record], store, model.view_names, image_size=model.image_size, samples_per_video=toy.data.eval_samples
-            )
-            views = [data[k]["views"] for k in range(len(data))]
-            batch = {name: torch.stack([view[name] for view in views]) for name in views[0]}
-            with torch.no_grad():
-                maps.append(model(batch).cue_map.mean(0).numpy())
-    assert len(maps) == found.videos
+    for record in genuine:
+        data = ClipSamples(
+            [record],
+            store,
+            model.view_names,
+            image_size=model.image_size,
+            samples_per_video=toy.data.eval_samples,
+            clip_frames=toy.data.clip_frames,
+        )
+        views = [data[k]["views"] for k in range(len(data))]
+        with torch.no_grad():
+            output = model({name: torch.stack([view[name] for view in views]) for name in views[0]})
+        maps.append(output.cue_map.mean(0).numpy())
     np.testing.assert_allclose(found.mean, np.mean(maps, axis=0), rtol=1e-4, atol=1e-5)
 
 

@@ -103,11 +103,15 @@ class Timeline:
         return float(np.interp(frame, frames, times))
 
     def moments(self) -> tuple[Moment, ...]:
-        """The margins in order; a place without a clip of the person is left out."""
+        """The margins in order; a place without a clip of the person is left out. A photo has no course."""
+        if self.frame_count < 2:
+            return ()
         return tuple(Moment(*self._edges(place), value.margin) for place, value in sorted(self._values.items()))
 
     def numbers(self, name: str) -> list[tuple[float, float, float]]:
         """``(start, end, value)`` of one of the plugin's numbers, in order."""
+        if self.frame_count < 2:
+            return []
         return [
             (*self._edges(place), value.numbers[name])
             for place, value in sorted(self._values.items())

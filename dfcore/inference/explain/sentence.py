@@ -134,7 +134,7 @@ def _phrase(trace: Trace, high: bool) -> str:
 
 
 def _plus_minus(trace: Trace, mean: float, sd: float) -> str:
-    return f"{_value(trace, mean)} ± {_value(trace, sd)}"
+    return f"{mean:.{trace.digits}f} ± {_value(trace, sd)}"
 
 
 def _value(trace: Trace, value: float) -> str:

@@ -175,6 +175,16 @@ def test_what_cannot_be_judged_has_nobody_in_its_explanation(tmp_path: Path) -> 
     assert (found.result.verdict, found.explanation.people) == ("none", ())
 
 
+def test_a_photo_has_no_course(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    Image.fromarray(np.full((240, 400, 3), 220, np.uint8)).save(photo)
+    found = explained(photo, known(tmp_path))
+    one = found.explanation.people[0].specialists["plain"]
+    assert (one.course, one.spans) == ((), ())
+    assert one.cues[0].effect > 0
+    assert (found.explanation.facts["codec"], found.explanation.notes) == ("png", ())
+
+
 def test_seconds_between_clips_must_be_above_zero(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="more than 0 seconds apart"):
         Explainer(predictor(known(tmp_path)), every=0)

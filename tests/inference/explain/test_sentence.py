@@ -32,7 +32,7 @@ USUAL = genuine(delay_ms=number(0.0, 20.0, -40.0, 40.0), detail_nepers=number(0.
 @pytest.mark.parametrize(("delay", "word"), [(160.0, "late"), (-160.0, "early")])
 def test_the_number_furthest_from_genuine_ones_is_said_with_its_direction(delay: float, word: str) -> None:
     said, numbers = sentence([DELAY, DETAIL], {"delay_ms": delay, "detail_nepers": 0.12}, USUAL)
-    assert said == (f"The audio comes {word}: {delay:.0f} ms, 8.0 sd from genuine videos' 0 ms ± 20 ms.")
+    assert said == (f"The audio comes {word}: {delay:.0f} ms, 8.0 sd from genuine videos' 0 ± 20 ms.")
     assert numbers["delay_ms"] == delay
     assert numbers["delay_ms_deviation_sd"] == pytest.approx(delay / 20)
 
@@ -82,7 +82,7 @@ def test_it_says_where_in_the_video_the_number_departs(delays: tuple[int, ...], 
 def test_what_departs_in_a_part_of_the_video_alone_is_found_there() -> None:
     said, _ = sentence([DELAY], {"delay_ms": 10.0}, USUAL, along(0, 160, 200, 0))
     assert said == (
-        "The audio comes late at 1.0-3.0 s: 180 ms there, 6.0 sd from genuine moments' 0 ms ± 30 ms. "
+        "The audio comes late at 1.0-3.0 s: 180 ms there, 6.0 sd from genuine moments' 0 ± 30 ms. "
         "The audio's delay: 10 ms."
     )
 
