@@ -30,6 +30,7 @@ class EvaluateOptions(TypedDict, total=False):
     force: bool
     resume: bool
     plots: bool
+    faithfulness: bool
     probe: str
     probe_weights: str
 
@@ -63,7 +64,7 @@ def evaluate(
         set: any other key of the configuration, dotted.
         progress: told what is done, line by line; ``dfcore.SILENT`` says nothing.
         options: how it is evaluated: ``split``, ``operating_point``, ``control``, ``draws``, ``batch_size``, ``force``,
-            ``resume``, ``plots``, ``probe`` and others; see :class:`dfcore.assessment.options.Options`.
+            ``resume``, ``plots``, ``faithfulness``, ``probe`` and others: :class:`dfcore.assessment.options.Options`.
 
     Raises:
         UsageError: an argument, name or combination that cannot be.

@@ -111,6 +111,7 @@ def _measured(scored: ScoredDetector, options: Options) -> dict[str, Any]:
         "calibration": decisions.about(),
         **figures,
         "verdicts": verdict_shares(scored.videos, decisions.rules),
+        "faithfulness": None if scored.faithfulness is None else dict(scored.faithfulness),
         "warnings": warnings,
     }
 

@@ -43,6 +43,7 @@ class Options:
         force: evaluate on what was trained on all the same; the report says so.
         resume: keep the scores that an evaluation which was stopped has made.
         plots: draw the curves.
+        faithfulness: also measure whether what explanations name is a reason; takes as long as the scores, or longer.
         probe: a timm encoder; its linear probe is a baseline beside the detectors. "" for none.
         probe_weights: a file with the encoder's weights, in place of timm's own; ``scratch`` starts it at random, for
             trying without a network.
@@ -61,6 +62,7 @@ class Options:
     force: bool = False
     resume: bool = False
     plots: bool = True
+    faithfulness: bool = False
     probe: str = ""
     probe_weights: str = ""
 

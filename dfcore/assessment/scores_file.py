@@ -29,12 +29,22 @@ class ScoresFile:
         label: of the specialist.
         made_of: what the scores depend on, as ``json`` gives it back.
         store: where the clips are: a video whose source changed is scored again.
+        records: the videos.
         rank: this process's number.
     """
 
-    def __init__(self, folder: Path, label: str, made_of: Mapping[str, Any], store: ClipStore, rank: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        label: str,
+        made_of: Mapping[str, Any],
+        store: ClipStore,
+        records: Sequence[VideoRecord],
+        rank: int = 0,
+    ) -> None:
         self._folder, self._stem = folder, label.replace("/", "_")
         self._made_of, self._store = json.loads(json.dumps(made_of)), store
+        self._records = {record.id: record for record in records}
         self.path = self._part(rank)
         self._begun = False
 
@@ -44,13 +54,12 @@ class ScoresFile:
     def _parts(self) -> list[Path]:
         return [self._part(0), *sorted(self._folder.glob(f"{self._stem}.part*.jsonl"))]
 
-    def read(self, records: Sequence[VideoRecord]) -> list[ScoredVideo]:
-        """What is there already of these videos.
+    def read(self) -> list[ScoredVideo]:
+        """What is there already of the videos.
 
         Raises:
             RunExistsError: it is of other weights, clips or samples; the message says which.
         """
-        wanted = {record.id: record for record in records}
         found: dict[str, ScoredVideo] = {}
         for path in self._parts():
             header, lines = _read(path)
@@ -58,7 +67,7 @@ class ScoresFile:
                 self._require_same(path, header)
             for line in lines:
                 video = ScoredVideo.from_dict(line["video"])
-                record = wanted.get(video.id)
+                record = self._records.get(video.id)
                 if record is not None and record.label == video.label and line["clips"] == self._clips(video.id):
                     found[video.id] = video
         return list(found.values())
@@ -74,10 +83,11 @@ class ScoresFile:
 
     def _clips(self, video: str) -> list[int] | None:
         """What changes with the prepared clips of a video."""
-        if video not in self._store:
+        record = self._records.get(video)
+        if record is None or record.store_id not in self._store:
             return None
-        entry = self._store.entry(video)
-        return [entry.size, entry.origin.size]
+        entry = self._store.entry(record.store_id)
+        return [entry.size, entry.origin.size, *(record.clips or ())]
 
     def discard(self) -> None:
         """Remove what is there."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
+from dfcore.assessment.faithfulness import measure_faithfulness
 from dfcore.assessment.identities import ALL, check_identities
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.scores_file import ScoresFile
@@ -44,6 +45,8 @@ class ScoredDetector:
         decisions: what its validation videos taught.
         warnings: what a reader of its figures must know.
         no_control: why no video has a background control, where none has.
+        faithfulness: whether its explanations name reasons (:mod:`dfcore.assessment.faithfulness`); None where that
+            was not asked for.
     """
 
     name: str
@@ -53,6 +56,7 @@ class ScoredDetector:
     decisions: Decisions
     warnings: list[str]
     no_control: str = ""
+    faithfulness: Mapping[str, Any] | None = None
 
 
 def prepare_jobs(jobs: Sequence[Job], options: Options, machine: Machine) -> None:
@@ -108,8 +112,44 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     decisions = decide(
         target, options.operating_point, dataset=dataset, file=file, videos=val, refused="" if val else refused
     )
+    faithfulness = None
+    if options.faithfulness:
+        faithfulness = world.on_main(lambda: _faithfulness(job, model, prepared, videos, decisions, options, machine))
     return ScoredDetector(
-        target.label, "specialist", target.about(), videos, decisions, warnings, _no_control(spec, options)
+        target.label,
+        "specialist",
+        target.about(),
+        videos,
+        decisions,
+        warnings,
+        _no_control(spec, options),
+        faithfulness,
+    )
+
+
+def _faithfulness(
+    job: Job,
+    model: Specialist,
+    prepared: Prepared,
+    videos: Sequence[ScoredVideo],
+    decisions: Decisions,
+    options: Options,
+    machine: Machine,
+) -> dict[str, Any]:
+    config = job.config
+    return measure_faithfulness(
+        model,
+        job.target.path,
+        job.target.meta["hash"],
+        ClipStore(prepared.store),
+        prepared.records,
+        videos,
+        decisions,
+        samples=config.data.eval_samples,
+        clip_frames=clip_plan(config, [model.spec]).frames,
+        device=machine.device,
+        bar=lambda count: machine.log.bar(f"{job.target.label}, faithfulness", count),
+        seed=options.seed,
     )
 
 
@@ -126,6 +166,8 @@ def say_prepared(name: str, videos: int, split: str, prepared: Prepared, machine
         f"{name}: {count_of(videos, 'video')} of {split}; {report.done} prepared now, {report.reused} there already, "
         f"{len(report.failed)} not usable"
     )
+    for note in prepared.notes:
+        machine.log.say(f"           {note}")
 
 
 def _no_videos(chosen: Chosen, split: str, root: str) -> str:
@@ -165,8 +207,8 @@ class _Scorer:
         store = ClipStore(self.prepared.store)
         records = [record for record in self.prepared.records if split in (ALL, record.split)]
         label = self.job.target.label if split == self.options.split else f"{self.job.target.label}_{split}"
-        file = ScoresFile(self.folder, label, self._made_of(split), store, machine.world.rank)
-        already = machine.world.on_main(lambda: self._already(file, records))
+        file = ScoresFile(self.folder, label, self._made_of(split), store, records, machine.world.rank)
+        already = machine.world.on_main(lambda: self._already(file))
         left = len(records) - len(already)
         with closing(machine.log.bar(f"{label}, {split}", left)) as bar:
             return score_videos(
@@ -186,11 +228,11 @@ class _Scorer:
                 check=machine.limit.check,
             )
 
-    def _already(self, file: ScoresFile, records: Sequence[VideoRecord]) -> list[ScoredVideo]:
+    def _already(self, file: ScoresFile) -> list[ScoredVideo]:
         if not self.options.resume:
             file.discard()
             return []
-        found = file.read(records)
+        found = file.read()
         if found:
             self.machine.log.say(f"           {count_of(len(found), 'video')} scored already")
         return found
@@ -205,6 +247,7 @@ class _Scorer:
             "split": split,
             "plan": clip_plan(config, [self.spec]).to_json(),
             "samples": config.data.eval_samples,
+            "bystanders": config.data.bystanders,
             "precision": self.machine.precision.name,
             "control": self.options.control,
         }

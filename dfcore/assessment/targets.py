@@ -15,7 +15,7 @@ from dfcore.models import weights
 
 __all__ = ["Target", "as_trained", "find_targets"]
 
-_SAME_CLIPS = ("people", "clips_per_video", "clip_frames", "detector", "eval_samples")
+_SAME_CLIPS = ("people", "bystanders", "clips_per_video", "clip_frames", "detector", "eval_samples")
 """Keys of ``data`` that say which clips and samples a specialist judges: as in its own validation."""
 _SAME_SPLITS = ("data.val_share", "data.compressions", "data.manipulations", "run.seed")
 """Keys by which the dataset it was trained on is split; with others, its training videos might be evaluated."""

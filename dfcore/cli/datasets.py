@@ -184,6 +184,14 @@ def _text(report: Report) -> str:
             f"Missing of the official files: {sum(report.missing.values()):,}",
             table(("part", "missing"), rows),
         ]
+    where = report.localised
+    if where.fakes:
+        lines += [
+            "",
+            f"Whose face was forged, where a fake shows several people, is told by a mask ({where.with_mask:,} of "
+            f"{count_of(where.fakes, 'fake')}) or by the original ({where.with_original:,}); {where.with_neither:,} "
+            "have neither",
+        ]
     if report.notes:
         lines += ["", "Notes", *(f"  {printable(note)}" for note in report.notes)]
     if report.shortcuts:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--control/--no-control", default=True, help="Also judge background in place of the face.  [default: yes]"
 )
+@click.option("--faithfulness", is_flag=True, help="Also measure whether what explanations name is a reason.")
 @click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap draws.")
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to compute.  [default: auto]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Samples at once.")
@@ -55,6 +56,7 @@ def command(
     split: str,
     operating_point: str,
     control: bool,
+    faithfulness: bool,
     draws: int,
     device: str | None,
     batch_size: int,
@@ -98,6 +100,7 @@ def command(
         set=given,
         operating_point=operating_point,
         control=control,
+        faithfulness=faithfulness,
         draws=draws,
         batch_size=batch_size,
         force=force,

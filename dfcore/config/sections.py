@@ -109,6 +109,12 @@ class DataConfig:
         0, "At most so many videos per split, class (of images and of audio) and chunk; 0 means all.", at_least=0
     )
     people: int = key(1, "Face tracks per video, most prominent first.", at_least=1)
+    bystanders: str = key(
+        "leave_out",
+        "What the people in a fake are whose face was not forged, as the dataset's mask or the original tells: not "
+        "used, `real`, or `fake` like the video.",
+        choices=("leave_out", "real", "fake"),
+    )
     clips_per_video: int = key(4, "Clips cut from each video.", at_least=1)
     clip_frames: int = key(8, "Consecutive frames of a clip; a specialist may need more.", at_least=1)
     detector: str = key("centerface", "The face detector, by its announced name.")

@@ -67,8 +67,13 @@ class VideoRecord:
         forgery: how the video is made of the file at ``path``; None when it is that file.
         audio_label: ``REAL`` or ``FAKE`` (cloned, dubbed, shifted); None where that is not known, or there is no audio.
         visual_label: the label of the images alone, where ``label`` is another.
-        original_path: the original's file, where it is to be found out whether the fake shows the same images, so that
-            its audio alone was forged (:mod:`dfcore.data.prepare.comparison`).
+        original_path: the original's file, where it is there: the difference from it tells whose face was forged
+            (:mod:`dfcore.data.forged.faces`).
+        either_forged: the dataset says "fake" where images *or* audio were forged, and not which: so the fake is
+            compared with its original, which tells whether its audio alone was (:mod:`dfcore.data.prepare.comparison`).
+        clips: which of its stored clips are meant, by their numbers in the store; None means all. A fake that shows
+            several people has those of whose face was forged (:mod:`dfcore.data.forged.people`).
+        stored: the id under which the clip store has its clips, where that is another.
     """
 
     id: str
@@ -86,6 +91,14 @@ class VideoRecord:
     audio_label: int | None = None
     visual_label: int | None = None
     original_path: Path | None = None
+    either_forged: bool = False
+    clips: tuple[int, ...] | None = None
+    stored: str = ""
+
+    @property
+    def store_id(self) -> str:
+        """The id under which the clip store has its clips."""
+        return self.stored or self.id
 
     @property
     def video_label(self) -> int:

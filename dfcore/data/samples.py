@@ -87,7 +87,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
     (:class:`dfcore.data.sampler.BalancedSampler` with ``vary_repeats``) need not repeat its images.
 
     Args:
-        records: the videos; all must be in the store.
+        records: the videos; all must be in the store. Of one whose ``clips`` are set, these alone are read.
         store: where their clips are.
         views: names of the views (see :mod:`dfcore.data.views`).
         image_size: side of the face and context views.
@@ -131,7 +131,8 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.augment = augmentation(augment) if train else None
         self.clip_frames, self._most = clip_frames, clip_frames or sys.maxsize
         self._lengths = [
-            [min(length, self._most) for length in store.entry(record.id).frames] for record in self.records
+            [min(length, self._most) for length in store.entry(record.store_id).frames_of(record.clips)]
+            for record in self.records
         ]
         self._fixed = [] if train else [spread(lengths, samples_per_video, frames) for lengths in self._lengths]
         counts = [samples_per_video] * len(self.records) if train else [len(fixed) for fixed in self._fixed]
@@ -148,6 +149,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         samples_per_video: int = 8,
         augment: Sequence[str] | None = None,
         pseudo_fakes: bool = False,
+        bystanders: str = "leave_out",
         seed: int = 0,
     ) -> ClipSamples:
         """Samples of what a clip store has of a split, as a model reads them; the dataset need not be there.
@@ -160,6 +162,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
             samples_per_video: see the class.
             augment: training augmentations; None means all that the specialist admits.
             pseudo_fakes: take the specialist's prepared pseudo-fakes and their controls too.
+            bystanders: what the people in a fake are whose face was not forged: ``leave_out``, ``real`` or ``fake``.
             seed: of all draws.
 
         Raises:
@@ -168,7 +171,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         """
         store = store if isinstance(store, ClipStore) else ClipStore(store)
         spec, train = model.spec, split == "train" if train is None else train
-        records = stored_records(store, spec, split, pseudo_fakes=pseudo_fakes)
+        records = stored_records(store, spec, split, pseudo_fakes=pseudo_fakes, bystanders=bystanders)
         require_prepared_for(store, records, spec)
         return cls(
             records,
@@ -203,7 +206,8 @@ class ClipSamples(Dataset[dict[str, Any]]):
         record = self.records[video]
         rng = sample_generator(self.seed, self.epoch, record.id, draw)
         clip, positions = self._drawn(video, draw, rng) if self.train else self._fixed[video][draw]
-        access = part_of(self.store.open(record.id).access(clip), self._most)
+        number = clip if record.clips is None else record.clips[clip]
+        access = part_of(self.store.open(record.store_id).access(number), self._most)
         views = build_views(access, self.views, positions, image_size=self.image_size, augment=self.augment, rng=rng)
         item = {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
         if self.abstain_reason:

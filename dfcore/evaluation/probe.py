@@ -113,7 +113,7 @@ class LinearProbe:
         found = []
         for record, samples in zip(videos.records, videos.samples, strict=True):
             margins = self.margins(samples)
-            about: dict[str, Any] = about_video(record, store.open(record.id))
+            about: dict[str, Any] = about_video(record, store.open(record.store_id))
             found.append(ScoredVideo(**about, margin=float(margins.mean()), sample_margins=tuple(margins.tolist())))
         return found
 

@@ -271,7 +271,7 @@ def _score(
         for (video, indices), batch in zip(batches, loader, strict=True):
             parts.append(judge.rows(batch, records[video]))
             if indices[-1] + 1 == len(data) or data.samples[indices[-1] + 1][0] != video:
-                yield _scored(records[video], store.open(records[video].id), np.concatenate(parts), model)
+                yield _scored(records[video], store.open(records[video].store_id), np.concatenate(parts), model)
                 parts = []
     finally:
         model.train(was_training)
@@ -290,7 +290,7 @@ def _batches(data: ClipSamples, batch_size: int) -> list[tuple[int, list[int]]]:
 def _scored(record: VideoRecord, video: StoredVideo, rows: NDArray[np.float64], model: Specialist) -> ScoredVideo:
     about = about_video(record, video)
     if not len(rows):
-        return ScoredVideo(**about, abstain_reason=_abstain_reason(model, video))
+        return ScoredVideo(**about, abstain_reason=_abstain_reason(model, video, record))
     controlled = rows[~np.isnan(rows[:, 2:]).all(axis=1)][:, 2:]
     if not (np.isfinite(rows[:, :2]).all() and np.isfinite(controlled).all()):
         raise ModelError(
@@ -319,7 +319,7 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     source = video.source
     duration = source.frame_count / source.fps if source.fps > 0 else 0.0
     size = video.entry.origin.size if record.forgery is None else -1  # a forgery's file was never written
-    boxes = [box for header in video.clips for box in header.boxes]
+    boxes = [box for clip in _clips_of(record, video) for box in video.header(clip).boxes]
     return {
         "id": record.id,
         "label": record.label,
@@ -338,10 +338,14 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     }
 
 
-def _abstain_reason(model: Specialist, video: StoredVideo) -> str:
+def _clips_of(record: VideoRecord, video: StoredVideo) -> Sequence[int]:
+    return range(len(video)) if record.clips is None else record.clips
+
+
+def _abstain_reason(model: Specialist, video: StoredVideo, record: VideoRecord) -> str:
     """Why it abstains from every clip; that of the first clip that has a reason."""
     why = resolve(model.spec.abstain_reason) if model.spec.abstain_reason else None
-    reasons = [] if why is None else [why(video.access(clip)) for clip in range(len(video))]
+    reasons = [] if why is None else [why(video.access(clip)) for clip in _clips_of(record, video)]
     return next((str(reason) for reason in reasons if reason), "no clip could be judged")
 
 

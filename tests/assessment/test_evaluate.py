@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 import toy_plugin
+from rich.console import Console
 
 from dfcore.assessment import scoring
 from dfcore.assessment.options import Options
+from dfcore.assessment.tables import report_tables
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DataError, DatasetError, MediaError, RunExistsError, UnknownNameError, UsageError
 from dfcore.evaluation.metrics.scores import VideoScores
@@ -49,6 +51,20 @@ def test_the_test_split_is_measured_with_intervals(evaluate: Evaluate, trained: 
     assert "at least 10 of each class" in one["leak_floor"]["auc"]["reason"]
     assert (one["control"]["videos"], one["control"]["reason"]) == (0, "no window shows a cell without face")
     assert {video.split for video in videos} == {"test"}
+
+
+def test_faithfulness_is_measured_where_it_is_asked_for(evaluate: Evaluate) -> None:
+    assert evaluate().detector()["faithfulness"] is None
+    found = evaluate(faithfulness=True)
+    one = found.detector()["faithfulness"]
+    over = found.detector()["threshold"]["margin"]
+    assert one["called_fake"] == sum((video.margin or -9) >= over for video in found.videos["toy_stage1"])
+    assert one["basis"].startswith(("operating point", "verdict"))
+    assert one["face_cells"] is None or 0 <= one["face_cells"]["flips"] <= 1
+    console = Console(file=StringIO(), width=200)
+    for part in report_tables(found.report):
+        console.print(part)
+    assert "named part against a random one" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_every_score_is_in_the_table(evaluate: Evaluate) -> None:

@@ -19,13 +19,13 @@ from dfcore.data.checks.scan import Problem, check_copies, check_ids, check_leak
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo, decode, probe
 from dfcore.data.media.reasons import is_passing, reason_of
-from dfcore.data.records import LABEL_NAMES, Scan, VideoRecord
+from dfcore.data.records import FAKE, LABEL_NAMES, Scan, VideoRecord
 from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
 from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 
-__all__ = ["Count", "Report", "Unreadable", "verify"]
+__all__ = ["Count", "Localised", "Report", "Unreadable", "verify"]
 
 FIRST_FRAMES = 8
 """Frames that are decoded of each file when asked to."""
@@ -53,6 +53,22 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Localised:
+    """Of how many fakes there are files that tell where, and whose face, was forged: a mask, the original.
+
+    Attributes:
+        fakes: whose images were forged.
+        with_mask, with_original: for how many there is a mask, or the original; for some both.
+        with_neither: for how many neither.
+    """
+
+    fakes: int
+    with_mask: int
+    with_original: int
+    with_neither: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What :func:`verify` found."""
 
@@ -65,6 +81,7 @@ class Report:
     unreadable: tuple[Unreadable, ...]
     shortcuts: tuple[Shortcut, ...]
     problems: tuple[Problem, ...]
+    localised: Localised
 
     @property
     def usable(self) -> bool:
@@ -108,7 +125,15 @@ def verify(scan: Scan, *, frames: bool = False, workers: int | None = None, prog
         unreadable=tuple(unreadable),
         shortcuts=found,
         problems=tuple(sorted(problems, key=lambda problem: not problem.fatal)),
+        localised=_localised(scan.records),
     )
+
+
+def _localised(records: Sequence[VideoRecord]) -> Localised:
+    fakes = [record for record in records if record.video_label == FAKE]
+    masks, originals = ([getattr(r, name) is not None for r in fakes] for name in ("mask", "original_path"))
+    neither = sum(not (mask or original) for mask, original in zip(masks, originals, strict=True))
+    return Localised(len(fakes), sum(masks), sum(originals), neither)
 
 
 def _count(records: Sequence[VideoRecord]) -> tuple[Count, ...]:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from dfcore.data.datasets.listing import Listing, is_video, list_folder, listed, split_name
 from dfcore.data.datasets.lists import read_lines, slashed
-from dfcore.data.datasets.roots import check_root, child, find_base, without_lost_originals
+from dfcore.data.datasets.roots import check_root, child, find_base, linked_originals
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 from dfcore.text import name_bytes
@@ -114,7 +114,7 @@ def _read(base: Path) -> tuple[list[VideoRecord], list[str]]:
             seen.add(stem)
             # the id does not hold the ``videos`` level: the test list names videos without it
             records.append(_record(f"{name}/{stem}", folder / file, label, match))
-    return without_lost_originals(records), odd
+    return linked_originals(records), odd
 
 
 def _record(name: str, path: Path, label: int, match: re.Match[str]) -> VideoRecord:

@@ -234,7 +234,7 @@ def _link(records: Iterable[VideoRecord]) -> list[VideoRecord]:
     records = list(records)
     reals = {record.group[0]: record for record in records if record.label == REAL}
     return [
-        replace(r, original=real.id, original_path=real.path)
+        replace(r, original=real.id, original_path=real.path, either_forged=True)
         if r.label == FAKE and (real := reals.get(r.group[0]))
         else r
         for r in records

@@ -32,7 +32,7 @@ from pathlib import Path
 
 from dfcore.data.datasets.faceforensics_names import COMPRESSIONS, PARTS, Name, Part, split_of
 from dfcore.data.datasets.listing import Listing, is_video, list_folder, listed, split_name, subfolders
-from dfcore.data.datasets.roots import check_root, child, find_base
+from dfcore.data.datasets.roots import check_root, child, find_base, linked_originals
 from dfcore.data.records import FAKE, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -75,7 +75,11 @@ class FaceForensics:
             left_out = " ".join(found.notes())
             raise DatasetError(f"{base} holds no FaceForensics++ video that can be used. {left_out}\n{_LAYOUT}")
         return Scan(
-            "faceforensics", base, tuple(found.records), found.missing(), (*notes, *found.notes(), *_unknown(base))
+            "faceforensics",
+            base,
+            tuple(linked_originals(found.records)),
+            found.missing(),
+            (*notes, *found.notes(), *_unknown(base)),
         )
 
     def recognises(self, folder: Path, listing: Listing) -> bool:

@@ -39,7 +39,7 @@ from dfcore.data.datasets.listing import (
     walk,
 )
 from dfcore.data.datasets.lists import Row, read_table, slashed
-from dfcore.data.datasets.roots import check_root, child, find_base, without_lost_originals
+from dfcore.data.datasets.roots import check_root, child, find_base, linked_originals
 from dfcore.data.labels import labelled_for
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
@@ -103,7 +103,7 @@ class FakeAVCeleb:
         table_notes += left_out_notes(left_out, base)
         have = Counter(record.id.partition("/")[0] for record in records)
         missing = {name: size - have[name] for name, (_, _, size) in _FOLDERS.items() if size > have[name]}
-        records, split_notes = _split(without_lost_originals(records))
+        records, split_notes = _split(linked_originals(records))
         return Scan("fakeavceleb", base, tuple(records), missing, (*notes, *table_notes, *split_notes))
 
     def recognises(self, folder: Path, listing: Listing) -> bool:

@@ -46,7 +46,7 @@ from dfcore.data.datasets.listing import (
     split_name,
     walk,
 )
-from dfcore.data.datasets.roots import check_root
+from dfcore.data.datasets.roots import check_root, linked_originals
 from dfcore.data.records import FAKE, LABEL_NAMES, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -200,7 +200,7 @@ def _records(files: list[_File], identities: set[str]) -> list[VideoRecord]:
     for file in files:
         if file.label == REAL and not _people(file, identities):
             reals[file.split, file.stem.lower()].append(_id(file, taken))
-    return [_record(file, identities, reals, taken) for file in files]
+    return linked_originals(_record(file, identities, reals, taken) for file in files)
 
 
 def _record(file: _File, identities: set[str], reals: dict[tuple[str, str], list[str]], taken: set[str]) -> VideoRecord:

@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 
 from dfcore.data.datasets.listing import Listing, first_bytes, listed, split_name
 from dfcore.data.datasets.lists import Row, find_listed, read_table, slashed
-from dfcore.data.datasets.roots import without_lost_originals
+from dfcore.data.datasets.roots import linked_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
 
@@ -74,7 +74,7 @@ class Manifest:
         if unknown:
             notes.append(f"Columns that are not read: {listed(unknown)}.")
         missing = {file.name: len(absent)} if absent else {}
-        return Scan("csv", file.parent, tuple(without_lost_originals(records)), missing, tuple(notes))
+        return Scan("csv", file.parent, tuple(linked_originals(records)), missing, tuple(notes))
 
     def recognises(self, folder: Path, listing: Listing) -> bool:
         """By a ``manifest.csv`` whose header has the needed columns."""

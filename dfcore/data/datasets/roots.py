@@ -11,7 +11,7 @@ from dfcore.data.datasets.listing import Listing, is_store, list_folder, listed,
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError
 
-__all__ = ["check_root", "child", "find_base", "without_lost_originals"]
+__all__ = ["check_root", "child", "find_base", "linked_originals"]
 
 
 def child(folder: Path, name: str) -> Path | None:
@@ -69,8 +69,15 @@ def find_base(root: Path, title: str, folders: Collection[str], layout: str) -> 
     raise DatasetError(f"{root} holds none of {', '.join(folders)} (it holds {there}). {layout}")
 
 
-def without_lost_originals(records: Iterable[VideoRecord]) -> list[VideoRecord]:
-    """The records; ``original`` is "" where no record has that id. Their groups still keep them together."""
+def linked_originals(records: Iterable[VideoRecord]) -> list[VideoRecord]:
+    """The records; those made from another have its file as ``original_path``. Where no record has the id that
+    ``original`` names, it is "": their groups still keep them together.
+    """
     records = list(records)
-    ids = {record.id for record in records}
-    return [record if record.original in ids else replace(record, original="") for record in records]
+    paths = {record.id: record.path for record in records}
+    return [
+        replace(record, original_path=paths[record.original])
+        if record.original in paths
+        else replace(record, original="")
+        for record in records
+    ]

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.forged.faces import tells_forged_face
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.damage import check_video
+from dfcore.data.store.forged_faces import ForgedFaces
 from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
@@ -25,7 +27,11 @@ log = logging.getLogger("dfcore.data.prepare.survey")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One video's work. With an ``entry`` its clips are there, and only the rest is to be made."""
+    """One video's work. With an ``entry`` its clips are there, and only the rest is to be made.
+
+    ``compare``: with its original, for the audio alone may be forged. ``find_faces``: whose face was forged, of the
+    people in the clips that are there; where they are still to be made, it is found out with them.
+    """
 
     root: Path
     record: VideoRecord
@@ -35,6 +41,7 @@ class Task:
     origin: Origin
     threads: int = 0
     compare: bool = False
+    find_faces: bool = False
 
 
 @dataclass(slots=True)
@@ -45,14 +52,14 @@ class Survey:
         tasks: one for each video that lacks something.
         failed: failures that stand, for their files are as they were.
         reused: how many videos need nothing.
-        moved: entries and comparisons of files that were copied or moved and are the same, with the times they have
-            now: written down, they need not be read the next time.
+        moved: what was found of files that were copied or moved and are the same, with the times they have now: written
+            down, they need not be read the next time.
     """
 
     tasks: list[Task] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
     reused: int = 0
-    moved: list[IndexEntry | Comparison] = field(default_factory=list)
+    moved: list[IndexEntry | Comparison | ForgedFaces] = field(default_factory=list)
 
 
 def survey_records(
@@ -80,10 +87,11 @@ def survey_records(
         entry = _usable(store, record, plan, found)
         if entry is not None:
             missing = missing_evidence(entry, evidence)
-            if not missing and not compare:
+            faces = _to_find_faces(store, record, entry, found)
+            if not missing and not compare and not faces:
                 found.reused += 1
                 continue
-            found.tasks.append(Task(store.root, record, entry.plan, missing, entry, origin, compare=compare))
+            found.tasks.append(Task(store.root, record, entry.plan, missing, entry, origin, 0, compare, faces))
         else:
             known = store.index.get(record.id)
             wanted = plan if known is None else known.plan.union(plan)
@@ -109,10 +117,21 @@ def _check_ids(records: Sequence[VideoRecord]) -> None:
 
 def _to_compare(store: ClipStore, record: VideoRecord, found: Survey) -> bool:
     """Whether the fake is still to be compared with its original, which is there."""
-    if record.original_path is None or not record.original_path.is_file():
+    if not record.either_forged or record.original_path is None or not record.original_path.is_file():
         return False
     known = store.comparisons.get(record.id)
     now = None if known is None else known.now(record.path, record.original_path)
+    if now is not None and now != known:
+        found.moved.append(now)
+    return now is None
+
+
+def _to_find_faces(store: ClipStore, record: VideoRecord, entry: IndexEntry, found: Survey) -> bool:
+    """Whether it is still to be found out whose face was forged, of the several people in the stored clips."""
+    if len(set(entry.tracks)) < 2 or not tells_forged_face(record):
+        return False
+    known = store.forged_faces.get(record.id)
+    now = known.now(record) if known is not None and known.speaks_of(entry) else None
     if now is not None and now != known:
         found.moved.append(now)
     return now is None

@@ -16,15 +16,18 @@ from dataclasses import dataclass, replace
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
+from dfcore.data.forged.faces import find_forged_faces, tells_forged_face
 from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
+from dfcore.data.prepare.people import keep_forged, plan_for_all
 from dfcore.data.prepare.pseudo_fakes import forged_file
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.comparisons import Comparison
+from dfcore.data.store.forged_faces import ForgedFaces
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
@@ -73,6 +76,7 @@ class _Outcome:
     origin: Origin
     reason: str = ""
     comparison: Comparison | None = None
+    faces: ForgedFaces | None = None
     again: bool = False
 
 
@@ -90,7 +94,8 @@ def prepare_videos(
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
     """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not; and
-    where every fake with a ``original_path`` was compared with it (``store.comparisons``).
+    where every fake whose audio alone may be forged was compared with its original (``store.comparisons``), and every
+    fake with several people and a mask or an original tells whose face was forged (``store.forged_faces``).
 
     What is there is reused: a video is prepared again only when its plan does not cover the one asked for (then with
     the union of both), when its source file is another (:class:`~dfcore.data.store.origin.Origin`), or when its file is
@@ -149,6 +154,8 @@ def _note_moved(store: ClipStore, found: Survey) -> None:
     for one in found.moved:
         if isinstance(one, Comparison):
             store.comparisons.add(one)
+        elif isinstance(one, ForgedFaces):
+            store.forged_faces.add(one)
         else:
             store.add(one)
 
@@ -218,11 +225,11 @@ def _of_dead(task: Task, death: Died) -> _Outcome:
 
 def _work(task: Task) -> _Outcome:
     """One video, from file to store. Whatever is this video's own fault is an outcome, not an error."""
-    path, entry, comparison, again = task.record.path, task.entry, None, False
+    path, entry, comparison, faces, again = task.record.path, task.entry, None, None, False
     origin = task.origin.sampled(path)
     try:
         if entry is None or task.evidence:
-            clips, entry = _clips(task, origin)
+            clips, entry, faces = _clips(task, origin)
             again = True  # the file was read: what an extractor cannot do is not the file's fault
             for spec in task.evidence:
                 values = [run_extractor(spec, clip) for clip in clips]
@@ -230,6 +237,10 @@ def _work(task: Task) -> _Outcome:
         again = False
         if task.compare and task.record.original_path is not None:
             comparison = compare_images(task.record.id, path, task.record.original_path, threads=task.threads)
+        if task.find_faces and faces is None:
+            headers = StoredVideo(task.root, entry).clips
+            faces = find_forged_faces(task.record, headers, threads=task.threads)
+            faces = replace(faces, size=entry.size)
     except MediaError as error:
         return _Outcome(entry, origin, str(error), again=again)
     except DfcoreError:
@@ -240,21 +251,26 @@ def _work(task: Task) -> _Outcome:
         log.debug("%s failed", path, exc_info=True)
         again = again or is_passing(path, error)
         return _Outcome(entry, origin, reason_of(path, error, passing=again), again=again)
-    return _Outcome(entry, origin, comparison=comparison)
+    return _Outcome(entry, origin, comparison=comparison, faces=faces)
 
 
-def _clips(task: Task, origin: Origin) -> tuple[list[Clip], IndexEntry]:
-    """The clips in memory, taken from the store where they are there."""
+def _clips(task: Task, origin: Origin) -> tuple[list[Clip], IndexEntry, ForgedFaces | None]:
+    """The clips in memory, taken from the store where they are there, else with what was found of their people."""
     if task.entry is not None:
         try:
             video = StoredVideo(task.root, task.entry)
-            return [video.load(i) for i in range(len(video))], task.entry
+            return [video.load(i) for i in range(len(video))], task.entry, None
         except StoreError as error:
             log.warning("%s It is being made again now.", error)
-    record = task.record
+    record, faces = task.record, None
+    told = tells_forged_face(record)
+    plan = plan_for_all(task.plan) if told else task.plan
     with forged_file(record, detector=task.plan.detector, threads=task.threads) as path:
-        clips = extract_clips(path, task.plan, record=record, threads=task.threads)
-    return clips, write_video(task.root, record.id, clips, task.plan, origin)
+        clips = extract_clips(path, plan, record=record, threads=task.threads)
+    if told:
+        clips, faces = keep_forged(record, clips, task.plan.people, threads=task.threads)
+    entry = write_video(task.root, record.id, clips, task.plan, origin)
+    return clips, entry, faces and replace(faces, size=entry.size)
 
 
 def _record(store: ClipStore, task: Task, outcome: _Outcome) -> Failure | None:
@@ -265,6 +281,8 @@ def _record(store: ClipStore, task: Task, outcome: _Outcome) -> Failure | None:
         store.damage.forget(outcome.entry)
     if outcome.comparison is not None:
         store.comparisons.add(outcome.comparison)
+    if outcome.faces is not None:
+        store.forged_faces.add(outcome.faces)
     if outcome.reason and outcome.again:
         return Failure(video, str(path), outcome.reason, origin=outcome.origin, again=True)
     if outcome.reason:

@@ -20,6 +20,7 @@ from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
 from dfcore.data.store.comparisons import ComparisonLog
 from dfcore.data.store.damage import Damage, DamageLog, StoreCheck, check_video, joined, note_damage
+from dfcore.data.store.forged_faces import ForgedFaceLog
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
@@ -205,6 +206,7 @@ class ClipStore:
         self.failures = FailureLog(self.root, part)
         self.comparisons = ComparisonLog(self.root, part)
         self.damage = DamageLog(self.root)
+        self.forged_faces = ForgedFaceLog(self.root, part)
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -289,7 +291,7 @@ class ClipStore:
         return entry
 
     def settle(self) -> None:
-        """Write index, failures and comparisons anew, each as one file. One of several writers leaves that to whoever
+        """Write the index and all logs anew, each as one file. One of several writers leaves that to whoever
         opens the store when all have done: nobody else may be writing.
         """
         if not self.part:
@@ -297,11 +299,12 @@ class ClipStore:
             self.failures.save()
             self.comparisons.save()
             self.damage.save()
+            self.forged_faces.save()
 
     @property
     def settled(self) -> bool:
         """Whether :meth:`settle` would change nothing: a kill may have come before it."""
-        return all(log.settled for log in (self.index, self.failures, self.comparisons, self.damage))
+        return all(log.settled for log in (self.index, self.failures, self.comparisons, self.forged_faces, self.damage))
 
     def verify(self, progress: Progress | None = None) -> StoreCheck:
         """Read the whole store and compare every checksum. What is damaged is noted in ``damaged.jsonl``, so that

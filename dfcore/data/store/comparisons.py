@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.store.format import write_bytes
-from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
+from dfcore.data.store.lines import VideoLog
 from dfcore.data.store.origin import Origin
 from dfcore.text import parse_json, to_json_line
 
@@ -17,9 +15,6 @@ __all__ = ["VERSION", "Comparison", "ComparisonLog"]
 
 VERSION = 1
 """Raised when the rule changes; pairs compared by an older one are compared again."""
-
-
-LOG = "compared.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,64 +47,25 @@ class Comparison:
         """
         if self.version != VERSION:
             return None
-        origins = [
-            then if Origin.of(file).size < 0 else then.now(file)
-            for file, then in ((path, self.origin), (original, self.original_origin))
-        ]
-        if origins[0] is None or origins[1] is None:
+        origin, original_origin = self.origin.now_or_away(path), self.original_origin.now_or_away(original)
+        if origin is None or original_origin is None:
             return None
-        return replace(self, origin=origins[0], original_origin=origins[1])
+        return replace(self, origin=origin, original_origin=original_origin)
+
+    def to_line(self) -> str:
+        """The line of the log."""
+        return to_json_line(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> Comparison:
-        """A line of the log; KeyError, TypeError or ValueError on anything else."""
+        """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
         values: dict[str, Any] = parse_json(line)
         for name in ("origin", "original_origin"):
             values[name] = Origin(**values[name])
         return cls(**values)
 
 
-class ComparisonLog(dict[str, Comparison]):
-    """``compared.jsonl`` of a clip store, by video id: one JSON line for each comparison, the last one counts.
+class ComparisonLog(VideoLog[Comparison]):
+    """``compared.jsonl`` of a clip store, by video id."""
 
-    It outlives the clips: what is prepared again need not be compared again. ``part`` is the number, from 1, of one of
-    several processes that fill a store together: it appends to a file of its own, which is read with the others.
-    """
-
-    def __init__(self, root: Path, part: int = 0) -> None:
-        super().__init__()
-        self.path = root / LOG
-        self._own = part_of(self.path, part)
-        written = list(self._read())
-        self.update((found.id, found) for found in written if found is not None)
-        self.settled = not parts_of(self.path) and written == [self[video] for video in sorted(self)]
-
-    def _read(self) -> Iterator[Comparison | None]:
-        for line in read_lines(self.path):
-            try:
-                yield Comparison.from_line(line)
-            except (KeyError, TypeError, ValueError):
-                yield None  # cut short by a kill, or of another version: the pair will be compared again
-
-    def add(self, comparison: Comparison) -> None:
-        """Note a comparison and append its line.
-
-        Raises:
-            WriteError: the disk is full or not writable.
-        """
-        self[comparison.id], self.settled = comparison, False
-        append_line(self._own, _line(comparison))
-
-    def save(self) -> None:
-        """Write the log anew, in the order of the ids, in place of all parts. What another process has noted
-        meanwhile stays.
-        """
-        self.update((found.id, found) for found in self._read() if found is not None and found.id not in self)
-        if self:
-            write_bytes(self.path, "".join(_line(self[video]) for video in sorted(self)).encode())
-        remove_parts(self.path)
-        self.settled = True
-
-
-def _line(comparison: Comparison) -> str:
-    return to_json_line(asdict(comparison))
+    NAME, LINE = "compared.jsonl", Comparison

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dfcore.data.forged.people import by_person
 from dfcore.data.labels import labelled_for, with_comparisons
 from dfcore.data.records import VideoRecord, pseudo_fake_of
 from dfcore.data.store.clip_store import ClipStore
@@ -17,7 +18,12 @@ __all__ = ["require_prepared_for", "stored_records"]
 
 
 def stored_records(
-    store: ClipStore, spec: SpecialistSpec, split: str, *, pseudo_fakes: bool = False
+    store: ClipStore,
+    spec: SpecialistSpec,
+    split: str,
+    *,
+    pseudo_fakes: bool = False,
+    bystanders: str = "leave_out",
 ) -> list[VideoRecord]:
     """The store's videos of a split, by id, with the labels for a specialist.
 
@@ -29,6 +35,7 @@ def stored_records(
         spec: the specialist: whether it uses the audio decides the labels.
         split: ``train``, ``val`` or ``test``.
         pseudo_fakes: take the pairs of this specialist's pseudo-fakes and controls too, where they were prepared.
+        bystanders: what the people in a fake are whose face was not forged (:mod:`dfcore.data.forged.people`).
 
     Raises:
         StoreError: it has no video of the split; or a file is damaged.
@@ -40,7 +47,9 @@ def stored_records(
         found = Counter(store.entry(video).split or "none" for video in store.ids())
         there = ", ".join(f"{name} {count:,}" for name, count in sorted(found.items())) or "no videos at all"
         raise StoreError(f"the clip store {store.root} has no labelled videos of the split {split!r}; it has {there}.")
-    return labelled_for(with_comparisons(records, store.comparisons), uses_audio=spec.uses_audio)
+    known = with_comparisons(records, store.comparisons)
+    people = by_person(known, store.index, store.forged_faces, bystanders, uses_audio=spec.uses_audio)
+    return labelled_for(people, uses_audio=spec.uses_audio)
 
 
 def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec: SpecialistSpec) -> None:
@@ -51,7 +60,7 @@ def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec:
     """
     lacking: Counter[str] = Counter()
     for record in records:
-        entry = store.entry(record.id)
+        entry = store.entry(record.store_id)
         for evidence in spec.evidence:
             if entry.evidence.get(evidence.name) != evidence.version:
                 lacking[f"the evidence {evidence.name!r}, version {evidence.version}"] += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,10 @@ class IndexEntry:
     def file(self) -> str:
         """Path of the clip file below the store."""
         return self.stem + VIDEO_SUFFIX
+
+    def frames_of(self, clips: Sequence[int] | None) -> tuple[int, ...]:
+        """Frames of each of the clips that are meant; None means all."""
+        return self.frames if clips is None else tuple(self.frames[clip] for clip in clips)
 
     def to_line(self) -> str:
         """The index line."""

@@ -10,10 +10,76 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from dfcore.data.store.format import write_bytes
 from dfcore.disk import append, writing
 
-__all__ = ["append_line", "part_of", "parts_of", "read_lines", "remove_parts"]
+__all__ = ["VideoLog", "append_line", "part_of", "parts_of", "read_lines", "remove_parts"]
+
+
+class _Line(Protocol):
+    """What a line of a log says of one video."""
+
+    @property
+    def id(self) -> str: ...
+
+    def to_line(self) -> str: ...
+
+
+T = TypeVar("T", bound=_Line)
+
+
+class VideoLog(dict[str, T], Generic[T]):
+    """What was found out of each video, by its id: a file with one JSON line for each; of several the last one counts.
+
+    It outlives the clips: what is prepared again need not be found out again. A class of its own for each log names its
+    file and what its lines are.
+
+    Args:
+        root: the clip store's folder.
+        part: the number, from 1, of one of several processes that fill a store together: it appends to a file of its
+            own, which is read with the others.
+    """
+
+    NAME: ClassVar[str]
+    LINE: ClassVar[Any]
+    """What a line is; its ``from_line`` raises KeyError, TypeError or ValueError on what ``to_line`` did not make."""
+
+    def __init__(self, root: Path, part: int = 0) -> None:
+        super().__init__()
+        self.path = root / self.NAME
+        self._own = part_of(self.path, part)
+        written = list(self._read())
+        self.update((found.id, found) for found in written if found is not None)
+        self.settled = not parts_of(self.path) and written == [self[video] for video in sorted(self)]
+        """Whether :meth:`save` would change nothing."""
+
+    def _read(self) -> Iterator[T | None]:
+        for line in read_lines(self.path):
+            try:
+                yield self.LINE.from_line(line)
+            except (KeyError, TypeError, ValueError):
+                yield None  # cut short by a kill, or of another version: it will be found out again
+
+    def add(self, found: T) -> None:
+        """Note what was found of a video and append its line.
+
+        Raises:
+            WriteError: the disk is full or not writable.
+        """
+        self[found.id], self.settled = found, False
+        append_line(self._own, found.to_line())
+
+    def save(self) -> None:
+        """Write the log anew, in the order of the ids, in place of all parts. What another process has noted
+        meanwhile stays.
+        """
+        self.update((found.id, found) for found in self._read() if found is not None and found.id not in self)
+        if self:
+            write_bytes(self.path, "".join(self[video].to_line() for video in sorted(self)).encode())
+        remove_parts(self.path)
+        self.settled = True
 
 
 def part_of(path: Path, part: int) -> Path:

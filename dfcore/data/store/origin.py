@@ -57,6 +57,10 @@ class Origin:
         same = found.sample == self.sample if self.sample else found.mtime_ns == self.mtime_ns
         return found if same else None
 
+    def now_or_away(self, path: Path) -> Origin | None:
+        """As :meth:`now`; a file that is not there at the moment does not speak against what was made of it."""
+        return self if Origin.of(path).size < 0 else self.now(path)
+
 
 def _sample(path: Path, size: int) -> str:
     digest = blake2b(size.to_bytes(9, "little", signed=True), digest_size=16)

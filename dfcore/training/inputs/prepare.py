@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
 from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.forged.people import by_person, found_people
 from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
@@ -76,19 +77,28 @@ def prepare_data(
         check=check,
         progress=progress,
     )
-    return usable(records, store, report, specs)
+    return usable(records, store, report, specs, config.data.bystanders)
 
 
 def usable(
-    records: Sequence[VideoRecord], store: ClipStore, report: PrepareReport, specs: Sequence[SpecialistSpec]
+    records: Sequence[VideoRecord],
+    store: ClipStore,
+    report: PrepareReport,
+    specs: Sequence[SpecialistSpec],
+    bystanders: str = "leave_out",
 ) -> Prepared:
     """Those of the records that are in the store and did not fail, with the labels for ``specs`` by what is known now:
-    fakes that were found to show their original's images are marked.
+    fakes that were found to show their original's images are marked, and those with several people have the clips of
+    whose face was forged; ``bystanders`` says what the others in them are (:mod:`dfcore.data.forged.people`).
     """
     failed = {failure.id for failure in report.failed}
     there = [record for record in records if record.id in store and record.id not in failed]
-    found = labelled_for(with_comparisons(there, store.comparisons), uses_audio=uses_audio(specs))
-    return Prepared(tuple(found), store.root, report, tuple(_compared(there, store)))
+    known = with_comparisons(there, store.comparisons)
+    audio = uses_audio(specs)
+    people = by_person(known, store.index, store.forged_faces, bystanders, uses_audio=audio)
+    found = labelled_for(people, uses_audio=audio)
+    seen = found_people(known, store.index, store.forged_faces).sentences(bystanders)
+    return Prepared(tuple(found), store.root, report, (*_compared(there, store), *seen))
 
 
 def require_both_classes(prepared: Prepared) -> None:
@@ -121,7 +131,7 @@ def store_path(config: TrainConfig) -> Path:
 
 def _compared(records: Sequence[VideoRecord], store: ClipStore) -> list[str]:
     """What came of comparing fakes with their originals, in a sentence; nothing where none was to be compared."""
-    results = [store.comparisons[r.id] for r in records if r.original_path is not None and r.id in store.comparisons]
+    results = [store.comparisons[record.id] for record in records if record.id in store.comparisons]
     if not results:
         return []
     same, odd = sum(bool(one.same) for one in results), [one for one in results if one.same is None]

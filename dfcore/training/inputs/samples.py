@@ -85,7 +85,7 @@ def make_data(
 
 def _fingerprint(records: Sequence[VideoRecord], store: ClipStore) -> str:
     """Changes when other videos, labels, splits or clips are used."""
-    lines = sorted([r.id, r.label, r.split, list(store.entry(r.id).frames)] for r in records)
+    lines = sorted([r.id, r.label, r.split, list(store.entry(r.store_id).frames_of(r.clips))] for r in records)
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
 
 
@@ -114,7 +114,7 @@ def audio_share(prepared: Prepared) -> str:
 
 
 def _heard(store: ClipStore, records: Sequence[VideoRecord]) -> dict[str, int]:
-    heard = sum(store.open(record.id).source.has_audio for record in records)
+    heard = sum(store.open(record.store_id).source.has_audio for record in records)
     return {"videos": len(records), "with_audio": heard}
 
 

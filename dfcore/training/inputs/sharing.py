@@ -136,7 +136,7 @@ def prepare_together(
             )
 
         report = _sum(report, _in_parts(machine, part))
-    prepared = world.on_main(lambda: _settled(root, records, todo, report, specs))
+    prepared = world.on_main(lambda: _settled(root, records, todo, report, specs, config.data.bystanders))
     world.together(lambda: _require_seen(prepared, machine))
     return prepared
 
@@ -172,6 +172,7 @@ def _settled(
     todo: Sequence[tuple[str, int]],
     report: PrepareReport,
     specs: Sequence[SpecialistSpec],
+    bystanders: str,
 ) -> Prepared:
     """What came of it, from the store itself; the parts of its index become one."""
     failed = {failure.id for failure in report.failed}
@@ -183,7 +184,7 @@ def _settled(
         )
     if todo:
         store.settle()
-    return usable(records, store, report, specs)
+    return usable(records, store, report, specs, bystanders)
 
 
 def _open_with(root: Path, videos: Sequence[str]) -> tuple[ClipStore, list[str]]:
@@ -230,7 +231,7 @@ def _require_seen(prepared: Prepared, machine: Machine) -> None:
     """Refuse to train on a store that this process sees otherwise than the first one does."""
     if machine.world.is_main:
         return
-    _, absent = _open_with(prepared.store, [record.id for record in prepared.records])
+    _, absent = _open_with(prepared.store, [record.store_id for record in prepared.records])
     if absent:
         raise RunError(_not_shared(prepared.store, machine))
 

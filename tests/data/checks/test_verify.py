@@ -44,6 +44,26 @@ def kinds(report: Report) -> list[tuple[str, bool]]:
     return [(problem.kind, problem.fatal) for problem in report.problems]
 
 
+def test_fakes_with_a_mask_and_with_an_original_are_counted(root: Path) -> None:
+    """Ten fakes: one with both, two with an original, one with a mask, one that is forged in its audio alone."""
+    found = scan(root)
+    there = root / "there"
+    changes = iter(
+        [
+            {"mask": there, "original_path": there},
+            *[{"original_path": there}] * 2,
+            {"mask": there},
+            {"visual_label": REAL},
+        ]
+    )
+    records = tuple(
+        dataclasses.replace(record, **(next(changes, {}) if record.label == FAKE else {"mask": there}))
+        for record in found.records
+    )
+    where = check(dataclasses.replace(found, records=records)).localised
+    assert (where.fakes, where.with_mask, where.with_original, where.with_neither) == (9, 2, 3, 5)
+
+
 @pytest.mark.parametrize("frames", [False, True])
 def test_a_good_copy(root: Path, frames: bool) -> None:
     report = check(scan(root), frames=frames)

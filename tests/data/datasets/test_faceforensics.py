@@ -168,6 +168,13 @@ def test_masks(tmp_path: Path) -> None:
     assert found == {"ff:071": tmp_path / method / "masks/videos/071_054.mp4", "ff:054": None}
 
 
+def test_the_file_of_a_fakes_original_is_its_targets(tmp_path: Path) -> None:
+    touch(tmp_path, f"{YOUTUBE}/071.mp4", "manipulated_sequences/Deepfakes/c23/videos/071_054.mp4")
+    touch(tmp_path, "manipulated_sequences/Deepfakes/c23/videos/054_071.mp4")
+    found = {r.group[0]: (r.original_path, r.either_forged) for r in scan(tmp_path).records if r.label}
+    assert found == {"ff:071": (tmp_path / YOUTUBE / "071.mp4", False), "ff:054": (None, False)}
+
+
 def test_case_containers_and_levels_are_tolerated(tmp_path: Path) -> None:
     folder = "Original_Sequences"
     touch(tmp_path, f"{folder}/YouTube/C23/Videos/071.MKV", f"{folder}/actors/c0/08__hugging_happy.avi")

@@ -30,7 +30,9 @@ def fakes(tmp_path: Path, original: Path) -> list[VideoRecord]:
     """One that shows the original's images, and one of another scene."""
     copy = write_video(tmp_path / "copy.mp4", width=192, height=160, frames=24, options={"crf": "20"})
     other = write_video(tmp_path / "other.mp4", width=192, height=160, frames=24, seed=1)
-    return [VideoRecord(path.stem, path, 1, "dfdc", original_path=original) for path in (copy, other)]
+    return [
+        VideoRecord(path.stem, path, 1, "dfdc", original_path=original, either_forged=True) for path in (copy, other)
+    ]
 
 
 @pytest.fixture

@@ -159,7 +159,10 @@ def test_fakes_found_to_have_their_originals_images(
 
     def doubted(self: Any, root: Path) -> Scan:
         found = scan(self, root)
-        records = (replace(r, audio_label=None, original_path=r.path) if r.label == FAKE else r for r in found.records)
+        records = (
+            replace(r, audio_label=None, original_path=r.path, either_forged=True) if r.label == FAKE else r
+            for r in found.records
+        )
         return replace(found, records=tuple(records))
 
     monkeypatch.setattr(toy_plugin.ToyDataset, "scan", doubted)

@@ -1,0 +1,44 @@
+"""The benchmark of named seconds: its controls and figures, by hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from spliced_spans import average_precision, moment_auc, shuffle  # noqa: E402
+
+from dfcore.inference.explanation import Moment  # noqa: E402
+
+
+def moments(*margins: float | None) -> list[Moment]:
+    return [Moment(float(i), i + 1.0, margin) for i, margin in enumerate(margins)]
+
+
+def test_spans_of_moments_against_the_truth() -> None:
+    found = {"a": moments(-1, 2, 2, 2, -1), "genuine": moments(-1, -1)}
+    truth = {"a": [(1.0, 4.0)], "genuine": []}
+    assert average_precision(truth, found, 0.0) == 1.0
+    assert average_precision(truth, found, 3.0) == 0.0
+    assert average_precision(truth, found, None) == 0.0
+    assert average_precision(truth, {**found, "genuine": moments(9, -1)}, 0.0) == 0.5
+
+
+def test_the_moments_of_one_video_are_ranked() -> None:
+    assert moment_auc(moments(0, 3, 2, 1), [(1.0, 3.0)]) == 1.0
+    assert moment_auc(moments(0, 3, 0, 1), [(1.0, 3.0)]) == pytest.approx((1 + 1 + 0.5 + 0) / 4)
+    assert moment_auc(moments(0, None, 1), [(1.0, 2.0)]) is None
+    assert moment_auc(moments(0, 1), []) is None
+
+
+def test_a_shuffle_moves_the_margins_and_nothing_else() -> None:
+    own = moments(*range(8))
+    made = shuffle(own, np.random.default_rng(0))
+    assert [(one.start, one.end) for one in made] == [(one.start, one.end) for one in own]
+    assert sorted(one.margin or 0 for one in made) == list(range(8))
+    assert [one.margin for one in made] != [one.margin for one in own]
