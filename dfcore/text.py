@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json_line"]
+__all__ = ["count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json", "to_json_line"]
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -45,12 +46,33 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
         raise ValueError("its brackets are nested too deeply") from None
 
 
-def to_json_line(values: Any) -> str:
-    """``values`` as one line of JSON with its newline, which UTF-8 can encode whatever bytes a file's name has."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+def to_json(values: Any, indent: int | None = None) -> str:
+    """``values`` as valid JSON, which UTF-8 can encode whatever bytes a file's name has.
+
+    Numbers that are infinite or NaN, which JSON does not have, become null.
+    """
+    how: dict[str, Any] = {"indent": indent, "separators": (",", ":") if indent is None else None, "allow_nan": False}
+    try:
+        text = json.dumps(values, ensure_ascii=False, **how)
+    except ValueError:
+        values = _finite(values)
+        text = json.dumps(values, ensure_ascii=False, **how)
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        text = json.dumps(values, separators=(",", ":"))
-    return text + "\n"
+        text = json.dumps(values, **how)
+    return text
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def to_json_line(values: Any) -> str:
+    """``values`` as one line of JSON with its newline; see :func:`to_json`."""
+    return to_json(values) + "\n"
 
 
 def name_bytes(name: str) -> bytes:

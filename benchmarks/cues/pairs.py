@@ -223,7 +223,7 @@ def _facts_path(job: PairJob, condition: Condition, draw: int) -> Path:
 def _facts(path: Path) -> dict[str, float]:
     info = probe(path)
     looked = set(range(0, info.frame_count, 8))
-    luma = [float(frame.y.mean()) for frame in decode(path, looked, side_data=False, info=info, threads=1)]
+    luma = [float(frame.y.mean()) for frame in decode(path, looked, side_data=False, threads=1)]
     return {
         "size": float(path.stat().st_size),
         "duration": info.frame_count / info.fps,

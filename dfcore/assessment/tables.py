@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
 from dfcore.assessment.cross import CrossTable
+from dfcore.text import printable
 
 __all__ = ["cell", "cross_dataset_table", "report_tables"]
 
@@ -33,6 +34,11 @@ _FIGURES = {
     "f1": "F1",
 }
 _KINDS = {"manipulation": "", "compression": "compression", "codec": "codec", "size": "face"}
+
+
+def escape(text: object) -> str:
+    """Text from outside, as a cell or title: neither markup nor what a terminal obeys."""
+    return escape_markup(printable(text))
 
 
 def report_tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -60,7 +66,7 @@ def cell(interval: Mapping[str, Any] | None, digits: int = 3) -> str:
 
 def _main_table(report: Mapping[str, Any]) -> Table:
     detectors = report["detectors"]
-    table = Table(title=f"{report['title']}, {report['split']} split", title_justify="left")
+    table = Table(title=escape(f"{report['title']}, {report['split']} split"), title_justify="left")
     table.add_column("", overflow="fold")
     for one in detectors:
         table.add_column(escape(one["name"]), justify="right", overflow="fold")
@@ -112,7 +118,7 @@ def _control(one: Mapping[str, Any]) -> str:
 
 
 def _kind_tables(one: Mapping[str, Any]) -> Iterator[Table]:
-    table = Table(title=f"{one['name']}, by kind of video", title_justify="left")
+    table = Table(title=escape(f"{one['name']}, by kind of video"), title_justify="left")
     for column in ("", "real", "fake", "AUC", "shift", "right: real", "fake"):
         table.add_column(column, justify="right" if column else "left", overflow="fold")
     for kind, title in _KINDS.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from dfcore.cli.streams import make_safe
 from dfcore.errors import DfcoreError, UnknownNameError, nearest
 from dfcore.version import __version__
 
@@ -39,9 +40,12 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import ``dfcore.cli.<name>`` and give its ``command``."""
+        from dfcore.logs import print_warnings
+
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"dfcore.cli.{cmd_name}").command
+        print_warnings()
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(
@@ -74,6 +78,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
+    make_safe()
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="dfcore") or 0)
     except click.exceptions.Exit as done:

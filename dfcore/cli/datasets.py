@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from dfcore.api.places import attached
 from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.kaggle import kaggle
-from dfcore.text import count_of
+from dfcore.text import count_of, to_json
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report
@@ -35,7 +34,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     rows = [_entry(spec) for spec in registry().datasets().values()]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(to_json(rows, indent=2))
         return
     click.echo(table(("name", "dataset", "where", "reads"), [_row(entry) for entry in rows]))
     click.echo(
@@ -93,7 +92,7 @@ def find_command(folder: Path | None, as_json: bool) -> None:
     found = find_datasets(top, registry().datasets().values())
     if as_json:
         rows = [{"dataset": one.dataset, "title": one.title, "root": str(one.root)} for one in found]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(to_json(rows, indent=2))
     elif found:
         click.echo(table(("name", "dataset", "where"), [(one.dataset, one.title, one.root) for one in found]))
     if not found:
@@ -168,7 +167,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     from dfcore.data.checks.verify import verify
 
     report = verify(scan, frames=frames, workers=workers)
-    click.echo(json.dumps(report.to_json(), indent=2) if as_json else _text(report))
+    click.echo(to_json(report.to_json(), indent=2) if as_json else _text(report))
     fatal = [problem.message for problem in report.problems if problem.fatal]
     if fatal:
         raise DatasetError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from dfcore.cli.text import table
+from dfcore.text import to_json
 
 if TYPE_CHECKING:
     from dfcore.api.specialists import SpecialistInfo
@@ -21,7 +21,7 @@ def command(specialist: str, as_json: bool) -> None:
     from dfcore.api.specialists import describe
 
     found = describe(specialist)
-    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else _text(found))
+    click.echo(to_json(found.to_dict(), indent=2) if as_json else _text(found))
 
 
 def _text(found: SpecialistInfo) -> str:

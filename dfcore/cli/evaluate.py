@@ -9,7 +9,7 @@ import click
 
 from dfcore.cli.options import data_options, parse_set
 from dfcore.progress import Terminal
-from dfcore.text import printable
+from dfcore.text import printable, to_json
 
 if TYPE_CHECKING:
     from dfcore.assessment.result import Evaluation
@@ -122,13 +122,11 @@ def _runs_folder(out: str | None) -> Path:
 
 
 def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
-    import json
-
     from dfcore.assessment.cross import cross_table
 
     found = cross_table(sources)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        click.echo(to_json(found.to_dict(), indent=1))
         return
     from rich.console import Console
 
@@ -138,13 +136,12 @@ def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _show(found: Evaluation, as_json: bool) -> None:
-    import json
     import os
 
     if os.environ.get("RANK", "0") != "0":
         return
     if as_json:
-        click.echo(json.dumps(found.report, indent=1, ensure_ascii=False, allow_nan=False))
+        click.echo(to_json(found.report, indent=1))
         return
     from rich.console import Console
 
@@ -153,7 +150,7 @@ def _show(found: Evaluation, as_json: bool) -> None:
     console = Console(highlight=False)
     for part in report_tables(found.report):
         console.print(part)
-    click.echo(f"report     {found.json}")
-    click.echo(f"scores     {found.csv}")
+    click.echo(f"report     {printable(found.json)}")
+    click.echo(f"scores     {printable(found.csv)}")
     for plot in found.plots:
-        click.echo(f"plot       {plot}")
+        click.echo(f"plot       {printable(plot)}")

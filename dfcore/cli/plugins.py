@@ -8,6 +8,7 @@ import click
 
 from dfcore.cli.text import table
 from dfcore.discovery import discover
+from dfcore.text import printable, to_json
 
 
 @click.command("plugins")
@@ -31,9 +32,7 @@ def command(check: bool, as_json: bool) -> None:
         for row in rows:
             row["state"] = "broken" if problems.get(row["name"]) else "ok"
     if as_json:
-        import json
-
-        click.echo(json.dumps({"plugins": rows, "problems": problems} if check else {"plugins": rows}, indent=2))
+        click.echo(to_json({"plugins": rows, "problems": problems} if check else {"plugins": rows}, indent=2))
     else:
         _show(rows, problems, check)
     if any(problems.values()):
@@ -48,4 +47,4 @@ def _show(rows: list[dict[str, str]], problems: dict[str, list[str]], check: boo
         click.echo(table(columns, [[row[column] for column in columns] for row in rows]))
     for name, found in problems.items():
         for problem in found:
-            click.echo(f"\n{name}: {problem}", err=True)
+            click.echo(f"\n{name}: {printable(problem, lines=True)}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.kaggle import free_space, run_folder
-from dfcore.text import count_of
+from dfcore.text import count_of, to_json
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal
@@ -48,7 +47,7 @@ def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
             "stores": [{"path": str(store.path), "size": store.size} for store in stores],
             "free": free_space(folder).free,
         }
-        click.echo(json.dumps(content, indent=2))
+        click.echo(to_json(content, indent=2))
         return
     click.echo(_text(folder, runs, stores))
 

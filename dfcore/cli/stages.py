@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
 from dfcore.cli.text import table
+from dfcore.text import to_json
 
 
 @click.command("stages")
@@ -19,7 +19,7 @@ def command(as_json: bool) -> None:
     known = registry()
     stages = list(known.stages().values())
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(stage) for stage in stages], indent=2))
+        click.echo(to_json([dataclasses.asdict(stage) for stage in stages], indent=2))
         return
     datasets, losses = known.datasets(), known.components("loss")
     rows = []

@@ -8,7 +8,7 @@ first, so the order is left eye, right eye, nose, left mouth corner, right mouth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "Clip",
     "ClipAccess",
     "ClipHeader",
+    "FrameFormat",
     "MemoryClip",
     "Planes",
     "SourceHeader",
@@ -84,6 +85,17 @@ class SourceHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """How the planes of a frame are to be read: fields of :class:`SourceHeader` that may change within a stream."""
+
+    width: int
+    height: int
+    colour_range: str
+    colour_matrix: str
+    rotation: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClipHeader:
     """What is known of one clip.
 
@@ -97,6 +109,7 @@ class ClipHeader:
         landmarks: T times five points, in the coded frame.
         score: mean detection score.
         speech_start: time of the first point of the clip's speech in seconds; None without speech.
+        format: of the clip's frames, where it is not that of the file's first frame; else None.
     """
 
     track: int
@@ -108,16 +121,27 @@ class ClipHeader:
     landmarks: tuple[tuple[tuple[float, float], ...], ...]
     score: float
     speech_start: float | None = None
+    format: FrameFormat | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary that ``json`` takes."""
-        return asdict(self)
+        """A dictionary that ``json`` takes; a format only where there is one."""
+        found = asdict(self)
+        if self.format is None:
+            del found["format"]
+        return found
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ClipHeader:
         """The inverse of :meth:`to_json`; unknown keys are ignored."""
         known = {f.name for f in fields(cls)}
-        return cls(**{key: _tuples(value) for key, value in values.items() if key in known})
+        kept = {key: _tuples(value) for key, value in values.items() if key in known}
+        if kept.get("format") is not None:
+            kept["format"] = FrameFormat(**kept["format"])
+        return cls(**kept)
+
+    def source_of(self, source: SourceHeader) -> SourceHeader:
+        """The file's header as it is true of this clip: with the clip's own format."""
+        return source if self.format is None else replace(source, **asdict(self.format))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +198,7 @@ class ClipAccess(Protocol):
 
     @property
     def source(self) -> SourceHeader:
-        """What is known of the source file."""
+        """What is known of the source file, with the format of the clip's frames."""
         ...
 
     @property
@@ -223,8 +247,8 @@ class MemoryClip:
 
     @property
     def source(self) -> SourceHeader:
-        """What is known of the source file."""
-        return self.clip.source
+        """What is known of the source file, with the format of the clip's frames."""
+        return self.clip.header.source_of(self.clip.source)
 
     @property
     def header(self) -> ClipHeader:

@@ -7,7 +7,7 @@ in a plugin's code, a name that nothing installed answers to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +15,14 @@ from pathlib import Path
 from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import REFERENCE, ClipPlan
 from dfcore.data.clips import Clip
-from dfcore.data.media import MediaInfo
+from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import Extracted, extract_for_plans
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, MediaError
 from dfcore.specs import EvidenceSpec
-from dfcore.text import described
 
-__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip", "reason_of"]
+__all__ = ["Extraction", "Job", "extract", "join_jobs", "own_clip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,6 @@ def extract(
     *,
     detector: FaceDetector | None = None,
     threads: int = 0,
-    probed: Callable[[MediaInfo], None] | None = None,
 ) -> Extraction:
     """What a file gives for each job. See the module's text for what is raised.
 
@@ -111,10 +109,13 @@ def extract(
     plans = [job.plan for job in jobs]
     with _warnings() as notes:
         try:
-            found = extract_for_plans(path, plans, detector=detector, threads=threads, probed=probed)
+            found = extract_for_plans(path, plans, detector=detector, threads=threads)
             clips = tuple(_with_evidence(one, job) for one, job in zip(found, jobs, strict=True))
         except Exception as error:
-            reason, passing = reason_of(path, error)
+            if isinstance(error, DfcoreError) and not isinstance(error, DataError):
+                raise  # it would fail every other file too
+            passing = is_passing(path, error)
+            reason = reason_of(path, error, passing=passing)
             return Extraction(path, reason=reason, passing=passing, notes=tuple(notes))
         return Extraction(path, clips, notes=tuple(notes))
 
@@ -137,22 +138,6 @@ def _warnings() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = before
-
-
-def reason_of(path: Path, error: Exception) -> tuple[str, bool]:
-    """What is wrong with a file, by what was raised for it, and whether that may pass; raises what is not its fault."""
-    if isinstance(error, DataError):
-        return str(error), False
-    if isinstance(error, DfcoreError):
-        raise error
-    if isinstance(error, MemoryError):
-        return f"{path}: there is not enough memory to judge it. Try again with fewer programs running.", True
-    kind = "reading" if isinstance(error, OSError) else "decoding"
-    return (
-        f"{path}: {kind} it failed ({described(error)}). The file is damaged, or of a kind that the decoder does not "
-        "expect: see whether a player shows it whole, re-encode it, or leave it out.",
-        False,
-    )
 
 
 def _with_evidence(found: Extracted, job: Job) -> Extracted:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dfcore.data.clips import Clip
+from dfcore.data.media import probe
 from dfcore.data.protocols import Face, Footage
 from dfcore.errors import MediaError
 
@@ -54,6 +55,9 @@ class ActsUp(FixedFace):
                 held.append(np.ones(8 * 2**20))
         if width == 256:
             os.kill(os.getpid(), signal.SIGKILL)
+        if width == 288:
+            while True:
+                pass
         if width == 272:
             raise ZeroDivisionError("a bug")
         return super().detect(image)
@@ -121,6 +125,12 @@ def no_array(clip: Clip) -> object:
 
 def stacks_nothing(clip: Clip) -> np.ndarray:
     return np.stack([])
+
+
+def reads_all_but_p0(path: Path, frames: bool) -> object:
+    if path.name == "p0.png":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return probe(path)
 
 
 def no_memory_on_b(clip: Clip) -> np.ndarray:

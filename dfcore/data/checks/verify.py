@@ -6,10 +6,10 @@ Works on any adapter's :class:`~dfcore.data.records.Scan`.
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from tqdm import tqdm
 from dfcore.data.checks.scan import Problem, check_copies, check_ids, check_leaks, check_polarity
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo, decode, probe
+from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.records import LABEL_NAMES, Scan, VideoRecord
-from dfcore.errors import DfcoreError, MediaError
+from dfcore.data.workers.pool import Died, run_tasks
+from dfcore.data.workers.process import can_isolate, seconds_to_read
+from dfcore.data.workers.serve import announce
+from dfcore.errors import MediaError
 
 __all__ = ["Count", "Report", "Unreadable", "verify"]
 
@@ -73,18 +77,18 @@ class Report:
 
 
 def verify(scan: Scan, *, frames: bool = False, workers: int | None = None, progress: bool = True) -> Report:
-    """Check a scanned dataset; every file is opened and all its packets are counted.
+    """Check a scanned dataset; every file is opened and all its packets are counted, in processes of their own.
 
     Args:
         scan: what the adapter found.
         frames: decode the first frames of each file too.
-        workers: threads; None chooses by the machine's cores.
+        workers: processes; None chooses by the machine's cores.
         progress: a bar on stderr, if that is a terminal.
 
     Fatal problems: ids that are not unique, labels that contradict the files, identities or identical files in
     different splits (or identical files in both classes), and a class, or all, of the files unreadable.
     """
-    infos, unreadable = _read_all(scan.records, frames, workers or min(8, (os.cpu_count() or 1) + 1), progress)
+    infos, unreadable = _read_all(scan.records, frames, workers or min(8, os.cpu_count() or 1), progress)
     found = tuple(shortcuts(scan.records, infos))
     problems = [
         *check_ids(scan),
@@ -125,37 +129,44 @@ def _label_name(label: int | None) -> str:
 def _read_all(
     records: Sequence[VideoRecord], frames: bool, workers: int, progress: bool
 ) -> tuple[dict[str, MediaInfo], list[Unreadable]]:
-    read: Callable[[Path], MediaInfo] = _read_frames if frames else probe
     infos: dict[str, MediaInfo] = {}
     failed: dict[str, Unreadable] = {}
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            jobs = {pool.submit(read, record.path): record for record in records}
-            done = as_completed(jobs)
-            for job in tqdm(done, "reading", len(jobs), disable=None if progress else True, unit="file"):
-                record = jobs[job]
-                try:
-                    infos[record.id] = job.result()
-                except Exception as error:  # one odd file must not end the check of ten thousand: it is listed
-                    failed[record.id] = Unreadable(record.id, str(record.path), _reason(error))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    read = partial(_read, frames=frames)
+    tasks = [record.path for record in records]
+    if can_isolate():
+        found = run_tasks(read, tasks, max(1, min(workers, len(tasks))), seconds_to_read)
+    else:
+        found = ((path, read(path)) for path in tasks)
+    of_path: dict[Path, list[VideoRecord]] = defaultdict(list)
+    for record in records:
+        of_path[record.path].append(record)
+    for path, outcome in tqdm(found, "reading", len(tasks), disable=None if progress else True, unit="file"):
+        record = of_path[path].pop()
+        if isinstance(outcome, MediaInfo):
+            infos[record.id] = outcome
+        else:
+            reason = f"{path}: {outcome.reason}." if isinstance(outcome, Died) else outcome
+            failed[record.id] = Unreadable(record.id, str(path), reason)
     return infos, [failed[record.id] for record in records if record.id in failed]
 
 
-def _read_frames(path: Path) -> MediaInfo:
-    info = probe(path)
-    wanted = range(min(FIRST_FRAMES, info.frame_count))
-    came = sum(1 for _ in decode(path, wanted, side_data=False, info=info, threads=1))
-    if came < len(wanted):
-        raise MediaError(f"{path}: only {came} of its first {len(wanted)} frames can be decoded.")
+def _read(path: Path, frames: bool) -> MediaInfo | str:
+    """What a file holds, or why it cannot be read: one odd file must not end the check of ten thousand."""
+    try:
+        info = probe(path)
+        if frames:
+            _read_frames(path, info)
+    except Exception as error:
+        return reason_of(path, error, passing=is_passing(path, error))
     return info
 
 
-def _reason(error: Exception) -> str:
-    known = isinstance(error, DfcoreError | OSError)
-    return str(error) if known else f"{type(error).__name__}: {error}"
+def _read_frames(path: Path, info: MediaInfo) -> None:
+    wanted = range(min(FIRST_FRAMES, info.frame_count))
+    announce(len(wanted), info.width, info.height)
+    came = sum(1 for _ in decode(path, wanted, side_data=False, threads=1))
+    if came < len(wanted):
+        raise MediaError(f"{path}: only {came} of its first {len(wanted)} frames can be decoded.")
 
 
 def _check_readable(scan: Scan, infos: dict[str, MediaInfo], unreadable: list[Unreadable]) -> list[Problem]:

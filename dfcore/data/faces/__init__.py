@@ -2,7 +2,14 @@
 
 from dfcore.data.faces.centerface import CenterFace
 from dfcore.data.faces.cuts import find_cuts, signature
-from dfcore.data.faces.geometry import boxes_to_coded, boxes_to_upright, points_to_coded, to_coded, to_upright
+from dfcore.data.faces.geometry import (
+    boxes_to_coded,
+    boxes_to_upright,
+    points_to_coded,
+    scaled_face,
+    to_coded,
+    to_upright,
+)
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
 from dfcore.data.faces.window import MIN_FACE, clip_window
 
@@ -16,6 +23,7 @@ __all__ = [
     "clip_window",
     "find_cuts",
     "points_to_coded",
+    "scaled_face",
     "signature",
     "to_coded",
     "to_upright",

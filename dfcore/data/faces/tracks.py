@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,6 +84,13 @@ class FaceTrack:
         values = np.concatenate([self.boxes, self.landmarks.reshape(len(self.frames), -1)], axis=1)
         found = np.stack([np.interp(wanted, self.frames, column) for column in values.T], axis=1)
         return found[:, :4], found[:, 4:].reshape(len(wanted), -1, 2)
+
+    def scaled(self, across: float, down: float) -> FaceTrack:
+        """The same track in frames of another size: x and y times these factors."""
+        if across == down == 1.0:
+            return self
+        factors = np.array([across, down])
+        return replace(self, boxes=self.boxes * np.tile(factors, 2), landmarks=self.landmarks * factors)
 
     def _reaches(self, wanted: NDArray[np.int64]) -> bool:
         first, last = self.frames[0] - self.before, self.frames[-1] + self.after

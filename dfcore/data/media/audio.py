@@ -12,8 +12,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.media.container import log, open_media, origin, video_stream
-from dfcore.data.media.images import is_image
+from dfcore.data.media.container import audio_stream, log, open_media, origin, video_stream
+from dfcore.data.media.images import is_animated_webp, is_image
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
@@ -21,14 +21,17 @@ __all__ = ["SAMPLE_RATE", "AudioSpans", "decode_audio", "decode_audio_spans"]
 
 SAMPLE_RATE = 16000
 _HOLE = 0.02  # seconds: a larger jump of the time stamps is a hole in the track, not rounding
+_SILENCE = 60.0
+"""Seconds of holes, beyond as many as there is audio, that a whole track is filled up with."""
 
 
 def decode_audio(path: Path, start: float | None = None, stop: float | None = None) -> NDArray[np.int16] | None:
     """The audio of exactly [start, stop) seconds, int16 ``[round(stop * 16000) - round(start * 16000)]``, mono.
 
     Second 0 is the start of the video stream, as in ``DecodedFrame.time`` (of the audio, in a file without video).
-    Where the track has nothing the result is 0. Reads the track from its beginning: for several spans of one
-    file, ask once and slice.
+    Where the track has nothing the result is 0. Memory grows with what is decoded or asked for, not with time stamps:
+    behind holes that are longer than the audio, and than a minute, a whole track ends. Reads the track from its
+    beginning: for several spans of one file, ask once and slice.
 
     Args:
         path: the file.
@@ -42,18 +45,24 @@ def decode_audio(path: Path, start: float | None = None, stop: float | None = No
         MediaError: the file cannot be opened.
     """
     path = Path(path)
-    if is_image(path):
+    if is_image(path) or is_animated_webp(path):
         return None
     with open_media(path) as container:
-        streams = [s for s in container.streams.audio if s.codec_context is not None]
-        if not streams:
+        stream = audio_stream(container)
+        if stream is None:
             return None
         first = round((start or 0.0) * SAMPLE_RATE)
         last = None if stop is None else round(stop * SAMPLE_RATE)
-        pieces = []
-        for at, samples in _pieces(container, streams[0], path):
+        pieces: list[tuple[int, NDArray[np.int16]]] = []
+        decoded, end = 0, first
+        for at, samples in _pieces(container, stream, path):
+            if last is None and len(samples) and at - first - decoded > _SILENCE * SAMPLE_RATE + decoded:
+                log.warning("%s: its audio has a hole at %.0f s that is longer than the audio; the rest is left out",
+                            path, end / SAMPLE_RATE)  # fmt: skip
+                break
             pieces.append((at, samples))
-            if last is not None and at + len(samples) >= last:
+            decoded, end = decoded + len(samples), at + len(samples)
+            if last is not None and end >= last:
                 break
     if not pieces:
         log.warning("%s: nothing of the audio track can be decoded", path)
@@ -72,27 +81,63 @@ def _zero(container: Any, audio: Any, path: Path) -> float:
 def _pieces(container: Any, stream: Any, path: Path) -> Iterator[tuple[int, NDArray[np.int16]]]:
     """Resampled runs, each with the video's time of its first sample in 1/16000 s.
 
-    A hole in the time stamps, or another format in mid-stream, starts a new resampler at the new place.
+    A hole in the time stamps, or another format in mid-stream, starts a new resampler at the new place. What cannot be
+    resampled (a damaged frame may say anything of its format) is left out like what cannot be decoded.
     """
     zero = _zero(container, stream, path)
-    resampler: Any = None
-    kind: tuple[str, str, int] | None = None
-    at, due = 0, 0.0
+    run: _Run | None = None
+    due, damaged = 0.0, 0
     for frame in _frames(container, stream, path):
+        if frame.sample_rate <= 0 or frame.samples <= 0:
+            damaged += 1
+            continue
         frame.time_base = stream.time_base  # unset in what comes out at the end
         time = due if frame.pts is None else float(frame.pts * stream.time_base) - zero
-        found = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if found != kind or abs(time - due) > _HOLE:
-            if resampler is not None:
-                yield at, _samples(resampler.resample(None))
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-            kind, at, due = found, round(time * SAMPLE_RATE), time
+        if run is None or not run.takes(frame) or abs(time - due) > _HOLE:
+            if run is not None:
+                yield run.end()
+            run, due = _Run(frame, time), time
         due += frame.samples / frame.sample_rate
-        samples = _samples(resampler.resample(frame))
-        yield at, samples
-        at += len(samples)
-    if resampler is not None:
-        yield at, _samples(resampler.resample(None))
+        try:
+            found = run.resampled(frame)
+        except (av.FFmpegError, ValueError):
+            damaged, run = damaged + 1, None
+            continue
+        yield found
+    if run is not None:
+        yield run.end()
+    if damaged:
+        log.warning("%s: %d damaged audio frames were left out", path, damaged)
+
+
+class _Run:
+    """Audio of one format without a hole, resampled."""
+
+    def __init__(self, frame: Any, time: float) -> None:
+        self._format = _format(frame)
+        self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        self._at = round(time * SAMPLE_RATE)
+
+    def takes(self, frame: Any) -> bool:
+        """Whether the frame has the run's format."""
+        return self._format == _format(frame)
+
+    def resampled(self, frame: Any) -> tuple[int, NDArray[np.int16]]:
+        """What comes out when the frame goes in, with the place of its first sample; None ends the run."""
+        samples = _samples(self._resampler.resample(frame))
+        at, self._at = self._at, self._at + len(samples)
+        return at, samples
+
+    def end(self) -> tuple[int, NDArray[np.int16]]:
+        """What the resampler still held."""
+        try:
+            return self.resampled(None)
+        except (av.FFmpegError, ValueError):  # it never took a frame
+            return self._at, np.zeros(0, np.int16)
+
+
+def _format(frame: Any) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _frames(container: Any, stream: Any, path: Path) -> Iterator[Any]:
@@ -147,7 +192,7 @@ def decode_audio_spans(path: Path, spans: Sequence[tuple[float, float]]) -> Audi
         MediaError: the file cannot be opened.
     """
     path = Path(path)
-    if is_image(path):
+    if is_image(path) or is_animated_webp(path):
         return None
     joined: list[list[int]] = []
     for start, stop in sorted((round(a * SAMPLE_RATE), round(b * SAMPLE_RATE)) for a, b in spans):
@@ -158,8 +203,8 @@ def decode_audio_spans(path: Path, spans: Sequence[tuple[float, float]]) -> Audi
     held = [(start, np.zeros(max(0, stop - start), np.int16)) for start, stop in joined]
     found = False
     with open_media(path) as container:
-        streams = [s for s in container.streams.audio if s.codec_context is not None]
-        for at, samples in _pieces(container, streams[0], path) if streams else ():
+        stream = audio_stream(container)
+        for at, samples in () if stream is None else _pieces(container, stream, path):
             found = True
             for first, out in held:
                 begin, end = max(at, first), min(at + len(samples), first + len(out))
@@ -167,6 +212,6 @@ def decode_audio_spans(path: Path, spans: Sequence[tuple[float, float]]) -> Audi
                     out[begin - first : end - first] = samples[begin - at : end - at]
             if joined and at >= joined[-1][1]:
                 break
-    if streams and not found:
+    if stream is not None and not found:
         log.warning("%s: nothing of the audio track can be decoded", path)
     return AudioSpans(tuple(held)) if found else None

@@ -1,4 +1,4 @@
-"""StartMode a media file, and what its video stream says of itself."""
+"""Opening a media file, and what its video stream says of itself."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 
 from dfcore.data.media.colour import default_matrix
+from dfcore.data.media.formats import MAX_PIXELS, OPEN_OPTIONS, looks_like_text, points_elsewhere
 from dfcore.data.media.planes import PLANAR_420
+from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
 
-__all__ = ["Look", "check_file", "codec_name", "describe", "frame_rate", "log", "open_media", "origin", "video_stream"]
+__all__ = [
+    "DECODER_OPTIONS", "Look", "audio_stream", "check_file", "check_size", "codec_name", "describe", "frame_rate",
+    "log", "open_media", "origin", "side_data", "video_stream",
+]  # fmt: skip
 
 log = logging.getLogger("dfcore.data.media")
 
@@ -24,6 +30,9 @@ log = logging.getLogger("dfcore.data.media")
 _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
 _RANGES = {1: "tv", 2: "pc"}
 _FULL_RANGE = ("yuvj", "gray", "ya", "mono")  # formats whose range is full when the stream does not say
+_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+"""Options of every decoder: a stream may say in its middle that its frames are larger than the container said."""
 _ADVICE = "Expected a video that FFmpeg reads, or a JPEG, PNG, WebP or BMP image. Replace the file or leave it out."
 
 
@@ -40,6 +49,8 @@ def check_file(path: Path) -> None:
         with path.open("rb"):
             pass
     except OSError as error:
+        if is_passing(path, error):
+            raise
         raise MediaError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
     if size == 0:
         raise MediaError(f"{path}: the file is empty (0 bytes). {_ADVICE}")
@@ -48,56 +59,74 @@ def check_file(path: Path) -> None:
 def open_media(path: Path) -> Any:
     """An open ``av.container.InputContainer``.
 
+    No other file is opened than this, and no connection: see :mod:`dfcore.data.media.formats`.
+
     Raises:
-        MediaError: missing, a folder, empty, a text file, or in no format that FFmpeg reads.
+        MediaError: missing, a folder, empty, a text file, a playlist, or in no format that is read.
     """
     check_file(path)
     try:
-        container = av.open(f"file:{path}", metadata_errors="ignore")
+        return av.open(
+            f"file:{path}", metadata_errors="ignore", options=DECODER_OPTIONS, container_options=OPEN_OPTIONS
+        )
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{path}: {_why_unreadable(path, error)} {_ADVICE}") from error
-    if container.format.name == "tty":
-        container.close()
-        raise MediaError(f"{path}: this is a text file. {_ADVICE}")
-    return container
+        if is_passing(path, error):
+            raise
+        raise MediaError(f"{path}: {_why_unreadable(path, error)}") from error
 
 
 def _why_unreadable(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         head = file.read(4096)
-    if _looks_like_text(head):
-        return "this is a text file."
+    if pointer := points_elsewhere(head):
+        return f"this is {pointer}: it points to other files or addresses, which are not opened. Name these themselves."
+    if looks_like_text(head):
+        return f"this is a text file. {_ADVICE}"
     if head[4:8] == b"ftyp":
-        return "the MP4's index (moov) is missing or broken, so the copy was probably cut short."
-    return f"not a media file that can be read ({getattr(error, 'strerror', None) or error})."
-
-
-def _looks_like_text(head: bytes) -> bool:
-    if b"\0" in head:
-        return False
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:
-            return False
-        text = head[: error.start].decode("utf-8")
-    return all(letter.isprintable() or letter.isspace() for letter in text)
+        return f"the MP4's index (moov) is missing or broken, so the copy was probably cut short. {_ADVICE}"
+    why = getattr(error, "strerror", None) or error
+    return f"not a media file that can be read ({why}): it is damaged, or of a format that is not read. {_ADVICE}"
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """The first video stream that is not a cover image.
+    """The video stream that is shown: the default one; of several the one that moves, then the largest, then the first.
+
+    Cover images and thumbnails beside the audio are no video.
 
     Raises:
-        MediaError: there is none, or no decoder for it.
+        MediaError: there is none, no decoder for it, or its frames are too large.
     """
-    covers = [s for s in container.streams.video if s.disposition & av.stream.Disposition.attached_pic]
-    streams = [s for s in container.streams.video if s not in covers]
+    covers = [stream for stream in container.streams.video if stream.disposition & _NO_VIDEO]
+    streams = [stream for stream in container.streams.video if stream not in covers]
     if not streams:
         kinds = sorted({"cover image" if s in covers else s.type for s in container.streams}) or ["nothing"]
         raise MediaError(f"{path}: no video stream (found: {', '.join(kinds)}). {_ADVICE}")
-    if streams[0].codec_context is None:
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
         raise MediaError(f"{path}: this build of FFmpeg has no decoder for the video stream. {_ADVICE}")
-    return streams[0]
+    chosen = max(decodable, key=_preference)  # the first of equals
+    check_size(path, chosen.width, chosen.height)
+    return chosen
+
+
+def _preference(stream: Any) -> tuple[bool, bool, int]:
+    default = bool(stream.disposition & Disposition.default)
+    return default, stream.frames != 1, stream.width * stream.height
+
+
+def audio_stream(container: Any) -> Any:
+    """The default audio stream that can be decoded, else the first; None without."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    return max(streams, key=lambda stream: bool(stream.disposition & Disposition.default), default=None)
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raise MediaError where frames of this size are too large to be decoded."""
+    if width * height > MAX_PIXELS:
+        raise MediaError(
+            f"{path}: its frames have {width}x{height} pixels ({width * height / 1e6:.0f} million); up to "
+            f"{MAX_PIXELS / 1e6:.0f} million are decoded. Reduce it, to half its width and height say."
+        )
 
 
 def codec_name(stream: Any) -> str:
@@ -143,6 +172,26 @@ def describe(frame: Any) -> Look:
     )
 
 
+def side_data(frame: Any, kind: Type) -> Any:
+    """One kind of a frame's side data, or None; kinds that PyAV does not know lie beside it and do not matter."""
+    return frame.side_data.get(kind)
+
+
+def _unknown_type(cls: type[Type], value: object) -> Type | None:
+    """FFmpeg knows more types of side data than PyAV's table (EXIF is 31), which raises on each that it does not have,
+    and gives none of the others either. With this it calls them ``UNKNOWN_31``.
+    """
+    if not isinstance(value, int):
+        return None
+    member: Any = object.__new__(cls)
+    member._value_, member._name_ = value, f"UNKNOWN_{value}"
+    found: Type = member
+    return found
+
+
+Type._missing_ = classmethod(_unknown_type)  # type: ignore[method-assign, assignment]
+
+
 def _is_rgb(frame: Any) -> bool:
     return frame.format.is_rgb or frame.format.has_palette
 
@@ -162,7 +211,7 @@ def _rotation(frame: Any) -> int:
     (ap + cq, bp + dq), so the image's x axis turns clockwise by atan2(b, a). A mirrored matrix is taken
     as a turn followed by a left-right mirror, and the mirror is left alone.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    matrix = side_data(frame, Type.DISPLAYMATRIX)
     if matrix is None:
         return 0
     a, b, _, c, d, *_ = np.frombuffer(bytes(matrix), np.int32)[:9].astype(np.float64)

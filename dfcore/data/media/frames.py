@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dfcore.data.media import images as images
+from dfcore.data.clips import FrameFormat, Planes
+from dfcore.data.media import animation, grids, images
 from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
-from dfcore.data.media.container import Look, codec_name, describe, log, open_media, video_stream
+from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
 from dfcore.data.media.planes import planes_420
-from dfcore.data.media.probe import MediaInfo
 from dfcore.data.media.stream import Reader
 from dfcore.errors import MediaError
 
@@ -27,7 +28,7 @@ _PICT_TYPES = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 
 @dataclass(slots=True)
 class DecodedFrame:
-    """One frame, as coded: not rotated, not scaled.
+    """One frame, as coded: not rotated, not scaled. Frames of one stream may differ in size.
 
     Attributes:
         index: its place in presentation order, from 0.
@@ -51,6 +52,12 @@ class DecodedFrame:
     colour_matrix: str = "bt601"
     colour_range: str = "tv"
     rotation: int = 0
+
+    @property
+    def format(self) -> FrameFormat:
+        """How its planes are to be read."""
+        height, width = self.y.shape
+        return FrameFormat(width, height, self.colour_range, self.colour_matrix, self.rotation)
 
     def rgb(self, max_side: int | None = None) -> tuple[NDArray[np.uint8], float]:
         """The image upright, RGB uint8 ``[h, w, 3]``, and its scale (its pixels per coded pixel).
@@ -81,7 +88,6 @@ def decode(
     wanted: Collection[int] | None = None,
     *,
     side_data: bool = True,
-    info: MediaInfo | None = None,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
@@ -96,7 +102,6 @@ def decode(
         side_data: whether to give quantisers and motion vectors, where the codec has them. It then decodes with
             slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
-        info: what :func:`probe` said, if it is at hand.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -105,33 +110,48 @@ def decode(
     path = Path(path)
     if wanted is not None and not wanted:
         return
-    if info.kind == "image" if info else images.is_image(path):
+    photo = _photo(path)
+    if photo is not None:
         if wanted is None or 0 in wanted:
-            yield _image(path)
+            yield _of_look(0, 0.0, *photo())
+        return
+    if images.is_animated_webp(path):
+        for index, time, look, planes in animation.frames(path, wanted):
+            yield _of_look(index, time, look, planes)
         return
     with open_media(path) as container:
         stream = video_stream(container, path)
         exporting = side_data and codec_name(stream) in side.CODECS
         stream.thread_type = side.THREADS if exporting else "AUTO"
         stream.codec_context.thread_count = threads
-        if exporting:
-            stream.codec_context.options = dict(side.EXPORT)
-        yield from _wanted_frames(Reader(container, stream, path), path, wanted, exporting, info)
+        stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
+        yield from _wanted_frames(Reader(container, stream, path), path, wanted, exporting)
+
+
+def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
+    """What loads the file's only image; None where it is a video to FFmpeg."""
+    if images.is_image(path):
+        return partial(images.load, path)
+    grid = grids.read_grid(path)
+    return None if grid is None else partial(grids.load, path, grid)
 
 
 def _wanted_frames(
-    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: bool, info: MediaInfo | None
+    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: bool
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
     last = None if chosen is None else max(chosen)
-    look: Look | MediaInfo | None = info
-    for index, time, frame in reader:
-        look = look or describe(frame)
-        if (frame.width, frame.height) != (look.width, look.height):
-            log.warning("%s: the frame size changes at frame %d; the rest is left out", path, index)
-            break
-        if chosen is None or index in chosen:
-            yield _materialised(frame, index, time, look, exporting)
+    looks = _Looks(path)
+
+    def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
+        look = looks.of(index, frame)
+        kept = chosen is None or index in chosen
+        return index, _materialised(frame, index, time, look, exporting) if kept else None
+
+    for index, frame in reader.read(made):
+        if frame is not None:
+            yield frame
+        del frame
         if last is not None and index >= last:
             break
     else:
@@ -145,7 +165,7 @@ def _wanted_frames(
     reader.warn()
 
 
-def _materialised(frame: Any, index: int, time: float, look: Look | MediaInfo, exporting: bool) -> DecodedFrame:
+def _materialised(frame: Any, index: int, time: float, look: Look, exporting: bool) -> DecodedFrame:
     qp = side.qp_map(frame) if exporting else None
     motion = side.motion_map(frame) if exporting else None
     kind = _PICT_TYPES.get(int(frame.pict_type), "?")
@@ -153,15 +173,34 @@ def _materialised(frame: Any, index: int, time: float, look: Look | MediaInfo, e
     return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
 
 
-def _image(path: Path) -> DecodedFrame:
-    look, (y, u, v) = images.load(path)
+class _Looks:
+    """How each frame is to be read: asked anew where a stream changes in its middle, which is warned of once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._warned = path, False
+        self._said: tuple[object, ...] = ()
+        self._look: Look | None = None
+
+    def of(self, index: int, frame: Any) -> Look:
+        said = (frame.width, frame.height, frame.format.name, int(frame.colorspace), int(frame.color_range))
+        if self._look is None or said != self._said:
+            before, self._said, self._look = self._look, said, describe(frame)
+            if before and (before.width, before.height) != said[:2] and not self._warned:
+                self._warned = True
+                log.warning(
+                    "%s: the frame size changes in mid-stream (first at frame %d, from %dx%d to %dx%d); each part is "
+                    "read at its own size",
+                    self._path, index, before.width, before.height, frame.width, frame.height,
+                )  # fmt: skip
+        return self._look
+
+
+def _of_look(index: int, time: float, look: Look, planes: Planes) -> DecodedFrame:
     return DecodedFrame(
-        0,
-        0.0,
+        index,
+        time,
         "I",
-        y,
-        u,
-        v,
+        *planes,
         colour_matrix=look.colour_matrix,
         colour_range=look.colour_range,
         rotation=look.rotation,

@@ -8,8 +8,16 @@ from typing import Any
 
 import av
 
-from dfcore.data.media import images as images
-from dfcore.data.media.container import Look, codec_name, describe, frame_rate, open_media, video_stream
+from dfcore.data.media import animation, grids, images
+from dfcore.data.media.container import (
+    DECODER_OPTIONS,
+    Look,
+    codec_name,
+    describe,
+    frame_rate,
+    open_media,
+    video_stream,
+)
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
@@ -23,7 +31,7 @@ class MediaInfo:
     Attributes:
         path: the file.
         kind: ``video`` or ``image``.
-        width, height: of the coded frame, in luma pixels, before rotation.
+        width, height: of the first coded frame, in luma pixels, before rotation.
         fps: average frames a second; 0 for an image.
         frame_count: packets that carry a frame to show, counted by reading all of them. Decoding gives as many,
             except where the file is damaged (fewer) or the codec stores fields or empty repeats as packets
@@ -36,7 +44,7 @@ class MediaInfo:
         colour_range: ``tv`` or ``pc``, of the planes that ``decode`` gives.
         colour_matrix: ``bt601``, ``bt709`` or ``bt2020``, likewise.
         rotation: clockwise degrees that make the coded frame upright: 0, 90, 180 or 270.
-        has_audio: whether there is a audio track with a known codec.
+        has_audio: whether there is an audio track with a known codec.
     """
 
     path: Path
@@ -65,6 +73,16 @@ def probe(path: Path) -> MediaInfo:
     path = Path(path)
     if images.is_image(path):
         return _info(path, "image", images.look_at(path), 0.0, 1, 0.0, images.codec_of(path), has_audio=False)
+    grid = grids.read_grid(path)
+    if grid is not None:
+        whole, codec = grids.look_at(path, grid)
+        return _info(path, "image", whole, 0.0, 1, 0.0, codec, has_audio=False)
+    if images.is_animated_webp(path):
+        starts, end = animation.frame_starts(path)
+        count, codec = max(1, len(starts)), images.codec_of(path)
+        return _info(
+            path, "video", images.look_at(path), count / end if end else 25.0, count, end, codec, has_audio=False
+        )
     with open_media(path) as container:
         stream = video_stream(container, path)
         look, count, span = _read_through(container, stream, path)
@@ -101,6 +119,7 @@ def _info(
 
 def _read_through(container: Any, stream: Any, path: Path) -> tuple[Look | None, int, float]:
     """The first frame's look, the number of packets with a frame to show, and the seconds that they span."""
+    stream.codec_context.options = dict(DECODER_OPTIONS)
     stream.thread_type = "SLICE"  # with frame threads the first frame would come late
     vp8 = codec_name(stream) == "vp8"
     look: Look | None = None

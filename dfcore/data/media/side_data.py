@@ -21,6 +21,7 @@ from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
 from dfcore.data.clips import BLOCK
+from dfcore.data.media.container import side_data
 
 __all__ = ["CODECS", "EXPORT", "THREADS", "block_motion", "motion_map", "qp_map"]
 
@@ -47,7 +48,7 @@ def blocks(height: int, width: int) -> tuple[int, int]:
 
 def qp_map(frame: Any) -> NDArray[np.int8] | None:
     """QP of each macroblock, int8 ``[ceil(H/16), ceil(W/16)]``; None where the codec gives none."""
-    data = frame.side_data.get(Type.VIDEO_ENC_PARAMS)
+    data = side_data(frame, Type.VIDEO_ENC_PARAMS)
     if data is None:
         return None
     raw = bytes(data)
@@ -73,7 +74,7 @@ def _depth_offset(frame: Any) -> int:
 def motion_map(frame: Any) -> NDArray[np.int16]:
     """Motion (x, y) of each block of a frame of one of CODECS, int16 ``[ceil(H/16), ceil(W/16), 2]``."""
     shape = blocks(frame.height, frame.width)
-    data = frame.side_data.get(Type.MOTION_VECTORS)
+    data = side_data(frame, Type.MOTION_VECTORS)
     if data is None:
         return np.zeros((*shape, 2), np.int16)
     return block_motion(data.to_ndarray(), shape)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 
 from dfcore.data.media.container import frame_rate, log, origin
+from dfcore.data.media.reasons import is_passing
 
 __all__ = ["Clock", "Reader", "packets"]
 
@@ -34,6 +35,8 @@ def packets(container: Any, stream: Any, path: Path) -> Iterator[Any]:
             cut_short.clear()
             yield packet
     except av.FFmpegError as error:
+        if is_passing(path, error):  # a disk that fails is no file that ends
+            raise
         log.warning("%s: reading stopped early (%s); going on with what there is", path, error.strerror)
     if cut_short:
         log.warning("%s: cut short: its last %d packets are incomplete and left out", path, len(cut_short))
@@ -71,6 +74,16 @@ class Clock:
         return time
 
 
+Result = TypeVar("Result")
+
+
+def _handed_on(frames: list[Any]) -> Iterator[Any]:
+    """The frames in turn; none is held when it is given."""
+    frames.reverse()
+    while frames:
+        yield frames.pop()
+
+
 class Reader:
     """The frames of a video stream, and whether each can be trusted.
 
@@ -90,9 +103,16 @@ class Reader:
         self.decoded = self.spoilt = self.refused = 0
         self._broken = False
 
-    def __iter__(self) -> Iterator[tuple[int, float, Any]]:
-        """``(index, time, av.VideoFrame)`` of every intact frame, in presentation order."""
-        for frame in self._all():
+    def read(self, use: Callable[[int, float, Any], Result]) -> Iterator[Result]:
+        """``use(index, time, av.VideoFrame)`` of every intact frame, in presentation order.
+
+        No frame is held any more when its result is given: the decoder has it back.
+        """
+        frames = self._all()
+        while True:
+            frame = next(frames, None)
+            if frame is None:
+                return
             index, time = self.decoded, self.clock.at(self.decoded, frame)
             self.decoded += 1
             if frame.is_corrupt:
@@ -102,13 +122,16 @@ class Reader:
             if self._broken:
                 self.spoilt += 1
             else:
-                yield index, time, frame
+                result = use(index, time, frame)
+                del frame
+                yield result
+                del result
 
     def _all(self) -> Iterator[Any]:
         for packet in packets(self._container, self._stream, self._path):
             self.clock.note(packet)
-            yield from self._decode(packet)
-        yield from self._decode(None)
+            yield from _handed_on(self._decode(packet))
+        yield from _handed_on(self._decode(None))
 
     def _decode(self, packet: Any) -> list[Any]:
         try:

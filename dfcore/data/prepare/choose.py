@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from dfcore.data.clip_plan import ClipPlan, middle
+from dfcore.data.clips import FrameFormat
 from dfcore.data.faces import MIN_FACE, FaceTrack, clip_window
 from dfcore.data.media import MediaInfo
 from dfcore.data.prepare.speech import SpeechSpan
-from dfcore.data.prepare.watch import Window
+from dfcore.data.prepare.watch import Footage, Window
 from dfcore.data.protocols import Face
 
 __all__ = ["Chosen", "Pick", "choose"]
@@ -28,17 +29,22 @@ class Pick:
     Attributes:
         person: number of the person in the file.
         frames: the clip's.
-        reference: the span over which track and window were found.
-        track: covers it.
+        reference: the frames over which track and window were found.
+        span: the first frame of the plan's span that these are of.
+        track: covers it, in pixels of its frames.
         window: see :func:`dfcore.data.faces.window.clip_window`.
-        speech: the points of its speech, and the finer track that the mouth is cut from; None without.
+        format: of its frames.
+        speech: the points of its speech, and the finer track that the mouth is cut from (in pixels of the file's first
+            frame); None without.
     """
 
     person: int
     frames: tuple[int, ...]
     reference: tuple[int, ...]
+    span: int
     track: FaceTrack
     window: Window
+    format: FrameFormat
     speech: tuple[SpeechSpan, FaceTrack] | None = None
 
 
@@ -50,11 +56,11 @@ class Chosen:
     reason: str = ""
     people_seen: int = 0
 
-    def with_speech(self, spans: Mapping[int, SpeechSpan], tracks: Sequence[FaceTrack]) -> Chosen:
-        """The same, with the speech of each clip: ``spans`` by the first frame of the clip's reference span."""
+    def with_speech(self, info: MediaInfo, spans: Mapping[int, SpeechSpan], tracks: Sequence[FaceTrack]) -> Chosen:
+        """The same, with the speech of each clip: ``spans`` by the first frame of the span that it is cut from."""
         picks = []
         for pick in self.picks:
-            span, track = spans.get(pick.reference[0]), _same_face(pick, tracks)
+            span, track = spans.get(pick.span), _same_face(pick, info, tracks)
             picks.append(pick if span is None or track is None else replace(pick, speech=(span, track)))
         return replace(self, picks=tuple(picks))
 
@@ -64,46 +70,49 @@ def choose(
     info: MediaInfo,
     plan: ClipPlan,
     spans: Sequence[range],
-    decoded: Mapping[int, float],
+    footage: Footage,
     faces: Mapping[int, Sequence[Face]],
     tracks: Sequence[FaceTrack],
 ) -> Chosen:
     """Up to ``plan.people`` persons for each span, most prominent first.
 
-    All but the clips' length is found over the reference spans, so that it does not depend on the plan's ``frames``.
+    All but the clips' length is found over the reference spans, so that it does not depend on the plan's ``frames``. A
+    span within which the frames' size changes is cut to its longest part of one size.
 
     Args:
         path: the file, for the reason.
         info: what it holds.
         plan: what to keep.
         spans: the reference spans.
-        decoded: the frames of these that were decoded.
+        footage: what was decoded of these.
         faces: the faces on each frame that was looked at.
-        tracks: the persons, most prominent first.
+        tracks: the persons, most prominent first, in pixels of the file's first frame.
     """
-    found: list[tuple[int, Sequence[int], Window]] = []
+    decoded = footage.times
+    found: list[tuple[int, Pick]] = []
     seen: set[int] = set()
     largest = 0.0
-    for span in _decoded_spans(spans, decoded, tracks):
-        people = 0
+    for whole in _decoded_spans(spans, decoded, tracks):
+        span, people = _of_one_format(whole, footage.formats), 0
+        shown = footage.formats[span[0]]
         for number, track in enumerate(tracks):
             if not track.covers(span):
                 continue
-            boxes, _ = track.at(span)
+            own = track.scaled(shown.width / info.width, shown.height / info.height)
+            boxes, _ = own.at(span)
             largest = max(largest, float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1))))
-            window = clip_window(boxes, info.width, info.height)
+            window = clip_window(boxes, shown.width, shown.height)
             if window is not None:
                 seen.add(number)
                 people += 1
                 if people <= plan.people:
-                    found.append((number, span, window))
+                    frames = tuple(middle(span, plan.frames))
+                    found.append((number, Pick(number, frames, tuple(span), whole[0], own, window, shown)))
     if not found:
         return Chosen(reason=f"{path}: {_why_none(decoded, faces, tracks, spans, largest)}")
-    persons = {number: i for i, number in enumerate(sorted({number for number, _, _ in found}))}
-    picks = [
-        Pick(persons[number], tuple(middle(span, plan.frames)), tuple(span), tracks[number], window)
-        for number, span, window in sorted(found, key=lambda one: (one[0], one[1][0]))
-    ]
+    persons = {number: i for i, number in enumerate(sorted({number for number, _ in found}))}
+    ordered = sorted(found, key=lambda one: (one[0], one[1].reference[0]))
+    picks = [replace(pick, person=persons[number]) for number, pick in ordered]
     return Chosen(tuple(picks), people_seen=len(seen))
 
 
@@ -122,6 +131,17 @@ def _decoded_spans(
         if any(track.covers(longest[:length]) for track in tracks):
             return [longest[:length]]
     return []
+
+
+def _of_one_format(span: Sequence[int], formats: Mapping[int, FrameFormat]) -> Sequence[int]:
+    """The longest part of a span whose frames have one format; the first of equals."""
+    runs: list[list[int]] = []
+    for frame in span:
+        if runs and formats[runs[-1][-1]] == formats[frame]:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    return span if len(runs) == 1 else max(runs, key=len)
 
 
 def _beginning(span: range, decoded: Mapping[int, float]) -> list[int]:
@@ -155,10 +175,11 @@ def _why_none(
     )
 
 
-def _same_face(pick: Pick, tracks: Sequence[FaceTrack]) -> FaceTrack | None:
+def _same_face(pick: Pick, info: MediaInfo, tracks: Sequence[FaceTrack]) -> FaceTrack | None:
     """Of tracks from more frames, the one that follows the clip's face in the middle of its span; None if none does."""
     centre = [pick.reference[len(pick.reference) // 2]]
-    box = pick.track.at(centre)[0][0]
+    first = pick.track.scaled(info.width / pick.format.width, info.height / pick.format.height)
+    box = first.at(centre)[0][0]
     overlaps = [(_overlap(box, track.at(centre)[0][0]), track) for track in tracks if track.covers(centre)]
     best = max(overlaps, key=lambda one: one[0], default=None)
     return best[1] if best is not None and best[0] >= SAME_FACE else None

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from dfcore.data.media import MediaInfo, decode, probe
 from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.origin import Origin
+from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 
 __all__ = ["compare_images"]
@@ -56,8 +57,10 @@ def compare_images(video: str, path: Path, original: Path, *, threads: int = 0) 
 def _compare(path: Path, original: Path, threads: int) -> tuple[bool, float]:
     info, other = probe(path), probe(original)
     _require_alike(info, other)
+    for one in (info, other):
+        announce(one.frame_count, one.width, one.height)
     wanted = sorted({(2 * k + 1) * info.frame_count // (2 * FRAMES) for k in range(FRAMES)})
-    pair = (decode(one.path, wanted, side_data=False, info=one, threads=threads) for one in (info, other))
+    pair = (decode(one.path, wanted, side_data=False, threads=threads) for one in (info, other))
     gaps = []
     for frame, original_path in zip(*pair, strict=False):
         if frame.index != original_path.index or frame.y.shape != original_path.y.shape:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfcore.data.clip_part import frame_period
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip, ClipHeader, SourceHeader
+from dfcore.data.clips import Clip, ClipHeader, FrameFormat, SourceHeader
 from dfcore.data.media import MediaInfo
 from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.data.prepare.choose import Chosen, Pick
@@ -113,6 +113,7 @@ def _cut(
         landmarks=tuple(tuple((px, py) for px, py in points) for points in np.round(landmarks, 2).tolist()),
         score=round(float((pick.track.scores[near] if near.any() else pick.track.scores).mean()), 4),
         speech_start=None if speech is None else speech.start,
+        format=None if pick.format == _format_of(source) else pick.format,
     )
     qps = [frame.qp for frame in frames if frame.qp is not None and plan.side_data]
     motions = [frame.motion for frame in frames if frame.motion is not None and plan.side_data]
@@ -129,6 +130,10 @@ def _cut(
         audio=audio.between(start, stop) if audio is not None and heard else None,
         speech=speech,
     )
+
+
+def _format_of(source: SourceHeader) -> FrameFormat:
+    return FrameFormat(source.width, source.height, source.colour_range, source.colour_matrix, source.rotation)
 
 
 def _span(times: Sequence[float], fps: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ and speech are found from the frames that it would have looked at itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from dfcore.data.prepare.speech import SpeechSpan, speech_spans
 from dfcore.data.prepare.watch import Footage, watch
 from dfcore.data.protocols import FaceDetector
 from dfcore.data.records import VideoRecord
+from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 from dfcore.version import __version__
 
@@ -82,7 +83,6 @@ def extract_for_plans(
     record: VideoRecord | None = None,
     detector: FaceDetector | None = None,
     threads: int = 0,
-    probed: Callable[[MediaInfo], None] | None = None,
 ) -> list[Extracted]:
     """What :func:`extract_clips` gives for each of several plans, from one pass over the file.
 
@@ -94,7 +94,6 @@ def extract_for_plans(
         record: whose id, label, split ... go into the headers.
         detector: finds faces; None takes each plan's.
         threads: decoding threads; 0 means one per core.
-        probed: told what the file holds, before it is decoded.
 
     Raises:
         MediaError: the file cannot be decoded; that concerns every plan.
@@ -102,12 +101,7 @@ def extract_for_plans(
     """
     path = Path(path)
     info = probe(path)
-    if min(info.width, info.height) < MIN_WINDOW:
-        raise MediaError(
-            f"{path}: the image is {info.width}x{info.height} px; at least {MIN_WINDOW}x{MIN_WINDOW} are needed."
-        )
-    if probed is not None:
-        probed(info)
+    announce(info.frame_count, info.width, info.height)
     works = [_work(path, info, plan) for plan in plans]
     side_data = any(plan.side_data for plan in plans)
     detectors = {plan.detector: detector or find_detector(plan.detector) for plan in plans}
@@ -125,11 +119,20 @@ def extract_for_plans(
         side_data=side_data,
         threads=threads,
     )
+    _check_size(path, footage)
     chosen = [_choose(path, info, work, footage) for work in works]
     audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
     source = _source(path, info, record)
     cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
     return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
+
+
+def _check_size(path: Path, footage: Footage) -> None:
+    largest = max(footage.formats.values(), key=lambda shown: min(shown.width, shown.height), default=None)
+    if largest is not None and min(largest.width, largest.height) < MIN_WINDOW:
+        raise MediaError(
+            f"{path}: the image is {largest.width}x{largest.height} px; at least {MIN_WINDOW}x{MIN_WINDOW} are needed."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +167,11 @@ def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chose
         return find_tracks({index: look.faces for index, look in held.items()}, held, size)
 
     faces = {index: seen[index].faces for index in work.looks if index in seen}
-    chosen = choose(path, info, work.plan, work.spans, footage.times, faces, tracks(work.looks))
+    chosen = choose(path, info, work.plan, work.spans, footage, faces, tracks(work.looks))
     if not work.speech:
         return chosen
     fine = tracks(work.looks | work.speech_looks)
-    return chosen.with_speech(work.speech, fine)
+    return chosen.with_speech(info, work.speech, fine)
 
 
 def _source(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:

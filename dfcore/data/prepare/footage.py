@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clips import Planes
-from dfcore.data.faces import FaceTrack
+from dfcore.data.clips import FrameFormat, Planes
+from dfcore.data.faces import FaceTrack, scaled_face
 from dfcore.data.faces.look import Look, find_detector, find_tracks, frames_to_look_at, look_at
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo, decode, decode_audio, probe
 from dfcore.data.media.encode import write_h264
-from dfcore.data.protocols import Face, FaceDetector, Footage
+from dfcore.data.prepare.cut import LONGEST_AUDIO
+from dfcore.data.protocols import FaceDetector, Footage
+from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
 
 __all__ = ["LEAD", "read_footage", "write_footage"]
 
 LEAD = 1.0
 """Seconds of audio held beyond both ends of the frames: as far as a voice can be shifted."""
+MOST_BYTES = 2**30
+"""Bytes of whole frames that are held; of larger frames there are fewer."""
+_COPIES = 6
+"""Copies of the frames that are in memory at most, while footage is damaged and written."""
 _LEAST = 8
 """Frames without which footage shows nothing that moves."""
 
@@ -48,16 +55,22 @@ def read_footage(
     """
     path = Path(path)
     info = probe(path)
-    count = min(frames, info.frame_count)
+    count = min(frames, info.frame_count, max(_LEAST, MOST_BYTES // (info.width * info.height * 3 // 2)))
+    announce(info.frame_count, info.width, info.height, held=_COPIES * count)
     span = range((info.frame_count - count) // 2, (info.frame_count - count) // 2 + count)
     held, looks = _watch(path, info, span, detector or find_detector("centerface"), threads)
-    size = (info.width, info.height) if info.rotation in (0, 180) else (info.height, info.width)
-    faces = {index: [_scaled(face, 1 / look.scale) for face in look.faces] for index, look in looks.items()}
+    held, shown = _of_one_format(held)
+    looks = {index: look for index, look in looks.items() if index in held}
+    size = (shown.width, shown.height) if shown.rotation in (0, 180) else (shown.height, shown.width)
+    faces = {
+        index: [scaled_face(face, 1 / look.scale, 1 / look.scale) for face in look.faces]
+        for index, look in looks.items()
+    }
     track, kept = _choose(path, find_tracks(faces, looks, size), sorted(held))
     boxes, landmarks = track.at(kept)
     y, u, v = _stacked([held[index] for index in kept])
     start, stop = held[kept[0]].time - LEAD, held[kept[-1]].time + 1 / info.fps + LEAD
-    audio = decode_audio(path, start, stop) if info.has_audio else None
+    audio = decode_audio(path, start, stop) if info.has_audio and stop - start <= LONGEST_AUDIO else None
     other = None if audio is None or voice is None else _voice(voice, len(audio))
     return Footage(y, u, v, boxes, landmarks, info.fps, audio, LEAD, other)
 
@@ -81,16 +94,18 @@ def _watch(
     """The span's frames, and what those showed that were looked at."""
     wanted = frames_to_look_at([span], None, info.fps) if span else set()
     frames, looks = {}, {}
-    for frame in decode(path, set(span), side_data=False, info=info, threads=threads):
+    for frame in decode(path, set(span), side_data=False, threads=threads):
         frames[frame.index] = frame
         if frame.index in wanted:
             looks[frame.index] = look_at(frame, detector)
     return frames, looks
 
 
-def _scaled(face: Face, factor: float) -> Face:
-    x0, y0, x1, y1 = (value * factor for value in face.box)
-    return Face((x0, y0, x1, y1), face.score, tuple((x * factor, y * factor) for x, y in face.landmarks))
+def _of_one_format(frames: dict[int, DecodedFrame]) -> tuple[dict[int, DecodedFrame], FrameFormat]:
+    """The frames of the format that most have, and that format: a stream may change it in its middle."""
+    formats = Counter(frame.format for frame in frames.values())
+    most = formats.most_common(1)[0][0]
+    return {index: frame for index, frame in frames.items() if frame.format == most}, most
 
 
 def _choose(path: Path, tracks: Sequence[FaceTrack], frames: Sequence[int]) -> tuple[FaceTrack, list[int]]:

@@ -20,7 +20,9 @@ from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
+from dfcore.data.media.animation import frame_starts
 from dfcore.data.media.container import open_media, origin, video_stream
+from dfcore.data.media.images import is_animated_webp
 from dfcore.data.media.stream import packets
 
 __all__ = [
@@ -67,7 +69,7 @@ class SpeechSpan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallFrame:
-    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per coded pixel."""
+    """A frame's luma, upright and reduced: uint8 ``[h, w]``, its time, and its pixels per pixel of the first frame."""
 
     time: float
     luma: NDArray[np.uint8]
@@ -102,6 +104,8 @@ def frame_times(path: Path, info: MediaInfo) -> Floats:
 
     Nothing is decoded. In a container without time stamps, or where one is missing, frames come at the average rate.
     """
+    if is_animated_webp(path):
+        return frame_starts(path)[0]
     with open_media(path) as container:
         stream = video_stream(container, path)
         by_order = container.format.name == "avi"  # holds no presentation times; see decode.stream
@@ -132,8 +136,8 @@ def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: f
     return found
 
 
-def small_frame(frame: DecodedFrame) -> SmallFrame:
-    """What is kept of a frame for its mouth."""
+def small_frame(frame: DecodedFrame, info: MediaInfo) -> SmallFrame:
+    """What is kept of a frame for its mouth. ``info`` has the size of the first frame, in whose pixels tracks are."""
     height, width = frame.y.shape
     scale = min(1.0, KEPT_SIDE / max(height, width))
     luma = frame.y
@@ -141,7 +145,7 @@ def small_frame(frame: DecodedFrame) -> SmallFrame:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         luma = np.asarray(Image.fromarray(luma).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
     turned = np.ascontiguousarray(np.rot90(luma, -(frame.rotation // 90)))
-    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale)
+    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale * width / info.width)
 
 
 def cut_speech(

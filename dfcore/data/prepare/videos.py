@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
+from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
-from dfcore.data.prepare.pool import Died, run_tasks
 from dfcore.data.prepare.pseudo_fakes import forged_file
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
@@ -28,6 +28,8 @@ from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
+from dfcore.data.workers.pool import Died, run_tasks
+from dfcore.data.workers.process import can_isolate, seconds_to_read
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError
 from dfcore.progress import SILENT, TERMINAL, Progress
@@ -35,6 +37,9 @@ from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
 __all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare_videos", "survey"]
+
+_STEPS = 3
+"""How often the time that a file may take to be read: a video may be read, damaged, encoded and read again."""
 
 log = logging.getLogger("dfcore.data.prepare.videos")
 
@@ -81,6 +86,7 @@ def prepare_videos(
     sharing: int = 1,
     progress: Progress | None = TERMINAL,
     retry_failed: bool = False,
+    isolate: bool | None = None,
     check: Callable[[], None] | None = None,
 ) -> PrepareReport:
     """Bring the store to where every record has the clips of ``plan`` and all ``evidence``, or a reason why not; and
@@ -93,14 +99,15 @@ def prepare_videos(
     report's failures, and not written down.
 
     Args:
-        records: the videos; ids must be unique.
-        store: where to.
+        records, store: the videos, of unique ids, and where to.
         plan: what to cut out.
         evidence: what to extract from the clips.
-        workers: processes; 0 means one per core; 1 works in this process.
+        workers: processes; 0 means one per core.
         sharing: how many such calls share this machine's cores at the moment.
         progress: shows a bar; None shows nothing.
         retry_failed: try videos again that failed before.
+        isolate: work in processes of their own (not on Windows), so that what a decoder does to its process costs one
+            file; None does so unless ``workers`` is 1.
         check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:
@@ -117,7 +124,7 @@ def prepare_videos(
     _check_plugins(tasks, plan, evidence)
     _note_moved(store, found)
     with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
-        for task, outcome in _run(tasks, workers if workers > 0 else cores, cores):
+        for task, outcome in _run(tasks, workers, cores, workers != 1 if isolate is None else isolate):
             failure = _record(store, task, outcome)
             done += not failure
             if failure:
@@ -170,27 +177,34 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _run(tasks: Sequence[Task], workers: int, cores: int) -> Iterator[tuple[Task, _Outcome]]:
-    workers = min(workers, len(tasks))
-    if workers <= 1:
+def _run(tasks: Sequence[Task], workers: int, cores: int, isolate: bool) -> Iterator[tuple[Task, _Outcome]]:
+    workers = max(1, min(workers or cores, len(tasks)))
+    if not (isolate and can_isolate()):
         for task in tasks:
             yield task, _work(task)
         return
     later: list[Task] = []
     threads = max(1, cores // workers)  # workers with a thread for each core would only wait for each other
-    for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers):
+    for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers, _seconds):
         if isinstance(outcome, Died) or outcome.again:
             # Memory may have run out because of the others. Alone at the end it has a fair chance.
             later.append(replace(task, threads=cores))
         else:
             yield task, outcome
-    for task, outcome in run_tasks(_work, later, 1) if later else ():  # alone, with all the memory there is
+    for task, outcome in run_tasks(_work, later, 1, _seconds) if later else ():  # alone, with all the memory there is
         yield task, _of_dead(task, outcome) if isinstance(outcome, Died) else outcome
 
 
+def _seconds(task: Task) -> float:
+    """The time that a task may take beside its decoding: evidence and pseudo-fakes are computed too."""
+    forgery = task.record.forgery
+    others = [task.record.original_path if task.compare else None, forgery.voice if forgery else None]
+    return _STEPS * seconds_to_read(task.record.path, *(path for path in others if path is not None))
+
+
 def _of_dead(task: Task, death: Died) -> _Outcome:
-    """A decoder that crashed on a file twice will do so again; who killed the worker otherwise is not the file."""
-    return _Outcome(None, task.origin, f"{task.record.path}: {death.reason}.", again=not death.crashed)
+    """A decoder that crashed or hung on a file twice will do so again; what the machine did is not the file's."""
+    return _Outcome(None, task.origin, f"{task.record.path}: {death.reason}.", again=not death.by_file)
 
 
 def _work(task: Task) -> _Outcome:
@@ -211,14 +225,12 @@ def _work(task: Task) -> _Outcome:
         return _Outcome(entry, origin, str(error), again=again)
     except DfcoreError:
         raise  # a full disk or a broken plugin would fail every other video too
-    except MemoryError:
-        reason = f"{path}: not enough memory for its clips. Prepare with fewer workers."
-        return _Outcome(entry, origin, reason, again=True)
     except Exception as error:  # a fault that one odd file brings out must not stop the other thousands
         if is_full(error):
             raise write_error(task.root, error) from error
-        log.warning("%s failed", path, exc_info=True)
-        return _Outcome(entry, origin, f"{path}: it could not be read: {type(error).__name__}: {error}")
+        log.debug("%s failed", path, exc_info=True)
+        again = again or is_passing(path, error)
+        return _Outcome(entry, origin, reason_of(path, error, passing=again), again=again)
     return _Outcome(entry, origin, comparison=comparison)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clips import BLOCK
-from dfcore.data.faces import to_coded
+from dfcore.data.clips import BLOCK, FrameFormat
+from dfcore.data.faces import scaled_face, to_coded
 from dfcore.data.faces.look import Look, look_at
 from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
@@ -28,13 +28,13 @@ __all__ = ["Crop", "Footage", "Window", "crop_again", "crop_held", "watch"]
 WAITING = 8
 """Decoded frames that may wait for the detector."""
 WAITING_BYTES = 96 * 2**20
-"""Bytes that they may take; one may always wait."""
+"""Bytes that they may take. A larger frame is looked at before the next is decoded."""
 HELD_BYTES = 384 * 2**20
 """Bytes of whole frames that are held until their windows are known: 120 frames of 1920x1080. A file whose clips take
 more is decoded twice."""
 
-LITTER_BYTES = 192 * 2**20
-"""Bytes of decoded frames after which the garbage collector is called: 60 frames of 1920x1080."""
+LITTER_BYTES = 96 * 2**20
+"""Bytes of decoded frames after which the garbage collector is called: 30 frames of 1920x1080."""
 
 Window = tuple[int, int, int, int]
 
@@ -45,12 +45,15 @@ class Footage:
 
     Attributes:
         times: of the clips' frames that were decoded, by index.
-        frames: these frames, whole; {} where they are too large to be held.
-        looks: of the frames looked at, by detector; the faces are in coded pixels.
+        formats: of these and of the frames looked at.
+        frames: the clips' frames, whole; {} where they are too large to be held.
+        looks: of the frames looked at, by detector; the faces are in pixels of the file's first frame: those of frames
+            of another size are scaled to it, so that a track goes on where a stream changes its size.
         small: the reduced frames that speech is cut from.
     """
 
     times: dict[int, float] = field(default_factory=dict)
+    formats: dict[int, FrameFormat] = field(default_factory=dict)
     frames: dict[int, DecodedFrame] = field(default_factory=dict)
     looks: dict[str, dict[int, Look]] = field(default_factory=dict)
     small: dict[int, SmallFrame] = field(default_factory=dict)
@@ -97,28 +100,25 @@ def watch(
         PluginError: a detector raised something.
     """
     footage = Footage()
-    size = info.width * info.height * 3 // 2
-    holds = size * len(kept) <= HELD_BYTES
-    patience = max(1, min(WAITING, WAITING_BYTES // max(size, 1)))
     found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
     waiting: deque[Future[Look]] = deque()
-    wanted, litter = set(kept).union(heard, *looks.values()), _Litter(info)
+    wanted, litter = set(kept).union(heard, *looks.values()), _Litter()
+    keep = _Keep(footage, info, kept)
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
-            for frame in decode(path, wanted, side_data=side_data, info=info, threads=threads):
-                if frame.index in kept:
-                    footage.times[frame.index] = frame.time
-                    if holds:
-                        footage.frames[frame.index] = frame
-                if frame.index in heard:
-                    footage.small[frame.index] = small_frame(frame)
+            for frame in decode(path, wanted, side_data=side_data, threads=threads):
+                footage.formats[frame.index] = frame.format
+                keep.offer(frame)
+                if frame.index in heard and frame.rotation == info.rotation:
+                    footage.small[frame.index] = small_frame(frame, info)
                 for name in looks:
                     if frame.index in looks[name]:
                         found[name][frame.index] = helper.submit(_look, frame, detectors[name], info)
                         waiting.append(found[name][frame.index])
+                size = frame_bytes(frame)
                 del frame
-                litter.add_frame()
-                while len(waiting) > patience:
+                litter.add(size)
+                while len(waiting) > min(WAITING, WAITING_BYTES // size):
                     waiting.popleft().result()
             footage.looks = {name: {index: one.result() for index, one in of.items()} for name, of in found.items()}
             return footage
@@ -126,10 +126,38 @@ def watch(
             helper.shutdown(wait=True, cancel_futures=True)
 
 
+def frame_bytes(frame: DecodedFrame) -> int:
+    """Bytes of its planes."""
+    return frame.y.nbytes + frame.u.nbytes + frame.v.nbytes
+
+
+class _Keep:
+    """Holds the clips' frames until their windows are known, as far as they fit; else none of them."""
+
+    def __init__(self, footage: Footage, info: MediaInfo, kept: Collection[int]) -> None:
+        self._footage, self._kept, self._bytes = footage, kept, 0
+        self._holds = info.width * info.height * 3 // 2 * len(kept) <= HELD_BYTES
+
+    def offer(self, frame: DecodedFrame) -> None:
+        """Take a frame in, if it is one of the clips'. Later frames may be larger than the first."""
+        if frame.index not in self._kept:
+            return
+        self._footage.times[frame.index] = frame.time
+        self._bytes += frame_bytes(frame)
+        if self._holds and self._bytes <= HELD_BYTES:
+            self._footage.frames[frame.index] = frame
+        elif self._holds:
+            self._holds = False
+            self._footage.frames.clear()
+
+
 def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
-    """What the frame shows, faces in coded pixels."""
+    """What the frame shows, faces in coded pixels of the file's first frame."""
     found = look_at(frame, detector)
-    coded = [to_coded(face, info.rotation, found.scale, info.width, info.height) for face in found.faces]
+    height, width = frame.y.shape
+    coded = [to_coded(face, frame.rotation, found.scale, width, height) for face in found.faces]
+    if (width, height) != (info.width, info.height):
+        coded = [scaled_face(face, info.width / width, info.height / height) for face in coded]
     return replace(found, faces=coded, scale=1.0)
 
 
@@ -138,12 +166,12 @@ class _Litter:
     until the garbage collector happens to look.
     """
 
-    def __init__(self, info: MediaInfo) -> None:
-        self.size, self.held = info.width * info.height * 3 // 2, 0
+    def __init__(self) -> None:
+        self.held = 0
 
-    def add_frame(self) -> None:
-        """Count a decoded frame in, and collect where many bytes may lie about."""
-        self.held += self.size
+    def add(self, size: int) -> None:
+        """Count a decoded frame of so many bytes in, and collect where many bytes may lie about."""
+        self.held += size
         if self.held >= LITTER_BYTES:
             self.held = 0
             gc.collect()
@@ -158,12 +186,13 @@ def crop_again(
     path: Path, info: MediaInfo, windows: Mapping[int, Sequence[Window]], *, side_data: bool, threads: int = 0
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
-    crops, litter = {}, _Litter(info)
-    for frame in decode(path, set(windows), side_data=side_data, info=info, threads=threads):
+    crops, litter = {}, _Litter()
+    for frame in decode(path, set(windows), side_data=side_data, threads=threads):
         for window in windows[frame.index]:
             crops[frame.index, window] = _crop(frame, window, copy=True)
+        size = frame_bytes(frame)
         del frame
-        litter.add_frame()
+        litter.add(size)
     return crops
 
 

@@ -114,8 +114,8 @@ class StoredClip:
 
     @property
     def source(self) -> SourceHeader:
-        """What is known of the source file."""
-        return self.video.source
+        """What is known of the source file, with the format of the clip's frames."""
+        return self.header.source_of(self.video.source)
 
     @property
     def header(self) -> ClipHeader:

@@ -71,6 +71,7 @@ def prepare_data(
         clip_plan(config, specs),
         needed_evidence(config, specs),
         workers=workers or 0,
+        isolate=True,
         retry_failed=retry_failed,
         check=check,
         progress=progress,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import fake_parts
 import pytest
 
 from dfcore.data.checks.shortcuts import auc, best_word
@@ -229,15 +230,22 @@ def test_one_class_unreadable_is_fatal(tmp_path: Path, image: Image) -> None:
 def test_an_unexpected_failure_is_listed_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dfcore.data.checks import verify as module
 
-    probe = module.probe
-
     def broken(path: Path) -> object:
-        if path.name == "p0.png":
-            raise ZeroDivisionError("odd")
-        return probe(path)
+        raise ZeroDivisionError("odd")
 
     monkeypatch.setattr(module, "probe", broken)
-    assert [one.reason for one in check(scan(root)).unreadable] == ["ZeroDivisionError: odd"]
+    reason = module._read(root / "p0.png", frames=False)
+    assert isinstance(reason, str)
+    assert "p0.png: decoding it failed (ZeroDivisionError: odd)" in reason
+    assert "re-encode it" in reason
+
+
+def test_a_decoder_that_crashes_costs_one_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dfcore.data.checks import verify as module
+
+    monkeypatch.setattr(module, "_read", fake_parts.reads_all_but_p0)
+    report = check(scan(root))
+    assert [(Path(one.path).name, "crashed" in one.reason) for one in report.unreadable] == [("p0.png", True)]
 
 
 def test_ids_must_be_unique(root: Path) -> None:

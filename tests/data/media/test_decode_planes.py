@@ -214,7 +214,7 @@ def test_colour_tags_of_the_stream_count(tmp_path):
     )
     info = probe(path)
     assert (info.colour_matrix, info.colour_range) == ("bt709", "pc")
-    frame = next(decode(path, [0], info=info))
+    frame = next(decode(path, [0]))
     assert (frame.colour_matrix, frame.colour_range) == ("bt709", "pc")
 
 
@@ -232,7 +232,7 @@ def test_untagged_streams_get_the_usual_matrix_and_range(height, pix_fmt, matrix
     assert (look.colour_matrix, look.colour_range, look.rotation) == (matrix, colour_range, 0)
 
 
-def test_a_change_of_size_in_mid_stream_ends_the_video(tmp_path, caplog):
+def test_frames_after_a_change_of_size_in_mid_stream_come_at_their_own_size(tmp_path, caplog):
     parts = [
         write_video(tmp_path / f"{width}.h264", width=width, height=64, frames=6, options={"bf": "0"})
         for width in (96, 128)
@@ -240,5 +240,6 @@ def test_a_change_of_size_in_mid_stream_ends_the_video(tmp_path, caplog):
     joined = tmp_path / "joined.h264"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
     got = list(decode(joined))
-    assert [frame.y.shape for frame in got] == [(64, 96)] * 6
-    assert "frame size changes at frame 6" in caplog.text
+    assert [frame.y.shape for frame in got] == [(64, 96)] * 6 + [(64, 128)] * 6
+    assert [frame.index for frame in got] == list(range(12))
+    assert caplog.text.count("the frame size changes in mid-stream (first at frame 6, from 96x64 to 128x64)") == 1

@@ -1,8 +1,8 @@
-"""The process in which files are decoded, so that a decoder that crashes, hangs or fills the memory costs one file.
+"""A worker process's side: it gets a function once, then tasks, and answers each with what the function returns.
 
-Started by :mod:`dfcore.inference.isolation`, and spoken to through a descriptor. It gets the jobs once, then paths; it
-answers each path with ``("size", (frames, pixels))`` when that is known, and ``("done", Extraction)`` or
-``("error", exception)`` at last.
+Started by :mod:`dfcore.data.workers.process`, and spoken to through a descriptor. Its answers are ``("ready", None)``
+when what the function needs is imported; ``("size", seconds)`` when a task's file is known to need so many more;
+``("done", value)`` or ``("error", exception)`` at last.
 """
 
 from __future__ import annotations
@@ -14,21 +14,33 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TOO_MUCH_MEMORY", "main", "memory_limit", "receive_large", "send_large"]
+from dfcore.logs import print_warnings
+
+__all__ = ["TOO_MUCH_MEMORY", "announce", "main", "memory_limit", "receive_large", "seconds_to_decode", "send_large"]
 
 TOO_MUCH_MEMORY = 86
 """Exit code of a worker that took more memory than its file may cost."""
 _EVERY = 0.05
+_PIXELS = 5e6
+"""Pixels a second that a decoder makes at least: a fortieth of what one core makes of H.264."""
+_BASE, _FRAMES = 900 * 2**20, 6
+"""Bytes that any file may cost, and frames that a decoder may hold besides."""
 
 
-def memory_limit(width: int, height: int) -> int:
-    """Bytes that a file of this frame size may cost: 1.2 GB, and 16 frames, that decoders hold back."""
-    return 1200 * 2**20 + 16 * (width * height * 3 // 2)
+def memory_limit(width: int, height: int, held: int = 0) -> int:
+    """Bytes that a file of this frame size may cost; ``held`` is how many whole frames are held."""
+    return _BASE + (_FRAMES + held) * (width * height * 3 // 2)
+
+
+def seconds_to_decode(frames: int, pixels: int) -> float:
+    """The time that so many frames of so many pixels may take, beyond what any file may."""
+    return frames * pixels / _PIXELS
 
 
 class _Watchdog(threading.Thread):
@@ -43,6 +55,30 @@ class _Watchdog(threading.Thread):
             if resident() - self.began > self.limit:
                 os._exit(TOO_MUCH_MEMORY)
             time.sleep(_EVERY)
+
+
+class _Here:
+    """What :func:`announce` reaches in a worker; nothing in any other process."""
+
+    pipe: Connection | None = None
+    watchdog: _Watchdog | None = None
+
+
+def announce(frames: int, width: int, height: int, *, held: int = 0) -> None:
+    """Say how large the file is that is about to be decoded: the limits of time and memory grow with it.
+
+    Does nothing outside of a worker.
+
+    Args:
+        frames: in the file.
+        width: of a frame.
+        height: of a frame.
+        held: whole frames that are held at once.
+    """
+    if _Here.watchdog is not None:
+        _Here.watchdog.limit = max(_Here.watchdog.limit, memory_limit(width, height, held))
+    if _Here.pipe is not None:
+        send_large(_Here.pipe, ("size", seconds_to_decode(frames, width * height)))
 
 
 def resident() -> int:
@@ -76,22 +112,24 @@ def main(descriptor: int) -> None:
     """Serve until the other end closes."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they may go to the whole group; the parent ends this process
         signal.signal(number, signal.SIG_IGN)
+    print_warnings()
+    warnings.simplefilter("ignore")  # a library's remarks on a file's metadata; what matters is logged or raised
     pipe = Connection(descriptor)
-    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
-    jobs = pipe.recv()
-    threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
-    import dfcore.inference.extraction  # noqa: F401  what is needed is there before memory is measured
-
+    function = pipe.recv()  # imports what it needs, before memory is measured
     gc.freeze()  # what was imported stays: there is no need to look at it at every collection
+    tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    send_large(pipe, ("ready", None))
+    threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
     watchdog = _Watchdog()
     watchdog.start()
+    _Here.pipe, _Here.watchdog = pipe, watchdog
     while True:
-        path = Path(tasks.get())
+        task = tasks.get()
         watchdog.limit = memory_limit(1920, 1080)
-        send_large(pipe, _answer(pipe, watchdog, path, jobs))
+        send_large(pipe, _answer(function, task))
 
 
-def _receive(pipe: Connection, tasks: queue.SimpleQueue[str]) -> None:
+def _receive(pipe: Connection, tasks: queue.SimpleQueue[Any]) -> None:
     """Take tasks in as they come, so that the parent's end is noticed in the midst of one."""
     try:
         while True:
@@ -100,16 +138,9 @@ def _receive(pipe: Connection, tasks: queue.SimpleQueue[str]) -> None:
         os._exit(0)
 
 
-def _answer(pipe: Connection, watchdog: _Watchdog, path: Path, jobs: Sequence[Any]) -> tuple[str, Any]:
-    from dfcore.data.media import MediaInfo
-    from dfcore.inference.extraction import extract
-
-    def probed(info: MediaInfo) -> None:
-        watchdog.limit = memory_limit(info.width, info.height)
-        send_large(pipe, ("size", (info.frame_count, info.width * info.height)))
-
+def _answer(function: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
     try:
-        return "done", extract(path, jobs, probed=probed)
+        return "done", function(task)
     except Exception as error:  # handed to the parent, which raises it
         from dfcore.errors import DfcoreError, PluginError
         from dfcore.text import described
