@@ -6,12 +6,14 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from dfcore.errors import WriteError
 from dfcore.kaggle import free_space
+from dfcore.owner import is_left_behind, temporary_path
 
-__all__ = ["append", "is_full", "replacing", "size_text", "sync_folder", "write_error", "writing"]
+__all__ = ["append", "is_full", "replacing", "require_writable", "size_text", "sync_folder", "write_error", "writing"]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -72,19 +74,37 @@ def writing(path: Path, need: int = 0) -> Iterator[None]:
         raise write_error(path, error, need) from error
 
 
+def require_writable(folder: Path) -> None:
+    """Make a folder, and see that files can be made in it, before the work begins whose results go there.
+
+    Raises:
+        WriteError: it is a file, may only be read, ...
+    """
+    probe = temporary_path(folder / "probe")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.touch()
+        finally:
+            _remove(probe)
+
+
 @contextmanager
 def replacing(path: Path, need: int = 0) -> Iterator[Path]:
     """A temporary file beside ``path`` to write to; it takes ``path``'s place when the block ends well.
 
-    It is ``.NAME.tmp``; one left by a killed process is overwritten by the next write of the same name.
+    It has a name of this process's own (:mod:`dfcore.owner`); what killed processes left of earlier ones is removed.
 
     Raises:
         WriteError: the disk is full, the folder is not writable, ...; ``path`` is as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for other in path.parent.glob(f".{escape(path.name)}.*tmp"):
+            if is_left_behind(other):
+                _remove(other)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())

@@ -19,6 +19,7 @@
     ├── WriteError                  exit 74  a file that cannot be written: a full disk, a folder without rights
     └── RunError                    exit 6   a training run
         ├── RunExistsError          exit 6   it would overwrite a finished or started run
+        ├── RunLockedError          exit 6   another process is writing to it
         ├── TrainingError           exit 6   e.g. the loss is not a number
         └── RunInterrupted          exit 130 Ctrl-C or SIGTERM; the run can be resumed
             └── TimeLimitReached    exit 75  the time limit; likewise
@@ -46,6 +47,7 @@ __all__ = [
     "RunError",
     "RunExistsError",
     "RunInterrupted",
+    "RunLockedError",
     "StoreError",
     "TimeLimitReached",
     "TrainingError",
@@ -63,6 +65,13 @@ class DfcoreError(Exception):
     exit_code = 1
     told = False
     """Whether another process prints the message already."""
+
+    def __str__(self) -> str:
+        """The message. One that a loader process of torch raised comes with that process's traceback before it."""
+        text = super().__str__()
+        if not text.startswith("Caught "):
+            return text
+        return text.rpartition(f"{type(self).__name__}: ")[2].strip() or text
 
 
 class UsageError(DfcoreError):
@@ -151,6 +160,10 @@ class RunError(DfcoreError):
 
 class RunExistsError(RunError):
     """Starting would overwrite a run that is there already."""
+
+
+class RunLockedError(RunError):
+    """Another process is writing to the run's folder."""
 
 
 class TrainingError(RunError):

@@ -7,13 +7,13 @@ Training and preparing say what they do through a :class:`Progress`. :data:`TERM
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
 from dfcore.disk import is_full
-from dfcore.text import printable
+from dfcore.text import described, printable
 
-__all__ = ["SILENT", "TERMINAL", "Bar", "Progress", "Silent", "Terminal", "over"]
+__all__ = ["SILENT", "TERMINAL", "Bar", "Guarded", "Progress", "Silent", "Terminal", "over"]
 
 Item = TypeVar("Item")
 
@@ -133,6 +133,62 @@ class _TerminalBar:
 
     def close(self) -> None:
         self._bar.close()
+
+
+class Guarded:
+    """Another :class:`Progress`, whose failures end nothing: after the first one it says no more.
+
+    A terminal that is gone, a broken pipe, an odd variable in the environment or a fault in a caller's own object must
+    not cost the hours of work that it only tells of.
+
+    Attributes:
+        failure: the first one, in words, or "".
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.failure = ""
+
+    def say(self, text: str) -> None:
+        """Say the line, if that can be done."""
+        self.attempt(lambda: self._progress.say(text))
+
+    def warn(self, text: str) -> None:
+        """Say the warning, if that can be done."""
+        self.attempt(lambda: self._progress.warn(text))
+
+    def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
+        """A bar, if that can be done."""
+        made: list[Bar] = [SILENT.bar(label, total)]
+        self.attempt(lambda: made.append(self._progress.bar(label, total, initial=initial, unit=unit)))
+        return _GuardedBar(made[-1], self)
+
+    def attempt(self, action: Callable[[], object]) -> None:
+        """Do it, unless something failed before."""
+        if self.failure:
+            return
+        try:
+            action()
+        except Exception as error:  # see above: whatever it is
+            self.failure = described(error)
+
+
+class _GuardedBar:
+    def __init__(self, bar: Bar, owner: Guarded) -> None:
+        self._bar, self._owner = bar, owner
+
+    @property
+    def shown(self) -> bool:
+        return not self._owner.failure and self._bar.shown
+
+    def update(self, steps: int = 1) -> None:
+        self._owner.attempt(lambda: self._bar.update(steps))
+
+    def note(self, **values: object) -> None:
+        self._owner.attempt(lambda: self._bar.note(**values))
+
+    def close(self) -> None:
+        self._owner.attempt(self._bar.close)
 
 
 TERMINAL: Progress = Terminal()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.disk import append, is_full, replacing, size_text, write_error, writing
+from dfcore.disk import append, is_full, replacing, require_writable, size_text, write_error, writing
 from dfcore.errors import DfcoreError, WriteError
 from dfcore.kaggle import free_space
 
@@ -133,3 +133,20 @@ def test_the_command_line_explains_a_full_disk_wherever_it_is_met(tmp_path: Path
 def test_one_exit_code_for_all_files() -> None:
     assert WriteError.exit_code == 74
     assert issubclass(WriteError, DfcoreError)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match=r"file/store cannot be written: Not a directory"):
+        require_writable(tmp_path / "file" / "store")
+
+    def read_only(*_: object, **how: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", read_only)
+    with pytest.raises(WriteError, match=r"a cannot be written: Read-only file system"):
+        require_writable(tmp_path / "a")

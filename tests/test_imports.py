@@ -23,6 +23,7 @@ LIGHT = (
     "hookspecs",
     "kaggle",
     "notebook",
+    "owner",
     "plugin_code",
     "plugins",
     "progress",

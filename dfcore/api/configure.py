@@ -57,7 +57,7 @@ def configure(
 
     registry().trainable(specialist)
     given = _given(data=data, dataset=dataset, store=store, out=out, more=set)
-    in_file = config.checked(config.read_file()["set"])
+    in_file = config.file_values()
     return _assembled(specialist, registry().stage(_stage_number(stage, given, in_file)), in_file, given)
 
 
@@ -85,7 +85,7 @@ def configure_curriculum(
     stages = [stage for stage in known.stages().values() if not stage.pretraining]
     given = _given(store=store, out=out, more=set)
     _require_common(given, stages)
-    in_file = config.checked(config.read_file()["set"])
+    in_file = config.file_values()
     in_file = {key: value for key, value in in_file.items() if key not in _OF_ONE_STAGE}
     unknown = [stage for stage in stages if dataset_root(known.dataset(stage.dataset)) is None]
     if unknown:

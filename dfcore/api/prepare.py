@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dfcore.errors import UsageError
-from dfcore.progress import TERMINAL, Progress
+from dfcore.progress import TERMINAL, Guarded, Progress
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
@@ -58,9 +58,12 @@ def prepare(
     from dfcore.plugins import registry
     from dfcore.training.inputs import prepare as inputs
     from dfcore.training.inputs.choose import choose_videos
+    from dfcore.training.inputs.names import check_names
     from dfcore.training.inputs.store_watch import StoreWatch
 
+    progress = Guarded(progress)
     specs: list[SpecialistSpec] = [registry().trainable(name) for name in specialists or (config.specialist,)]
+    check_names(config, specs)
     chosen = choose_videos(config, specs)
     watch = StoreWatch(inputs.store_path(config), chosen.records, progress.warn, chunked=bool(chosen.chunks))
     return inputs.prepare_data(

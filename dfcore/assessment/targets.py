@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dfcore.config import code_named
 from dfcore.errors import CheckpointError, UsageError
 from dfcore.inference.models import find_models
 from dfcore.models import weights
@@ -110,6 +111,9 @@ def _labels(named: Sequence[tuple[str, Path]]) -> list[str]:
 def as_trained(target: Target, dataset: str) -> dict[str, Any]:
     """The keys by which a target is evaluated as it was validated: its clips and samples; on the dataset that it was
     trained on, that dataset's splits too.
+
+    Raises:
+        CheckpointError: its file names code to import.
     """
     data = _section(target.config, "data")
     found: dict[str, Any] = {f"data.{key}": data[key] for key in _SAME_CLIPS if key in data}
@@ -119,6 +123,12 @@ def as_trained(target: Target, dataset: str) -> dict[str, Any]:
             values = _section(target.config, section)
             if name in values:
                 found[key] = values[name]
+    code = code_named(found)
+    if code is not None:
+        raise CheckpointError(
+            f"{target.path} was trained with {code[0]}={code[1]}, a dotted path: a file of weights must not name code "
+            f"to import. Set {code[0]} yourself, if you trust it."
+        )
     # What belongs to training alone.
     return {**found, "data.pseudo_fakes": 0.0, "data.pseudo_only": False, "data.limit": 0, "stage.chunks": ()}
 

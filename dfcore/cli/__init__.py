@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "Judge videos and photos with trained specialists.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
+    "store": "Verify a clip store: is what was prepared still what was written?",
     "datasets": "List the datasets; verify a copy of one.",
     "stages": "List the stages of the curriculum.",
     "plugins": "List the installed plugins; check that they load.",

@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.api.places import attached
+from dfcore.cli.text import printable
+from dfcore.config import redirected
 from dfcore.kaggle import free_space, kaggle
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
 
-__all__ = ["announce"]
+__all__ = ["announce", "announce_file"]
+
+
+def announce_file(**given: object) -> None:
+    """Say what the configuration file has written elsewhere than in the working directory.
+
+    Args:
+        given: what the command's options say of ``out`` and ``store``.
+    """
+    keys = {"out": "run.out", "store": "data.store"}
+    for sentence in redirected(keys.get(name, name) for name, value in given.items() if value):
+        if os.environ.get("RANK", "0") == "0":
+            click.echo(f"config     {printable(sentence)}", err=True)
 
 
 def announce(configs: Sequence[TrainConfig]) -> None:

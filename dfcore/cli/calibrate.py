@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dfcore.cli.announce import announce_file
 from dfcore.cli.options import data_options, keys_of
 from dfcore.cli.text import printable
 
@@ -37,6 +38,7 @@ def command(
     """
     from dfcore.api.calibrate import calibrate
 
+    announce_file(out=out, store=store)
     given = keys_of({"run.device": device}, assignments)
     for found in calibrate(models, data=data, dataset=dataset, store=store, out=out, alpha=alpha, set=given):
         click.echo(printable(f"{found.label}  {found.calibration.summary()}"))

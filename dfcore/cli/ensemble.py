@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dfcore.cli.announce import announce_file
 from dfcore.cli.options import keys_of
 from dfcore.cli.text import printable
 
@@ -52,6 +53,7 @@ def fit(
     """
     from dfcore.api.ensemble import Ensemble, default_place
 
+    announce_file(store=store)
     given = keys_of({"run.device": device}, assignments)
     ensemble = Ensemble.fit(models, data=data, dataset=dataset, store=store, alpha=alpha, set=given)
     place = Path(out) if out else default_place(ensemble)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dfcore.cli.announce import announce_file
 from dfcore.cli.options import data_options, parse_set
 from dfcore.progress import Terminal
 from dfcore.text import printable, to_json
@@ -83,6 +84,8 @@ def command(
         return
     from dfcore.api.evaluate import evaluate
     from dfcore.progress import TERMINAL
+
+    announce_file(out=out, store=store)
 
     given: dict[str, Any] = {**({"run.device": device} if device else {}), **parse_set(assignments)}
     found = evaluate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.announce import announce
+from dfcore.cli.announce import announce, announce_file
 from dfcore.cli.options import data_options, keys_of
 from dfcore.cli.text import printable
 
@@ -44,6 +44,7 @@ def command(
 
     names = specialists or tuple(trainable_specialists())
     given = keys_of({}, assignments)
+    announce_file(out=out, store=store, **given)
     config = configure(names[0], data=data, dataset=dataset, store=store, out=out, set=given)
     announce([config])
 

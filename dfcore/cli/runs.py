@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
+from dfcore.cli.announce import announce_file
 from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
@@ -85,16 +86,19 @@ def prune_command(
     dfcore runs prune cm_stage1 --keep 1 --yes
     dfcore runs prune --stores
     """
-    from dfcore.runs.prune import plan_removals, remove
+    from dfcore.runs.prune import in_use, plan_removals, remove
     from dfcore.runs.report import find_runs, find_stores
 
     if dry_run and yes:
         raise UsageError("--dry-run deletes nothing and --yes deletes without asking: give one of them.")
+    announce_file(out=out or ctx.obj)
     folder = _folder(out or ctx.obj)
     runs = _chosen(find_runs(folder), names)
     used = {Path(run.store).absolute() for run in runs}
     there = [s for s in find_stores(folder) if not names or s.path.absolute() in used] if stores else []
     removals = plan_removals(runs, keep=keep, unfinished=unfinished, final=final, stores=there)
+    for sentence in in_use(runs, there):
+        click.echo(printable(sentence), err=True)
     if not removals:
         click.echo("There is nothing to delete. --keep, --stores, --unfinished and --final name more (see --help).")
         return
@@ -125,7 +129,7 @@ def _folder(out: str | None) -> Path:
     Raises:
         UsageError: one was named that is not there.
     """
-    folder = Path(out or str(config.read_file()["set"].get("run.out", run_folder()))).expanduser()
+    folder = Path(out or str(config.file_values().get("run.out", run_folder()))).expanduser()
     if out and not folder.is_dir():
         raise UsageError(f"--out {out}: no such folder. Give the one that was --out of `dfcore train`.")
     return folder
@@ -183,6 +187,8 @@ def _state(run: RunReport) -> str:
         words = f"unfinished, {run.epoch} of {count_of(run.epochs, 'epoch')}, step {run.step}"
     else:
         words = "damaged"
+    if run.holder is not None:
+        words = f"in use by process {run.holder.pid} on {run.holder.host}; {words}"
     return f"{words}: {run.problem}" if run.problem else words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dfcore.cli.announce import announce
+from dfcore.cli.announce import announce, announce_file
 from dfcore.cli.options import data_options, keys_of
 from dfcore.errors import UsageError
 
@@ -108,6 +108,7 @@ def command(
         "run.seed": seed,
     }
     given = keys_of(options, assignments)
+    announce_file(out=out, store=store, **given)
     if stage is None and "stage.number" not in given:
         given |= {key: value for key, value in (("data.root", data), ("stage.dataset", dataset)) if value}
         configs = configure_curriculum(specialist, store=store, out=out, set=given)

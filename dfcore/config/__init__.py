@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dfcore.config.files import dataset_root, find_file, read_file, store_name
+from dfcore.config.files import dataset_root, file_values, find_file, read_file, redirected, store_name
 from dfcore.config.keys import Key, convert
 from dfcore.config.sections import (
     STAGE_KEYS,
@@ -16,6 +16,7 @@ from dfcore.config.sections import (
     StageConfig,
     TrainConfig,
     checked,
+    code_named,
     keys,
     override,
     replaced,
@@ -30,12 +31,15 @@ __all__ = [
     "StageConfig",
     "TrainConfig",
     "checked",
+    "code_named",
     "convert",
     "dataset_root",
+    "file_values",
     "find_file",
     "keys",
     "override",
     "read_file",
+    "redirected",
     "replaced",
     "store_name",
 ]

@@ -9,6 +9,10 @@ The file is looked for in the working directory and its parents, or named by ``D
     "stage.batch_size" = 32
 
 ``DFCORE_DATASET_FACEFORENSICS=/data/ff`` names a dataset's folder too, and wins over the file.
+
+A file may come with a folder that somebody else made. So it names what is installed and never code to import
+(:func:`file_values`), and where it has things written outside of the working directory, that is said
+(:func:`redirected`).
 """
 
 from __future__ import annotations
@@ -20,9 +24,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dfcore.config.sections import checked, code_named
 from dfcore.errors import ConfigError, UnknownNameError
 
-__all__ = ["dataset_root", "find_file", "read_file", "store_name"]
+__all__ = ["dataset_root", "file_values", "find_file", "read_file", "redirected", "store_name"]
+
+_WRITTEN = {"run.out": "runs", "data.store": "clips"}
+"""Keys that say where something is written, and what."""
 
 
 def find_file(start: Path | None = None) -> Path | None:
@@ -62,6 +70,45 @@ def read_file(path: Path | None = None) -> dict[str, Any]:
     for name, folder in content["datasets"].items():
         content["datasets"][name] = str(path.parent / Path(str(folder)).expanduser())
     return content
+
+
+def file_values(path: Path | None = None) -> dict[str, Any]:
+    """What ``[set]`` in the configuration file says, as its keys' types; {} without a file.
+
+    Raises:
+        UnknownNameError: no such key.
+        ConfigError: a value does not fit its key, or is a dotted path in place of an announced name.
+    """
+    path = path or find_file()
+    if path is None:
+        return {}
+    values = checked(read_file(path)["set"])
+    code = code_named(values)
+    if code is not None:
+        key, name = code
+        raise ConfigError(
+            f"{path} gives {key} the value {name!r}, which is code to import. A configuration file names only what "
+            f"installed plugins announce (`dfcore plugins` lists them). If you trust it, set {key} yourself."
+        )
+    return values
+
+
+def redirected(given: Iterable[str] = (), path: Path | None = None) -> list[str]:
+    """Sentences about what the configuration file has written outside of the working directory.
+
+    Args:
+        given: keys that the caller has set: what the file says of them is not in force.
+        path: the file; None means the one in force.
+    """
+    path, given = path or find_file(), set(given)
+    here = Path.cwd().resolve()
+    said = []
+    for key, what in _WRITTEN.items():
+        value = "" if path is None or key in given else file_values(path).get(key, "")
+        if value and not Path(value).expanduser().resolve().is_relative_to(here):
+            by = " (named by DFCORE_CONFIG)" if os.environ.get("DFCORE_CONFIG") else ""
+            said.append(f"{what} go to {value}, outside of this folder: {path}{by} says so ({key})")
+    return said
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -36,6 +36,10 @@ Later sources win: what the stage announces (`dfcore stages`), what the dataset 
 `dfcore.toml`, the options or arguments (`--data`, `data=`), `--set` or `set=`. A dataset's folder can stand in the
 environment too (`DFCORE_DATASET_FACEFORENSICS=/data/ff`), which wins over `[datasets]` in the file.
 
+The file may come with a folder that somebody else made. So its values name only what installed plugins announce, never
+code to import (`--set` and `set=` may name a face detector as `package.module:Class`), and the commands say first where
+it has runs or clips written outside of the working directory. Every name is looked up before anything is prepared.
+
 A value of another type, or out of its range, is refused wherever it comes from, before anything is done; so are numbers
 that are not finite. In text a list is written `a,b,c`, a truth value `true` or `false`.
 """

@@ -15,6 +15,7 @@ from dfcore.config.keys import Key, convert, key, key_of
 from dfcore.errors import ConfigError, UnknownNameError
 
 __all__ = [
+    "NAMING_KEYS",
     "STAGE_KEYS",
     "DataConfig",
     "ModelConfig",
@@ -22,11 +23,19 @@ __all__ = [
     "StageConfig",
     "TrainConfig",
     "checked",
+    "code_named",
     "keys",
     "override",
     "replaced",
 ]
 
+NAMING_KEYS = frozenset(
+    {
+        "stage.dataset", "stage.loss", "data.detector", "data.augment", "model.backbone", "model.attention_head",
+        "model.classifier", "run.callbacks",
+    }
+)  # fmt: skip
+"""Keys whose values name something that is announced."""
 STAGE_KEYS = ("stage.dataset", "stage.lr", "stage.epochs", "stage.loss", "stage.chunks")
 """What a stage's announcement decides (:func:`dfcore.configure` fills them in)."""
 
@@ -142,7 +151,7 @@ class ModelConfig:
     backbone_weights: str = key("", "A file with the backbone's weights, in place of timm's own download.")
     attention_head: str = key("cross", "The attention head, by its announced name.")
     classifier: str = key("mlp", "The classifier, by its announced name.")
-    heads: int = key(8, "Heads of the attention.", at_least=1)
+    heads: int = key(8, "Heads of the attention.", at_least=1, at_most=1024)
     dropout: float = key(0.3, "Dropout of attention head and classifier.", at_least=0, below=1)
     image_size: int = key(
         0,
@@ -221,6 +230,18 @@ def keys() -> dict[str, tuple[Any, Key]]:
             hints = get_type_hints(kind)
             found |= {f"{section}.{one.name}": (hints[one.name], key_of(one)) for one in dataclasses.fields(kind)}
     return found
+
+
+def code_named(values: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The first key, and its value, that has a dotted path (``package.module:attribute``) in place of an announced
+    name; None where there is none. What comes with a folder or a file of weights must not name code to import.
+    """
+    for name in sorted(NAMING_KEYS & values.keys()):
+        value = values[name]
+        for one in value if isinstance(value, (tuple, list)) else (value,):
+            if ":" in str(one):
+                return name, str(one)
+    return None
 
 
 def override(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:

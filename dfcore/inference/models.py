@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dfcore.config import code_named
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.errors import CheckpointError, DfcoreError, ModelError, UsageError
+from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
@@ -158,7 +159,8 @@ def load_models(
 ) -> Roster:
     """The specialists in those files, on ``device``.
 
-    A file that was found in a folder and cannot be loaded is left out, with a note; one that was named is an error.
+    A file that was found in a folder and cannot be loaded is left out, with a note; one that was named is an error. One
+    whose plugin is not installed, or broken, is left out with a note in any case, unless it is the only one.
 
     Args:
         found: see :func:`find_models`.
@@ -170,6 +172,7 @@ def load_models(
 
     Raises:
         ModelError: a named file cannot be loaded, or none can.
+        UnknownNameError, PluginError: the only file needs a plugin that is not installed or does not load.
         UsageError: two files hold the same specialist of the same stage.
     """
     said = list(notes)
@@ -177,6 +180,10 @@ def load_models(
     for one in found:
         try:
             members.append(_load(one.path, device, people, samples, detector))
+        except (UnknownNameError, PluginError) as error:
+            if one.named and len(found) == 1:
+                raise
+            said.append(f"left out: {error}")  # its plugin is not here, or broken: the others' are
         except DfcoreError as error:
             if one.named:
                 raise
@@ -267,7 +274,7 @@ def _number(path: Path, key: str, value: Any, most: int) -> int:
 
 def _detector(path: Path, value: Any) -> str:
     """A file of weights may name an announced detector, never code to import."""
-    if not isinstance(value, str) or ":" in value:
+    if not isinstance(value, str) or code_named({"data.detector": value}):
         raise CheckpointError(
             f"{path} was trained with the face detector {value!r}, a dotted path: a file of weights must not name code "
             "to import. Name the detector yourself, if you trust it."

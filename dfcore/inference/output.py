@@ -78,6 +78,7 @@ class JsonLines:
                 raise _other_weights(path)
             if not passing:
                 self.known.add(str(name))
+        append(path, b"")  # whether it can be written to is said before anything is judged
 
     def write(self, result: FileResult) -> None:
         """Append a result."""

@@ -29,6 +29,7 @@ __all__ = [
     "TENSORS",
     "check_header",
     "check_tensors",
+    "is_run_state",
     "is_zip_of_ours",
     "load_plain",
     "load_torch",
@@ -96,6 +97,11 @@ def load_plain(path: Path, *, mmap: bool = False, whole: bool = False) -> Any:
     with _refusing(path):
         if not zipfile.is_zipfile(path):
             _refuse(path, "it is no torch archive (damaged, cut short, or of a kind from before torch 1.6)")
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if not any(name.endswith("/data.pkl") for name in names):
+            held = ", ".join(map(repr, names[:3])) or "nothing"
+            _refuse(path, f"it is a zip archive, but neither a best epoch's nor torch's: it holds {held}")
         look_at_torch_archive(path)
         if whole:
             with zipfile.ZipFile(path) as archive:
@@ -154,8 +160,9 @@ def check_header(path: Path, content: Any) -> dict[str, Any]:
         CheckpointError: it is not.
     """
     if not isinstance(content, dict) or "format" not in content or "specialist" not in content:
-        found = f"a dictionary of {len(content)} other things" if isinstance(content, dict) else type(content).__name__
-        _refuse(path, f"it does not say that dfcore wrote it (it is {found})")
+        if is_run_state(content):
+            _refuse(path, "it is the state of a run under way, which only that run goes on from (resume=True)")
+        _refuse(path, f"it does not say that dfcore wrote it (it is {_described(content)})")
     if content["format"] != FORMAT:
         raise CheckpointError(
             f"{path} has format {content['format']!r}; this dfcore ({__version__}) reads format {FORMAT}. "
@@ -165,6 +172,21 @@ def check_header(path: Path, content: Any) -> dict[str, Any]:
         if not isinstance(content.get(key), kind):
             _refuse(path, f"its {key!r} should be a {kind.__name__}, not {type(content.get(key)).__name__}")
     return content
+
+
+def is_run_state(content: Any) -> bool:
+    """Whether a torch file's content is that of a run's ``last.pt``."""
+    return isinstance(content, dict) and {"conditions", "optimiser", "model"} <= content.keys()
+
+
+def _described(content: Any) -> str:
+    """What somebody else's file holds, with what it may be good for."""
+    if not isinstance(content, dict):
+        return type(content).__name__
+    tensors = sum(isinstance(value, Tensor) for value in content.values())
+    if not tensors:
+        return f"a dictionary of {len(content)} other things"
+    return f"a bare state dict of {tensors} tensors: a timm backbone's is given with model.backbone_weights=FILE"
 
 
 def check_tensors(path: Path, state: Any) -> dict[str, Tensor]:
@@ -209,7 +231,7 @@ def _require_file(path: Path) -> None:
 def _refuse(path: Path, reason: str) -> NoReturn:
     raise CheckpointError(
         f"{path} is not a checkpoint that can be used: {reason}. Expected a file written by `dfcore train` "
-        "(*_final.pt, a best epoch's .zip, a run's last.pt); nothing in it was executed."
+        "(*_final.pt or a best epoch's .zip); nothing in it was executed."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import signature
@@ -11,10 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from dfcore.errors import CheckpointError, ModelError
+from dfcore.config import code_named, convert, keys
+from dfcore.errors import CheckpointError, ConfigError, ModelError, UnknownNameError
 from dfcore.models import weights
 from dfcore.models.specialist import Parts, Specialist
-from dfcore.plugins import registry
+from dfcore.plugins import OFFICIAL, registry
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["create", "load"]
@@ -89,8 +91,11 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
     """
     path = Path(path)
     state, meta = weights.read(path)
+    _require_installed(path, meta)
     _check_cues(path, meta)
-    model = create(meta["specialist"], pretrained=False, **_model_arguments(path, meta["model"]))
+    arguments = _model_arguments(path, meta["model"])
+    _check_backbone(path, arguments["backbone"], arguments["image_size"], state)
+    model = create(meta["specialist"], pretrained=False, **arguments)
     problems = weights.mismatches(model.state_dict(), state)
     if problems:
         raise CheckpointError(
@@ -167,7 +172,59 @@ def _model_arguments(path: Path, model: dict[str, Any]) -> dict[str, Any]:
             f"{path}: its description of the model does not fit this dfcore ({', '.join(wrong)}). "
             "Install the dfcore that wrote it, or train again."
         )
+    for key, value in model.items():
+        try:
+            convert(f"model.{key}", value, *keys()[f"model.{key}"])
+        except ConfigError as error:
+            raise CheckpointError(f"{path}: what it says of its model cannot be: {error}") from error
+    code = code_named({f"model.{key}": value for key, value in model.items()})
+    if code is not None:
+        raise CheckpointError(
+            f"{path}: its {code[0]} is {code[1]!r}: a file of weights names what is announced, or a model of timm, and "
+            "neither code nor a place to fetch it from."
+        )
     return model
+
+
+def _require_installed(path: Path, meta: dict[str, Any]) -> None:
+    """Refuse weights whose specialist is not installed.
+
+    Raises:
+        UnknownNameError: it says which distribution to install.
+    """
+    name, known = meta["specialist"], registry().specialist_names()
+    if name in known:
+        return
+    said, official = str(meta.get("distribution", "")), OFFICIAL.get(name)
+    if official:
+        install = f"`pip install {official}`"
+    elif re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", said):
+        install = f"the file says that {said} brings it: if you trust that, `pip install {said}`"
+    else:
+        install = "install the plugin that brings it"
+    raise UnknownNameError("specialist", name, known, f"{path} was trained with it: {install}.")
+
+
+def _check_backbone(path: Path, name: str, image_size: int, state: dict[str, torch.Tensor]) -> None:
+    """Refuse a file whose backbone is not of the size that it says, before that is built and takes its memory.
+
+    Raises:
+        CheckpointError: the tensors are not those of the backbone that is named.
+    """
+    if name in registry().components("backbone") and name != GENERAL_BACKBONE:
+        return  # a plugin's own code, which need not work without memory
+    own = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            expected = _backbone(name, pretrained=False, file=None, image_size=image_size).state_dict()
+    except (RuntimeError, NotImplementedError, ModelError):
+        return  # it cannot be made so; building it says why, or goes well
+    problems = weights.mismatches(expected, own)
+    if problems:
+        raise CheckpointError(
+            f"{path} says that its backbone is {name!r}, and its tensors are of another: {weights.first(problems)}. "
+            "The file was changed or damaged, or written with another version of timm; train again."
+        )
 
 
 def _check_cues(path: Path, meta: dict[str, Any]) -> None:

@@ -13,13 +13,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from dfcore.errors import CheckpointError, WeightsError
-from dfcore.models.archives import look_at_torch_archive, what_it_calls
+from dfcore.models.archives import is_run_state, look_at_torch_archive, what_it_calls
 from dfcore.models.weights import first, mismatches
 
 __all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
@@ -80,17 +79,37 @@ def read_file(path: Path) -> dict[str, Tensor]:
     except CheckpointError as error:
         raise WeightsError(f"{error} It was given as backbone_weights.") from error
     except pickle.UnpicklingError as error:
+        if "GLOBAL" not in str(error):
+            raise _unreadable(path, error) from error
         raise WeightsError(
             f"{path} holds pickled objects that would have to be executed to be read, and is refused "
             f"({what_it_calls(error)}). Save its state dict alone, or as .safetensors."
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, safetensors.SafetensorError) as error:
-        raise WeightsError(f"{path} cannot be read as weights: {type(error).__name__}: {error}.") from error
+    except Exception as error:  # foreign bytes: torch asserts, and more, on an old or damaged file
+        raise _unreadable(path, error) from error
     return _tensors(path, content)
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"{path} cannot be read as weights: it is damaged, cut short, or of another kind ({_first_line(error)}). "
+        "Give a .safetensors, or what `torch.save(model.state_dict(), ...)` wrote."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    """Torch's longer messages go on with how to let a file execute something."""
+    text = (str(error).splitlines() or ["no details"])[0].partition(" (1) ")[0]
+    return f"{type(error).__name__}: {text[:200]}"
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     """The state dict in ``content``, unwrapped."""
+    if isinstance(content, Mapping) and (is_run_state(content) or {"specialist", "state_dict"} <= content.keys()):
+        raise WeightsError(
+            f"{path} holds a whole specialist of dfcore, not a backbone. To start from it, give its *_final.pt or a "
+            "best epoch's .zip with stage.start=FILE, and no backbone_weights."
+        )
     if isinstance(content, Mapping):
         content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):

@@ -5,6 +5,7 @@ Both hold a state dict and the same description (*meta*), plain values only::
     format           1
     specialist       "cm"
     plugin_version   version of the plugin's distribution, "" when it is not installed as one
+    distribution     its name, so that a reader without the plugin is told what to install
     dfcore_version   version of the core that wrote it
     cues             [[name, channels], ...] as announced when it was trained
     model            what dfcore.models.factory.create needs to build it again
@@ -37,6 +38,7 @@ from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 from dfcore.models import archives
 from dfcore.models.archives import FORMAT, META, TENSORS
+from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 
@@ -187,6 +189,7 @@ def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
         "format": FORMAT,
         "specialist": model.spec.name,
         "plugin_version": _plugin_version(model.spec.module),
+        "distribution": _distribution(model.spec.module),
         "dfcore_version": __version__,
         "cues": [[cue.name, cue.channels] for cue in model.spec.cues],
         "model": model.model_config,
@@ -199,8 +202,15 @@ def _size(state: State) -> int:
     return sum(tensor.nbytes for tensor in state.values())
 
 
+def _distribution(module: str) -> str:
+    """The distribution that brought a module; a guess by its name where none did."""
+    package = module.partition(":")[0].partition(".")[0]
+    entries = (entry for entry in registry().entries if entry.module.partition(".")[0] == package)
+    return next((entry.distribution for entry in entries), package.replace("_", "-"))
+
+
 def _plugin_version(module: str) -> str:
-    distribution = module.partition(":")[0].partition(".")[0].replace("_", "-")
+    distribution = _distribution(module)
     try:
         return metadata.version(distribution)
     except (metadata.PackageNotFoundError, ValueError):  # a module that no distribution brought

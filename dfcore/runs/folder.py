@@ -27,10 +27,13 @@ from typing import Any
 from dfcore.config import TrainConfig
 from dfcore.disk import replacing, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.owner import is_left_behind
+from dfcore.runs.lock import LOCK
 from dfcore.text import parse_json
 
 __all__ = [
     "FREE_KEYS",
+    "HOUR",
     "RunFolder",
     "StartMode",
     "differences",
@@ -41,6 +44,8 @@ __all__ = [
     "write_json",
 ]
 
+HOUR = 3600.0
+"""Seconds after which a temporary file of another machine is nobody's."""
 FREE_KEYS = frozenset(
     {
         "run.out", "run.device", "run.save_every", "run.keep", "run.patience", "run.callbacks",
@@ -137,7 +142,7 @@ class RunFolder:
         """
         require_one_start(resume=resume, overwrite=overwrite)
         if overwrite:
-            there = self.path.is_dir() and any(self.path.iterdir())
+            there = self.path.is_dir() and any(path.name != LOCK for path in self.path.iterdir())
             return StartMode.OVERWRITE if there else StartMode.NEW
         finished, started = self.summary.exists(), self.last.exists()
         if not (finished or started):
@@ -176,7 +181,9 @@ class RunFolder:
             )
 
     def open(self, start_mode: StartMode, facts: Mapping[str, Any]) -> None:
-        """Make the folder ready: discard the old run if so decided, remove what was cut short, write the facts."""
+        """Make the folder, whose lock is held, ready: discard the old run if so decided, remove what was cut short,
+        write the facts.
+        """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         if start_mode is not StartMode.RESUME:
@@ -186,7 +193,8 @@ class RunFolder:
             self._remove(self.epoch_zips())
             self._remove(self.tensorboard.glob("*tfevents*"))
         for folder in (self.path, self.tensorboard):
-            self._remove(folder.glob(".*.tmp"))  # cut short while being written
+            # Cut short while being written; `dfcore calibrate` may be writing here too.
+            self._remove(file for file in folder.glob(".*.tmp") if is_left_behind(file, HOUR))
         if start_mode is not StartMode.RESUME:
             write_json(self.config, facts)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.runs.folder import read_lines
+from dfcore.owner import TEMPORARY_SUFFIX, is_left_behind
+from dfcore.runs.folder import HOUR, read_lines
+from dfcore.runs.lock import RunLock
 from dfcore.runs.ranking import best_epochs
 from dfcore.runs.report import FINISHED, RunReport, Store
 
-__all__ = ["Removal", "plan_removals", "remove"]
-
-HOUR = 3600.0
+__all__ = ["Removal", "in_use", "plan_removals", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class Removal:
         size: their bytes.
         cost: what is lost with them, in words; "" where nothing is.
         root: a folder that goes too once it is empty, or None.
+        run: the folder of the run that they belong to, which is locked while they go; None for a store.
     """
 
     what: str
@@ -34,6 +34,7 @@ class Removal:
     size: int
     cost: str = ""
     root: Path | None = None
+    run: Path | None = None
 
 
 def plan_removals(
@@ -45,7 +46,7 @@ def plan_removals(
     stores: Iterable[Store] = (),
 ) -> list[Removal]:
     """What would be deleted. By default only what nothing needs any more: the ``last.pt`` of finished runs and
-    temporary files of writers that were killed.
+    temporary files of writers that were killed. What is in use (:func:`in_use`) is left out.
 
     Args:
         runs: the runs to prune.
@@ -57,19 +58,23 @@ def plan_removals(
     """
     planned = []
     for run in runs:
+        if run.holder is not None:
+            continue
         done, folder = run.state == FINISHED, run.folder
-        planned.append(_removal(f"{run.name}: temporary files", _temporary(run)))
+        planned.append(_removal(run, "temporary files", _temporary(run)))
         if done:
-            planned.append(_removal(f"{run.name}: last.pt, finished", [folder.last]))
+            planned.append(_removal(run, "last.pt, finished", [folder.last]))
         elif unfinished:
-            planned.append(_removal(f"{run.name}: last.pt, {run.state}", [folder.last], "it starts again"))
+            planned.append(_removal(run, f"last.pt, {run.state}", [folder.last], "it starts again"))
         if keep is not None:
-            planned.append(_removal(f"{run.name}: epochs but the best {keep}", _worse(run, keep, spare=not unfinished)))
+            planned.append(_removal(run, f"epochs but the best {keep}", _worse(run, keep, spare=not unfinished)))
         if final:
             planned.append(
-                _removal(f"{run.name}: final weights", [folder.final, folder.calibration], "what it was trained for")
+                _removal(run, "final weights", [folder.final, folder.calibration], "what it was trained for")
             )
     for store in stores:
+        if _busy(store, runs):
+            continue
         users = [
             run.name for run in runs if run.state != FINISHED and Path(run.store).absolute() == store.path.absolute()
         ]
@@ -78,29 +83,49 @@ def plan_removals(
     return [removal for removal in planned if removal.files]
 
 
+def in_use(runs: Iterable[RunReport], stores: Iterable[Store] = ()) -> list[str]:
+    """Sentences about what is left out of pruning, for somebody is writing to it."""
+    runs = list(runs)
+    said = [f"{run.name} is in use by {run.holder}: it is left as it is." for run in runs if run.holder is not None]
+    busy = [(store.path, _busy(store, runs)) for store in stores]
+    return said + [f"clip store {path} is in use by {who}: it is left as it is." for path, who in busy if who]
+
+
 def remove(removals: Iterable[Removal]) -> None:
     """Delete what was planned; files that are gone already are passed over.
 
     Raises:
+        RunLockedError: a run is in use by now; what was planned before it is gone.
         OSError: a file may not be deleted.
     """
     for removal in removals:
-        for file in removal.files:
-            file.unlink(missing_ok=True)
+        with ExitStack() as stack:
+            if removal.run is not None and removal.run.is_dir():
+                stack.enter_context(RunLock(removal.run, "pruning"))
+            for file in removal.files:
+                file.unlink(missing_ok=True)
         if removal.root is not None:
             _remove_empty(removal.root)
 
 
-def _removal(what: str, files: Iterable[Path], cost: str = "") -> Removal:
+def _removal(run: RunReport, what: str, files: Iterable[Path], cost: str = "") -> Removal:
     there = tuple(file for file in files if file.is_file())
-    return Removal(what, there, sum(file.stat().st_size for file in there), cost)
+    size = sum(file.stat().st_size for file in there)
+    return Removal(f"{run.name}: {what}", there, size, cost, run=run.folder.path)
+
+
+def _busy(store: Store, runs: Iterable[RunReport]) -> str:
+    """Who is at work on a store, in words, or ""."""
+    users = [run for run in runs if run.holder is not None and Path(run.store).absolute() == store.path.absolute()]
+    if users:
+        return f"{users[0].name}, {users[0].holder}"
+    writing = [file for file in store.files if file.suffix == TEMPORARY_SUFFIX and not is_left_behind(file, HOUR)]
+    return f"a process that writes {writing[0].name}" if any(file.exists() for file in writing) else ""
 
 
 def _temporary(run: RunReport) -> list[Path]:
-    """Those that nobody is writing: of a finished run all, of another those that are an hour old."""
-    now = time.time()
-    found = sorted(run.folder.path.rglob(".*.tmp"))
-    return [file for file in found if run.state == FINISHED or now - file.stat().st_mtime > HOUR]
+    """Those that nobody is writing."""
+    return [file for file in sorted(run.folder.path.rglob(".*.tmp")) if is_left_behind(file, HOUR)]
 
 
 def _worse(run: RunReport, keep: int, *, spare: bool) -> list[Path]:

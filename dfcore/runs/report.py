@@ -12,6 +12,8 @@ from typing import Any
 
 from dfcore.errors import CheckpointError
 from dfcore.runs.folder import RunFolder, read_json, read_lines
+from dfcore.runs.lock import Holder, holder_of
+from dfcore.runs.parents import hash_in_summary, outdated
 from dfcore.runs.ranking import best_epochs
 
 __all__ = ["DAMAGED", "FINISHED", "UNFINISHED", "RunReport", "Store", "find_runs", "find_stores", "read_run"]
@@ -20,6 +22,7 @@ FINISHED, UNFINISHED, DAMAGED = "finished", "unfinished", "damaged"
 DEPTH = 3
 """Folders below the one that is searched, at most."""
 
+_LOG = re.compile(r"(index|failed|compared|damaged)(-\d+)?\.jsonl")
 _NAME = re.compile(r"(?P<specialist>.+)_stage(?P<stage>\d+)")
 
 
@@ -41,6 +44,7 @@ class RunReport:
         parent: the weights that it started from, as it recorded them; {} for none.
         outdated: whether those were made again since.
         store: its clip store.
+        holder: the process that is writing to it now, or None.
         sizes: bytes of ``final``, ``last``, ``epochs`` (their files together) and ``other``.
     """
 
@@ -60,6 +64,7 @@ class RunReport:
     parent: Mapping[str, Any]
     outdated: bool
     store: str
+    holder: Holder | None
     sizes: Mapping[str, int]
 
     @property
@@ -69,7 +74,8 @@ class RunReport:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""
-        own = {key: getattr(self, key) for key in self.__dataclass_fields__ if key != "folder"}
+        own = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("folder", "holder")}
+        own["in_use_by"] = None if self.holder is None else str(self.holder)
         return {**own, "path": str(self.folder.path), "size": self.size}
 
 
@@ -126,8 +132,9 @@ def read_run(path: Path, name: str = "") -> RunReport:
         metrics=metrics,
         start=_start(config, parent),
         parent=parent,
-        outdated=not stage.get("start") and _outdated(path, parent),
+        outdated=outdated(folder, facts, hash_in_summary) is not None,
         store=str(data.get("store", "")),
+        holder=holder_of(path),
         sizes=_sizes(folder),
     )
 
@@ -154,7 +161,7 @@ def _store(path: Path) -> Store:
     """A store's own files: whatever else lies in its folder is not counted."""
     files = []
     for folder, _, names in os.walk(path):
-        ours = [n for n in names if n.endswith((".safetensors", ".tmp")) or n in ("index.jsonl", "failed.jsonl")]
+        ours = [name for name in names if name.endswith((".safetensors", ".tmp")) or _LOG.fullmatch(name)]
         files += [Path(folder) / name for name in sorted(ours)]
     return Store(path, sum(map(_size, files)), tuple(files))
 
@@ -211,16 +218,6 @@ def _start(config: Mapping[str, Any], parent: Mapping[str, Any]) -> str:
     if model.get("backbone_weights"):
         return Path(str(model["backbone_weights"])).name
     return {True: "ImageNet", False: "random"}.get(model.get("pretrained", ""), "")
-
-
-def _outdated(path: Path, parent: Mapping[str, Any]) -> bool:
-    """Whether the stage that the run started from has other final weights now."""
-    match = _NAME.fullmatch(path.name)
-    if not match or not parent.get("hash"):
-        return False
-    before = f"{match['specialist']}_stage{parent.get('stage')}"
-    now = _read(RunFolder(path.parent / before, before).summary, []).get("hash")
-    return bool(now) and now != parent["hash"]
 
 
 def _sizes(folder: RunFolder) -> dict[str, int]:

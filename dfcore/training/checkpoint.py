@@ -37,10 +37,12 @@ def save_last(run: Run) -> None:
 
     Raises:
         WriteError: it cannot be written (a full disk, ...); the one before is kept.
+        RunError: another process took the run over.
     """
     state = capture(run)
 
     def write() -> None:
+        run.check_lock()
         # Into an open file: given a path, torch keeps to itself why it cannot write.
         with replacing(run.folder.last, _size(state)) as temporary, temporary.open("wb") as file:
             torch.save(state, file)

@@ -13,6 +13,7 @@ from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder
 from dfcore.training.inputs.choose import choose_videos
+from dfcore.training.inputs.names import check_names
 from dfcore.training.result import RunResult
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.memory import release_memory
@@ -66,6 +67,8 @@ def _require_time(config: TrainConfig, limit: TimeLimit) -> None:
 
 def _require_data(configs: Sequence[TrainConfig]) -> None:
     """Look for everything now that a later stage would miss hours from here."""
+    for config in configs:
+        check_names(config, [registry().specialist(config.specialist)])
     datasets = registry().datasets()
     given = [config for config in configs if not datasets[config.stage.dataset].generated]
     gone = [

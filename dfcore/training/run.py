@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.runs.folder import RunFolder
+from dfcore.runs.lock import RunLock
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.loaders import worker_count
 from dfcore.training.optimiser import make_optimiser
@@ -209,6 +210,7 @@ class Run:
         gradient_norm: of the last step, before clipping.
         lr: of the last step.
         stop: a callback's reason to end after this epoch, or "".
+        lock: of the folder; None where nobody else can want it.
     """
 
     config: TrainConfig
@@ -237,8 +239,18 @@ class Run:
     lr: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     stop: str = ""
+    lock: RunLock | None = None
     data: TrainingData = field(init=False)
     loss: nn.Module = field(init=False)
+
+    def check_lock(self) -> None:
+        """Before the first process writes to the folder.
+
+        Raises:
+            RunError: another process took it over, or it is gone.
+        """
+        if self.lock is not None:
+            self.lock.check()
 
     def load_epoch(self) -> None:
         """Take the data of the epoch under way; after the last epoch its data again.

@@ -12,6 +12,7 @@ from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, read_json
+from dfcore.runs.parents import outdated
 from dfcore.training.runtime.distributed import World
 
 __all__ = [
@@ -74,36 +75,32 @@ def recorded_parent(folder: RunFolder) -> dict[str, Any]:
 
 
 def require_same_parent(config: TrainConfig) -> None:
-    """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since.
-
-    Weights that were named (``stage.start``) and those that are not there any more, or damaged, are not compared: the
-    run has its own.
+    """Refuse to go on with a run, or to build on it, when the stage that it started from was trained again since
+    (:func:`dfcore.runs.parents.outdated`).
 
     Raises:
         RunExistsError: it names the command that makes the run anew.
         CheckpointError: the run's ``config.json`` is damaged.
     """
-    folder, before = RunFolder.of(config), registry().stage(config.stage.number).after
-    if config.stage.start or before is None or not folder.config.exists():
+    folder, stage = RunFolder.of(config), config.stage
+    if not folder.config.exists():
         return
-    then = recorded_parent(folder).get("hash")
-    path = _final_of(config, before)
-    now = _hash_of(path) if then else None
-    if now and now != then:
-        number = config.stage.number
+    found = outdated(folder, read_json(folder.config), _hash_of)
+    if found is not None:
         raise RunExistsError(
-            f"{folder.path} started from other weights than {path} holds now ({str(then)[:12]} then, {now[:12]} now): "
-            f"stage {before} was trained again since, and going on would mix the two. Train it again from the "
-            f"new weights, {config.specialist!r} with stage={number} and overwrite=True, and then the stages after it; "
-            "or put the earlier file back."
+            f"{folder.path} started from other weights than {found.parent.final} holds now ({found.then[:12]} then, "
+            f"{found.now[:12]} now): stage {registry().stage(stage.number).after} was trained again since, and going "
+            f"on would mix the two. Train it again from the new weights, {config.specialist!r} with "
+            f"stage={stage.number} and overwrite=True, and then the stages after it; or put the earlier file back."
         )
 
 
-def _hash_of(path: Path) -> str | None:
+def _hash_of(folder: RunFolder) -> str:
+    """As the file of weights itself says."""
     try:
-        return str(weights.describe(path)["hash"])
+        return str(weights.describe(folder.final)["hash"])
     except CheckpointError:
-        return None
+        return ""
 
 
 def continue_from(config: TrainConfig, model: Specialist, path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from importlib import metadata
 from typing import Any
@@ -16,7 +17,8 @@ from dfcore.errors import DatasetError
 from dfcore.notebook import in_notebook, links
 from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
-from dfcore.runs.folder import RunFolder, StartMode
+from dfcore.runs.folder import RunFolder, StartMode, require_one_start
+from dfcore.runs.lock import RunLock
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.text import count_of
 from dfcore.training.checkpoint import read_last, restore
@@ -24,6 +26,7 @@ from dfcore.training.inputs.choose import Chosen, choose_videos
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
 from dfcore.training.inputs.identities import identities_seen
+from dfcore.training.inputs.names import check_names
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
@@ -73,6 +76,7 @@ def train(
         DataError: the dataset cannot be used.
         ModelError: the model cannot be built, or a checkpoint not be read or written.
         RunExistsError: the folder holds a run already, or one that was started otherwise.
+        RunLockedError: another process is training there.
         TrainingError: the loss is not a number.
         RunInterrupted: Ctrl-C, SIGTERM or the time limit; the run can be resumed.
     """
@@ -90,16 +94,37 @@ def train(
 def _train(
     config: TrainConfig, machine: Machine, resume: bool, overwrite: bool, callbacks: Iterable[Callback]
 ) -> RunResult:
+    folder, world = RunFolder.of(config), machine.world
+    require_one_start(resume=resume, overwrite=overwrite)
+    if world.on_main(lambda: resume and folder.summary.exists()):  # it is only read then
+        world.on_main(lambda: folder.decide(config, resume=True, overwrite=False))
+        world.on_main(lambda: require_same_parent(config))
+        machine.log.say(f"{folder.path} is finished; nothing was done")
+        return world.on_main(lambda: finished_result(folder))
+    with ExitStack() as stack:
+        # The first process writes, and holds the lock for all.
+        lock = RunLock(folder.path, "training")
+        world.on_main(lambda: stack.enter_context(lock) and None)
+        return _train_alone(config, machine, resume, overwrite, callbacks, lock)
+
+
+def _train_alone(
+    config: TrainConfig,
+    machine: Machine,
+    resume: bool,
+    overwrite: bool,
+    callbacks: Iterable[Callback],
+    lock: RunLock,
+) -> RunResult:
+    """The rest, with the lock of the run's folder held by the first process."""
     spec = registry().trainable(config.specialist)
     folder, log, world = RunFolder.of(config), machine.log, machine.world
     start_mode = world.on_main(lambda: folder.decide(config, resume=resume, overwrite=overwrite))
-    if start_mode in (StartMode.RESUME, StartMode.FINISHED):
+    if start_mode is StartMode.RESUME:
         world.on_main(lambda: require_same_parent(config))
-    if start_mode is StartMode.FINISHED:
-        log.say(f"{folder.path} is finished; nothing was done")
-        return world.on_main(lambda: finished_result(folder))
     if resume and start_mode is StartMode.NEW:
         log.say(f"{folder.path} has nothing to resume yet: starting from the beginning")
+    world.together(lambda: check_names(config, [spec]))
     loss = registry().component("loss", config.stage.loss)
     callbacks = [*_callbacks(config), *callbacks]
     # The cheap checks and the model come before preparing, which may take hours.
@@ -117,6 +142,7 @@ def _train(
         lambda data: build_loss(loss.name, factory, data.class_weights, options),
         make_epoch_data(config, model, chosen, partial(prepare_inputs, config, spec, machine), machine),
         callbacks=callbacks,
+        lock=lock,
         facts={**_facts(machine, spec, parent), "identities": identities_seen(config, chosen.records, parent)},
     )
     if in_notebook() and world.is_main:
@@ -191,6 +217,7 @@ def execute(
     epoch_data: EpochData,
     *,
     callbacks: Iterable[Callback] = (),
+    lock: RunLock | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Train ``model`` on ``data`` as configured, from where the run's folder says.
@@ -203,6 +230,7 @@ def execute(
         make_loss: makes a :class:`dfcore.training.protocols.Loss` for the data of an epoch.
         epoch_data: see :class:`EpochData`.
         callbacks: called in this order.
+        lock: of the run's folder; the first process looks at it before it writes.
         facts: written to ``config.json`` beside the configuration, and into every file of weights.
 
     Raises:
@@ -213,6 +241,7 @@ def execute(
         raise DatasetError("there is nothing to train on: no training video could be used.")
     written = {"config": config.to_json(), **(facts or {}), "data": epoch_data.counts}
     run = assemble(config, machine, model, make_loss, epoch_data, list(callbacks), written)
+    run.lock = lock
     if start_mode is StartMode.RESUME:
         restore(run, machine.world.on_main(lambda: read_last(run.folder.last)))
     machine.world.on_main(lambda: run.folder.open(start_mode, written))

@@ -22,6 +22,7 @@ from dfcore.device import choose_device, choose_precision
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.weights import read_final
 from dfcore.runs.folder import RunFolder
+from dfcore.runs.lock import RunLock
 from dfcore.specs import CueSpec, SpecialistSpec
 from dfcore.training.callbacks import metrics_log
 from dfcore.training.callbacks.checkpoints import Checkpoints
@@ -169,6 +170,7 @@ def tiny_run(
     epoch_data: EpochData | None = None,
     world: World = ALONE,
     loss: nn.Module | None = None,
+    lock: RunLock | None = None,
 ) -> RunResult:
     machine = tiny_machine(config, world)
     start_mode = world.on_main(lambda: RunFolder.of(config).decide(config, resume=resume, overwrite=overwrite))
@@ -181,6 +183,7 @@ def tiny_run(
         lambda _: loss or CrossEntropy(),
         epoch_data or WholeDataset(data or tiny_data(world), config.stage.epochs),
         callbacks=callbacks,
+        lock=lock,
     )
 
 

@@ -104,3 +104,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(WriteError, match="no space left"):
         file.write(result("b.mp4"))
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", [JsonLines, CsvTable])
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_judged(tmp_path: Path, kind: Any) -> None:
+    with pytest.raises(WriteError, match=r"nowhere/found.* cannot be written: No such file or directory"):
+        kind(tmp_path / "nowhere" / "found", {"cm": "hash"}, check=False)

@@ -62,6 +62,9 @@ class FakeRegistry:
 
     trainable = Registry.trainable
 
+    def specialist_names(self) -> list[str]:
+        return sorted(self.specialists)
+
     def components(self, kind: str) -> dict[str, ComponentSpec]:
         return {**self.core.components(kind), **(self.backbones if kind == "backbone" else {})}
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
+from writers import ELSEWHERE, temporary_of
 
 from dfcore import __version__
 from dfcore.errors import CheckpointError, WriteError
@@ -131,10 +132,12 @@ def test_what_does_not_read_back_is_not_kept(smallest, tmp_path, monkeypatch, sa
     assert not list(tmp_path.glob("*b*"))
 
 
-def test_a_killed_processs_leftover_is_overwritten(smallest, tmp_path):
-    (tmp_path / ".a.zip.tmp").write_bytes(b"half")
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_kept(smallest, tmp_path):
+    left = temporary_of(tmp_path / "a.zip")
+    others = [temporary_of(tmp_path / "a.zip", where=ELSEWHERE), temporary_of(tmp_path / "b.zip")]
     weights.save_zip(tmp_path / "a.zip", smallest, {})
-    assert not (tmp_path / ".a.zip.tmp").exists()
+    assert not left.exists()
+    assert all(path.exists() for path in others)
     assert weights.describe(tmp_path / "a.zip")["specialist"] == "fake"
 
 

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from writers import temporary_of
 
 from dfcore.config import TrainConfig, keys, override
 from dfcore.errors import CheckpointError, WriteError
@@ -50,7 +51,7 @@ def test_traces_of_a_run_that_saved_nothing_are_cleared(tmp_path: Path) -> None:
     folder = RunFolder.of(config)
     folder.open(StartMode.NEW, {"config": {}})
     folder.metrics.write_text("{}")
-    (folder.path / ".last.pt.tmp").write_text("half")
+    temporary_of(folder.last)
     start_mode = folder.decide(config, resume=False, overwrite=False)
     assert start_mode is StartMode.NEW
     folder.open(start_mode, {"config": {"a": 1}})

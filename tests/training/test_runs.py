@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from writers import ELSEWHERE, temporary_of
 
-from dfcore.errors import RunInterrupted
+from dfcore.errors import RunInterrupted, RunLockedError
 from dfcore.models.weights import read_final
 from dfcore.runs.folder import read_json
-from dfcore.runs.prune import Removal, plan_removals, remove
+from dfcore.runs.lock import RunLock
+from dfcore.runs.prune import Removal, in_use, plan_removals, remove
 from dfcore.runs.report import RunReport, Store, find_runs, find_stores, read_run
 from dfcore.training.protocols import BaseCallback
 
@@ -45,6 +48,7 @@ def make_store(path: Path) -> Path:
     (path / "deep").mkdir(parents=True)
     for name in ("index.jsonl", "failed.jsonl", "a.safetensors", "deep/b.safetensors", "deep/.c.safetensors.x.tmp"):
         (path / name).write_bytes(b"12345")
+    os.utime(path / "deep" / ".c.safetensors.x.tmp", (1, 1))
     return path
 
 
@@ -146,14 +150,17 @@ def names(removals: list[Removal]) -> set[str]:
 
 def test_by_default_only_what_nothing_needs(out: Path) -> None:
     for folder in ("tiny_stage1", "more/tiny_stage1"):
-        (out / folder / ".last.pt.tmp").write_bytes(b"half")
+        elsewhere = temporary_of(out / folder / "last.pt", where=ELSEWHERE)
+        temporary_of(out / folder / "last.pt", pid=os.getpid())
+    temporary_of(out / "tiny_stage1" / "last.pt")
     removals = plan_removals(find_runs(out))
     assert [(removal.what, len(removal.files), removal.cost) for removal in removals] == [
         ("tiny_stage1: temporary files", 1, ""),
         ("tiny_stage1: last.pt, finished", 1, ""),
     ]
     assert removals[1].size == (out / "tiny_stage1" / "last.pt").stat().st_size
-    os.utime(out / "more/tiny_stage1/.last.pt.tmp", (1, 1))
+    hour = time.time() - 3700
+    os.utime(out / "more/tiny_stage1" / elsewhere.name, (hour, hour))
     assert "more/tiny_stage1: temporary files" in [removal.what for removal in plan_removals(find_runs(out))]
 
 
@@ -213,3 +220,37 @@ def test_a_store_goes_whole_but_for_what_is_not_its_own(out: Path) -> None:
     remove(removals)  # what is gone is passed over
     assert not path.exists()
     assert [entry.name for entry in other.iterdir()] == ["notes.txt"]
+
+
+# -- in use ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_in_use_is_listed_so_and_not_pruned(out: Path) -> None:
+    store = make_store(out / "store" / "a")
+    facts = read_json(out / "more/tiny_stage1/config.json")
+    (out / "more/tiny_stage1/config.json").write_text(json.dumps({**facts, "data": {"store": str(store)}}))
+    before = plan_removals(find_runs(out), unfinished=True, stores=find_stores(out))
+    with RunLock(out / "more" / "tiny_stage1", "training"):
+        runs, stores = find_runs(out), find_stores(out)
+        assert [run.holder is None for run in runs] == [False, True]
+        assert "(training, since" in runs[0].to_json()["in_use_by"]
+        planned = [removal.what for removal in plan_removals(runs, keep=0, unfinished=True, stores=stores)]
+        assert planned
+        assert not any(what.startswith(("more/", "clip store")) for what in planned)
+        assert [sentence.partition(" is in use by ")[0] for sentence in in_use(runs, stores)] == [
+            "more/tiny_stage1",
+            f"clip store {store}",
+        ]
+        with pytest.raises(RunLockedError, match="in use by process"):
+            remove(before)  # it was planned before the run began
+    assert (out / "more/tiny_stage1/last.pt").exists()
+    assert in_use(find_runs(out), find_stores(out)) == []
+
+
+def test_a_store_that_somebody_writes_to_is_not_pruned(out: Path) -> None:
+    store = make_store(out / "store" / "a")
+    temporary_of(store / "x.safetensors")
+    assert [removal.what for removal in plan_removals([], stores=find_stores(out))] == [f"clip store {store}"]
+    temporary_of(store / "x.safetensors", pid=os.getpid())
+    assert plan_removals([], stores=find_stores(out)) == []
+    assert "a process that writes .x.safetensors" in in_use([], find_stores(out))[0]

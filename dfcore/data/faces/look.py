@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +13,16 @@ from dfcore.data.protocols import Face, FaceDetector
 from dfcore.plugin_code import plugin_code
 from dfcore.specs import resolve
 
-__all__ = ["LOOKS", "LOOK_SIDES", "Look", "find_detector", "find_tracks", "frames_to_look_at", "look_at"]
+__all__ = [
+    "LOOKS",
+    "LOOK_SIDES",
+    "Look",
+    "detector_class",
+    "find_detector",
+    "find_tracks",
+    "frames_to_look_at",
+    "look_at",
+]
 
 LOOK_SIDES = (320, 640)
 """Longer side of the images that faces are looked for in; the next is tried where the last showed none."""
@@ -36,6 +45,19 @@ class Look:
     signature: Signature
 
 
+def detector_class(name: str) -> tuple[str, Callable[[], FaceDetector]]:
+    """The dotted path of the face detector announced as ``name`` (or ``name`` itself, if it is one), and what it names.
+
+    Raises:
+        UnknownNameError: no detector of that name is announced.
+        PluginError: its implementation cannot be imported.
+    """
+    from dfcore.plugins import registry
+
+    path = name if ":" in name else registry().component("face_detector", name).factory
+    return path, resolve(path, f"face detector {name}")
+
+
 @cache
 def find_detector(name: str) -> FaceDetector:
     """The face detector announced as ``name``, or the class of a dotted path ``package.module:Class``; one per process.
@@ -44,10 +66,7 @@ def find_detector(name: str) -> FaceDetector:
         UnknownNameError: no detector of that name is announced.
         PluginError: its implementation cannot be imported, or not be made without arguments.
     """
-    from dfcore.plugins import registry
-
-    path = name if ":" in name else registry().component("face_detector", name).factory
-    made = resolve(path, f"face detector {name}")
+    path, made = detector_class(name)
     with plugin_code(f"face detector {name}", path):
         detector: FaceDetector = made()
     return detector

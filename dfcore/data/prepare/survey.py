@@ -11,6 +11,8 @@ from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.comparisons import Comparison
+from dfcore.data.store.damage import check_video
+from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, StoreError
@@ -133,4 +135,21 @@ def _usable(store: ClipStore, record: VideoRecord, plan: ClipPlan, found: Survey
     except StoreError as error:
         log.warning("%s It is being made again now.", error)
         return None
-    return entry
+    return _undamaged(store, entry) if store.damage.of(entry) else entry
+
+
+def _undamaged(store: ClipStore, entry: IndexEntry) -> IndexEntry | None:
+    """The entry without evidence that is damaged; None where its clips are. Somebody has found damage in its files."""
+    damaged = {found.file: found.why for found in check_video(store.root, entry).damaged}
+    if not damaged:
+        store.damage.forget(entry)  # they were put back
+    for file, why in damaged.items():
+        log.warning("%s is damaged (%s). It is being made again now.", store.root / file, why)
+    if entry.file in damaged:
+        return None
+    whole = {
+        name: version
+        for name, version in entry.evidence.items()
+        if evidence_name(entry.stem, name, version) not in damaged
+    }
+    return replace(entry, evidence=whole)

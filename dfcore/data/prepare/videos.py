@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from dfcore.data.clip_plan import ClipPlan
@@ -30,9 +30,9 @@ from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
 from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
-from dfcore.disk import is_full, write_error
-from dfcore.errors import DfcoreError, MediaError, StoreError
-from dfcore.progress import SILENT, TERMINAL, Progress
+from dfcore.disk import is_full, require_writable, write_error
+from dfcore.errors import DfcoreError, MediaError, StoreError, WriteError
+from dfcore.progress import SILENT, TERMINAL, Guarded, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 
@@ -122,8 +122,10 @@ def prepare_videos(
     tasks, failed, done = found.tasks, found.failed, 0
     # In this process and before any work: in a worker each video would fail with the same message.
     _check_plugins(tasks, plan, evidence)
+    if tasks:
+        require_writable(store.root)
     _note_moved(store, found)
-    with closing((progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
+    with closing(Guarded(progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
         for task, outcome in _run(tasks, workers, cores, workers != 1 if isolate is None else isolate):
             failure = _record(store, task, outcome)
             done += not failure
@@ -133,9 +135,16 @@ def prepare_videos(
             bar.update()
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
-    if tasks or found.moved:
-        store.settle()
+    _settle(store, bool(tasks or found.moved))
     return PrepareReport(done, found.reused, tuple(failed), time.monotonic() - started)
+
+
+def _settle(store: ClipStore, changed: bool) -> None:
+    if changed:
+        store.settle()
+    elif not store.settled:  # a kill came before that
+        with suppress(WriteError):  # it may be a store that is only read
+            store.settle()
 
 
 def _note_moved(store: ClipStore, found: Survey) -> None:
@@ -253,6 +262,7 @@ def _record(store: ClipStore, task: Task, outcome: _Outcome) -> Failure | None:
     video, path = task.record.id, task.record.path
     if outcome.entry is not None and outcome.entry != task.entry:
         store.add(outcome.entry)
+        store.damage.forget(outcome.entry)
     if outcome.comparison is not None:
         store.comparisons.add(outcome.comparison)
     if outcome.reason and outcome.again:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from numpy.typing import NDArray
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
 from dfcore.data.store.comparisons import ComparisonLog
+from dfcore.data.store.damage import Damage, DamageLog, StoreCheck, check_video, joined, note_damage
 from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
 from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
 from dfcore.errors import StoreError
+from dfcore.progress import SILENT, Progress, over
 from dfcore.text import count_of
 
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]
@@ -40,13 +43,16 @@ class StoredVideo:
 
     def __init__(self, root: Path, entry: IndexEntry) -> None:
         self.root, self.entry = root, entry
-        self.file = ArrayFile(root / entry.file)
+        self.file = self._opened(entry.file)
         check_format(self.file)
         self._about = self.file.entry("video")
         self._evidence: dict[str, ArrayFile | None] = {}
         self._headers: dict[int, ClipHeader] = {}
         if self.source.video != entry.id:
             raise damaged(self.file.path, f"it holds {self.source.video!r}, not {entry.id!r}")
+
+    def _opened(self, file: str) -> ArrayFile:
+        return ArrayFile(self.root / file, partial(note_damage, self.root, file))
 
     @cached_property
     def source(self) -> SourceHeader:
@@ -101,7 +107,7 @@ class StoredVideo:
         version = self.entry.evidence.get(name)
         if version is None:
             return None
-        file = ArrayFile(self.root / evidence_name(self.entry.stem, name, version))
+        file = self._opened(evidence_name(self.entry.stem, name, version))
         # Evidence of other clips would be read as if it were of these: another process may have written them anew.
         return file if file.entry("evidence").get("stamp") == self._about["stamp"] else None
 
@@ -198,6 +204,7 @@ class ClipStore:
         self.index = StoreIndex(self.root, part)
         self.failures = FailureLog(self.root, part)
         self.comparisons = ComparisonLog(self.root, part)
+        self.damage = DamageLog(self.root)
         self._open: OrderedDict[str, StoredVideo] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -289,6 +296,27 @@ class ClipStore:
             self.index.save()
             self.failures.save()
             self.comparisons.save()
+            self.damage.save()
+
+    @property
+    def settled(self) -> bool:
+        """Whether :meth:`settle` would change nothing: a kill may have come before it."""
+        return all(log.settled for log in (self.index, self.failures, self.comparisons, self.damage))
+
+    def verify(self, progress: Progress | None = None) -> StoreCheck:
+        """Read the whole store and compare every checksum. What is damaged is noted in ``damaged.jsonl``, so that
+        preparing makes it again; nothing is removed.
+
+        Args:
+            progress: shows a bar.
+        """
+        bar = (progress or SILENT).bar("reading", len(self), unit="video")
+        checks = (check_video(self.root, self.index[video]) for video in self.ids())
+        found = joined(over(checks, bar))
+        unreadable = tuple(Damage(file, why) for file, why in sorted(self.index.damaged.items()))
+        for damage in found.damaged:
+            note_damage(self.root, damage.file, damage.why)
+        return replace(found, damaged=(*unreadable, *found.damaged))
 
     def remove(self, video: str) -> None:
         """Remove a video with its evidence, as if it had never been prepared. Its line in the index goes when that is

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dfcore.data.store.format import write_bytes
-from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
 from dfcore.data.store.origin import Origin
 from dfcore.text import parse_json, to_json_line
 
@@ -79,12 +80,16 @@ class ComparisonLog(dict[str, Comparison]):
         super().__init__()
         self.path = root / LOG
         self._own = part_of(self.path, part)
+        written = list(self._read())
+        self.update((found.id, found) for found in written if found is not None)
+        self.settled = not parts_of(self.path) and written == [self[video] for video in sorted(self)]
+
+    def _read(self) -> Iterator[Comparison | None]:
         for line in read_lines(self.path):
             try:
-                found = Comparison.from_line(line)
+                yield Comparison.from_line(line)
             except (KeyError, TypeError, ValueError):
-                continue  # cut short by a kill, or of another version: the pair will be compared again
-            self[found.id] = found
+                yield None  # cut short by a kill, or of another version: the pair will be compared again
 
     def add(self, comparison: Comparison) -> None:
         """Note a comparison and append its line.
@@ -92,14 +97,18 @@ class ComparisonLog(dict[str, Comparison]):
         Raises:
             WriteError: the disk is full or not writable.
         """
-        self[comparison.id] = comparison
+        self[comparison.id], self.settled = comparison, False
         append_line(self._own, _line(comparison))
 
     def save(self) -> None:
-        """Write the log anew, in the order of the ids, in place of all parts. Nobody else may be writing."""
+        """Write the log anew, in the order of the ids, in place of all parts. What another process has noted
+        meanwhile stays.
+        """
+        self.update((found.id, found) for found in self._read() if found is not None and found.id not in self)
         if self:
             write_bytes(self.path, "".join(_line(self[video]) for video in sorted(self)).encode())
         remove_parts(self.path)
+        self.settled = True
 
 
 def _line(comparison: Comparison) -> str:

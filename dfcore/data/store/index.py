@@ -25,7 +25,7 @@ from dfcore.data.store.format import (
     remove_stray,
     write_bytes,
 )
-from dfcore.data.store.lines import append_line, part_of, read_lines, remove_parts
+from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
 from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
 from dfcore.text import parse_json, to_json_line
@@ -166,7 +166,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
 class StoreIndex(dict[str, IndexEntry]):
     """The index entries by video id, true to the files when it was opened.
 
-    ``damaged`` holds, by file, why clip files that are there cannot be used. ``part`` says which file new lines go to.
+    ``damaged`` holds, by file, why clip files that are there cannot be used. ``settled`` says whether the file holds a
+    line for each entry, in order, and nothing else. ``part`` says which file new lines go to.
 
     Raises:
         StoreError: ``root`` is a file.
@@ -177,12 +178,14 @@ class StoreIndex(dict[str, IndexEntry]):
         self.root = root
         self._own = part_of(root / INDEX, part)
         self.damaged: dict[str, str] = {}
+        self.settled = True
         if not root.exists():
             return
         if not root.is_dir():
             raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
         # The files decide. A line may be missing (a kill between file and line) or be of a file that is gone.
-        lines = {entry.stem: entry for entry in self._lines()}
+        written = list(self._lines())
+        lines = {entry.stem: entry for entry in written if entry is not None}
         found = _scan(root)
         for stem, size in found.sizes.items():
             evidence = found.evidence.get(stem, {})
@@ -195,13 +198,14 @@ class StoreIndex(dict[str, IndexEntry]):
                     continue
                 entry = read
             self[entry.id] = entry
+        self.settled = not parts_of(root / INDEX) and written == [self[video] for video in sorted(self)]
 
-    def _lines(self) -> Iterator[IndexEntry]:
+    def _lines(self) -> Iterator[IndexEntry | None]:
         for line in read_lines(self.root / INDEX):
             try:
                 yield IndexEntry.from_line(line)
             except (KeyError, TypeError, ValueError):
-                continue  # cut short or foreign: the file itself will be read
+                yield None  # cut short or foreign: the file itself will be read
 
     def _read(self, stem: str, evidence: Mapping[str, int]) -> IndexEntry | None:
         path = self.root / (stem + VIDEO_SUFFIX)
@@ -214,15 +218,21 @@ class StoreIndex(dict[str, IndexEntry]):
     def add(self, entry: IndexEntry) -> None:
         """Take in an entry and append its line."""
         self[entry.id] = entry
+        self.settled = False
         self.damaged.pop(entry.file, None)
         # One line and not the whole index: with 100,000 videos that would be written 100,000 times.
         append_line(self._own, entry.to_line())
 
     def save(self) -> None:
-        """Write the whole index anew, in the order of the ids, in place of all parts."""
+        """Write the whole index anew, in the order of the ids, in place of all parts. What another process has
+        prepared meanwhile stays.
+        """
+        others = (entry for entry in self._lines() if entry is not None and entry.id not in self)
+        self.update((entry.id, entry) for entry in others if (self.root / entry.file).is_file())
         lines = "".join(self[video].to_line() for video in sorted(self))
         write_bytes(self.root / INDEX, lines.encode())
         remove_parts(self.root / INDEX)
+        self.settled = True
 
 
 def _with_evidence(entry: IndexEntry, evidence: Mapping[str, int]) -> IndexEntry:
@@ -258,20 +268,26 @@ class Failure:
 
 
 class FailureLog(dict[str, Failure]):
-    """``failed.jsonl``: one JSON line per video that could not be prepared. ``part`` as in :class:`StoreIndex`."""
+    """``failed.jsonl``: one JSON line per video that could not be prepared. ``part`` and ``settled`` as in
+    :class:`StoreIndex`.
+    """
 
     def __init__(self, root: Path, part: int = 0) -> None:
         super().__init__()
         self.path = root / FAILED
         self._own, self._part = part_of(self.path, part), part
-        self._lines = 0
+        self._forgotten: set[str] = set()
+        written = list(self._read())
+        self.update((failure.id, failure) for failure in written if failure is not None)
+        self._lines = len(written)
+        self.settled = not parts_of(self.path) and written == [self[video] for video in sorted(self)]
+
+    def _read(self) -> Iterator[Failure | None]:
         for line in read_lines(self.path):
-            self._lines += 1
             try:
-                failure = Failure.from_line(line)
+                yield Failure.from_line(line)
             except (KeyError, TypeError, ValueError):
-                continue  # cut short by a kill: the video will be tried again
-            self[failure.id] = failure
+                yield None  # cut short by a kill: the video will be tried again
 
     def add(self, video: str, path: Path, reason: str, origin: Origin) -> Failure:
         """Note a failure and append its line, in place of an earlier one."""
@@ -279,7 +295,7 @@ class FailureLog(dict[str, Failure]):
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         failure = Failure(video, str(path), reason, now, origin)
         self[video] = failure
-        self._lines += 1
+        self._lines, self.settled = self._lines + 1, False
         append_line(self._own, failure.to_line())
         return failure
 
@@ -287,15 +303,20 @@ class FailureLog(dict[str, Failure]):
         """Remove the lines of videos that succeeded; tidy the file. A part's lines are left for :meth:`save`."""
         for video in videos:
             self.pop(video, None)
+            self._forgotten.add(video)
         if self._lines != len(self) and not self._part:
             self.save()
 
     def save(self) -> None:
-        """Write the file anew, in place of all parts."""
-        lines = "".join(self[video].to_line() for video in self)
+        """Write the file anew, in the order of the ids, in place of all parts. What another process has noted
+        meanwhile stays.
+        """
+        others = (failure for failure in self._read() if failure is not None and failure.id not in self._forgotten)
+        self.update((failure.id, failure) for failure in others if failure.id not in self)
+        lines = "".join(self[video].to_line() for video in sorted(self))
         if lines:
             write_bytes(self.path, lines.encode())
         else:
             self.path.unlink(missing_ok=True)
         remove_parts(self.path)
-        self._lines = len(self)
+        self._lines, self.settled = len(self), True

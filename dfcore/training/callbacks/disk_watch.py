@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dfcore.kaggle import free_space
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
@@ -22,12 +24,14 @@ class DiskWatch(BaseCallback):
 
     def on_start(self, run: Run) -> None:
         """Look."""
-        self._look(run)
+        with suppress(OSError):  # a file that goes meanwhile, a disk that does not answer: it is only a warning
+            self._look(run)
 
     def on_epoch(self, run: Run) -> None:
         """Look again: clips of the next chunk, or somebody else, may have taken the space."""
         if run.epoch < run.plan.epochs:
-            self._look(run)
+            with suppress(OSError):
+                self._look(run)
 
     def _look(self, run: Run) -> None:
         if self._warned or not run.world.is_main:

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from dfcore.disk import append
+from dfcore.disk import append, is_full
 from dfcore.runs.folder import read_lines, write_bytes
 from dfcore.runs.ranking import best_epochs
+from dfcore.text import described
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
 
@@ -28,6 +29,7 @@ class MetricsLog(BaseCallback):
     def __init__(self) -> None:
         self._sum: Tensor | None = None
         self._count = 0
+        self._warned = False
 
     def on_start(self, run: Run) -> None:
         """Drop the lines that come after the state which the run goes on from: they are written again."""
@@ -54,11 +56,22 @@ class MetricsLog(BaseCallback):
     def on_epoch(self, run: Run) -> None:
         """The epoch's line, and the plot."""
         self._append(run, {"kind": "epoch", **run.history[-1]})
-        run.world.on_main(lambda: draw(run))
+        run.world.on_main(lambda: self._draw(run))
 
     def on_finish(self, run: Run) -> None:
         """The plot once more: a run killed between its last epoch and its end has it too."""
-        run.world.on_main(lambda: draw(run))
+        run.world.on_main(lambda: self._draw(run))
+
+    def _draw(self, run: Run) -> None:
+        """A full disk stops the run, which goes on afterwards; nothing else about a plot does."""
+        try:
+            draw(run)
+        except Exception as error:
+            if is_full(error):
+                raise
+            if not self._warned:
+                self._warned = True
+                run.log.warn(f"{run.folder.plot.name} cannot be drawn ({described(error)}); training goes on without")
 
     def state_dict(self) -> dict[str, Any]:
         """The sum since the last line."""
@@ -71,7 +84,11 @@ class MetricsLog(BaseCallback):
     @staticmethod
     def _append(run: Run, values: dict[str, Any]) -> None:
         # Every process comes here at the same steps: none is left waiting when the first finds the disk full.
-        run.world.on_main(lambda: append(run.folder.metrics, _line(values).encode(), sync=True))
+        def write() -> None:
+            run.check_lock()
+            append(run.folder.metrics, _line(values).encode(), sync=True)
+
+        run.world.on_main(write)
 
 
 def draw(run: Run) -> None:

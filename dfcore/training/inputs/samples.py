@@ -13,12 +13,12 @@ from dfcore.data.records import FAKE, REAL, SPLITS, VideoRecord
 from dfcore.data.sampler import BalancedSampler, class_weights
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.errors import UsageError
 from dfcore.models.specialist import Specialist
 from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.data import TrainingData
+from dfcore.training.inputs.names import augmentations
 from dfcore.training.inputs.prepare import Prepared, clip_plan
 from dfcore.training.runtime.distributed import World
 
@@ -60,7 +60,7 @@ def make_data(
             frames=spec.frames,
             samples_per_video=count,
             train=train,
-            augment=_augmentations(config, spec) if train else (),
+            augment=augmentations(config, spec) if train else (),
             seed=seed,
             abstain_reason="" if train else spec.abstain_reason,
             clip_frames=clip_plan(config, [spec]).frames,
@@ -81,19 +81,6 @@ def make_data(
         audio=_heard(store, by_split["train"]) if spec.speech else None,
         title=title,
     )
-
-
-def _augmentations(config: TrainConfig, spec: SpecialistSpec) -> Sequence[str]:
-    asked = config.data.augment
-    if asked is None:
-        return spec.augmentations
-    harmful = [name for name in asked if name not in spec.augmentations]
-    if harmful:
-        raise UsageError(
-            f"data.augment={','.join(harmful)}: specialist {spec.name!r} does not admit it, because it may erase or "
-            f"forge its cue. It admits {', '.join(spec.augmentations) or 'none'}."
-        )
-    return asked
 
 
 def _fingerprint(records: Sequence[VideoRecord], store: ClipStore) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dfcore.disk import append
 from dfcore.errors import WriteError
-from dfcore.progress import SILENT, TERMINAL, Bar, Progress
+from dfcore.progress import SILENT, TERMINAL, Bar, Guarded, Progress
+from dfcore.text import printable
 
 __all__ = ["Log"]
 
@@ -15,12 +16,14 @@ __all__ = ["Log"]
 class Log:
     """Lines for people, through ``progress`` and into a file. Only the main process says anything.
 
-    Lines said before the run's folder exists, or while its disk is full, are kept and written to the file later.
+    What goes wrong in showing a line, or in writing it to the file, ends nothing. Lines said before the run's folder
+    exists, or while its disk is full, are kept and written to the file later.
     """
 
     def __init__(self, *, speaks: bool = True, progress: Progress = TERMINAL) -> None:
         self._speaks = speaks
-        self.progress = progress if speaks else SILENT
+        self.progress = Guarded(progress if speaks else SILENT)
+        self._told = False
         self._waiting: list[str] = []
         self._file: Path | None = None
 
@@ -28,6 +31,9 @@ class Log:
         """A line, above any progress bar."""
         if self._speaks:
             self.progress.say(text)
+            if self.progress.failure and not self._told:
+                self._told = True
+                self._write(f"what follows is said here alone: showing it failed ({self.progress.failure})")
             self._write(text)
 
     def warn(self, text: str) -> None:
@@ -53,5 +59,5 @@ class Log:
             return
         # Whoever speaks may be about to save something that matters: what cannot be written waits for the next line.
         with suppress(WriteError):
-            append(self._file, "".join(f"{line}\n" for line in self._waiting).encode())
+            append(self._file, "".join(f"{printable(line, lines=True)}\n" for line in self._waiting).encode())
             self._waiting.clear()

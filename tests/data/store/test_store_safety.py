@@ -3,13 +3,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from writers import ELSEWHERE, temporary_of
 
 from dfcore.data.clips import Clip
 from dfcore.data.store import format as store_format
@@ -133,15 +132,9 @@ def test_the_new_file_is_safe_on_disk_before_it_takes_the_old_ones_place(
 
 def test_temporary_files_of_dead_writers_are_removed_and_of_live_ones_kept(store: ClipStore, clips: list[Clip]) -> None:
     store.write("a/b", clips)
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
-    )
-    name = f".b.safetensors.{store_format._HOST}-{{}}.tmp"
-    gone, mine = (store.root / "a" / name.format(pid) for pid in (int(dead.stdout), os.getpid()))
-    elsewhere = store.root / "a" / f".b.safetensors.00000000-{int(dead.stdout)}.tmp"
-    old = store.root / f".b.safetensors.00000000-{os.getpid()}.tmp"
-    for path in (gone, mine, elsewhere, old):
-        path.write_bytes(b"half")
+    path = store.root / "a" / "b.safetensors"
+    gone, mine = temporary_of(path), temporary_of(path, pid=os.getpid())
+    elsewhere, old = temporary_of(path, where=ELSEWHERE), temporary_of(store.root / path.name, where=ELSEWHERE)
     os.utime(old, (1, 1))
     (store.root / "notes.tmp").write_text("not ours")
     again = ClipStore(store.root)

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from writers import temporary_of
 
 from dfcore.config import TrainConfig, override
 from dfcore.errors import RunInterrupted, UsageError
@@ -94,7 +95,7 @@ def test_a_file_that_a_kill_tore_is_made_anew(tiny: ModuleType, tmp_path: Path) 
         tiny.tiny_run(config, extra=(TensorBoard(), Interrupt(4)))
     (events,) = (tmp_path / "tiny_stage1" / "tensorboard").iterdir()
     os.truncate(events, events.stat().st_size - 5)
-    (events.parent / ".events.out.tfevents.1.dfcore.tmp").write_bytes(b"half")
+    temporary_of(events.with_name("events.out.tfevents.1.dfcore"))
     result = tiny.tiny_run(config, resume=True, extra=(TensorBoard(),))
     assert [step for step, _ in scalars(events.parent)["train/loss"]] == [*range(1, 16)]
     assert len(list(events.parent.iterdir())) == 1
