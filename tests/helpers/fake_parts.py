@@ -215,3 +215,16 @@ class DarkFace:
         for frame, box in zip(y, footage.boxes.round().astype(int), strict=True):
             frame[box[1] : box[3], box[0] : box[2]] = level
         return footage, replace(footage, y=y)
+
+
+def hangs_on_b(clip: Clip) -> np.ndarray:
+    while clip.source.video == "b":
+        pass
+    return block_means(clip)
+
+
+def eats_on_b(clip: Clip) -> np.ndarray:
+    held = []
+    while clip.source.video == "b":
+        held.append(np.ones(8 * 2**20))
+    return block_means(clip)

@@ -75,6 +75,7 @@ def _encoded(place: Path, image: NDArray[np.uint8], encoder: str, options: dict[
         stream = container.add_stream(encoder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = image.shape[1], image.shape[0], "yuv420p"  # type: ignore[union-attr]
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(format="yuv420p")
+        frame.pts = 0
         container.mux(stream.encode(frame))  # type: ignore[union-attr]
         container.mux(stream.encode(None))  # type: ignore[union-attr]
     with av.open(str(place)) as container:

@@ -89,9 +89,10 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """The video stream that is shown: the default one; of several the one that moves, then the largest, then the first.
+    """The video stream that is shown. Cover images and timed thumbnails are no video.
 
-    Cover images and thumbnails beside the audio are no video.
+    Where the file calls another stream than its first the default, that one. Else of those that move (or of all) the
+    largest, the first of equals: that its first stream is the default is what muxers write of themselves.
 
     Raises:
         MediaError: there is none, no decoder for it, or its frames are too large.
@@ -104,14 +105,11 @@ def video_stream(container: Any, path: Path) -> Any:
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if not decodable:
         raise MediaError(f"{path}: this build of FFmpeg has no decoder for the video stream. {_ADVICE}")
-    chosen = max(decodable, key=_preference)  # the first of equals
+    default = [stream for stream in decodable if stream.disposition & Disposition.default]
+    among = default if default and decodable[0] not in default else decodable
+    chosen = max(among, key=lambda stream: (stream.frames != 1, stream.width * stream.height))
     check_size(path, chosen.width, chosen.height)
     return chosen
-
-
-def _preference(stream: Any) -> tuple[bool, bool, int]:
-    default = bool(stream.disposition & Disposition.default)
-    return default, stream.frames != 1, stream.width * stream.height
 
 
 def audio_stream(container: Any) -> Any:

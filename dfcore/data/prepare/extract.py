@@ -166,11 +166,12 @@ def _choose(path: Path, info: MediaInfo, work: _Work, footage: Footage) -> Chose
         held = {index: seen[index] for index in sorted(frames) if index in seen}
         return find_tracks({index: look.faces for index, look in held.items()}, held, size)
 
-    faces = {index: seen[index].faces for index in work.looks if index in seen}
-    chosen = choose(path, info, work.plan, work.spans, footage, faces, tracks(work.looks))
+    looks = work.looks | {frame for span in work.spans for frame in footage.changes & set(span)}
+    faces = {index: seen[index].faces for index in looks if index in seen}
+    chosen = choose(path, info, work.plan, work.spans, footage, faces, tracks(looks))
     if not work.speech:
         return chosen
-    fine = tracks(work.looks | work.speech_looks)
+    fine = tracks(looks | work.speech_looks)
     return chosen.with_speech(info, work.speech, fine)
 
 

@@ -29,6 +29,8 @@ WAITING = 8
 """Decoded frames that may wait for the detector."""
 WAITING_BYTES = 96 * 2**20
 """Bytes that they may take. A larger frame is looked at before the next is decoded."""
+SMALL_BYTES = 8 * 2**20
+"""Bytes of a frame that is held until the next has come."""
 HELD_BYTES = 384 * 2**20
 """Bytes of whole frames that are held until their windows are known: 120 frames of 1920x1080. A file whose clips take
 more is decoded twice."""
@@ -46,6 +48,8 @@ class Footage:
     Attributes:
         times: of the clips' frames that were decoded, by index.
         formats: of these and of the frames looked at.
+        changes: frames of the clips that were looked at besides, about a change of format: the last before it and the
+            first behind it.
         frames: the clips' frames, whole; {} where they are too large to be held.
         looks: of the frames looked at, by detector; the faces are in pixels of the file's first frame: those of frames
             of another size are scaled to it, so that a track goes on where a stream changes its size.
@@ -54,6 +58,7 @@ class Footage:
 
     times: dict[int, float] = field(default_factory=dict)
     formats: dict[int, FrameFormat] = field(default_factory=dict)
+    changes: set[int] = field(default_factory=set)
     frames: dict[int, DecodedFrame] = field(default_factory=dict)
     looks: dict[str, dict[int, Look]] = field(default_factory=dict)
     small: dict[int, SmallFrame] = field(default_factory=dict)
@@ -103,7 +108,7 @@ def watch(
     found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
     waiting: deque[Future[Look]] = deque()
     wanted, litter = set(kept).union(heard, *looks.values()), _Litter()
-    keep = _Keep(footage, info, kept)
+    keep, changes = _Keep(footage, info, kept), _Changes(footage)
     with ThreadPoolExecutor(1, thread_name_prefix="faces") as helper:
         try:
             for frame in decode(path, wanted, side_data=side_data, threads=threads):
@@ -111,10 +116,13 @@ def watch(
                 keep.offer(frame)
                 if frame.index in heard and frame.rotation == info.rotation:
                     footage.small[frame.index] = small_frame(frame, info)
+                about = changes.about(frame) if frame.index in kept else []
                 for name in looks:
-                    if frame.index in looks[name]:
-                        found[name][frame.index] = helper.submit(_look, frame, detectors[name], info)
-                        waiting.append(found[name][frame.index])
+                    for one in [*about, *([frame] if frame.index in looks[name] else [])]:
+                        if one.index not in found[name]:
+                            found[name][one.index] = helper.submit(_look, one, detectors[name], info)
+                            waiting.append(found[name][one.index])
+                del about
                 size = frame_bytes(frame)
                 del frame
                 litter.add(size)
@@ -129,6 +137,25 @@ def watch(
 def frame_bytes(frame: DecodedFrame) -> int:
     """Bytes of its planes."""
     return frame.y.nbytes + frame.u.nbytes + frame.v.nbytes
+
+
+class _Changes:
+    """Where the format changes from one frame of the clips to the next: nothing says that the faces stay."""
+
+    def __init__(self, footage: Footage) -> None:
+        self._footage = footage
+        self._before: DecodedFrame | None = None
+        self._format: FrameFormat | None = None
+
+    def about(self, frame: DecodedFrame) -> list[DecodedFrame]:
+        """The frames to look at because of a change, to be asked for each frame of the clips in turn."""
+        before, self._before = self._before, frame if frame_bytes(frame) <= SMALL_BYTES else None
+        last, self._format = self._format, frame.format
+        if last is None or last == frame.format:
+            return []
+        found = [one for one in (before, frame) if one is not None]
+        self._footage.changes.update(one.index for one in found)
+        return found
 
 
 class _Keep:

@@ -122,3 +122,47 @@ def test_no_audio_track_gives_none(tmp_path):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(MediaError, match="no such file"):
         decode_audio(tmp_path / "none.mp4")
+
+
+def test_memory_grows_with_what_is_decoded_whatever_the_time_stamps_say(tmp_path, caplog):
+    def written(name, jump):
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+            for index in range(40):
+                block = av.AudioFrame.from_ndarray(np.full((1, 1600), 1000, np.int16), format="s16", layout="mono")
+                block.sample_rate, block.time_base = RATE, Fraction(1, RATE)
+                block.pts = 1600 * index + (jump if index >= 20 else 0)
+                container.mux(stream.encode(block))
+            container.mux(stream.encode(None))
+        return path
+
+    assert len(decode_audio(written("gap.mkv", 5 * RATE))) == 9 * RATE
+    assert not caplog.text
+    samples = decode_audio(written("huge.mkv", 40_000_000 * RATE))
+    assert len(samples) == 2 * RATE
+    assert "a hole at 2 s that is longer than the audio" in caplog.text
+
+
+def test_frames_that_cannot_be_resampled_are_left_out(tmp_path, monkeypatch, caplog):
+    path = write_video(tmp_path / "a.mkv", **SMALL, audio=tone(1.0), audio_codec="pcm_s16le")
+    whole = decode_audio(path)
+    resampler = av.AudioResampler
+    made = []
+
+    class Fails:
+        def __init__(self, **how):
+            made.append(self)
+            self.number, self.real = len(made), resampler(**how)
+
+        def resample(self, frame):
+            if self.number == 1 and frame is not None and frame.pts and frame.pts * frame.time_base > 0.5:
+                raise av.error.ArgumentError(22, "Invalid argument")
+            return self.real.resample(frame)
+
+    monkeypatch.setattr(av, "AudioResampler", Fails)
+    samples = decode_audio(path)
+    assert "1 damaged audio frames were left out" in caplog.text
+    assert abs(len(samples) - len(whole)) < 100
+    half = slice(0, RATE // 2)
+    assert np.abs(samples[half].astype(int) - whole[half]).max() < 100
