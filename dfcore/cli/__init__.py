@@ -81,7 +81,9 @@ def main() -> None:
     """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
     make_safe()
     try:
-        sys.exit(cli.main(standalone_mode=False, prog_name="dfcore") or 0)
+        code = cli.main(standalone_mode=False, prog_name="dfcore") or 0
+        sys.stdout.flush()  # a run goes on without its reader, who may have left long ago
+        sys.exit(code)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:

@@ -18,6 +18,7 @@ import pytest
 from dfcore import cli
 from dfcore.errors import WriteError
 from dfcore.models.weights import read_final
+from dfcore.progress import Terminal
 from dfcore.runs.folder import read_json, read_lines
 from dfcore.testing.demo import make_demo
 from dfcore.training.callbacks.tensorboard import TensorBoard
@@ -117,7 +118,7 @@ def test_what_the_log_could_not_hold_is_written_later(
     assert (tmp_path / "log.txt").read_text() == "one\ntwo\n"
 
 
-def test_a_full_disk_behind_the_screen_does_not_end_a_run(tiny: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_screen_that_fails_does_not_end_a_run(tiny: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     class Screen:
         error = errno.ENOSPC
 
@@ -128,10 +129,11 @@ def test_a_full_disk_behind_the_screen_does_not_end_a_run(tiny: ModuleType, monk
             raise OSError(self.error, os.strerror(self.error))
 
     monkeypatch.setattr(sys, "stdout", Screen())
-    tiny.Log().say("text")
-    Screen.error = errno.EPIPE
-    with pytest.raises(BrokenPipeError):
+    for Screen.error in (errno.ENOSPC, errno.EPIPE, errno.EIO):
         tiny.Log().say("text")
+    Screen.error = errno.EPIPE
+    with pytest.raises(BrokenPipeError):  # of a command that only shows something, it is the end
+        Terminal().say("text")
 
 
 # -- a disk that is really full ------------------------------------------------------------------------------------
