@@ -55,6 +55,7 @@ def _digest(store: Any, video: str) -> str:
         for values in kept:
             digest.update(b"none" if values is None else values.tobytes())
         digest.update(repr(clip.header).encode())
+    digest.update(repr(store.entry(video)).encode())
     return digest.hexdigest()
 
 

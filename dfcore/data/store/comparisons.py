@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dfcore.data.store.format import write_bytes
-from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
+from dfcore.data.store.lines import (
+    append_line,
+    checked_line,
+    parsed_line,
+    part_of,
+    parts_of,
+    read_lines,
+    remove_parts,
+)
 from dfcore.data.store.origin import Origin
-from dfcore.text import parse_json, to_json_line
 
 __all__ = ["VERSION", "Comparison", "ComparisonLog"]
 
@@ -63,7 +69,7 @@ class Comparison:
     @classmethod
     def from_line(cls, line: str) -> Comparison:
         """A line of the log; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
+        values = parsed_line(line)
         for name in ("origin", "original_origin"):
             values[name] = Origin(**values[name])
         return cls(**values)
@@ -112,4 +118,4 @@ class ComparisonLog(dict[str, Comparison]):
 
 
 def _line(comparison: Comparison) -> str:
-    return to_json_line(asdict(comparison))
+    return checked_line(asdict(comparison))
