@@ -15,16 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
-    "count_of",
-    "decode_text",
-    "described",
-    "name_bytes",
-    "parse_json",
-    "printable",
-    "to_json",
-    "to_json_line",
+    "count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json", "to_json_line",
     "what_was_said",
-]
+]  # fmt: skip
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -135,7 +128,7 @@ def described(error: BaseException) -> str:
 
 _BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RecursionError, TypeError)
 """What a reader raises that took a damaged file for a good one: its words are about itself."""
-_OF_ITSELF = re.compile(r"invalid literal|values to unpack|buffer size must|could not be broadcast|reshape")
+_OF_ITSELF = re.compile(r"invalid literal|values to unpack|buffer size must|could not be broadcast|reshape|out of range")
 _LONGEST = 200
 
 

@@ -55,7 +55,9 @@ def _digest(store: Any, video: str) -> str:
         for values in kept:
             digest.update(b"none" if values is None else values.tobytes())
         digest.update(repr(clip.header).encode())
-    digest.update(repr(store.entry(video)).encode())
+    entry = store.entry(video)
+    kept = (entry.label, entry.split, entry.manipulation, entry.frames, entry.tracks, entry.plan, entry.evidence)
+    digest.update(repr(kept).encode())  # not the source's times: the file does not keep all that the index does
     return digest.hexdigest()
 
 
