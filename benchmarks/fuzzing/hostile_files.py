@@ -121,7 +121,7 @@ def write_media(folder: Path, good: Path, address: str, secret: Path) -> list[Pa
     (folder / "circle.mp4").symlink_to("circle.mp4")
     (folder / "device.mp4").symlink_to("/dev/zero")
     os.mkfifo(folder / "pipe.mp4")
-    for name in ("a\x1b[31mred.mp4", "[bold]b[/bold].mp4", "line\nbreak.mp4", "\u202egnp.mp4", "-rf.mp4",
+    for name in ("a\x1b[31mred.mp4", "[bold]b[red].mp4", "line\nbreak.mp4", "\u202egnp.mp4", "-rf.mp4",
                  "caf\udce9.mp4", "=HYPERLINK(1).mp4", "{0}.mp4", "%s%n.mp4", "'; touch x; '.mp4"):  # fmt: skip
         (folder / name).write_bytes(b"no video")
     (folder / "loop").mkdir()
@@ -134,7 +134,7 @@ def _with_reference(content: bytes, secret: Path) -> bytes:
     place = content.find(b"url ", content.find(b"dref"))
     if place < 0:
         return content
-    return content[: place + 7] + b"\x00" + str(secret).encode()[: 64] + content[place + 8 :]
+    return content[: place + 7] + b"\x00" + str(secret).encode()[:64] + content[place + 8 :]
 
 
 def write_bombs(folder: Path) -> list[Path]:
@@ -184,8 +184,11 @@ def write_lists(folder: Path, secret: Path) -> list[tuple[str, str, Path]]:
     tree("list with markup and controls", "dfdc", part,
          json.dumps({"\x1b[31m[red]x.mp4": real, "[/red].mp4": {"label": "\x1b]0;title\x07"}}),
          "dfdc_train_part_0/a.mp4")  # fmt: skip
-    tree("number of 10,000 digits", "dfdc", part, '{"a.mp4": {"label": ' + "9" * 10000 + "}}", "dfdc_train_part_0/a.mp4")
-    tree("test list with paths out of the root", "dfdc", "labels.csv", f"filename,label\n../{secret.name},1\n/etc/passwd,0\n")
-    tree("test list with paths out of the root", "celebdf", "List_of_testing_videos.txt", "1 ../../etc/passwd\n0 /etc/passwd\n",
-         "Celeb-real/id0_0000.mp4", "Celeb-synthesis/id0_id1_0000.mp4")  # fmt: skip
+    long = '{"a.mp4": {"label": ' + "9" * 10000 + "}}"
+    tree("number of 10,000 digits", "dfdc", part, long, "dfdc_train_part_0/a.mp4")
+    outside = "test list with paths out of the root"
+    tree(outside, "dfdc", "labels.csv", f"filename,label\n../{secret.name},1\n/etc/passwd,0\n")
+    names = "1 ../../etc/passwd\n0 /etc/passwd\n"
+    tree(outside, "celebdf", "List_of_testing_videos.txt", names, "Celeb-real/id0_0000.mp4",
+         "Celeb-synthesis/id0_id1_0000.mp4")  # fmt: skip
     return found

@@ -1,5 +1,4 @@
-"""No connection may be opened: a filter that the kernel applies to this process and all that it starts, and a server
-that counts who comes all the same."""
+"""No connection may be opened: the kernel ends who tries, and a server counts who comes all the same."""
 
 from __future__ import annotations
 
