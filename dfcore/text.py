@@ -9,11 +9,15 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json", "to_json_line"]
+__all__ = [
+    "count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json", "to_json_line",
+    "what_was_said",
+]  # fmt: skip
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -123,3 +127,25 @@ def described(error: BaseException) -> str:
     )  # no quotes about it
     text = " ".join(str(shown).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RecursionError, TypeError)
+"""What a reader raises that took a damaged file for a good one: its words are about itself."""
+_OF_ITSELF = re.compile(
+    r"invalid literal|values to unpack|buffer size must|could not be broadcast|reshape|out of range"
+)
+_LONGEST = 200
+
+
+def what_was_said(error: Exception) -> str:
+    """What a library's exception says of a file's content, for the brackets behind a reason: its first sentence.
+
+    Without the exception's type, which says nothing of the file; and in words of our own where those of the exception
+    are about the program that read it.
+    """
+    if isinstance(error, UnicodeError):
+        return "a text in it is damaged"
+    text = (str(error).strip().splitlines() or [""])[0].partition(". ")[0].rstrip(".").strip()
+    if not text or isinstance(error, _BUGS) or _OF_ITSELF.search(text):
+        return "its parts do not fit together"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from dfcore.errors import CheckpointError
+from dfcore.text import what_was_said
 from dfcore.version import __version__
 
 __all__ = [
@@ -249,7 +250,7 @@ def _refusing(path: Path) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise CheckpointError(
-            f"{path} cannot be read: it is damaged or not a checkpoint ({type(error).__name__}: {_one_line(error)}). "
+            f"{path} cannot be read: it is damaged or not a checkpoint ({what_was_said(error)}). "
             "Take another copy, or an earlier epoch's file."
         ) from error
 
@@ -258,7 +259,3 @@ def what_it_calls(error: pickle.UnpicklingError) -> str:
     """What a refused file wanted to have called. (torch's own words begin with how to let it.)"""
     found = re.search(r"GLOBAL (\S+)", str(error))
     return f"it calls for {found[1]}" if found else "torch's safe reader does not take it"
-
-
-def _one_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["no details"])[0]

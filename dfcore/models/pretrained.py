@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from dfcore.errors import CheckpointError, WeightsError
 from dfcore.models.archives import is_run_state, look_at_torch_archive, what_it_calls
 from dfcore.models.weights import first, mismatches
+from dfcore.text import what_was_said
 
 __all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
 
@@ -92,15 +93,14 @@ def read_file(path: Path) -> dict[str, Tensor]:
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
     return WeightsError(
-        f"{path} cannot be read as weights: it is damaged, cut short, or of another kind ({_first_line(error)}). "
+        f"{path} cannot be read as weights: it is damaged, cut short, or of another kind ({_words(error)}). "
         "Give a .safetensors, or what `torch.save(model.state_dict(), ...)` wrote."
     )
 
 
-def _first_line(error: Exception) -> str:
-    """Torch's longer messages go on with how to let a file execute something."""
-    text = (str(error).splitlines() or ["no details"])[0].partition(" (1) ")[0]
-    return f"{type(error).__name__}: {text[:200]}"
+def _words(error: Exception) -> str:
+    """Torch's own words on what its safe reader refuses go on with how to let a file execute something."""
+    return what_it_calls(error) if isinstance(error, pickle.UnpicklingError) else what_was_said(error)
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:

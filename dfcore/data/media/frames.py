@@ -18,7 +18,7 @@ from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
 from dfcore.data.media.planes import planes_420
-from dfcore.data.media.stream import Reader
+from dfcore.data.media.stream import Reader, RefusedError
 from dfcore.errors import MediaError
 
 __all__ = ["DecodedFrame", "decode"]
@@ -119,13 +119,24 @@ def decode(
         for index, time, look, planes in animation.frames(path, wanted):
             yield _of_look(index, time, look, planes)
         return
-    with open_media(path) as container:
-        stream = video_stream(container, path)
-        exporting = side_data and codec_name(stream) in side.CODECS
-        stream.thread_type = side.THREADS if exporting else "AUTO"
-        stream.codec_context.thread_count = threads
-        stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
-        yield from _wanted_frames(Reader(container, stream, path), path, wanted, exporting)
+    given = -1
+    while True:
+        with open_media(path) as container:
+            stream = video_stream(container, path)
+            exporting = side_data and codec_name(stream) in side.CODECS
+            stream.thread_type = side.THREADS if exporting else "AUTO"
+            stream.codec_context.thread_count = threads
+            stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
+            reader = Reader(container, stream, path, one_thread=exporting or threads == 1)
+            try:
+                for frame in _wanted_frames(reader, path, wanted, exporting):
+                    if frame.index > given:
+                        given = frame.index
+                        yield frame
+                    del frame
+                return
+            except RefusedError:
+                threads = 1  # else what a damaged file gives would depend on the number of cores
 
 
 def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:

@@ -14,6 +14,7 @@ from dfcore.data.media.container import Look, check_file, check_size, log
 from dfcore.data.media.formats import MAX_PIXELS
 from dfcore.data.media.planes import halved
 from dfcore.errors import MediaError
+from dfcore.text import what_was_said
 
 __all__ = [
     "PILLOW_ERRORS", "codec_of", "is_animated_webp", "is_image", "load", "look_at", "look_of", "open_image",
@@ -178,4 +179,4 @@ def _ycbcr(image: Any) -> Any:
 
 def unreadable(path: Path, error: Exception) -> MediaError:
     """The error for a photo that Pillow cannot read."""
-    return MediaError(f"{path}: the image cannot be read ({error}). Replace the file or leave it out.")
+    return MediaError(f"{path}: the image cannot be read ({what_was_said(error)}). Replace the file or leave it out.")

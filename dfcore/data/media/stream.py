@@ -11,7 +11,7 @@ import av
 from dfcore.data.media.container import frame_rate, log, origin
 from dfcore.data.media.reasons import is_passing
 
-__all__ = ["Clock", "Reader", "packets"]
+__all__ = ["Clock", "Reader", "RefusedError", "packets"]
 
 _DECODE_ORDER_ONLY = ("avi",)
 """Containers that store no presentation times; FFmpeg's guess is wrong where there are B-frames."""
@@ -84,6 +84,10 @@ def _handed_on(frames: list[Any]) -> Iterator[Any]:
         yield frames.pop()
 
 
+class RefusedError(Exception):
+    """A decoder of several threads refused a packet."""
+
+
 class Reader:
     """The frames of a video stream, and whether each can be trusted.
 
@@ -91,14 +95,24 @@ class Reader:
     until the next clean key frame, because they are predicted from it. They are counted, so that later frames
     keep their number, and not given. Damage that the decoder does not notice cannot be seen here either.
 
+    Args:
+        container: that is read.
+        stream: of it.
+        path: of the file.
+        one_thread: whether the decoder works on one frame at a time. One that works on several drops good frames with
+            a damaged one: as many as it has threads.
+
+    Raises:
+        RefusedError: it works on several, and refused a packet. What it gave before is right.
+
     Attributes:
         decoded: frames that came so far, spoilt ones included.
         spoilt: how many of them were not given.
         refused: packets that the decoder refused.
     """
 
-    def __init__(self, container: Any, stream: Any, path: Path) -> None:
-        self._container, self._stream, self._path = container, stream, path
+    def __init__(self, container: Any, stream: Any, path: Path, *, one_thread: bool = True) -> None:
+        self._container, self._stream, self._path, self._one_thread = container, stream, path, one_thread
         self.clock = Clock(container, stream)
         self.decoded = self.spoilt = self.refused = 0
         self._broken = False
@@ -136,7 +150,9 @@ class Reader:
     def _decode(self, packet: Any) -> list[Any]:
         try:
             return self._stream.decode(packet)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
+            if not self._one_thread:
+                raise RefusedError from error
             self.refused += 1
             self._broken = True
             return []

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from dfcore.data.store.lines import VideoLog
+from dfcore.data.store.lines import VideoLog, checked_line, parsed_line
 from dfcore.data.store.origin import Origin
-from dfcore.text import parse_json, to_json_line
 
 __all__ = ["VERSION", "Comparison", "ComparisonLog"]
 
@@ -54,12 +52,12 @@ class Comparison:
 
     def to_line(self) -> str:
         """The line of the log."""
-        return to_json_line(asdict(self))
+        return checked_line(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> Comparison:
         """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
+        values = parsed_line(line)
         for name in ("origin", "original_origin"):
             values[name] = Origin(**values[name])
         return cls(**values)

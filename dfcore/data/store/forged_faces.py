@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.index import IndexEntry
-from dfcore.data.store.lines import VideoLog
+from dfcore.data.store.lines import VideoLog, checked_line, parsed_line
 from dfcore.data.store.origin import Origin
-from dfcore.text import parse_json, to_json_line
 
 __all__ = ["MASK", "ORIGINAL", "ClipFinding", "ForgedFaceLog", "ForgedFaces", "files_of"]
 
@@ -74,12 +72,12 @@ class ForgedFaces:
 
     def to_line(self) -> str:
         """The line of the log."""
-        return to_json_line(asdict(self))
+        return checked_line(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> ForgedFaces:
         """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
+        values = parsed_line(line)
         values["clips"] = tuple(ClipFinding(**clip) for clip in values["clips"])
         values["origins"] = {name: Origin(**origin) for name, origin in values["origins"].items()}
         return cls(**values)

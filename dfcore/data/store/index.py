@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.store.format import (
@@ -25,10 +24,17 @@ from dfcore.data.store.format import (
     remove_stray,
     write_bytes,
 )
-from dfcore.data.store.lines import append_line, part_of, parts_of, read_lines, remove_parts
+from dfcore.data.store.lines import (
+    append_line,
+    checked_line,
+    parsed_line,
+    part_of,
+    parts_of,
+    read_lines,
+    remove_parts,
+)
 from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
-from dfcore.text import parse_json, to_json_line
 
 __all__ = [
     "Failure",
@@ -83,12 +89,12 @@ class IndexEntry:
 
     def to_line(self) -> str:
         """The index line."""
-        return to_json_line(asdict(self))
+        return checked_line(asdict(self))
 
     @classmethod
     def from_line(cls, line: str) -> IndexEntry:
         """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
+        values = parsed_line(line)
         values["plan"] = ClipPlan.from_json(values["plan"])
         values["origin"] = Origin(**values["origin"])
         values["frames"], values["tracks"] = tuple(values["frames"]), tuple(values["tracks"])
@@ -262,12 +268,12 @@ class Failure:
         """The line of ``failed.jsonl``."""
         values = asdict(self)
         del values["again"]
-        return to_json_line(values)
+        return checked_line(values)
 
     @classmethod
     def from_line(cls, line: str) -> Failure:
         """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
-        values: dict[str, Any] = parse_json(line)
+        values = parsed_line(line)
         return cls(**{**values, "origin": Origin(**values["origin"])})
 
 

@@ -8,14 +8,28 @@ main ones and, when all is done, taken into these (:meth:`dfcore.data.store.clip
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from dfcore.data.store.format import write_bytes
 from dfcore.disk import append, writing
+from dfcore.text import parse_json, to_json, to_json_line
 
-__all__ = ["VideoLog", "append_line", "part_of", "parts_of", "read_lines", "remove_parts"]
+__all__ = [
+    "VideoLog",
+    "append_line",
+    "checked_line",
+    "parsed_line",
+    "part_of",
+    "parts_of",
+    "read_lines",
+    "remove_parts",
+]
+
+
+_CHECKSUM = "checksum"
 
 
 class _Line(Protocol):
@@ -105,6 +119,29 @@ def read_lines(path: Path) -> Iterator[str]:
             yield from filter(None, file.read_text(encoding="utf-8", errors="replace").split("\n"))
         except (FileNotFoundError, NotADirectoryError):
             continue
+
+
+def checked_line(values: Mapping[str, Any]) -> str:
+    """A line that says ``values``, and a checksum of them: a label must not become another without a word."""
+    return to_json_line({**values, _CHECKSUM: _checksum(values)})
+
+
+def parsed_line(line: str) -> dict[str, Any]:
+    """The values of a line; one without a checksum is of an earlier dfcore.
+
+    Raises:
+        ValueError: it is cut short, foreign, or damaged.
+    """
+    values = parse_json(line)
+    if not isinstance(values, dict):
+        raise ValueError("no object")
+    if values.pop(_CHECKSUM, None) not in (None, _checksum(values)):
+        raise ValueError("its checksum differs")
+    return values
+
+
+def _checksum(values: Mapping[str, Any]) -> int:
+    return zlib.crc32(to_json(values).encode())
 
 
 def append_line(path: Path, line: str) -> None:

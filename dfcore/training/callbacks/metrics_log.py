@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from dfcore.disk import append, is_full
 from dfcore.runs.folder import read_lines, write_bytes
 from dfcore.runs.ranking import best_epochs
-from dfcore.text import described
+from dfcore.text import described, to_json_line
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
 
@@ -101,10 +100,14 @@ def draw(run: Run) -> None:
 
 
 def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values, allow_nan=False) + "\n"
+    return to_json_line(values)
 
 
 def _is_before(line: dict[str, Any], run: Run) -> bool:
-    if line["kind"] == "epoch":
-        return int(line["epoch"]) <= run.epoch
-    return int(line["step"]) <= run.step
+    """Whether a resumed run keeps a line; a damaged one goes."""
+    try:
+        if line["kind"] == "epoch":
+            return int(line["epoch"]) <= run.epoch
+        return int(line["step"]) <= run.step
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return False
