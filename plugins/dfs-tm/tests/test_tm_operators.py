@@ -134,6 +134,8 @@ def test_ssim_of_equal_inverted_and_shifted_images():
     image = texture(112)[None]
     assert ssim(image, image).min() > 0.999
     assert log_distance(ssim(image, image)).max().item() == pytest.approx(math.log(1e-3), abs=0.1)
+    rounded_up = log_distance(torch.tensor([1.0, 1.0005, 1.002]))
+    assert rounded_up.tolist() == pytest.approx([math.log(1e-3)] * 3)
     assert ssim(image, 255 - image).mean() < -0.5
     brighter = ssim(image, image + 10)
     assert 0.95 < brighter.mean() < 1
