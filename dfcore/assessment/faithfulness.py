@@ -217,8 +217,7 @@ def _read(
 ) -> _Read | None:
     """The samples that the specialist judges; None where it abstains from all."""
     spec, video = model.spec, store.open(record.store_id)
-    clips = range(len(video)) if record.clips is None else record.clips
-    accesses = [part_of(video.access(clip), clip_frames) for clip in clips]
+    accesses = [part_of(video.access(clip), clip_frames) for clip in record.clips_of(len(video))]
     if spec.abstain_reason:
         accesses = [access for access in accesses if resolve(spec.abstain_reason)(access) is None]
     if not accesses:
