@@ -79,6 +79,17 @@ class _Tally:
             "flips_random": flip_share(np.stack(self.drawn[part]), limits),
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """As ``json`` takes it."""
+        return {
+            **{part: self.flips(part) for part in ("cue", "cue_map_cells", "face_cells")},
+            "named_cues": dict(self.cues.most_common()),
+            "localisation": {on: self.lies(on) for on in ("face", "cue_map")},
+            "forged_region_by": dict(self.means),
+            "forged_region_unknown": len(self.unknown),
+            "forged_region_reason": next(iter(self.unknown), ""),
+        }
+
     def lies(self, on: str) -> dict[str, Any] | None:
         found = self.maps.get(on)
         if not found:
@@ -140,12 +151,7 @@ def measure_faithfulness(
         "videos": len(called),
         "fakes": sum(video.label == FAKE for video in called),
         "note": note,
-        **{part: tally.flips(part) for part in ("cue", "cue_map_cells", "face_cells")},
-        "named_cues": dict(tally.cues.most_common()),
-        "localisation": {on: tally.lies(on) for on in ("face", "cue_map")},
-        "forged_region_by": dict(tally.means),
-        "forged_region_unknown": len(tally.unknown),
-        "forged_region_reason": next(iter(tally.unknown), ""),
+        **tally.to_dict(),
     }
 
 
