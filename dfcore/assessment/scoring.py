@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.assessment.decisions import Decisions, decide, may_validate, stored
-from dfcore.assessment.faithfulness import measure_faithfulness
+from dfcore.assessment.explanations.faithfulness import measure_faithfulness
 from dfcore.assessment.identities import ALL, check_identities
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.scores_file import ScoresFile
@@ -45,8 +45,8 @@ class ScoredDetector:
         decisions: what its validation videos taught.
         warnings: what a reader of its figures must know.
         no_control: why no video has a background control, where none has.
-        faithfulness: whether its explanations name reasons (:mod:`dfcore.assessment.faithfulness`); None where that
-            was not asked for.
+        faithfulness: whether its explanations name reasons (:mod:`dfcore.assessment.explanations.faithfulness`); None
+            where that was not asked for.
     """
 
     name: str

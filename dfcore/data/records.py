@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,6 +99,10 @@ class VideoRecord:
     def store_id(self) -> str:
         """The id under which the clip store has its clips."""
         return self.stored or self.id
+
+    def clips_of(self, count: int) -> Sequence[int]:
+        """Which of the ``count`` clips that the store has are meant."""
+        return range(count) if self.clips is None else self.clips
 
     @property
     def video_label(self) -> int:

@@ -319,7 +319,7 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     source = video.source
     duration = source.frame_count / source.fps if source.fps > 0 else 0.0
     size = video.entry.origin.size if record.forgery is None else -1  # a forgery's file was never written
-    boxes = [box for clip in _clips_of(record, video) for box in video.header(clip).boxes]
+    boxes = [box for clip in record.clips_of(len(video)) for box in video.header(clip).boxes]
     return {
         "id": record.id,
         "label": record.label,
@@ -338,14 +338,10 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     }
 
 
-def _clips_of(record: VideoRecord, video: StoredVideo) -> Sequence[int]:
-    return range(len(video)) if record.clips is None else record.clips
-
-
 def _abstain_reason(model: Specialist, video: StoredVideo, record: VideoRecord) -> str:
     """Why it abstains from every clip; that of the first clip that has a reason."""
     why = resolve(model.spec.abstain_reason) if model.spec.abstain_reason else None
-    reasons = [] if why is None else [why(video.access(clip)) for clip in _clips_of(record, video)]
+    reasons = [] if why is None else [why(video.access(clip)) for clip in record.clips_of(len(video))]
     return next((str(reason) for reason in reasons if reason), "no clip could be judged")
 
 

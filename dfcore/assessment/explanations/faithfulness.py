@@ -2,15 +2,15 @@
 
 Of the videos called fake: how many are called so no longer when the cue with the largest effect is taken away, or the
 five cells of the face, or of the cue map, that speak most for "fake"; beside that as many channels or cells drawn at
-random. Of the fakes among them that have a mask or an original: whether the maps of these effects lie on what was
-forged. The same functions make the explanations of ``dfcore predict --explain`` (:mod:`dfcore.inference.explain`).
+random. Of the fakes that have a mask or an original, called so or not: whether the maps of these effects lie on what
+was forged. The same functions make the explanations of ``dfcore predict --explain`` (:mod:`dfcore.inference.explain`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from dfcore.assessment.decisions import Decisions
-from dfcore.data.clip_part import part_of
-from dfcore.data.clips import ClipAccess
+from dfcore.assessment.explanations.samples import Samples, read_samples
 from dfcore.data.forged.cells import cells_over, forged_cells, forged_maps
 from dfcore.data.records import FAKE, VideoRecord
-from dfcore.data.samples import spread
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.data.views import build_views
-from dfcore.data.views.images import face_square
-from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import CheckpointError, MediaError
 from dfcore.evaluation.genuine import GenuineStatistics, cue_slices, genuine_path
 from dfcore.evaluation.metrics.localisation import chance_iou, flip_share, pointing_hit, top_iou
@@ -41,43 +35,19 @@ from dfcore.inference.explain.effects import (
     cue_effects,
     cue_map_region,
     face_region,
-    halves_of,
     hide_face_cells,
     replace_cues,
 )
 from dfcore.inference.explanation import RegionEffect
 from dfcore.models.specialist import Specialist
 from dfcore.progress import Bar
-from dfcore.specs import MAP_SIZE, resolve
+from dfcore.specs import MAP_SIZE
 
 __all__ = ["MOST_VIDEOS", "measure_faithfulness"]
 
 MOST_VIDEOS = 60
-"""Videos that are looked at: hiding every cell of a face takes the backbone two hundred times."""
-FACE_SAMPLES = 4
-"""Samples of a video whose faces are hidden, as in an explanation."""
-BATCH = 8
-
+"""Videos called fake, and fakes, that are looked at: hiding each cell of a face takes the backbone 200 times."""
 Floats = NDArray[np.float64]
-_Square = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """A video's samples: their halves; of the few whose faces are hidden the face views, the frames these show, and
-    where in the coded frame face view and window lie (None where the video is shown turned).
-    """
-
-    halves: Halves
-    face: Tensor
-    chosen: list[int]
-    frames: list[int]
-    squares: list[tuple[_Square, _Square] | None]
-
-    @property
-    def face_halves(self) -> Halves:
-        h, c = self.halves, self.chosen
-        return Halves(h.tokens[c], h.cue_map[c], h.margins[c], h.attention[c])
 
 
 @dataclass(slots=True)
@@ -107,6 +77,17 @@ class _Tally:
             "videos": len(limits),
             "flips": flip_share(np.array(self.named[part]), limits),
             "flips_random": flip_share(np.stack(self.drawn[part]), limits),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``json`` takes it."""
+        return {
+            **{part: self.flips(part) for part in ("cue", "cue_map_cells", "face_cells")},
+            "named_cues": dict(self.cues.most_common()),
+            "localisation": {on: self.lies(on) for on in ("face", "cue_map")},
+            "forged_region_by": dict(self.means),
+            "forged_region_unknown": len(self.unknown),
+            "forged_region_reason": next(iter(self.unknown), ""),
         }
 
     def lies(self, on: str) -> dict[str, Any] | None:
@@ -149,36 +130,46 @@ def measure_faithfulness(
     """
     limits, basis = _limits(videos, decisions)
     by_id = {record.id: record for record in records}
-    called = [video for video in videos if video.id in limits and video.id in by_id]
-    most = min(len(called), MOST_VIDEOS)
-    taken = [called[(2 * k + 1) * len(called) // (2 * most)] for k in range(most)]
+    called = _spread([video for video in videos if video.id in limits and video.id in by_id])
+    judged = [video for video in videos if video.margin is not None and video.id in by_id]
+    fakes = _spread([video for video in judged if by_id[video.id].video_label == FAKE])
+    looked = {video.id: video for video in (*called, *fakes)}
+    wanted = {video.id for video in called}
     genuine, note = _genuine(model, weights, weights_hash)
     tally = _Tally()
+    with _evaluating(model), closing(bar(len(looked))) as shown:
+        for number, video in enumerate(looked.values()):
+            record = by_id[video.id]
+            read = read_samples(model, store, record, samples, clip_frames, device)
+            if read is not None and video.margin is not None:
+                limit = limits[video.id] if video.id in wanted else None
+                _take_away(model, read, video.margin, limit, genuine, tally, seed + number, record)
+            shown.update()
+    return {
+        "called_fake": len(limits),
+        "basis": basis,
+        "videos": len(called),
+        "fakes": sum(video.label == FAKE for video in called),
+        "note": note,
+        **tally.to_dict(),
+    }
+
+
+def _spread(videos: Sequence[ScoredVideo]) -> list[ScoredVideo]:
+    """At most ``MOST_VIDEOS`` of them, spread evenly."""
+    most = min(len(videos), MOST_VIDEOS)
+    return [videos[(2 * k + 1) * len(videos) // (2 * most)] for k in range(most)]
+
+
+@contextmanager
+def _evaluating(model: Specialist) -> Iterator[None]:
+    """The model in evaluation mode; then as it was."""
     was_training = model.training
     model.eval()
     try:
-        with closing(bar(len(taken))) as shown:
-            for number, video in enumerate(taken):
-                record = by_id[video.id]
-                read = _read(model, store, record, samples, clip_frames, device)
-                if read is not None and video.margin is not None:
-                    _take_away(model, read, video.margin, limits[video.id], genuine, tally, seed + number, record)
-                shown.update()
+        yield
     finally:
         model.train(was_training)
-    return {
-        "called_fake": len(called),
-        "basis": basis,
-        "videos": len(taken),
-        "fakes": sum(video.label == FAKE for video in taken),
-        "note": note,
-        **{part: tally.flips(part) for part in ("cue", "cue_map_cells", "face_cells")},
-        "named_cues": dict(tally.cues.most_common()),
-        "localisation": {on: tally.lies(on) for on in ("face", "cue_map")},
-        "forged_region_by": dict(tally.means),
-        "forged_region_unknown": len(tally.unknown),
-        "forged_region_reason": next(iter(tally.unknown), ""),
-    }
 
 
 def _limits(videos: Sequence[ScoredVideo], decisions: Decisions) -> tuple[dict[str, float], str]:
@@ -212,61 +203,29 @@ def _genuine(model: Specialist, weights: Path, weights_hash: str) -> tuple[Genui
         return None, f"only the face was tested: {error}"
 
 
-def _read(
-    model: Specialist, store: ClipStore, record: VideoRecord, samples: int, clip_frames: int, device: torch.device
-) -> _Read | None:
-    """The samples that the specialist judges; None where it abstains from all."""
-    spec, video = model.spec, store.open(record.store_id)
-    clips = range(len(video)) if record.clips is None else record.clips
-    accesses = [part_of(video.access(clip), clip_frames) for clip in clips]
-    if spec.abstain_reason:
-        accesses = [access for access in accesses if resolve(spec.abstain_reason)(access) is None]
-    if not accesses:
-        return None
-    draws = spread([len(access.header.frames) for access in accesses], samples, spec.frames)
-    total = min(FACE_SAMPLES, len(draws))
-    chosen = sorted({(2 * k + 1) * len(draws) // (2 * total) for k in range(total)})
-    views = [
-        build_views(accesses[clip], model.view_names, positions, image_size=model.image_size)
-        for clip, positions in draws
-    ]
-    parts = []
-    for start in range(0, len(views), BATCH):
-        batch = views[start : start + BATCH]
-        parts.append(halves_of(model, {name: torch.stack([v[name] for v in batch]).to(device) for name in batch[0]}))
-    face = torch.stack([views[place]["face"] for place in chosen]).to(device)
-    shown = [(accesses[draws[place][0]], draws[place][1]) for place in chosen]
-    middles = [(access, positions[len(positions) // 2]) for access, positions in shown]
-    frames = [access.header.frames[position] for access, position in middles]
-    return _Read(Halves.joined(parts), face, chosen, frames, [_squares(*middle) for middle in middles])
-
-
-def _squares(access: ClipAccess, position: int) -> tuple[_Square, _Square] | None:
-    """Where face view and window lie in the coded frame."""
-    if access.source.rotation:
-        return None
-    left, top, width, height = access.header.window
-    x, y, side = face_square(UprightFrames(access, [position]))
-    return (left + x, top + y, side, side), (left, top, width, height)
-
-
 def _take_away(
     model: Specialist,
-    read: _Read,
+    read: Samples,
     margin: float,
-    limit: float,
+    limit: float | None,
     genuine: GenuineStatistics | None,
     tally: _Tally,
     seed: int,
     record: VideoRecord,
 ) -> None:
-    """Take the named parts away, and random ones, and see where the maps lie."""
+    """Take the named parts away, and random ones, of a video that is called fake from ``limit`` on; and see where the
+    maps of a fake lie, called so or not (None).
+    """
     rng = np.random.default_rng(seed)
     regions = {"face": face_region(model, read.face, read.face_halves, draws=1)}
+    if genuine is not None and model.spec.spatial_map:
+        regions["cue_map"] = cue_map_region(model, read.halves, genuine.mean, draws=1)
+    if record.video_label == FAKE:
+        _place(read, regions, record, tally)
+    if limit is None:
+        return
     if genuine is not None:
         _without_cue(model, read.halves, margin, limit, genuine, tally, rng)
-        if model.spec.spatial_map:
-            regions["cue_map"] = cue_map_region(model, read.halves, genuine.mean, draws=1)
     for on, region in regions.items():
         masks = _cell_masks(region, rng)
         if masks is None:  # nothing speaks for "fake" there, and nothing is named
@@ -279,8 +238,6 @@ def _take_away(
             base = read.halves.margins
         left = margin - (base.mean() - margins.mean(axis=1))
         tally.add(f"{on}_cells", limit, float(left[0]), left[1:])
-    if record.video_label == FAKE:
-        _place(read, regions, record, tally)
 
 
 def _without_cue(
@@ -316,7 +273,7 @@ def _cell_masks(region: RegionEffect, rng: np.random.Generator) -> NDArray[np.bo
     return masks.reshape(-1, MAP_SIZE, MAP_SIZE)
 
 
-def _place(read: _Read, regions: Mapping[str, RegionEffect], record: VideoRecord, tally: _Tally) -> None:
+def _place(read: Samples, regions: Mapping[str, RegionEffect], record: VideoRecord, tally: _Tally) -> None:
     """How the maps of the effects lie on what was forged, where that is known."""
     known = [(frame, squares) for frame, squares in zip(read.frames, read.squares, strict=True) if squares is not None]
     try:

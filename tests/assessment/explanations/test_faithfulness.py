@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from plain_specialist import CHANNELS, SPEC, mean_of_speaks, plain
+from plain_specialist import CHANNELS, mean_of_speaks, plain
 from two_people import HEIGHT, PLAN, RIGHT, WIDTH, box, write, write_mask
 
 from dfcore.assessment.decisions import Decisions
-from dfcore.assessment.faithfulness import measure_faithfulness
+from dfcore.assessment.explanations.faithfulness import measure_faithfulness
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
@@ -137,4 +137,4 @@ def test_without_statistics_of_genuine_videos_the_face_alone_is_tested(measure: 
 def test_nothing_called_fake_gives_no_figure(measure: Measure) -> None:
     found = measure(share=2.0)
     assert (found["called_fake"], found["cue"], found["named_cues"]) == (0, None, {})
-    assert SPEC.spatial_map
+    assert found["localisation"]["cue_map"]["videos"] == 1, "where the map of a missed fake lies is known all the same"

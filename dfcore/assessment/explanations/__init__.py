@@ -1,0 +1,1 @@
+"""Explanations put to the test on an evaluated split."""
