@@ -110,8 +110,8 @@ def _streams(path: Path, container: Any, grid: Grid) -> list[Any]:
     missing = [number for number, item in enumerate(grid.tiles) if item not in by_item]
     if missing or len(grid.tiles) != grid.rows * grid.columns:
         raise MediaError(
-            f"{path}: {len(grid.tiles) - len(missing)} of the {grid.rows * grid.columns} tiles of this photo are there. "
-            "The file is damaged: replace it or leave it out."
+            f"{path}: {len(grid.tiles) - len(missing)} of the {grid.rows * grid.columns} tiles of this photo are "
+            "there. The file is damaged: replace it or leave it out."
         )
     return [by_item[item] for item in grid.tiles]
 

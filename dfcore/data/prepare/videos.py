@@ -99,15 +99,15 @@ def prepare_videos(
     report's failures, and not written down.
 
     Args:
-        records, store: the videos, of unique ids, and where to.
+        records: the videos; ids must be unique.
+        store: where to.
         plan: what to cut out.
         evidence: what to extract from the clips.
         workers: processes; 0 means one per core.
         sharing: how many such calls share this machine's cores at the moment.
         progress: shows a bar; None shows nothing.
         retry_failed: try videos again that failed before.
-        isolate: work in processes of their own (not on Windows), so that what a decoder does to its process costs one
-            file; None does so unless ``workers`` is 1.
+        isolate: work in processes of their own (not on Windows); None does so unless ``workers`` is 1.
         check: called after each video; what it raises ends the call, and what was done is kept.
 
     Raises:

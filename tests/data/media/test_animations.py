@@ -50,16 +50,12 @@ def test_a_photo_of_the_same_format_is_one(suffix: str, tmp_path: Path) -> None:
     assert (probe(path).kind, len(list(decode(path)))) == ("image", 1)
 
 
-def test_an_animation_that_breaks_off_gives_what_is_there(tmp_path: Path) -> None:
+def test_an_animation_that_breaks_off_is_an_error_of_the_file(tmp_path: Path) -> None:
     path = animated(tmp_path / "a.webp", method=0)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) * 6 // 10])
-    try:
-        frames = list(decode(path))
-    except MediaError as error:  # the library may refuse the file as a whole
-        assert "a.webp: the image cannot be read" in str(error)
-    else:
-        assert 0 < len(frames) < 5
+    with pytest.raises(MediaError, match=r"a\.webp: the image cannot be read"):  # the library refuses it as a whole
+        list(decode(path))
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------

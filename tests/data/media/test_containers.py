@@ -48,7 +48,7 @@ POINTERS = {
     "bom.mp4": "\ufeff#EXTM3U\n{target}\n",
     "list.ffconcat": "ffconcat version 1.0\nfile '{target}'\n",
     "list.mp4": "file '{target}'\nfile '{target}'\n",
-    "dash.mpd": '<?xml version="1.0"?>\n<!-- made -->\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period>'
+    "dash.mpd": '<?xml version="1.0"?>\n<!-- made -->\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period>'
     '<AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>{target}</BaseURL>'
     "</Representation></AdaptationSet></Period></MPD>",
     "session.sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\n",
@@ -148,7 +148,7 @@ def test_frames_that_are_too_large_are_refused_with_their_size_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_video(tmp_path / "a.mp4", frames=1, width=96, height=64)
-    with pytest.raises(MediaError, match=r"16000x16000 pixels \(256 million\); up to 67 million are decoded. Reduce it"):
+    with pytest.raises(MediaError, match=r"16000x16000 pixels .256 million.; up to 67 million .* Reduce it"):
         container.check_size(path, 16000, 16000)
     container.check_size(path, 8192, 8192)
     monkeypatch.setattr(container, "MAX_PIXELS", 6000)

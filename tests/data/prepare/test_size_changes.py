@@ -42,9 +42,7 @@ def test_every_part_is_cut_at_its_own_size(tmp_path: Path) -> None:
     clips = extract_clips(path, PLAN)
     frames = {frame.index: frame for frame in decode(path)}
     assert {clip.header.track for clip in clips} == {0}  # one person, through the change
-    small, large = (
-        [clip for clip in clips if (clip.header.format is None) == first] for first in (True, False)
-    )
+    small, large = ([clip for clip in clips if (clip.header.format is None) == first] for first in (True, False))
     assert small
     assert large
     for clip in clips:
