@@ -48,6 +48,10 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
         return json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, json.JSONDecodeError):
+            raise
+        raise ValueError("a number in it has too many digits") from None  # Python's own words say how to allow it
 
 
 def to_json(values: Any, indent: int | None = None) -> str:
@@ -131,9 +135,7 @@ def described(error: BaseException) -> str:
 
 _BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RecursionError, TypeError)
 """What a reader raises that took a damaged file for a good one: its words are about itself."""
-_OF_ITSELF = re.compile(
-    r"invalid literal|values to unpack|buffer size must|could not be broadcast|reshape|out of range"
-)
+_OF_ITSELF = re.compile(r"invalid literal|values to unpack|buffer size must|be broadcast|reshape|out of range")
 _LONGEST = 200
 
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from dfcore.text import decode_text, name_bytes, parse_json, printable, to_json_line
+from dfcore.text import decode_text, name_bytes, parse_json, printable, to_json_line, what_was_said
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
@@ -50,3 +50,26 @@ def test_a_name_of_any_bytes_makes_one_line_of_json(name: str) -> None:
     assert json.loads(line.encode().decode()) == {"id": name}
     assert line.count("\n") == 1
     assert name_bytes(name)
+
+
+def test_a_number_of_thousands_of_digits_is_a_value_error_without_pythons_advice() -> None:
+    with pytest.raises(ValueError, match="a number in it has too many digits") as caught:
+        parse_json('{"a": ' + "9" * 5000 + "}")
+    assert "set_int_max_str_digits" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("invalid header. This is an internal error"), "invalid header"),
+        (OSError("broken data stream"), "broken data stream"),
+        (ValueError(""), "its parts do not fit together"),
+        (IndexError("list index out of range"), "its parts do not fit together"),
+        (KeyError("y"), "its parts do not fit together"),
+        (ValueError("invalid literal for int() with base 10"), "its parts do not fit together"),
+        (UnicodeDecodeError("utf-8", b"\xb2", 0, 1, "invalid start byte"), "a text in it is damaged"),
+        (ValueError("x" * 500), "x" * 197 + "..."),
+    ],
+)
+def test_what_a_library_said_of_a_file_is_about_the_file(error: Exception, said: str) -> None:
+    assert what_was_said(error) == said

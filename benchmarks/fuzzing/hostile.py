@@ -10,13 +10,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from . import hostile_files as files
-from .judge import fault_of_reason
+from .judge import fault_of_reason, fault_of_terminal
 from .sockets import Server, forbid_connections
 
 __all__ = ["Row", "main", "rows"]
@@ -76,6 +76,8 @@ class Doors:
             fault = "another file's content is shown"
         elif "SIGSYS" in said:
             fault = "it tried to connect"
+        elif library := fault_of_terminal(said):
+            fault = library
         elif _CONTROL.search(said):
             fault = f"a control character is shown: {_CONTROL.search(said)!r}"
         return Row(what, door, outcome, said, fault)
@@ -213,11 +215,12 @@ class Doors:
             for key, value in (
                 ("data.detector", '"evil_module:Run"'), ("run.callbacks", '["evil_module:Run"]'),
                 ("stage.loss", '"evil_module:Run"'), ("model.backbone", '"evil_module:Run"'),
-                ("stage.lr", "1e999"), ("stage.epochs", "9" * 30), ("run.out", '"../../elsewhere"'),
+                ("stage.lr", "1e999"), ("stage.epochs", "0"), ("run.out", '"../../elsewhere"'),
             ):  # fmt: skip
                 (folder / "dfcore.toml").write_text(f'[set]\n"{key}" = {value}\n')
                 train = ("train", "rr", "--stage", 1, "--data", folder / "nothing")
-                yield self.command(f"dfcore.toml: {key} = {value[:30]}", "train", *train)
+                row = self.command(f"dfcore.toml: {key} = {value[:30]}", "train", *train)
+                yield row if key in row.said else replace(row, fault=row.fault or "the key is not named")
         finally:
             os.chdir(here)
             sys.path.remove(str(folder))

@@ -130,11 +130,20 @@ def write_media(folder: Path, good: Path, address: str, secret: Path) -> list[Pa
 
 
 def _with_reference(content: bytes, secret: Path) -> bytes:
-    """The track's data lies in another file, by an alias and by a URL."""
-    place = content.find(b"url ", content.find(b"dref"))
-    if place < 0:
-        return content
-    return content[: place + 7] + b"\x00" + str(secret).encode()[:64] + content[place + 8 :]
+    """A film whose track says that its data lies in another file, by an alias of QuickTime's format."""
+    path = str(secret).encode()
+    name = bytes([min(63, len(secret.name))]) + secret.name.encode()[:63].ljust(63, b"\0")
+    alias = bytes(10) + bytes([4]) + b"disk" + bytes(23) + bytes(12) + name + bytes(16) + struct.pack(">HH", 1, 1)
+    alias += bytes(16) + struct.pack(">HH", 2, len(path)) + path + bytes(len(path) % 2) + struct.pack(">hH", -1, 0)
+    entry = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
+    at = content.find(b"dref") - 4
+    old = struct.unpack(">I", content[at : at + 4])[0]
+    new = struct.pack(">I4sII", 16 + len(entry), b"dref", 0, 1) + entry
+    data = bytearray(content[:at] + new + content[at + old :])
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
+        box = data.find(kind, data.find(b"moov")) - 4
+        struct.pack_into(">I", data, box, struct.unpack_from(">I", data, box)[0] + len(new) - old)
+    return bytes(data)
 
 
 def write_bombs(folder: Path) -> list[Path]:

@@ -6,10 +6,10 @@ archive's directory before anything is unpacked.
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import stat
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from dfcore.errors import CheckpointError
-from dfcore.text import what_was_said
+from dfcore.text import parse_json, what_was_said
 from dfcore.version import __version__
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "load_plain",
     "load_torch",
     "look_at_torch_archive",
+    "quietly",
     "read_meta",
     "read_tensors",
     "what_it_calls",
@@ -109,7 +110,16 @@ def load_plain(path: Path, *, mmap: bool = False, whole: bool = False) -> Any:
                 bad = archive.testzip()
             if bad:
                 _refuse(path, f"it is damaged (the checksum of {bad!r} differs)")
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        with quietly():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without torch's remarks on what is odd about a file: it is refused with a message, or read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def look_at_torch_archive(path: Path) -> None:
@@ -140,7 +150,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         CheckpointError: it is not a file of ours.
     """
     with _refusing(path):
-        meta = json.loads(_member(path, META))
+        meta = parse_json(_member(path, META).decode("utf-8"))
     return check_header(path, meta)
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import CheckpointError, WeightsError
-from dfcore.models.archives import is_run_state, look_at_torch_archive, what_it_calls
+from dfcore.models.archives import is_run_state, look_at_torch_archive, quietly, what_it_calls
 from dfcore.models.weights import first, mismatches
 from dfcore.text import what_was_said
 
@@ -76,7 +76,8 @@ def read_file(path: Path) -> dict[str, Tensor]:
         else:
             if zipfile.is_zipfile(path):
                 look_at_torch_archive(path)
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with quietly():
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError as error:
         raise WeightsError(f"{error} It was given as backbone_weights.") from error
     except pickle.UnpicklingError as error:

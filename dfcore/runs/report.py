@@ -192,7 +192,7 @@ def _history(folder: RunFolder, problems: list[str]) -> tuple[list[dict[str, Any
         step = int(lines[-1]["step"]) if lines else 0
         history = [{"epoch": int(line["epoch"]), "val": dict(line["val"])} for line in lines if line["kind"] == "epoch"]
         best_epochs(history, 1)
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, OverflowError, TypeError, ValueError):
         problems.append("metrics.jsonl cannot be read")
         return [], 0
     return history, step

@@ -47,7 +47,7 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         dfcore.training.inputs.prepare,
         "prepare_videos",
-        lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False}),
+        lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False, "isolate": False}),
     )
     patch.setattr(metrics_log, "draw", lambda run: None)
     registry.cache_clear()

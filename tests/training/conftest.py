@@ -67,7 +67,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, common: Path, toy_plugi
     monkeypatch.setattr(
         dfcore.training.inputs.prepare,
         "prepare_videos",
-        lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False}),
+        lambda *args, workers, **rest: real_prepare(*args, workers=1, **{**rest, "progress": False, "isolate": False}),
     )
     registry.cache_clear()
     yield override(

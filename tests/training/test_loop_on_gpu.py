@@ -46,6 +46,7 @@ class Loop:
         self.precision = SimpleNamespace(name="bf16")
         self.folder = SimpleNamespace(last=SimpleNamespace(exists=lambda: False))
         self.totals = SimpleNamespace(finite=self._finite)
+        self.model, self.odd_values = None, torch.zeros(())
         self.callbacks = [SimpleNamespace(on_step=lambda run: self.told.append(run.step))]
 
     def _finite(self) -> bool:

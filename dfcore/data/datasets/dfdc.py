@@ -136,7 +136,9 @@ class _Found:
         for name in sorted(entries):
             entry = entries[name]
             label = _LABELS.get(str(entry.get("label", "")).lower()) if isinstance(entry, dict) else None
-            if label is None or not inside(name):
+            if not inside(name):
+                raise _outside(file, entries.line(name), name)
+            if label is None:
                 raise DatasetError(
                     f"{file}, line {entries.line(name)}: the entry of {name!r} is not understood: {entry!r}. "
                     "Download it again."
@@ -156,7 +158,9 @@ class _Found:
         named: dict[str, Row] = {}
         for row in table.rows:
             name, label = row.cells["filename"], row.cells["label"]
-            if label not in ("0", "1") or not inside(name):
+            if not inside(name):
+                raise _outside(file, row.line, name)
+            if label not in ("0", "1"):
                 raise DatasetError(
                     f"{file}, line {row.line}: label {label!r} of {name!r} is neither 0 (real) nor 1 (fake)."
                 )
@@ -220,6 +224,13 @@ def _parts_first(place: Place) -> list[str]:
     if "metadata.json" not in place.listing.files and {"dataset.json", "labels.csv"} & set(place.listing.files):
         return []
     return sorted(place.listing.folders, key=_by_number)
+
+
+def _outside(file: Path, line: int, name: str) -> DatasetError:
+    return DatasetError(
+        f"{file}, line {line}: {name!r} leads out of the list's folder, or is no name. The list is not DFDC's own: "
+        "download it again."
+    )
 
 
 def _is_there(folder: Path, name: str) -> bool:

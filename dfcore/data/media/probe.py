@@ -87,9 +87,10 @@ def probe(path: Path) -> MediaInfo:
         stream = video_stream(container, path)
         look, count, span = _read_through(container, stream, path)
         if look is None:
+            why = "is damaged" if count else "holds none, or its data lies in another file, which is not opened"
             raise MediaError(
                 f"{path}: not one frame can be decoded ({count} packets of {codec_name(stream)} video found). "
-                "The file is damaged: replace it or leave it out."
+                f"The file {why}: replace it or leave it out."
             )
         fps = frame_rate(stream)
         has_audio = any(audio.codec_context is not None for audio in container.streams.audio)

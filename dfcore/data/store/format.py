@@ -200,6 +200,8 @@ class ArrayFile:
                 os.close(descriptor)
             self._text, self._metadata, self._arrays = _parsed(self._bytes)
             self._checksums: dict[str, int] = dict(self._metadata.pop(_CHECKSUMS, {}))
+            if self._checksums and not {_ENTRIES, *self._arrays} <= self._checksums.keys():
+                raise ValueError("its checksums are not complete")
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing. `dfcore prepare` makes it again.") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -65,6 +65,8 @@ class Origin:
 def _sample(path: Path, size: int) -> str:
     digest = blake2b(size.to_bytes(9, "little", signed=True), digest_size=16)
     try:
+        if not path.is_file():  # opening a pipe would wait for its writer
+            return ""
         with path.open("rb") as file:
             if size <= _WINDOWS * _WINDOW:
                 digest.update(file.read(_WINDOWS * _WINDOW))

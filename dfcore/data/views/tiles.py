@@ -55,8 +55,6 @@ def evidence(name: str, views: Sequence[str]) -> Builder:
 
 _STRIP = 2
 """Pixel rows per strip."""
-_STRIPS = np.arange(16384 // _STRIP, dtype=np.float32) * _STRIP + _STRIP / 2
-_EDGES = np.arange(0, 16384, BLOCK, dtype=np.float32)
 
 
 def _face_share(box: tuple[float, float, float, float], width: int, height: int) -> NDArray[np.float32]:
@@ -71,9 +69,11 @@ def _face_share(box: tuple[float, float, float, float], width: int, height: int)
     left, right = max(0, int(cx - rx) // BLOCK), min(width // BLOCK, int(cx + rx) // BLOCK + 1)
     if top >= bottom or left >= right:
         return shares
-    half = (_STRIPS[top * BLOCK // _STRIP : bottom * BLOCK // _STRIP] - cy) / ry
+    strips = np.arange(top * BLOCK // _STRIP, bottom * BLOCK // _STRIP, dtype=np.float32) * _STRIP + _STRIP / 2
+    edges = np.arange(left, right + 1, dtype=np.float32) * BLOCK
+    half = (strips - cy) / ry
     half = rx * np.sqrt(np.maximum(1 - half * half, 0))[:, None]
-    chords = np.minimum(np.maximum(_EDGES[left : right + 1], cx - half), cx + half)
+    chords = np.minimum(np.maximum(edges, cx - half), cx + half)
     covered = chords[:, 1:] - chords[:, :-1]
     shares[top:bottom, left:right] = covered.reshape(bottom - top, BLOCK // _STRIP, -1).sum(axis=1)
     shares *= _STRIP / BLOCK**2

@@ -195,6 +195,16 @@ def test_a_broken_table(tmp_path: Path, content: str) -> None:
         DFDC().scan(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("metadata.json", '{"../a.mp4": {"label": "REAL"}}'), ("labels.csv", "filename,label\n../a.mp4,1\n")],
+)
+def test_a_list_that_leads_elsewhere_is_told_so(tmp_path: Path, file: str, content: str) -> None:
+    (touch(tmp_path, "a.mp4") / file).write_text(content)
+    with pytest.raises(DatasetError, match=r"line \d: '\.\./a\.mp4' leads out of the list's folder"):
+        DFDC().scan(tmp_path)
+
+
 def test_wrong_roots(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
         DFDC().scan(tmp_path / "nowhere")

@@ -139,3 +139,45 @@ def test_what_another_process_wrote_alike_is_left_with_its_evidence(store: ClipS
     store.write("a", [make_clip(seed=1), make_clip(2, 64, 96, seed=2)])
     assert path.stat().st_ino != before
     assert "echo" not in ClipStore(store.root).entry("a").evidence
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"id":"a"', '"id":"z"'),
+        ('"label":1', '"label":0'),
+        ('"frames":3', '"frames":9'),
+        ('"split":""', '"split":"test"'),
+    ],
+)
+def test_a_line_of_the_index_that_says_something_else_is_dropped(store: ClipStore, old: str, new: str) -> None:
+    index = store.root / "index.jsonl"
+    store.index.save()
+    text = index.read_text()
+    expected = dict(ClipStore(store.root).index)
+    changed = text.replace(old, new)
+    assert changed != text
+    index.write_text(changed)
+    again = ClipStore(store.root).index
+    assert {name: (entry.label, entry.split, entry.plan) for name, entry in again.items()} == {
+        name: (entry.label, entry.split, entry.plan) for name, entry in expected.items()
+    }
+    assert not again.settled
+
+
+def test_a_line_without_a_checksum_is_of_an_earlier_dfcore(store: ClipStore) -> None:
+    index = store.root / "index.jsonl"
+    store.index.save()
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    assert all(line.pop("checksum") for line in lines)
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert dict(ClipStore(store.root).index) == dict(store.index)
+
+
+def test_checksums_of_which_one_is_missing_are_damage(store: ClipStore) -> None:
+    path = store.root / "a.safetensors"
+    data = path.read_bytes()
+    assert data.count(b'entries\\"') == 1
+    path.write_bytes(data.replace(b'entries\\"', b'antries\\"'))
+    with pytest.raises(StoreError, match="its checksums are not complete"):
+        ArrayFile(path)

@@ -222,3 +222,9 @@ def test_what_was_tried_again_by_one_of_several_is_forgotten_behind_them(store: 
     behind = ClipStore(store.root)
     behind.failures.forget(["v"])
     assert not (store.root / "failed.jsonl").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this file system")
+def test_a_pipe_in_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    assert Origin.of(tmp_path / "a.mp4").sampled(tmp_path / "a.mp4").sample == ""

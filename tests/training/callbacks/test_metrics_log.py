@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import pytest
 import torch
 
 from dfcore.runs.folder import read_lines
+from dfcore.text import to_json
 from dfcore.training.callbacks import metrics_log
 from dfcore.training.callbacks.metrics_log import MetricsLog
 
@@ -25,6 +25,7 @@ def made_run(folder: Path, *, epoch: int = 0, step: int = 0, steps_in: int = 150
         step=step,
         lr=0.1,
         history=[],
+        check_lock=lambda: None,
     )
 
 
@@ -53,10 +54,10 @@ LINES = [train_line(1, 1), train_line(2, 1), epoch_line(1, 2), train_line(3, 2),
 )
 def test_a_run_that_goes_on_drops_the_lines_behind_its_state(tmp_path: Path, epoch: int, step: int, kept: int) -> None:
     run = made_run(tmp_path, epoch=epoch, step=step)
-    text = "".join(json.dumps(line) + "\n" for line in LINES)
+    text = "".join(to_json(line) + "\n" for line in LINES)
     run.folder.metrics.write_text(text + '{"kind": "train", "st')  # and a line that the kill cut short
     MetricsLog().on_start(run)
-    assert run.folder.metrics.read_text() == "".join(json.dumps(line) + "\n" for line in LINES[:kept])
+    assert run.folder.metrics.read_text() == "".join(to_json(line) + "\n" for line in LINES[:kept])
 
 
 def test_a_new_run_begins_with_an_empty_file(tmp_path: Path) -> None:

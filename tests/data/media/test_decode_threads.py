@@ -1,0 +1,35 @@
+"""What a damaged file gives does not depend on how many cores decode it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dfcore.data.media import decode
+from dfcore.testing.media import write_video
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An APNG of eight frames whose fourth cannot be unpacked: each frame is a stream of its own."""
+    path = write_video(
+        tmp_path_factory.mktemp("threads") / "a.apng", codec="apng", pix_fmt="rgb24", width=64, height=64, frames=8
+    )
+    data, at = bytearray(path.read_bytes()), 0
+    for _ in range(3):
+        at = data.find(b"fdAT", at) + 4
+    data[at + 20 : at + 400] = bytes(380)
+    path.write_bytes(bytes(data))
+    return path
+
+
+def given(path: Path, threads: int) -> list[tuple[int, bytes]]:
+    return [(frame.index, frame.y.tobytes()) for frame in decode(path, side_data=False, threads=threads)]
+
+
+@pytest.mark.parametrize("threads", [2, 4, 8])
+def test_a_damaged_file_gives_the_same_frames_with_any_number_of_threads(damaged: Path, threads: int) -> None:
+    alone = given(damaged, 1)
+    assert 0 < len(alone) < 8
+    assert given(damaged, threads) == alone
