@@ -213,7 +213,12 @@ def test_what_a_file_does_not_say_is_left_open(
 ) -> None:
     video = store.open("a")
     entry = SimpleNamespace(origin=SimpleNamespace(size=size))
-    stored: Any = SimpleNamespace(source=replace(video.source, **source), entry=entry, clips=())  # type: ignore[arg-type]
+
+    class Stored(SimpleNamespace):
+        def __len__(self) -> int:
+            return 0
+
+    stored: Any = Stored(source=replace(video.source, **source), entry=entry)  # type: ignore[arg-type]
     found = about_video(replace(records[0], path=Path()), stored)
     assert (found["duration"], found["bit_rate"]) == (duration, bit_rate)
     assert (found["path"], found["face_size"]) == (None, 0.0)
