@@ -149,7 +149,7 @@ def store_content(out: Path) -> dict[str, Any]:
         str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file()
     }
     failures = [json.loads(line) for line in found.pop("failed.jsonl").splitlines()]
-    return {**found, "failed.jsonl": [{**line, "time": ""} for line in failures]}
+    return {**found, "failed.jsonl": [{**line, "time": "", "checksum": 0} for line in failures]}
 
 
 # -- killing ---------------------------------------------------------------------------------------------------------

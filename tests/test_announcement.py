@@ -105,7 +105,7 @@ def test_the_names_of_views_and_augmentations_are_those_that_are_built() -> None
 
 
 def test_a_path_to_what_cannot_be_called_names_what_can() -> None:
-    with pytest.raises(Exception, match=r"not a class or function. Name one; dfcore\.version defines none"):
+    with pytest.raises(Exception, match=r"not a class or function. Name one; dfcore\.version defines package_versions"):
         resolve("dfcore.version:__version__")
     with pytest.raises(Exception, match=r"has no 'Crossentropy'. Did you mean 'CrossEntropy'\?"):
         resolve("dfcore.training.losses:Crossentropy")

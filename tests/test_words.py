@@ -43,6 +43,7 @@ ALLOWED = {
         "tests/cli/test_explained.py",
         "docs/explain.md",
         "docs/library.md",
+        "benchmarks/spliced_spans.py",
     ),
     "room": ("dfcore/testing/demo/", "tests/testing/", "tests/data/datasets/conftest.py"),  # rendered; names of scenes
     "picture": ("tests/testing/test_demo_maker.py",),  # PyAV's PictureType

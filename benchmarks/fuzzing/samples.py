@@ -25,7 +25,7 @@ _FAST = {"deadline": "realtime", "cpu-used": "8"}
 
 VIDEOS: Mapping[str, dict[str, Any]] = {
     "h264.mp4": {},
-    "h264_sound.mp4": {"audio": 1},
+    "h264_audio.mp4": {"audio": 1},
     "h264_fragments.mp4": {"audio": 1, "container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "h264_turned.mp4": {"rotation": 90},
     "h264.mkv": {"audio": 1, "audio_codec": "flac"},

@@ -87,8 +87,8 @@ def test_only_wanted_frames_are_materialised_and_decoding_stops_after_the_last(f
     copied, readers = [], []
 
     class Watched(frames.Reader):
-        def __init__(self, container, stream, path):
-            super().__init__(container, stream, path)
+        def __init__(self, container, stream, path, **how):
+            super().__init__(container, stream, path, **how)
             readers.append((self, stream))
 
     def counted(frame, matrix):

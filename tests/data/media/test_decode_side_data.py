@@ -127,8 +127,8 @@ def test_threads_do_not_touch_it(tmp_path, monkeypatch):
     kinds = []
 
     class Watched(frames.Reader):
-        def __init__(self, container, stream, path):
-            super().__init__(container, stream, path)
+        def __init__(self, container, stream, path, **how):
+            super().__init__(container, stream, path, **how)
             kinds.append(stream.codec_context.thread_type)
 
     monkeypatch.setattr(frames, "Reader", Watched)

@@ -236,7 +236,7 @@ def test_a_plugin_that_raises_stops_with_its_name_and_line_and_spoils_nothing(
 @pytest.mark.parametrize(
     ("extractor", "words"),
     [
-        ("wrong_shape", r"must return float16 .* = \[3, 2, .*; it returned \[1, 2, 3\]"),
+        ("wrong_shape", r"must return float16 .* = \[3, 2, .*; it returned the shape \[1, 2, 3\]"),
         ("too_wide", "it returned float32"),
         ("not_finite", r"it returned 2 of \d+ values that are not finite"),
         ("no_array", "it returned a list"),
@@ -261,7 +261,7 @@ def test_calls_that_share_a_machine_share_its_cores(
 ) -> None:
     begun: list[tuple[int, set[int]]] = []
 
-    def noted(work: Any, tasks: Any, workers: int) -> Any:
+    def noted(work: Any, tasks: Any, workers: int, seconds: Any) -> Any:
         begun.append((workers, {task.threads for task in tasks}))
         return iter(())
 
@@ -269,7 +269,7 @@ def test_calls_that_share_a_machine_share_its_cores(
     monkeypatch.setattr("dfcore.data.prepare.videos.run_tasks", noted)
     for sharing in (1, 4, 6, 100):
         run(records, root, workers=0, sharing=sharing)
-    assert begun == [(4, {3}), (3, {1}), (2, {1})]  # four videos; of 100 each works in its own process
+    assert begun == [(4, {3}), (3, {1}), (2, {1}), (1, {1})]  # four videos
 
 
 def test_a_survey_says_what_is_to_be_done_and_writes_nothing(records: Records, root: Path, tmp_path: Path) -> None:

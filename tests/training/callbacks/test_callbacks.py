@@ -157,6 +157,7 @@ def test_metrics_lines_are_few_and_hold_the_mean_since_the_last(tmp_path: Path) 
         folder=folder,
         world=SimpleNamespace(on_main=lambda action: action()),
         plan=SimpleNamespace(steps_in=lambda epoch: 150),
+        check_lock=lambda: None,
         epoch=0,
         lr=0.1,
     )

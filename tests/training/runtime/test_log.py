@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from dfcore.progress import SILENT, TERMINAL, over
+from dfcore.progress import TERMINAL, over
 from dfcore.training.runtime.log import Log
 
 
@@ -71,6 +72,8 @@ def test_a_callers_own_object_gets_all_and_the_screen_nothing(
     assert (told.lines, told.done, told.closed) == (["warning: one", "x of 3"], 0, 1)
     assert (tmp_path / "log.txt").read_text() == "warning: one\n"
     assert capsys.readouterr() == ("", "")
-    assert Log(speaks=False, progress=told).bar("x", 3) is SILENT
+    with closing(Log(speaks=False, progress=told).bar("y", 3)) as unheard:
+        unheard.update()
+    assert (told.lines, told.closed) == (["warning: one", "x of 3"], 1)
     TERMINAL.warn("two\x1b[2J")
     assert capsys.readouterr() == ("", "warning: two\\x1b[2J\n")
