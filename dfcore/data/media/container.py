@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from dfcore.data.media.colour import default_matrix
-from dfcore.data.media.formats import MAX_PIXELS, OPEN_OPTIONS, looks_like_text, points_elsewhere
+from dfcore.data.media.formats import MAX_ASPECT, MAX_PIXELS, OPEN_OPTIONS, looks_like_text, points_elsewhere
 from dfcore.data.media.planes import PLANAR_420
 from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
@@ -124,6 +124,11 @@ def check_size(path: Path, width: int, height: int) -> None:
         raise MediaError(
             f"{path}: its frames have {width}x{height} pixels ({width * height / 1e6:.0f} million); up to "
             f"{MAX_PIXELS / 1e6:.0f} million are decoded. Reduce it, to half its width and height say."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height) > 0:
+        raise MediaError(
+            f"{path}: its frames have {width}x{height} pixels, a strip more than {MAX_ASPECT} times as long as it is "
+            "wide. Cut out the part that shows a face."
         )
 
 

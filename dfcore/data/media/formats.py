@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DEMUXERS", "MAX_PIXELS", "OPEN_OPTIONS", "looks_like_text", "points_elsewhere"]
+__all__ = ["DEMUXERS", "MAX_ASPECT", "MAX_PIXELS", "OPEN_OPTIONS", "looks_like_text", "points_elsewhere"]
 
 _CONTAINERS = """
     mov mp4 matroska webm avi flv live_flv asf asf_o mpeg mpegts mpegtsraw ogg rm mxf wtv gxf nut nsv nuv dv ivf obu swf
@@ -26,6 +26,9 @@ DEMUXERS = frozenset(f"{_CONTAINERS} {_PHOTOS} {_AUDIO}".split())
 
 MAX_PIXELS = 2**26
 """Pixels of the largest frame that is decoded: 8192x8192. A decoder holds a dozen frames, of 100 MB each then."""
+
+MAX_ASPECT = 50
+"""Longer side by shorter side at most. No face is in view in a longer strip, and scaling it is dear."""
 
 OPEN_OPTIONS = {
     "format_whitelist": ",".join(sorted(DEMUXERS)),

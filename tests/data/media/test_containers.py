@@ -151,6 +151,9 @@ def test_frames_that_are_too_large_are_refused_with_their_size_and_what_to_do(
     with pytest.raises(MediaError, match=r"16000x16000 pixels .256 million.; up to 67 million .* Reduce it"):
         container.check_size(path, 16000, 16000)
     container.check_size(path, 8192, 8192)
+    with pytest.raises(MediaError, match=r"144x55551 pixels, a strip more than 50 times"):
+        container.check_size(path, 144, 55551)
+    container.check_size(path, 5000, 100)
     monkeypatch.setattr(container, "MAX_PIXELS", 6000)
     with pytest.raises(MediaError, match=r"a\.mp4: its frames have 96x64 pixels"):
         probe(path)
