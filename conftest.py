@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,15 @@ def real_media() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real test media not found at {folder} (set DFCORE_TEST_MEDIA)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A command that runs in the tests' process prints dfcore's warnings from then on: not in the next test."""
+    logger = logging.getLogger("dfcore")
+    before = list(logger.handlers)
+    yield
+    logger.handlers[:] = before
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import TextIO
 
 from dfcore.text import printable
 
@@ -16,6 +18,14 @@ class _Printable(logging.Formatter):
         return f"{record.levelname.lower()}: {printable(record.getMessage())}"
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what ``sys.stderr`` is at the moment: it may be another one, and the first one closed, by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def print_warnings() -> None:
     """Print what dfcore logs on standard error, from warnings on, in a process of dfcore's own: a command, a worker.
 
@@ -23,7 +33,7 @@ def print_warnings() -> None:
     """
     logger = logging.getLogger("dfcore")
     if not logger.handlers:
-        handler = logging.StreamHandler()
+        handler = _StandardError()
         handler.setLevel(logging.WARNING)
         handler.setFormatter(_Printable())
         logger.addHandler(handler)

@@ -14,6 +14,9 @@ from dfcore.config import TrainConfig, override
 from dfcore.plugins import PluginEntry, registry
 from dfcore.training.callbacks import metrics_log
 
+DRAW = metrics_log.draw
+"""As it is before anything of another module's tests stands in for it."""
+
 
 @pytest.fixture(scope="session")
 def tiny() -> ModuleType:
@@ -45,8 +48,8 @@ def drawing() -> None:
 @pytest.fixture(autouse=True)
 def _no_drawing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than the rest of a tiny run."""
-    if "drawing" not in request.fixturenames:
-        monkeypatch.setattr(metrics_log, "draw", lambda run: None)
+    wanted = "drawing" in request.fixturenames
+    monkeypatch.setattr(metrics_log, "draw", DRAW if wanted else lambda run: None)
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_an_entry_that_is_not_understood_is_named_with_its_line(tmp_path: Path) 
     [
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000, "nested too deeply"),
-        ('{"a.mp4": {"label": 1' + "0" * 5000 + "}}", "cannot be read: Exceeds the limit"),
+        ('{"a.mp4": {"label": 1' + "0" * 5000 + "}}", "cannot be read: a number in it has too many digits"),
         ("[1, 2]", "no table of videos: it holds a list"),
         ('{"a": 1', "cannot be read: Expecting"),
     ],
