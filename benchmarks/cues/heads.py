@@ -85,7 +85,7 @@ class _Both(Specialist):
         output = super().forward({**data, "face": tokens}, labels)
         return output.logits, output.auxiliary, output.cue_logits
 
-    def _tokens(self, face: Tensor) -> Tensor:
+    def tokens(self, face: Tensor) -> Tensor:
         return face
 
 
