@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.errors import CheckpointError
-from dfcore.evaluation.verdicts.stored import beside, numbers, only, read_stored, take, write_stored
+from dfcore.evaluation.verdicts.stored import beside, numbers, only, read_stored, require_weights, take, write_stored
 from dfcore.models.findings import measured
 from dfcore.specs import MAP_SIZE, CueSpec, SpecialistSpec
 from dfcore.version import __version__
@@ -227,11 +227,7 @@ class GenuineStatistics:
                 raise CheckpointError("a standard deviation is not above 0")
         except CheckpointError as error:
             raise CheckpointError(f"{path} holds no statistics of genuine videos: {error}. {REMEDY}") from error
-        if weights_hash is not None and found.weights != weights_hash:
-            raise CheckpointError(
-                f"{path} belongs to other weights: it was made from {found.weights[:12]}, and those beside it are "
-                f"{weights_hash[:12]}. They were trained again or replaced since. {REMEDY}"
-            )
+        require_weights(path, found.weights, weights_hash, REMEDY)
         return found
 
 

@@ -15,7 +15,7 @@ from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 
-__all__ = ["clip_footage", "clip_views", "made_clip", "made_views"]
+__all__ = ["clip_footage", "clip_views", "made_clip", "made_views", "with_face"]
 
 SAMPLE_RATE = 16000
 
@@ -80,6 +80,19 @@ def clip_footage(seed: int = 0, *, frames: int = 32, size: int = 128) -> Footage
     boxes, points = np.array(clip.header.boxes), np.array(clip.header.landmarks)
     audio, other = voice.astype(np.int16), voice[::-1].astype(np.int16)
     return Footage(clip.y, clip.u, clip.v, boxes, points, clip.source.fps, audio, 1.0, other)
+
+
+def with_face(clip: Clip, luma: np.ndarray) -> Clip:
+    """The clip with another luma inside of the first frame's face box, and without evidence.
+
+    Args:
+        clip: as it is.
+        luma: ``[T, H, W]``, of the clip's size; rounded, and cut to 0 to 255.
+    """
+    x0, y0, x1, y1 = (round(value) for value in clip.header.boxes[0])
+    y = clip.y.copy()
+    y[:, y0:y1, x0:x1] = np.clip(np.rint(luma[:, y0:y1, x0:x1]), 0, 255)
+    return replace(clip, y=y, evidence={})
 
 
 def made_views(spec: SpecialistSpec, batch: int = 2, *, image_size: int = 64, seed: int = 0) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ from dfcore.data.records import FAKE, REAL
 from dfcore.errors import CheckpointError, UsageError
 from dfcore.evaluation.verdicts.calibration import Calibration, choose_calibration
 from dfcore.evaluation.verdicts.rules import ALPHA, JudgedScore, VerdictRules, class_key
-from dfcore.evaluation.verdicts.stored import beside, numbers, read_stored, take, write_stored
+from dfcore.evaluation.verdicts.stored import beside, numbers, read_stored, require_weights, take, write_stored
 from dfcore.version import __version__
 
 if TYPE_CHECKING:
@@ -143,11 +143,7 @@ class CalibrationFile:
             )
         except CheckpointError as error:
             raise CheckpointError(f"{path} is not a stored calibration: {error}. {REMEDY}") from error
-        if weights_hash is not None and found.weights != weights_hash:
-            raise CheckpointError(
-                f"{path} belongs to other weights: it was made from {found.weights[:12]}, and those beside it are "
-                f"{weights_hash[:12]}. They were trained again or replaced since. {REMEDY}"
-            )
+        require_weights(path, found.weights, weights_hash, REMEDY)
         return found
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
 
-__all__ = ["FORMAT", "beside", "numbers", "only", "read_stored", "take", "texts", "write_stored"]
+__all__ = ["FORMAT", "beside", "numbers", "only", "read_stored", "require_weights", "take", "texts", "write_stored"]
 
 FORMAT = 1
 """Raised by one when what is in the files changes its meaning."""
@@ -31,6 +31,25 @@ def beside(weights: Path, suffix: str) -> Path:
     """Where a file that belongs to a file of weights lies: under the specialist's and stage's name, with ``suffix``."""
     name = weights.name.removesuffix("_final.pt")
     return weights.with_name((name if name != weights.name else weights.stem) + suffix)
+
+
+def require_weights(path: Path | str, made_from: str, weights_hash: str | None, remedy: str) -> None:
+    """Refuse what was learnt of other weights than those it lies beside.
+
+    Args:
+        path: the file.
+        made_from: the hash that it names.
+        weights_hash: of the weights; None where the file is only looked at.
+        remedy: what to do.
+
+    Raises:
+        CheckpointError: the hashes differ.
+    """
+    if weights_hash is not None and made_from != weights_hash:
+        raise CheckpointError(
+            f"{path} belongs to other weights: it was made from {made_from[:12]}, and those beside it are "
+            f"{weights_hash[:12]}. They were trained again or replaced since. {remedy}"
+        )
 
 
 def write_stored(path: Path | str, values: Mapping[str, Any]) -> None:

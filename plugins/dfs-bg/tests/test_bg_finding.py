@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from dfcore.data.clips import Clip
-from dfcore.testing.views import clip_views, made_clip
+from dfcore.testing.views import clip_views, made_clip, with_face
 from dfs_bg.finding import Finding
 from dfs_bg.module import CueModule
 from dfs_bg.plugin import dfcore_specialist
@@ -21,14 +21,6 @@ def numbers(clip: Clip) -> dict[str, float]:
     with torch.no_grad():
         found = Finding().measure(clip_views(dfcore_specialist(), clip), CueModule().eval())
     return {name: float(value[0]) for name, value in found.items()}
-
-
-def with_face(clip: Clip, changed: np.ndarray) -> Clip:
-    """The clip with another luma inside of the face's box."""
-    x0, y0, x1, y1 = (round(value) for value in clip.header.boxes[0])
-    y = clip.y.copy()
-    y[:, y0:y1, x0:x1] = np.clip(np.rint(changed[:, y0:y1, x0:x1]), 0, 255)
-    return replace(clip, y=y, evidence={})
 
 
 def test_noise_in_the_face_is_noise_and_fine_detail() -> None:

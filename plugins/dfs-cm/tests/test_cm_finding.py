@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from dfcore.data.clips import Clip
-from dfcore.testing.views import clip_views, made_clip
+from dfcore.testing.views import clip_views, made_clip, with_face
 from dfs_cm.finding import Finding
 from dfs_cm.module import CueModule
 from dfs_cm.plugin import dfcore_specialist
@@ -20,14 +18,6 @@ def numbers(clip: Clip) -> dict[str, float]:
     with torch.no_grad():
         found = Finding().measure(clip_views(dfcore_specialist(), clip), CueModule().eval())
     return {name: float(value[0]) for name, value in found.items()}
-
-
-def with_face(clip: Clip, changed: np.ndarray) -> Clip:
-    """The clip with another luma inside of the face's box."""
-    x0, y0, x1, y1 = (round(value) for value in clip.header.boxes[0])
-    y = clip.y.copy()
-    y[:, y0:y1, x0:x1] = np.clip(np.rint(changed[:, y0:y1, x0:x1]), 0, 255)
-    return replace(clip, y=y, evidence={})
 
 
 def test_a_face_whose_middle_frequencies_were_zeroed_has_more_zeros() -> None:
