@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from dfcore.data.prepare.footage import write_footage
@@ -20,6 +21,7 @@ OPTIONS = (
 )
 
 
+@pytest.mark.slow
 def test_stage_0_on_two_who_talk_and_a_silent_video(tmp_path: Path) -> None:
     footage = tmp_path / "footage"
     footage.mkdir()

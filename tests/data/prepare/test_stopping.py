@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(
     ("extractor", "words"),
     [
         ("crashes_on_b", "a decoder crashed on this file"),
-        ("hangs_on_b", "did not end within 6 seconds"),
+        ("hangs_on_b", "did not end within 3 seconds"),
         ("eats_on_b", "far more memory than its size explains"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(
 def test_what_a_decoder_does_to_its_process_twice_is_that_files_failure(
     records: Records, root: Path, extractor: str, words: str, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(videos, "_seconds", lambda task: 6.0 if extractor == "hangs_on_b" else 200.0)
+    monkeypatch.setattr(videos, "_seconds", lambda task: 3.0 if extractor == "hangs_on_b" else 200.0)
     monkeypatch.setattr(serve, "_PIXELS", 1e12)
     report = run(records, root, evidence=[ghost(extractor)], workers=workers, isolate=True)
     found = [(failure.id, failure.again) for failure in report.failed]

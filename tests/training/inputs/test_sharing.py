@@ -55,6 +55,7 @@ def both(out: Path) -> Found:
     return [json.loads((out / f"rank{rank}.json").read_text()) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_each_prepares_half_and_both_train_on_all_of_it(out: Path, both: Found) -> None:
     one, two = (found["whole"]["made"] for found in both)
     assert not set(one) & set(two)
@@ -66,6 +67,7 @@ def test_each_prepares_half_and_both_train_on_all_of_it(out: Path, both: Found) 
     assert sum(videos[split][kind] for split in ("train", "val") for kind in ("real", "fake")) == len(store)
 
 
+@pytest.mark.slow
 def test_their_indexes_and_failures_become_one(out: Path) -> None:
     root = out / "whole/store"
     assert sorted(path.name for path in root.glob("*.jsonl")) == ["failed.jsonl", "index.jsonl"]
@@ -75,6 +77,7 @@ def test_their_indexes_and_failures_become_one(out: Path) -> None:
     assert sorted(ClipStore(root).failures) == ["fake_08_c23", "real_03_c23"]
 
 
+@pytest.mark.slow
 def test_one_process_measures_the_same(toy: TrainConfig, out: Path, both: Found) -> None:
     """Of the weights that two processes kept; the number of samples is odd."""
     folder = out / "whole/runs/toy_stage1"
@@ -100,6 +103,7 @@ def test_one_process_measures_the_same(toy: TrainConfig, out: Path, both: Found)
             assert found["whole"]["metrics"][name] == pytest.approx(value, rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_only_the_first_writes_and_speaks(out: Path, both: Found) -> None:
     assert both[0]["whole"]["writes"]
     assert both[1]["whole"]["writes"] == []
@@ -108,11 +112,13 @@ def test_only_the_first_writes_and_speaks(out: Path, both: Found) -> None:
     assert said["1"] == ""
 
 
+@pytest.mark.slow
 def test_one_process_after_another_in_the_same_two_processes(both: Found) -> None:
     """Each training joins and leaves a group of its own; a finished one returns its result."""
     assert both[0]["finished"]["metrics"] == both[1]["finished"]["metrics"] == both[0]["whole"]["metrics"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "own", "told"),
     [
@@ -137,12 +143,14 @@ def test_what_stops_one_while_preparing_stops_both(out: Path, both: Found, name:
     assert set(rest) | set(kept) == set(ClipStore(out / "whole/store"))
 
 
+@pytest.mark.slow
 def test_a_time_limit_that_one_clock_has_reached_stops_both_at_the_same_step(both: Found) -> None:
     for found in both:
         assert "TimeLimitReached: stopped by the time limit of 5h at step 2 of" in found["late, training"]["error"]
     assert [found["late, training"]["told"] for found in both] == [False, True]
 
 
+@pytest.mark.slow
 def test_stores_on_separate_disks_are_noticed_before_anything_is_prepared(both: Found) -> None:
     assert [found["apart"]["made"] for found in both] == [[], []]
     assert "process 1 on" in both[1]["apart"]["error"]

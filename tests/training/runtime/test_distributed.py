@@ -40,6 +40,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_measure_what_one_does(tiny: ModuleType, both: list[dict[str, Any]]) -> None:
     loader = evaluation_loader(tiny.TinySamples(2, videos=11), batch_size=4, workers=0, device=CPU, world=World())
     alone = summarise(predict_samples(tiny.TinyModel(), loader, CPU, choose_precision(CPU), World()))
@@ -50,6 +51,7 @@ def test_two_processes_measure_what_one_does(tiny: ModuleType, both: list[dict[s
         assert both[0]["metrics"][name] == pytest.approx(value, rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
     tiny: ModuleType, both: list[dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -63,18 +65,21 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(
             assert found["plain"]["weights"][name] == pytest.approx(values, abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_training_stays_in_step(both: list[dict[str, Any]]) -> None:
     assert both[0]["size"] == 2
     for name in ("hash", "loss", "best"):
         assert both[0][name] == both[1][name], name
 
 
+@pytest.mark.slow
 def test_weights_that_the_first_has_loaded_are_given_to_the_others(both: list[dict[str, Any]]) -> None:
     first, second = (found["shared"] for found in both)
     assert first["before"] != second["before"]
     assert first["after"] == second["after"] == first["before"]
 
 
+@pytest.mark.slow
 def test_the_metrics_are_those_of_the_weights_that_are_kept(tiny: ModuleType, both: list[dict[str, Any]]) -> None:
     """Each process had batch-norm statistics of its own in training; all must measure the first one's."""
     model = tiny.TinyModel()
@@ -84,20 +89,24 @@ def test_the_metrics_are_those_of_the_weights_that_are_kept(tiny: ModuleType, bo
     assert both[0]["best"]["loss"] == pytest.approx(alone["loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_both_at_the_same_step(both: list[dict[str, Any]]) -> None:
     assert "stopped by a signal to another process at step 3 of 6" in both[0]["interrupted"]
     assert "stopped by SIGTERM at step 3 of 6" in both[1]["interrupted"]
 
 
+@pytest.mark.slow
 def test_both_resume_to_the_same_weights(both: list[dict[str, Any]]) -> None:
     assert {found["resumed_hash"] for found in both} == {both[0]["hash"]}
 
 
+@pytest.mark.slow
 def test_an_error_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[0]["error"] == "CheckpointError: the disk is full"
     assert both[1]["error"] == "RunError: process 0 of 2 ended: the disk is full"
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> None:
     assert both[1]["full"] == [
         "WriteError: tiny_stage1_epoch01.zip cannot be written",
@@ -105,6 +114,7 @@ def test_a_full_disk_of_the_first_reaches_both(both: list[dict[str, Any]]) -> No
     ]
 
 
+@pytest.mark.slow
 def test_only_the_first_speaks(both: list[dict[str, Any]]) -> None:
     assert both[0]["stdout"].count("epoch 1/2") == 2  # two runs, one line each
 
