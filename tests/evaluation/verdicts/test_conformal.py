@@ -249,3 +249,10 @@ def test_a_verdict_gives_its_reason() -> None:
         -1.0: "at most 2.50% of fakes score so low",
         30.0: "such scores occur among real videos and among fakes, or there are too few to tell",
     }
+
+
+def test_what_is_stored_does_not_depend_on_the_order_of_classes() -> None:
+    names = [f"h264 c{n}" for n in range(12)]
+    found = ConformalVerdicts([n % 2 for n in range(24)], np.arange(24.0), [names[-1 - n // 2] for n in range(24)])
+    for part in ("scores", "groups"):
+        assert list(found.to_dict()[part]) == sorted(names)
