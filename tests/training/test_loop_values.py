@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from dfcore.errors import RunInterrupted, TimeLimitReached
+from dfcore.errors import PluginError, RunInterrupted, TimeLimitReached, TrainingError
+from dfcore.models.specialist import Specialist
 from dfcore.training import loop
 from dfcore.training.run import Plan, Totals
 from dfcore.training.runtime.distributed import World
@@ -227,3 +228,47 @@ def test_weights_explain_a_bad_map_where_they_are_huge_or_were_no_numbers(
 def test_the_state_is_saved_every_so_many_steps(every: int, step: int, saves: bool) -> None:
     run = SimpleNamespace(config=SimpleNamespace(run=SimpleNamespace(save_every=every)), step=step)
     assert loop._saves(run) == saves  # type: ignore[arg-type]
+
+
+class CueModule(nn.Module):
+    """A module with two parameters."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.small, self.large = nn.Parameter(torch.ones(3)), nn.Parameter(torch.full((2, 2), weight))
+
+    def forward(self, views: Any) -> Any:
+        return views
+
+
+def judged(odd: list[int], weight: float = 1.0, *, ours: bool = True) -> Any:
+    """A run at whose sixth step the loss is no number; ``odd`` of each channel's values were none before it."""
+    model = Specialist.__new__(Specialist) if ours else nn.Module()
+    nn.Module.__init__(model)
+    cues = (SimpleNamespace(name="edge", channels=1), SimpleNamespace(name="grid", channels=1))
+    model.spec = SimpleNamespace(name="toy", module="toy:Module", cues=cues)  # type: ignore[assignment]
+    model.cue_module = CueModule(weight)
+    stage = SimpleNamespace(lr=0.01)
+    return SimpleNamespace(
+        world=World(), totals=SimpleNamespace(finite=lambda: torch.tensor(False)), odd_values=torch.tensor(odd),
+        model=model, step=5, epoch=1, lr=0.0075, plan=Plan((6, 6, 6), 2, 1), device=CPU,
+        precision=SimpleNamespace(name="bf16"), config=SimpleNamespace(stage=stage),
+        folder=SimpleNamespace(last=SimpleNamespace(exists=lambda: False)),
+    )  # fmt: skip
+
+
+def test_a_map_that_is_no_number_while_weights_and_views_are_is_the_plugins_fault() -> None:
+    said = (
+        r"specialist 'toy', toy:Module \(.*test_loop_values.py:\d+\), gave .* at step 6, .*in the cue grid \(3 values\)"
+    )
+    with pytest.raises(PluginError, match=said):
+        loop._require_finite(judged([0, 3]))
+
+
+@pytest.mark.parametrize("run", [judged([0, 0]), judged([0, 3], 2e4), judged([0, 3], ours=False)])
+def test_else_the_rate_is_to_blame(run: Any) -> None:
+    said = r"at step 6 of 9 \(epoch 2, learning rate 0.0075, bf16\). Nothing was saved before it.*\(stage.lr=0.002\)"
+    with pytest.raises(TrainingError, match=said):
+        loop._require_finite(run)
+    run.totals.finite = lambda: torch.tensor(True)
+    loop._require_finite(run)
