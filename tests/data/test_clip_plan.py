@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from dfcore.data.clip_part import frame_period
 from dfcore.data.clip_plan import REFERENCE, ClipPlan, clip_spans, middle, own_part, reference_spans
 from dfcore.errors import UsageError
 
@@ -56,6 +57,8 @@ def test_a_photo_is_a_clip_of_one_frame_and_nothing_is_none() -> None:
         ({}, {"clips": 5}),
         ({}, {"frames": 25}),
         ({}, {"people": 2}),
+        ({}, {"speech": 2.4}),
+        ({"speech": 2.4}, {"speech": 2.5}),
         ({"audio": False}, {}),
         ({"side_data": False}, {}),
         ({}, {"detector_stride": 5}),
@@ -91,3 +94,42 @@ def test_plan_goes_through_json() -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(UsageError, match="clips must be at least 1, not 0"):
         ClipPlan(clips=0)
+    for name in ("frames", "people", "detector_stride"):
+        with pytest.raises(UsageError, match=f"{name} must be at least 1, not 0"):
+            ClipPlan(**{name: 0})
+    ClipPlan(clips=1, frames=1, people=1, detector_stride=1, speech=59.9)
+    for seconds in (-0.1, 60.0):
+        with pytest.raises(UsageError, match=f"0 to 60 seconds, not {seconds}"):
+            ClipPlan(speech=seconds)
+
+
+def test_the_finer_stride_covers_the_coarser_and_equal_ones_each_other() -> None:
+    for own, asked, covered in ((5, 5, True), (5, 6, True), (6, 5, False), (5, None, True), (None, 5, False)):
+        assert ClipPlan(detector_stride=own).covers(ClipPlan(detector_stride=asked)) == covered
+        assert ClipPlan(detector_stride=own).union(ClipPlan(detector_stride=asked)).detector_stride == (
+            5 if asked or own else None
+        )
+
+
+def test_short_videos_have_fewer_and_shorter_spans() -> None:
+    assert reference_spans(16, 4) == [range(16)]
+    assert reference_spans(15, 4) == [range(15)]
+    assert reference_spans(24, 4) == [range(8), range(4, 20), range(16, 24)]
+    assert reference_spans(32, 2) == [range(16), range(16, 32)]
+    assert reference_spans(30, 3) == [range(10), range(7, 23), range(20, 30)]
+    assert reference_spans(100, 1) == [range(42, 58)]
+    assert reference_spans(100, 1, 17) == [range(41, 59)]
+
+
+def test_the_middle_of_an_odd_number_leans_to_the_left() -> None:
+    assert middle([0, 1, 2, 3, 4], 2) == [1, 2]
+    assert middle([0, 1, 2, 3], 3) == [1, 2, 3]
+    assert middle("abcd", 2) == "bc"
+    assert middle((1, 2), 2) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("times", "fps", "period"), [((0.0, 0.5, 2.0), 25.0, 1.0), ((3.0,), 25.0, 0.04), ((3.0,), 0.0, 0.0)]
+)
+def test_a_clips_last_frame_is_shown_as_long_as_its_others(times: tuple[float, ...], fps: float, period: float) -> None:
+    assert frame_period(times, fps) == pytest.approx(period)

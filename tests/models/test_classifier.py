@@ -25,3 +25,13 @@ def test_it_is_not_linear_and_every_parameter_learns():
         assert not torch.allclose(classifier(a + b) - zero, classifier(a) + classifier(b) - 2 * zero, atol=1e-4)
     classifier(a)[:, 1].sum().backward()
     assert all(p.grad is not None for p in classifier.parameters())
+
+
+def test_its_layers_are_linear_gelu_dropout_linear():
+    classifier = MLPClassifier(features=20)
+    first, _, dropout, last = classifier.layers
+    assert (first.in_features, first.out_features, last.in_features, last.out_features) == (20, 256, 256, 2)
+    assert dropout.p == 0.3
+    found = classifier.eval()(torch.ones(1, 20))
+    hidden = torch.nn.functional.gelu(first.weight.sum(1) + first.bias)
+    torch.testing.assert_close(found[0], last.weight @ hidden + last.bias)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dfcore.evaluation.summary import calibrated_loss
-from dfcore.runs.ranking import best_epochs
+from dfcore.runs.ranking import best_epochs, rank_key
 
 EPOCHS, RUNS = 6, 150
 
@@ -68,3 +68,41 @@ def test_with_a_few_dozen_too_and_better_ones_than_by_the_plain_loss() -> None:
 def test_with_one_video_a_class_there_is_a_choice() -> None:
     history, _ = epochs(np.random.default_rng(1), 1)
     assert len(best_epochs(history, EPOCHS)) == EPOCHS
+
+
+def line(epoch: int, **val: float | None) -> dict[str, object]:
+    return {"epoch": epoch, "val": val}
+
+
+def test_of_equal_losses_the_auc_per_video_then_per_frame_then_the_loss_then_the_earliest_decides() -> None:
+    equal = {"calibrated_loss": 0.5, "video_auc": 0.8, "frame_auc": 0.7, "loss": 0.6}
+    history = [
+        line(1, **equal),
+        line(2, **equal | {"loss": 0.5}),
+        line(3, **equal | {"frame_auc": 0.75, "loss": 9.0}),
+        line(4, **equal | {"video_auc": 0.81, "frame_auc": 0.1}),
+        line(5, **equal | {"calibrated_loss": 0.49, "video_auc": 0.1}),
+        line(6, **equal),
+        line(7, **equal | {"calibrated_loss": 0.51, "video_auc": 1.0}),
+    ]
+    assert best_epochs(history, 9) == [5, 4, 3, 2, 1, 6, 7]
+    assert best_epochs(history, 2) == [5, 4]
+    assert best_epochs([], 2) == []
+
+
+def test_what_is_undefined_counts_as_lowest_and_an_unknown_loss_for_no_epoch() -> None:
+    one, two = {"calibrated_loss": None, "video_auc": 0.9}, {"calibrated_loss": 0.6, "video_auc": 0.0}
+    assert best_epochs([line(1, **one), line(2, **two)], 2) == [2, 1]
+    none = {"calibrated_loss": None, "video_auc": None, "frame_auc": None, "loss": 0.7}
+    assert best_epochs([line(1, **none), line(2, **none | {"loss": 0.3}), line(3, **none | {"frame_auc": 0.0})], 3) == [
+        3, 2, 1,
+    ]  # fmt: skip
+    # An epoch of an earlier version has no calibrated loss: then it decides between none of them.
+    old = {"video_auc": 0.7, "frame_auc": 0.5, "loss": 1.0}
+    assert best_epochs([line(1, **old), line(2, **two)], 2) == [1, 2]
+
+
+def test_without_validation_the_last_epoch_is_the_best() -> None:
+    assert best_epochs([line(1), line(2), line(3)], 2) == [3, 2]
+    assert rank_key({}) == (-math.inf, -1.0, -1.0, -math.inf)
+    assert rank_key({"calibrated_loss": 0.25, "video_auc": 0.5, "frame_auc": 0.75, "loss": 2}) == (-0.25, 0.5, 0.75, -2)

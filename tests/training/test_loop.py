@@ -222,3 +222,30 @@ def test_loader_processes_give_the_same_run(tiny: ModuleType, tmp_path: Path) ->
     alone = tiny.tiny_run(tiny.tiny_config(tmp_path / "a", stage__epochs=1))
     helped = tiny.tiny_run(tiny.tiny_config(tmp_path / "b", stage__epochs=1, data__workers=2))
     assert read_final(alone.final)["hash"] == read_final(helped.final)["hash"]
+
+
+class OwnLoss(Linear):
+    """A cue module's own loss: the same number for each batch."""
+
+    def forward(self, views: dict[str, torch.Tensor], labels: Any = None) -> SpecialistOutput:
+        return super().forward(views)._replace(auxiliary=self.main.weight.square().sum())
+
+
+def test_the_cue_modules_own_loss_counts_at_its_weight_for_each_sample(tiny: ModuleType, tmp_path: Path) -> None:
+    weights = {"stage__cue_weight": 0.0, "stage__auxiliary_weight": 0.7, "stage__clip_norm": 0.0}
+    run = make_run(tiny, tmp_path, model=OwnLoss(), **weights)
+    (batch,) = batches(5, [5])
+    plain = nn.functional.cross_entropy(run.model(batch["views"]).logits, batch["label"])
+    loss = plain + 0.7 * run.model.main.weight.square().sum()
+    expected = torch.autograd.grad(loss, list(run.model.main.parameters()))
+    for sizes in ([5], [3, 2]):
+        found = gradients_of(run, batches(5, sizes), 5)
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other)
+        assert run.last_loss.item() == pytest.approx(loss.item())
+
+
+def gradients_of(run: Run, made: list[dict[str, Any]], count: int) -> list[torch.Tensor]:
+    run.optimiser.zero_grad()
+    compute_gradients(run, iter(made), Group(len(made), count))
+    return [parameter.grad.clone() for parameter in run.model.main.parameters()]

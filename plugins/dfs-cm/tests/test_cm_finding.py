@@ -7,8 +7,9 @@ import torch
 
 from dfcore.data.clips import Clip
 from dfcore.testing.views import clip_views, made_clip, with_face
+from dfs_cm.dct import block_dct
 from dfs_cm.finding import Finding
-from dfs_cm.module import CueModule
+from dfs_cm.module import CueModule, comparisons
 from dfs_cm.plugin import dfcore_specialist
 
 FRAMES = dfcore_specialist().clip_frames
@@ -39,3 +40,38 @@ def test_a_block_grid_in_the_face_is_found() -> None:
     steps = 8.0 * ((np.arange(320)[:, None] // 8 + np.arange(320)[None] // 8) % 2)
     before, after = numbers(clip), numbers(with_face(clip, clip.y + steps[None]))
     assert after["grid_step_nepers"] > before["grid_step_nepers"] + 0.01
+
+
+def made_views() -> dict[str, torch.Tensor]:
+    """Two windows whose tiles differ in contrast and in their blocks' grid; in some blocks the ghost stands out."""
+    rng = torch.Generator().manual_seed(0)
+    face = (torch.rand(2, 49, 4, 4, generator=rng) * 3 - 1).clamp(0, 1)
+    smooth = torch.rand(98, 1, 10, 10, generator=rng)
+    tiles = torch.nn.functional.interpolate(smooth, size=(64, 64), mode="bicubic")[:, 0].unflatten(0, (2, 49))
+    steps = torch.rand(2, 49, 8, 8, generator=rng).repeat_interleave(8, -1).repeat_interleave(8, -2)
+    tiles = (120 + 60 * (tiles - 0.5) + 20 * steps).clamp(0, 255).byte()
+    ghost = torch.rand(2, 49, 18, 4, 4, generator=rng) * 4
+    ghost[:, ::5, :12] += 9
+    return {"tiles": tiles, "tile_face": face, "ghost": ghost}
+
+
+def test_each_number_is_the_mean_over_the_face_of_what_the_surround_does_not_explain() -> None:
+    views = made_views()
+    found = Finding().measure(views, CueModule())
+    blocks, cells = comparisons(views["ghost"], views["tile_face"])
+    reference = views["ghost"][:, :, :6].transpose(1, 2).flatten(2)  # the ghosts of the frames that others refer to
+    change = blocks.residual(reference)
+    assert change.abs().max() > 3.2  # beyond 3 nepers it counts as 3
+    change = change.clamp(-3, 3)
+    torch.testing.assert_close(found["recompression_nepers"], blocks.in_face(change)[..., 0].mean(1))
+    magnitudes = block_dct(views["tiles"].float(), 8).abs()
+    total = torch.arange(8)[:, None] + torch.arange(8)
+    zeros = (magnitudes[:, :, (total >= 7) & (total <= 9)] < 1.5).float().mean((2, 3, 4))
+    torch.testing.assert_close(found["zeroed_share"], cells.in_face(cells.residual(zeros[:, None]))[:, 0, 0])
+    luma = views["tiles"].float()
+    logs = []
+    for steps in (luma.diff(dim=-1).abs().mean(-2), luma.diff(dim=-2).abs().mean(-1)):
+        phases = torch.stack([steps[..., (phase - 1) % 8 :: 8].mean(-1) for phase in range(8)], -1)
+        logs.append(torch.log((phases[..., 0] + 0.05) / (phases.mean(-1) + 0.05)))
+    grid = (logs[0] + logs[1]) / 2
+    torch.testing.assert_close(found["grid_step_nepers"], cells.in_face(cells.residual(grid[:, None]))[:, 0, 0])

@@ -8,7 +8,7 @@ import fake_parts
 import numpy as np
 import pytest
 
-from dfcore.data.faces.look import LOOK_SIDES, find_detector, find_tracks, look_at
+from dfcore.data.faces.look import LOOK_SIDES, find_detector, find_tracks, frames_to_look_at, look_at
 from dfcore.data.media import DecodedFrame, decode
 from dfcore.errors import PluginError, PluginImportError, UnknownNameError
 
@@ -70,3 +70,24 @@ def test_detectors_are_found_by_name_or_path_and_made_once() -> None:
         find_detector("no_such_module:Face")
     with pytest.raises(PluginError, match=r"is called without arguments: .*NeedsArguments\(weights"):
         find_detector(f"{__name__}:NeedsArguments")
+
+
+@pytest.mark.parametrize(
+    ("spans", "stride", "fps", "looked"),
+    [
+        ([range(33)], 10, 25.0, [0, 10, 20, 30, 32]),  # a stride that was asked for is kept to
+        ([range(5, 8), range(20, 24)], 6, 25.0, [5, 7, 11, 17, 20, 23]),
+        ([range(100)], None, 60.0, [0, 30, 60, 99]),  # half a second; 90 lies within a third of a step of 99
+        ([range(101)], None, 60.0, [0, 30, 60, 100]),
+        ([range(102)], None, 60.0, [0, 30, 60, 90, 101]),
+        ([range(10), range(22, 40)], None, 60.0, [0, 9, 22, 39]),  # 30 lies 8 behind 22 and 9 before 39
+        ([range(10), range(19, 42)], None, 60.0, [0, 9, 19, 30, 41]),
+        ([range(4)], None, 0.5, [0, 1, 2, 3]),  # at least one frame on
+        ([range(161)], None, 4.0, [0, *range(11, 155, 11), 160]),  # 16 looks at most: every 11th
+        ([range(160)], None, 4.0, [*range(0, 160, 10), 159]),
+    ],
+)
+def test_looks_are_half_a_second_apart_but_few_and_where_clips_end(
+    spans: list[range], stride: int | None, fps: float, looked: list[int]
+) -> None:
+    assert sorted(frames_to_look_at(spans, stride, fps)) == looked

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from dfcore.data.faces import clip_window
+from dfcore.data.faces.window import fills_window
 from dfcore.errors import UsageError
 
 
@@ -109,3 +112,25 @@ def test_a_window_of_several_frames_has_a_largest_size_and_keeps_its_middle() ->
     huge = [[2000.0, 3000.0, 5000.0, 6000.0]]
     assert clip_window(huge, 8192, 8192) == (496, 1504, 6000 // 16 * 16, 6000 // 16 * 16)
     assert clip_window(huge * 2, 8192, 8192) == (3504 - 768, 4496 - 768, 1536, 1536)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "fills"),
+    [
+        ([(10, 20, 90, 170)], True),  # 80 of 100 across and 150 of 200 down: exactly .8 and .75
+        ([(10, 20, 89, 170)], False),
+        ([(10, 20, 90, 169)], False),
+        ([(10, 20, 80, 160), (0, 0, 90, 160)], True),  # 80 and 150 in the mean
+        ([(10, 20, 80, 160), (0, 0, 89, 160)], False),
+    ],
+)
+def test_a_face_fills_its_window_where_its_mean_box_does_in_both_directions(boxes, fills) -> None:
+    header = SimpleNamespace(
+        window=(300, 400, 100, 200), boxes=[(x0, y0 * 16 / 15, x1, y1 * 16 / 15) for x0, y0, x1, y1 in boxes]
+    )
+    assert fills_window(header, 0.8) == ("the face fills its window (80x160 of 100x200 px)" if fills else "")
+
+
+def test_a_window_has_a_least_size_and_a_photos_has_no_largest() -> None:
+    assert clip_window(still(300, 200, 332, 232), 640, 480) == (288, 192, 64, 64)  # its middle is (316, 216)
+    assert clip_window(still(300, 200, 340, 240), 640, 480) == (288, 176, 80, 80)  # 280 lies between two, and goes up

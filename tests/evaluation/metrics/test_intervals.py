@@ -8,6 +8,7 @@ import pytest
 
 from dfcore.errors import DataError
 from dfcore.evaluation.metrics.intervals import (
+    Interval,
     bootstrap,
     bootstrap_auc_difference,
     bootstrap_mean,
@@ -133,3 +134,37 @@ def test_the_mean_weighs_both_classes_alike() -> None:
     many = bootstrap_mean(np.random.default_rng(0).normal(size=400) + 1, np.arange(400) % 2)
     assert many.low < 1 < many.high
     assert many.high - many.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_mean_over_both_classes_needs_both(label: int) -> None:
+    found = bootstrap_mean([1.0, 2.0, 3.0], [label] * 3)
+    assert (found.value, found.low, found.draws, found.reason) == (
+        None,
+        None,
+        0,
+        "there are not videos of both classes",
+    )
+
+
+def test_a_difference_without_both_classes_or_identities_says_why() -> None:
+    alone = VideoScores([1, 1], [0.0, 1.0])
+    found = bootstrap_auc_difference(alone, alone)
+    assert (found.value, found.draws) == (None, 0)
+    assert found.reason == alone.why_undefined("auc")
+    first, second = VideoScores([0, 0, 1, 1], [1, 2, 3, 4]), VideoScores([0, 0, 1, 1], [4, 1, 2, 3])
+    found = bootstrap_auc_difference(first, second, ["a", "a", "b", "c"], level=0.9)
+    assert (found.value, found.low, found.draws, found.level) == (0.5, None, 0, 0.9)
+    assert "all real videos are of one identity" in str(found.reason)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Interval(None, None, None), "undefined"),
+        (Interval(0.5, None, None), "0.500 (no interval)"),
+        (Interval(0.5, 0.25, 0.75), "0.500 (0.250 to 0.750)"),
+    ],
+)
+def test_an_interval_in_words(found: Interval, said: str) -> None:
+    assert str(found) == said

@@ -8,7 +8,7 @@ import pytest
 
 from dfcore.errors import DataError
 from dfcore.evaluation.metrics.intervals import Interval
-from dfcore.evaluation.metrics.leak_floor import leak_floor, leak_warning
+from dfcore.evaluation.metrics.leak_floor import NEAR, _encode, leak_floor, leak_warning
 
 
 def files(n: int = 120, seed: int = 0) -> tuple[np.ndarray, dict[str, Sequence]]:
@@ -116,3 +116,34 @@ def test_each_property_alone_is_told_with_its_auc_in_the_better_direction() -> N
     assert found.single == {"size": 1.0}
     more = leak_floor([0, 0, 1, 1], {"codec": ["a", "a", "b", "b"], "size": [1, 3, 2, 4]})
     assert more.single == {"codec": 1.0, "size": 0.75}
+
+
+@pytest.mark.parametrize(("real", "fake", "enough"), [(9, 30, False), (30, 9, False), (10, 30, True), (30, 10, True)])
+def test_ten_videos_of_each_class_are_needed(real: int, fake: int, enough: bool) -> None:
+    label = [0] * real + [1] * fake
+    found = leak_floor(label, {"size": np.random.default_rng(0).normal(size=real + fake).tolist()}, draws=20)
+    assert (found.auc.value is not None) == enough
+    assert (found.n_real, found.n_fake) == (real, fake)
+    assert enough or found.auc.reason == f"{real} real and {fake} fake videos: at least 10 of each class are needed"
+    assert set(leak_floor([0] * 20, {"size": list(range(20))}).single) == set()
+
+
+def test_a_figure_is_clear_of_the_floor_by_a_stated_step() -> None:
+    floor = Interval(0.5, 0.4, 0.6)
+    assert leak_warning(Interval(0.5 + NEAR, 0.51, 0.9), floor) is None
+    assert leak_warning(Interval(0.499 + NEAR, 0.51, 0.9), floor)
+    assert leak_warning(Interval(0.9, 0.5, 0.95), floor)  # its low end must lie above, not on it
+
+
+def test_positive_numbers_are_compared_by_ratio_and_others_as_they_are() -> None:
+    """Sizes of 1, 10, 100 and 1000 are equally far apart; with a 0 among them they are not."""
+    ratio = _encode("size", [1.0, 10.0, 100.0, 1000.0])[:, 0]
+    assert np.diff(ratio) == pytest.approx([np.diff(ratio)[0]] * 3)
+    assert (ratio.mean(), ratio.std()) == (pytest.approx(0), pytest.approx(1))
+    plain = _encode("size", [0.0, 10.0, 100.0, 1000.0])[:, 0]
+    assert np.diff(plain)[2] == pytest.approx(90 * np.diff(plain)[0])
+    missing = _encode("size", [1.0, None, 2.0, 8.0])
+    assert missing[1, 0] == missing[2, 0]  # the median stands for it
+    assert missing[:, 1].tolist() == [0, 1, 0, 0]
+    words = _encode("codec", ["b", "a", "b", "a", "c"])
+    assert words.T.tolist() == [[0, 1, 0, 1, 0], [1, 0, 1, 0, 0]]  # what one video has alone tells nothing

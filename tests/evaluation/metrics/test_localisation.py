@@ -94,3 +94,20 @@ def test_the_overlap_that_counts_as_found() -> None:
     assert span_average_precision(found(("b", 0, 4, 1)), truth) == 0.0, "another video's"
     with pytest.raises(ValueError, match="nothing to find"):
         span_average_precision(half, {"a": []})
+
+
+def test_spans_are_taken_by_falling_score_and_the_best_overlap_first() -> None:
+    truth = {"a": [(0.0, 4.0), (3.0, 7.0)]}
+    # The surer span overlaps both stretches: it takes the second, and leaves the first to the other one.
+    spans = found(("a", 0, 4, 1), ("a", 2.5, 6.5, 3), ("b", 0, 1, 2))
+    assert span_average_precision(spans, truth, iou=0.3) == pytest.approx((1 + 2 / 3) / 2)
+    assert span_average_precision(spans[::-1], truth, iou=0.3) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_of_equal_cells_the_first_is_the_highest() -> None:
+    level = np.zeros((3, 3))
+    assert pointing_hit(level, region(0)) is True
+    assert pointing_hit(level, region(1)) is False
+    assert top_iou(level, region(0, 1)) == 1.0
+    assert top_iou(level, region(7, 8)) == 0.0
+    assert top_iou(MAP, region(*range(9))) is None

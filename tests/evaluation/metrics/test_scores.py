@@ -185,3 +185,22 @@ def test_probabilities_become_margins_and_come_back() -> None:
     assert np.isfinite(margin_of(p)).all()
     assert probability_of(margin_of(p)) == pytest.approx(p, abs=1e-15)
     assert probability_of([-800.0, 800.0]).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["auc", "average_precision", "equal_error_rate", "shift", "cllr_min", "f1"])
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_draw_without_one_class_leaves_a_metric_of_both_undefined(name: str, left: int) -> None:
+    label, margin = np.array([0, 0, 1, 1, 0, 1]), np.array([0.0, 1.0, 2.0, 0.5, -1.0, 3.0])
+    weights = np.stack([np.where(label == left, 1.0, 0.0), np.ones(6)])
+    one, both = VideoScores(label, margin).measure(weights, [name])[name]
+    assert np.isnan(one) or (name, left) in {("average_precision", 1), ("f1", 1)}  # which need fakes alone
+    assert np.isfinite(both)
+
+
+def test_the_equal_error_rate_lies_between_two_thresholds_where_none_has_it() -> None:
+    # From none called fake: (0, 0), one real (1/2, 0), then all three fakes at once (1/2, 1).
+    assert figure("equal_error_rate", [0, 1, 1, 1, 0], [3.0, 2.0, 2.0, 2.0, 1.0]) == pytest.approx(0.5)
+    # (0, 1/4), then three of four reals and two more fakes at one margin: (3/4, 3/4); alarms = misses at .375 of .75.
+    label, margin = [1, 0, 0, 0, 1, 1, 1, 0], [3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 0.0]
+    assert figure("equal_error_rate", label, margin) == pytest.approx(0.75 * 0.6)

@@ -203,3 +203,56 @@ def test_identities_weigh_one_each_by_hand() -> None:
         strict.statement()
     )
     assert strict.judge(5.0).verdict == "uncertain"
+
+
+def test_the_threshold_for_fake_is_the_lowest_margin_that_is_called_so() -> None:
+    reals, others = np.arange(19.0), np.arange(39.0) + 100
+    label = np.r_[np.zeros(19), np.zeros(39), np.ones(5)].astype(int)
+    classes = ["a"] * 19 + ["b"] * 39 + ["a"] * 5
+    judge = ConformalVerdicts(label, np.r_[reals, others, np.full(5, 500.0)], classes, alpha=0.05)
+    own = judge.fake_threshold("a")
+    assert own == np.nextafter(18.0, np.inf)  # above all 19: 1 of 20 is .05
+    assert judge.judge(own, "a").p_value_real <= 0.05 < judge.judge(18.0, "a").p_value_real
+    assert judge.fake_threshold("b") == np.nextafter(137.0, np.inf)  # of 39, one may be higher
+    assert judge.fake_threshold() == np.nextafter(137.0, np.inf)  # of 58 too: (1 + 2) / 59 is too much
+    assert ConformalVerdicts([0] * 18, reals[:18], alpha=0.05).fake_threshold() is None
+
+
+def test_what_a_promise_rests_on_is_said_in_words() -> None:
+    label = np.repeat([0, 1], [40, 20])
+    people = [*range(39), 0, *["one"] * 20]
+    found = ConformalVerdicts(label, np.arange(60.0), groups=people, alpha=0.025)
+    first, second, basis = found.statement().split(". ")
+    assert first == "'fake' is said of at most 2.50% of real videos, by 40 validation videos of 39 identities"
+    assert second == (
+        "'real' is never said: a rate of 2.50% cannot be promised with 20 fake validation videos of 1 identity "
+        "(39 identities are needed)"
+    )
+    assert basis.startswith("The video must be as if drawn at random")
+    assert found.counts(0) == (40, 39)
+    assert found.counts(1) == (20, 1)
+    two = ConformalVerdicts(label, np.arange(60.0), ["a"] * 20 + ["b"] * 40, alpha=0.05)
+    assert "by 40 validation videos, on average over the classes" in two.statement("c")
+    assert "by 20 validation videos of class a." in two.statement("a")
+    one = ConformalVerdicts(label, np.arange(60.0), ["a"] * 60, alpha=0.02)
+    assert "on average" not in one.statement()
+    assert "'fake' is never said" in one.statement("a")
+    assert "on average" in ConformalVerdicts(label, np.arange(60.0), ["a"] * 60, alpha=0.05).statement("z")
+
+
+def test_a_verdict_gives_its_reason() -> None:
+    label, margin = np.repeat([0, 1], 39), np.r_[np.arange(39.0), np.arange(39.0) + 20]
+    judge = ConformalVerdicts(label, margin, alpha=0.025)
+    reasons = {score: judge.judge(score).reason for score in (60.0, -1.0, 30.0)}
+    assert reasons == {
+        60.0: "at most 2.50% of real videos score so high",
+        -1.0: "at most 2.50% of fakes score so low",
+        30.0: "such scores occur among real videos and among fakes, or there are too few to tell",
+    }
+
+
+def test_what_is_stored_does_not_depend_on_the_order_of_classes() -> None:
+    names = [f"h264 c{n}" for n in range(12)]
+    found = ConformalVerdicts([n % 2 for n in range(24)], np.arange(24.0), [names[-1 - n // 2] for n in range(24)])
+    for part in ("scores", "groups"):
+        assert list(found.to_dict()[part]) == sorted(names)

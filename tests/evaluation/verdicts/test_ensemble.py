@@ -192,3 +192,46 @@ def test_the_ensembles_promise_is_kept() -> None:
         said += found.fuse({"cm": 4.0, "rr": 1.0, "av": 3.5}).verdict == "fake"
     assert alarms.mean() < alpha + 3 * alarms.std(ddof=1) / math.sqrt(draws), alarms.mean()
     assert said > draws / 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_each_figure_is_of_the_videos_that_were_judged() -> None:
+    """Sixty videos: av is silent in the last ten, cm in the last four of these."""
+    made, place = scores(30, {"cm": 2.0, "av": 1.0}), np.arange(60)
+    found = fit_ensemble([member("cm", made["cm"], place >= 56), member("av", made["av"], place >= 50)], draws=20)
+    assert [one.coverage for one in found.members] == [56 / 60, 50 / 60]
+    assert (found.abstained, found.n_real, found.n_fake) == (4, 30, 30)
+    assert {name: figures["videos"] for name, figures in found.validation.items()} == {
+        "cm": 56, "av": 50, MEAN: 56, FUSED: 56,
+    }  # fmt: skip
+    for figures in found.validation.values():
+        assert 0.5 < figures["low"] <= figures["auc"] <= figures["high"] <= 1
+        assert 0 < figures["log_loss"] < math.log(2)
+    if found.fusion.kind == "mean":
+        assert found.validation[MEAN] == found.validation[FUSED]
+    reals = fit_ensemble([member(name, made[name], place % 2 == 1) for name in made], draws=20)
+    assert {name: figures["auc"] for name, figures in reals.validation.items()} == dict.fromkeys(
+        ("cm", "av", MEAN, FUSED)
+    )
+
+
+def test_weights_that_are_gone_or_other_ones_now_are_refused(
+    four: StoredEnsemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = {member.path.name: member.weights for member in four.members}
+    monkeypatch.setattr("dfcore.models.weights.describe", lambda path: {"hash": now[path.name]})
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sub" / "ensemble.json"
+    path.parent.mkdir()
+    four.save(path)
+    assert json.loads(path.read_text())["members"]["cm_stage1"]["path"] == "../cm_stage1_final.pt"
+    with pytest.raises(CheckpointError, match=r"cm_stage1_final.pt, the weights of member cm_stage1, is not there"):
+        StoredEnsemble.load(path)
+    for name in now:
+        (tmp_path / name).touch()
+    assert StoredEnsemble.load(path).labels == four.labels
+    now["av_stage1_final.pt"] = "another hash of av"
+    said = r"other weights than .* \(hash of av_s then, another hash now\): av_stage1 was trained again"
+    with pytest.raises(CheckpointError, match=said):
+        StoredEnsemble.load(path)
+    assert StoredEnsemble.load(path, check_weights=False).labels == four.labels

@@ -79,3 +79,18 @@ def test_operating_points_survive_json() -> None:
             OperatingPoint.from_dict(point.to_dict() | {"threshold": float("nan")})
     with pytest.raises(CheckpointError, match="not a stored operating point"):
         OperatingPoint.from_dict({"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("rate", "threshold"),
+    [
+        (0.2, 3.5),  # one of five: between the two highest
+        (0.199, 4.5),  # none: above all, before the fake at 5
+        (0.4, 2.5),
+        (0.6, 1.5),
+        (0.8, 0.25),
+        (1.0, -2.0),  # all: below the lowest of them, a fake
+    ],
+)
+def test_a_share_of_five_reals_is_counted_in_whole_videos(rate: float, threshold: float) -> None:
+    assert threshold_at([0] * 5 + [1] * 3, [0.0, 1.0, 2.0, 3.0, 4.0, 0.5, 5.0, -2.0], rate) == threshold
