@@ -1,22 +1,82 @@
-"""What cue modules share: the learned part behind an operator, and the check of a view."""
+"""What cue modules share: the learned part behind an operator, how its inputs are kept in bounds, the check of a view.
+
+An input that hardly varies in the training data is a trap: the normalisation has no scale for it, and the weights behind
+it have learned nothing. "The codec gives motion vectors" is 1 in all of H.264 and 0 in all of HEVC. Three rules keep such
+an input harmless; every plugin's tests hold them (``dfcore.testing.contract``):
+
+- what reaches learned weights is bounded (:func:`bounded`);
+- a feature that was constant in training is left out (:func:`bounded_norm`);
+- whether a side channel is there at all is hidden from a share of the training samples (:func:`hidden_samples`), so
+  that both cases are learned.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from dfcore.errors import ModelError
 from dfcore.specs import MAP_SIZE
 
-__all__ = ["CueProjection", "required_view"]
+__all__ = ["HIDDEN_SHARE", "LIMIT", "CueProjection", "bounded", "bounded_norm", "hidden_samples", "required_view"]
+
+LIMIT = 5.0
+"""Standard deviations that a normalised feature reaches at most."""
+HIDDEN_SHARE = 0.3
+"""Share of the training samples that a side channel (quantiser, motion vectors) is hidden from."""
+
+
+def bounded(values: Tensor, limit: float = LIMIT) -> Tensor:
+    """``limit * tanh(values / limit)``, of the same shape: nearly the value itself up to half the limit, never beyond it.
+
+    Args:
+        values: features in units of about their own spread.
+        limit: in the same units.
+    """
+    return limit * torch.tanh(values / limit)
+
+
+def bounded_norm(features: Tensor, norm: nn.BatchNorm1d, limit: float = LIMIT) -> Tensor:
+    """Batch-normalised features within ``-limit..limit``; those that were constant in training are 0.
+
+    A feature's normalised value is multiplied by v / (v + eps), where v is its variance in training: 1 for all that
+    varies, 0 for what never did. v is the running variance without what is left in it of its initial 1.
+
+    Args:
+        features: ``[B, K]`` or ``[B, K, N]``.
+        norm: of K features, without weights of its own; it is updated in training as ever.
+        limit: in standard deviations.
+    """
+    normalised = norm(features)
+    count, variance = norm.num_batches_tracked, norm.running_var
+    if count is None or variance is None:  # it keeps no statistics: those of the batch are all there is
+        return bounded(normalised, limit)
+    share = 1.0 if norm.momentum is None else norm.momentum
+    initial = torch.pow(torch.full_like(variance, 1.0 - share), count)  # 0 to the power 0 is 1
+    seen = (variance - initial).clamp(min=0) / (1 - initial).clamp(min=norm.eps)
+    varied = torch.where(initial < 1, seen / (seen + norm.eps), torch.ones_like(seen))
+    return bounded(normalised * varied.unflatten(0, (-1, *(1 for _ in features.shape[2:]))), limit)
+
+
+def hidden_samples(count: int, device: torch.device, *, training: bool, share: float = HIDDEN_SHARE) -> Tensor:
+    """Which samples of a batch a side channel is hidden from: bool ``[count]``; none outside of training.
+
+    Args:
+        count: B.
+        device: where.
+        training: the module's mode.
+        share: of the samples, each drawn for itself.
+    """
+    return torch.rand(count, device=device) < (share if training else 0.0)
 
 
 class CueProjection(nn.Module):
     """From an operator's features to a cue's channels, cell by cell.
 
-    Batch normalisation (without weights of its own) puts operators of different units on one scale; then two linear
-    maps with a GELU between. Nothing mixes cells: where a cue speaks is where its operator found something.
+    Batch normalisation (without weights of its own) puts operators of different units on one scale, in bounds
+    (:func:`bounded_norm`); then two linear maps with a GELU between. Nothing mixes cells: where a cue speaks is where its operator found something.
 
     Args:
         features: K, the operator's features of a cell.
@@ -33,7 +93,7 @@ class CueProjection(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``[B, K, 49]`` to ``[B, C, 7, 7]``."""
-        projected: Tensor = self.outer(self.activation(self.inner(self.norm(features).mT)))
+        projected: Tensor = self.outer(self.activation(self.inner(bounded_norm(features, self.norm).mT)))
         return projected.mT.unflatten(-1, (MAP_SIZE, MAP_SIZE))
 
 

@@ -22,6 +22,7 @@ from dfcore.models.specialist import Parts, Specialist
 from dfcore.plugin_check.problems import Problems
 from dfcore.plugin_code import construct, plugin_code, wrong_call
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.testing.constant_inputs import MOST, constant_inputs
 from dfcore.testing.views import clip_footage, made_clip, made_views
 
 __all__ = ["check_specialist"]
@@ -80,6 +81,7 @@ def _check_module(spec: SpecialistSpec) -> None:
             "logarithm or root of 0 or less, or a sum that overflows, and bound it (`.clamp(min=1e-6)`)."
         )
     _check_training(spec, module, views)
+    _check_constant_inputs(spec)
     unread = [name for name in (*spec.views, *(one.name for one in spec.evidence)) if name not in views.read]
     if unread:
         kept = ", ".join(f"{name!r}" for name in spec.views if name not in unread)
@@ -105,6 +107,19 @@ def _check_training(spec: SpecialistSpec, module: nn.Module, views: ViewsRead) -
             f"the cue module of specialist {spec.name!r}, {spec.module} ({place_of(type(module))}), has parameters "
             f"that no gradient reaches: {', '.join(still)}. Use them in forward, outside of torch.no_grad(), or make "
             "them buffers."
+        )
+
+
+def _check_constant_inputs(spec: SpecialistSpec) -> None:
+    far = [one for one in constant_inputs(spec) if one.spreads > MOST]
+    if far:
+        first = far[0]
+        raise PluginError(
+            f"a score of specialist {spec.name!r} can be moved without bound: where the view {first.view!r}"
+            f"{first.channel} was 1 in all of training, another value moves the margin by {first.spreads:.0f} times its "
+            f"spread between clips (at most {MOST:.0f} is allowed). Such inputs are flags that one codec never changes. "
+            "Pass features through dfcore.models.cues.CueProjection, or bounded_norm and bounded of the same module, "
+            f"before any learned weight of {spec.module}."
         )
 
 

@@ -34,6 +34,7 @@ from dfcore.models.findings import finding_of, measured
 from dfcore.models.weights import save_final
 from dfcore.plugins import Registry
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
+from dfcore.testing.constant_inputs import MOST, constant_inputs
 from dfcore.testing.views import clip_footage, made_clip, made_views
 
 __all__ = ["SpecialistContract"]
@@ -140,6 +141,10 @@ class SpecialistContract:
         before = copy.deepcopy(views)
         self.module().train()(views)
         assert all(torch.equal(views[name], before[name]) for name in views)
+
+    def test_an_input_that_was_constant_in_training_moves_no_score_without_bound(self) -> None:
+        moved = constant_inputs(self.spec)
+        assert [one for one in moved if one.spreads > MOST] == []
 
     def test_a_missing_view_is_named(self) -> None:
         for name in self.spec.views:

@@ -50,7 +50,7 @@ def _way(
 
 _CUES = '(CueSpec("level", 3), CueSpec("spread", 1))'
 _CHANNELS = "    channels = 4\n"
-_RETURN = "return self.mix(cells.unflatten(2, (7, 7)))"
+_RETURN = "return self.mix(cells)"
 
 # fmt: off
 SPECIALISTS = (
@@ -107,13 +107,16 @@ SPECIALISTS = (
          "called without arguments", "missing a required argument: 'width'", "default value", line="def __init__"),
     _way("forward_raises", "exception in forward", "module.py", _RETURN, "return self.mixed(cells)",
          "'forward_raises'", "has no attribute 'mixed'", "made-forward_raises 1.5", line="self.mixed", door="forward"),
-    _way("nan_map", "NaN map", "module.py", _RETURN, _RETURN.replace(")))", "))).sub(9).log()"),
+    _way("nan_map", "NaN map", "module.py", _RETURN, _RETURN + ".sub(9).log()",
          "not finite numbers", "in the cues level", "'nan_map'", "logarithm", line="def forward",
          door="predict", meets=("for this file, in the cues level", "fault of the plugin made-nan_map 1.5")),
     _way("float64", "float64 map", "module.py", _RETURN, _RETURN + ".double()", "gave float64, expected float32",
          "Write `.float()`", "'float64'", line="def forward", door="forward"),
     _way("wrong_shape", "map of a wrong shape", "module.py", _RETURN, _RETURN + ".flatten(2)", "gave [2, 4, 49]",
          "expected [2, 4, 7, 7]", line="def forward", door="forward"),
+    _way("unbounded", "flags reach the score without bound", "module.py", "return self.mix(cells)",
+         "return self.mix(cells) + 1e3 * face.mean(1)[:, None, None, None]", "can be moved without bound",
+         "'tile_face'", "CueProjection", door=""),
     _way("unread", "view announced and not read", "module.py", 'views["tile_face"].flatten(2).mean(2)',
          "tiles.amax(2)", "never reads: tile_face", "write views=('tiles', 'ghost')",
          line=("plugin.py", "views="), door=""),

@@ -51,20 +51,22 @@ MODULE = '''\
 import torch
 from torch import nn
 
+from dfcore.models.cues import CueProjection
+
 
 class CueModule(nn.Module):
     channels = 4
 
     def __init__(self):
         super().__init__()
-        self.mix = nn.Conv2d(4, 4, 1)
+        self.mix = CueProjection(4, 4)
 
     def forward(self, views):
         tiles = views["tiles"].float().flatten(2) / 255
         face = views["tile_face"].flatten(2).mean(2)
         ghost = views["ghost"].flatten(2).mean(2)
         cells = torch.stack([tiles.mean(2), tiles.std(2), face, ghost], 1)
-        return self.mix(cells.unflatten(2, (7, 7)))
+        return self.mix(cells)
 '''
 
 EVIDENCE = '''\

@@ -15,7 +15,7 @@ from dfcore.data.media import SAMPLE_RATE
 from dfcore.disk import is_full, write_error
 from dfcore.errors import MediaError
 
-__all__ = ["write_h264"]
+__all__ = ["filled_frame", "write_h264"]
 
 
 _AUDIO_BITS = 96_000
@@ -59,7 +59,7 @@ def write_h264(
             video.codec_context.thread_count = 1
             audio_stream = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
             for index in range(len(planes[0])):
-                container.mux(video.encode(_frame(planes, index, rate)))
+                container.mux(video.encode(filled_frame(planes, index, rate)))
             container.mux(video.encode(None))
             if audio is not None and audio_stream is not None:
                 audio_stream.codec_context.bit_rate = _AUDIO_BITS
@@ -73,9 +73,10 @@ def write_h264(
         ) from error
 
 
-def _frame(planes: Planes, index: int, rate: Fraction) -> Any:
+def filled_frame(planes: Planes, index: int, rate: Fraction, pix_fmt: str = "yuv420p") -> Any:
+    """Frame ``index`` of ``planes`` as an encoder takes it, at its time; ``pix_fmt`` is an 8-bit 4:2:0 format."""
     height, width = planes[0].shape[1:]
-    frame = av.VideoFrame(width, height, "yuv420p")
+    frame = av.VideoFrame(width, height, pix_fmt)
     for target, plane in zip(frame.planes, planes, strict=True):
         rows = np.zeros((target.height, target.line_size), np.uint8)
         rows[:, : target.width] = plane[index]

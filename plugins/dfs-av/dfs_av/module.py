@@ -112,7 +112,8 @@ def read_views(views: Mapping[str, Tensor]) -> SpeechView:
     """
     mouth, present, mel, audio_present = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
     with torch.no_grad():
-        return read_speech(mouth, present.float(), mel.float(), audio_present.float())
+        # Shares: beyond 0 and 1 they mean nothing, and their roots are no numbers.
+        return read_speech(mouth, present.float().clamp(0, 1), mel.float(), audio_present.float().clamp(0, 1))
 
 
 def _towers_part(speech: SpeechView) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dfcore.models.cues import CueProjection
+from dfcore.models.cues import CueProjection, hidden_samples
 from dfs_cm.block_boundaries import fold, phase_profile
 from dfs_cm.comparison import Comparison
 from dfs_cm.surround import weighted_mean
@@ -21,8 +21,6 @@ THRESHOLDS = (0.75, 1.5, 3.0)
 an error of standard deviation 0.29, so exact zeros do not come back as zeros."""
 BANDS = ((4, 6), (7, 9), (10, 14))
 """Ranges of i + j of the 8x8 frequencies."""
-HIDDEN_QP = 0.3
-"""Share of the training samples whose quantiser is hidden."""
 
 
 def zero_shares(magnitudes: Tensor) -> Tensor:
@@ -87,7 +85,7 @@ class CompressionLevelCue(nn.Module):
             share: of the face in each tile, ``[B, 49]``.
         """
         with torch.no_grad():
-            hidden = torch.rand(len(qp), device=qp.device) < (HIDDEN_QP if self.training else 0.0)
+            hidden = hidden_samples(len(qp), qp.device, training=self.training)
             features = self.features(magnitudes, columns, rows, quantiser_features(qp, hidden), cells, share)
         projected: Tensor = self.projection(features)
         return projected

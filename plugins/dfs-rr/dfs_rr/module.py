@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from dfcore.models.cues import hidden_samples
 from dfcore.specs import MAP_SIZE
 from dfs_rr.edge_sharpness import EdgeSharpness
 from dfs_rr.interpolation import Interpolation
 from dfs_rr.multi_scale import MultiScale
 from dfs_rr.projection import Projection
 from dfs_rr.upscaling import Upscaling
-from dfs_rr.window import CONFOUNDERS, VIEWS, Operator, WindowReader
+from dfs_rr.window import CONFOUNDERS, VIEWS, Operator, WindowReader, without_quantiser
 
 __all__ = ["CHANNELS", "CueModule"]
 
@@ -73,6 +74,11 @@ class CueModule(nn.Module):
         }
 
     def project(self, described: Mapping[str, Tensor]) -> Tensor:
-        """The learned half: what :meth:`describe` gave to the cue map ``[B, 36, 7, 7]``."""
-        maps = [projection(described[cue]) for cue, projection in self.projections.items()]
+        """The learned half: what :meth:`describe` gave to the cue map ``[B, 36, 7, 7]``.
+
+        In training the quantiser is hidden from a share of the samples, as if the codec gave none.
+        """
+        first = next(iter(described.values()))
+        hidden = hidden_samples(len(first), first.device, training=self.training)
+        maps = [projection(without_quantiser(described[cue], hidden)) for cue, projection in self.projections.items()]
         return torch.cat(maps, dim=-1).mT.unflatten(-1, (MAP_SIZE, MAP_SIZE)).contiguous()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from dfcore.models.cues import bounded
+
 __all__ = ["Projection"]
 
 HIDDEN = 24
 
 
 class Projection(nn.Module):
-    """Descriptors ``[B, 49, D]`` to ``[B, 49, C]``, cell by cell."""
+    """Descriptors ``[B, 49, D]``, which are of about unit spread, to ``[B, 49, C]``, cell by cell."""
 
     def __init__(self, descriptors: int, channels: int) -> None:
         super().__init__()
@@ -20,4 +22,5 @@ class Projection(nn.Module):
 
     def forward(self, described: Tensor) -> Tensor:
         """``[B, 49, C]``."""
-        return self.mix(described)
+        mixed: Tensor = self.mix(bounded(described))
+        return mixed

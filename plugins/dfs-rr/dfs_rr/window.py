@@ -29,6 +29,7 @@ __all__ = [
     "WindowReader",
     "ranks",
     "to_cells",
+    "without_quantiser",
 ]
 
 CELLS = 49
@@ -41,6 +42,8 @@ FLOOR = 1 / 12
 CONFOUNDERS = 6
 """The surround's log activity, mean luma, quantiser and whether it is known (the same in all cells: how the clip was
 coded, not whether its face is sharper); per cell the share of face and of saturated pixels."""
+_QUANTISER = slice(2, 4)
+"""Where among them the quantiser and its flag are."""
 PER_RATIO = 6
 """Descriptors that :meth:`Places.compare` makes of each ratio."""
 _RIDGE = 0.05
@@ -211,6 +214,13 @@ def _confounders(variance: Tensor, mean: Tensor, quantiser: Tensor, share: Tenso
         ],
         dim=-1,
     )
+
+
+def without_quantiser(described: Tensor, hidden: Tensor) -> Tensor:
+    """Descriptors with the confounders at their end, ``[B, 49, D]``, without the quantiser where ``hidden`` ``[B]``."""
+    column = torch.arange(described.shape[-1], device=described.device) - (described.shape[-1] - CONFOUNDERS)
+    quantiser = (column >= _QUANTISER.start) & (column < _QUANTISER.stop)
+    return described.masked_fill(hidden[:, None, None] & quantiser, 0.0)
 
 
 def to_cells(values: Tensor) -> Tensor:

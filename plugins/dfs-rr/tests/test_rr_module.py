@@ -77,7 +77,7 @@ def test_flat_and_saturated_windows_give_finite_maps() -> None:
 
 
 def test_a_sample_does_not_depend_on_its_batch() -> None:
-    module, given = CueModule(), views(3)
+    module, given = CueModule().eval(), views(3)
     alone = module({name: view[1:2] for name, view in given.items()})
     torch.testing.assert_close(module(given)[1:2], alone, rtol=1e-4, atol=1e-4)
 

@@ -45,13 +45,6 @@ class FrameConsistencyCue(nn.Module):
         super().__init__()
         self.projection = CueProjection(2 * SUMMARY * 2 + 3 * 8, channels, hidden=48)
 
-    def forward(self, clip: ClipView) -> Tensor:
-        """The cue's part of the map."""
-        with torch.no_grad():
-            features = self.describe(clip)
-        out: Tensor = self.projection(features)
-        return out
-
     def describe(self, clip: ClipView) -> Tensor:
         """The operator alone: ``[B, 40, 49]``."""
         small = F.avg_pool2d(clip.luma, 2)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from dfcore.models.cues import required_view
+from dfcore.models.cues import hidden_samples, required_view
 from dfs_tm.clip_view import read_clip
 from dfs_tm.flow import measure
 from dfs_tm.frame_consistency import FrameConsistencyCue
-from dfs_tm.motion_flow import MotionFlowCue
+from dfs_tm.motion_flow import MotionFlowCue, without_vectors
 from dfs_tm.optical_flow import OpticalFlowCue
 from dfs_tm.temporal_artifacts import TemporalArtifactsCue
 
@@ -53,15 +53,34 @@ class CueModule(nn.Module):
             KeyError: a view is missing.
             ModelError: a view has another shape.
         """
+        return self.project(self.describe(views))
+
+    @torch.no_grad()
+    def describe(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The operators' features by cue, float32 ``[B, K, 49]``: fixed functions of the views that may be kept."""
         sequence, mask, codec, change = (required_view(views, name, shape, "tm") for name, shape in _VIEWS.items())
         with torch.autocast(sequence.device.type, enabled=False):
-            with torch.no_grad():
-                clip = read_clip(sequence, mask)
-                flow = measure(clip.luma)
+            clip = read_clip(sequence, mask)
+            flow = measure(clip.luma)
+            return {
+                "frame_consistency": self.frame_consistency.describe(clip),
+                "motion_flow": self.motion_flow.describe(clip, flow, codec.float()),
+                "temporal_artifacts": self.temporal_artifacts.describe(clip, change.float()),
+                "optical_flow": self.optical_flow.describe(clip, flow),
+            }
+
+    def project(self, described: Mapping[str, Tensor]) -> Tensor:
+        """The learned half: what :meth:`describe` gave to the cue map ``[B, 52, 7, 7]``.
+
+        In training the codec's vectors are hidden from a share of the samples, as if the file had none.
+        """
+        motion = described["motion_flow"]
+        with torch.autocast(motion.device.type, enabled=False):
+            hidden = hidden_samples(len(motion), motion.device, training=self.training)
             cues = (
-                self.frame_consistency(clip),
-                self.motion_flow(clip, flow, codec.float()),
-                self.temporal_artifacts(clip, change.float()),
-                self.optical_flow(clip, flow),
+                self.frame_consistency.projection(described["frame_consistency"]),
+                self.motion_flow.projection(without_vectors(motion, hidden)),
+                self.temporal_artifacts.projection(described["temporal_artifacts"]),
+                self.optical_flow.projection(described["optical_flow"]),
             )
             return torch.cat(cues, 1)

@@ -10,9 +10,13 @@ from dfcore.models.cues import CueProjection
 from dfs_tm.clip_view import SUMMARY, ClipView, broadcast, regularity, summary
 from dfs_tm.flow import Flow
 
-__all__ = ["MotionFlowCue", "mean_motion"]
+__all__ = ["MotionFlowCue", "mean_motion", "without_vectors"]
 
 _FLOOR = 1e-3
+_STILL = 0.05
+"""Length of a vector in pixels that is added before the logarithm."""
+_CELLS, _BROAD = 3, 5
+"""Features that the codec's vectors give, in each cell and for the whole clip."""
 
 
 def mean_motion(vectors: Tensor, weight: Tensor) -> Tensor:
@@ -26,17 +30,10 @@ class MotionFlowCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(2 * SUMMARY + 3 + 3 * 8 + 5, channels, hidden=48)
-
-    def forward(self, clip: ClipView, flow: Flow, codec: Tensor) -> Tensor:
-        """The cue's part of the map; ``codec`` is the view ``motion``, float ``[B, T, 3, 28, 28]``."""
-        with torch.no_grad():
-            features = self.describe(clip, flow, codec)
-        out: Tensor = self.projection(features)
-        return out
+        self.projection = CueProjection(2 * SUMMARY + _CELLS + 3 * 8 + _BROAD, channels, hidden=48)
 
     def describe(self, clip: ClipView, flow: Flow, codec: Tensor) -> Tensor:
-        """The operator alone: ``[B, 40, 49]``."""
+        """The operator alone: ``[B, 40, 49]``; ``codec`` is the view ``motion``, float ``[B, T, 3, 28, 28]``."""
         side = flow.vectors.shape[-1]
         face = F.adaptive_avg_pool2d(clip.mask.mean(1, keepdim=True), side)[:, 0]
         inside, outside = mean_motion(flow.vectors, face), mean_motion(flow.vectors, 1 - face)
@@ -50,12 +47,26 @@ class MotionFlowCue(nn.Module):
         return torch.cat([*local, _codec_cells(codec), broadcast(torch.cat([*broad, _codec(codec, face)], 1))], 1)
 
 
+def without_vectors(features: Tensor, hidden: Tensor) -> Tensor:
+    """What :meth:`MotionFlowCue.describe` gives where the file has no vectors, in the samples that are ``hidden``.
+
+    Args:
+        features: ``[B, 40, 49]``; left as they are.
+        hidden: bool ``[B]``.
+    """
+    cells = slice(2 * SUMMARY, 2 * SUMMARY + _CELLS)
+    absent = features.clone()
+    absent[:, cells] = torch.log(torch.tensor([_STILL, _STILL, 1.0], device=features.device))[:, None]
+    absent[:, -_BROAD:] = 0
+    return torch.where(hidden[:, None, None], absent, features)
+
+
 def _codec_cells(codec: Tensor) -> Tensor:
     """Per cell: log mean length of the codec's vectors, of their change, and the share known: ``[B, 3, 49]``."""
     known = codec[:, :, 2]
     length = codec[:, :, :2].square().sum(2).sqrt()
     change = codec[:, 1:, :2].sub(codec[:, :-1, :2]).square().sum(2).sqrt() * known[:, 1:] * known[:, :-1]
-    maps = torch.stack([torch.log(length.mean(1) + 0.05), torch.log(change.mean(1) + 0.05), known.mean(1)], 1)
+    maps = torch.stack([torch.log(length.mean(1) + _STILL), torch.log(change.mean(1) + _STILL), known.mean(1)], 1)
     return F.adaptive_avg_pool2d(maps, 7).flatten(2)
 
 

@@ -26,13 +26,6 @@ class OpticalFlowCue(nn.Module):
         super().__init__()
         self.projection = CueProjection(2 * _MAPS * SUMMARY + 2 * 8, channels, hidden=48)
 
-    def forward(self, clip: ClipView, flow: Flow) -> Tensor:
-        """The cue's part of the map."""
-        with torch.no_grad():
-            features = self.describe(clip, flow)
-        out: Tensor = self.projection(features)
-        return out
-
     def describe(self, clip: ClipView, flow: Flow) -> Tensor:
         """The operator alone: ``[B, 56, 49]``."""
         maps = (

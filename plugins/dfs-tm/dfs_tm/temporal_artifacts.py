@@ -47,15 +47,8 @@ class TemporalArtifactsCue(nn.Module):
         super().__init__()
         self.projection = CueProjection(2 * (3 * BINS + 3 + 6), channels, hidden=48)
 
-    def forward(self, clip: ClipView, change: Tensor) -> Tensor:
-        """The cue's part of the map; ``change`` is the evidence, float ``[B, T, 49, 3, 4, 4]``."""
-        with torch.no_grad():
-            features = self.describe(clip, change)
-        out: Tensor = self.projection(features)
-        return out
-
     def describe(self, clip: ClipView, change: Tensor) -> Tensor:
-        """The operator alone: ``[B, 66, 49]``."""
+        """The operator alone: ``[B, 66, 49]``; ``change`` is the evidence, float ``[B, T, 49, 3, 4, 4]``."""
         u, v = clip.chroma.unbind(2)
         means = [cells(part) for part in (clip.luma, u, v)]
         spectra = torch.cat([flicker(mean) for mean in means], 1)
