@@ -149,6 +149,7 @@ def _faithfulness(
         clip_frames=clip_plan(config, [model.spec]).frames,
         device=machine.device,
         bar=lambda count: machine.log.bar(f"{job.target.label}, faithfulness", count),
+        draws=options.draws,
         seed=options.seed,
     )
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
+from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import CrossTable
-from dfcore.text import printable
+from dfcore.assessment.explanations.table import faithfulness_table
 
-__all__ = ["cell", "cross_dataset_table", "report_tables"]
+__all__ = ["cross_dataset_table", "report_tables"]
 
 _FIGURES = {
     "auc": "AUC",
@@ -36,34 +36,17 @@ _FIGURES = {
 _KINDS = {"manipulation": "", "compression": "compression", "codec": "codec", "size": "face"}
 
 
-def escape(text: object) -> str:
-    """Text from outside, as a cell or title: neither markup nor what a terminal obeys."""
-    return escape_markup(printable(text))
-
-
 def report_tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     """The report's tables, in the order in which they are to be read; each is something that ``rich`` prints."""
     detectors = report["detectors"]
     yield _main_table(report)
     if any(one.get("faithfulness") for one in detectors):
-        yield _faithfulness_table(detectors)
+        yield faithfulness_table(detectors)
     for one in detectors:
         yield from _kind_tables(one)
     for one in detectors:
         for warning in one["warnings"]:
             yield Text(f"warning: {one['name']}: {warning}", style="yellow")
-
-
-def cell(interval: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """``.912 (.870 to .951)``; why not, where there is no figure."""
-    if interval is None:
-        return "-"
-    if interval["value"] is None:
-        return "-"
-    text = f"{interval['value']:.{digits}f}"
-    if interval["low"] is None:
-        return f"{text} (no interval)"
-    return f"{text} ({interval['low']:.{digits}f} to {interval['high']:.{digits}f})"
 
 
 def _main_table(report: Mapping[str, Any]) -> Table:
@@ -104,37 +87,6 @@ def _main_table(report: Mapping[str, Any]) -> Table:
         for key in ("log_loss", "brier", "calibration_error"):
             row(f"{_FIGURES[key]}, calibrated", *(cell(found and found[key]) for found in calibrated))
     return table
-
-
-_PARTS = {"cue": "the cue", "cue_map_cells": "cells of the cue map", "face_cells": "cells of the face"}
-_MAPS = {"face": "the face's map", "cue_map": "the cue map's"}
-
-
-def _faithfulness_table(detectors: Sequence[Mapping[str, Any]]) -> Table:
-    """What flips without the named part, and where the maps lie; a figure beside that of chance."""
-    title = "Explanations: named part against a random one of its size"
-    table = Table(title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    found = [(one["name"], one["faithfulness"]) for one in detectors if one.get("faithfulness")]
-    for name, _ in found:
-        table.add_column(escape(name), justify="right", overflow="fold")
-
-    def row(name: str, *cells: str) -> None:
-        table.add_row(escape(name), *map(escape, cells))
-
-    row("called fake, looked at (fakes)", *(f"{f['called_fake']}, {f['videos']} ({f['fakes']})" for _, f in found))
-    row("called so by", *(f["basis"] for _, f in found))
-    for part, words in _PARTS.items():
-        row(f"flips without {words} / random", *(_against(f[part], "flips", "flips_random") for _, f in found))
-    for on, words in _MAPS.items():
-        maps = [f["localisation"][on] for _, f in found]
-        row(f"pointing game, {words} / chance", *(_against(one, "pointing", "pointing_chance") for one in maps))
-        row(f"IoU, {words} / chance", *(_against(one, "iou", "iou_chance") for one in maps))
-    return table
-
-
-def _against(found: Mapping[str, Any] | None, figure: str, chance: str) -> str:
-    return "-" if found is None else f"{found[figure]:.2f} / {found[chance]:.2f} ({found['videos']})"
 
 
 def _coverage(coverage: Mapping[str, Any]) -> str:

@@ -37,6 +37,8 @@ class Trace:
         unit: behind the number in a sentence: ``ms``, ``nepers``; "" for a share or ratio.
         digits: behind the point.
         always: what the number is, where every sentence is to end with it: ``"the audio's delay"``; "" where not.
+        unmeasured: a sentence for a video in which no sample has the number; "" where that is not worth one.
+        resolution: what the measurement cannot tell apart, in its unit: a deviation is never told in smaller units.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Trace:
     unit: str = ""
     digits: int = 2
     always: str = ""
+    unmeasured: str = ""
+    resolution: float = 0.0
 
 
 @runtime_checkable

@@ -62,7 +62,7 @@ def splice(fake: Planes, original: Planes, spans: Sequence[range]) -> Planes:
 
 
 def make_splices(
-    root: Path, out: Path, *, frames: int = 240, crf: float = 23, seed: int = 0, preset: str = "veryfast"
+    root: Path, out: Path, *, frames: int = 240, crf: float | None = 23, seed: int = 0, preset: str = "veryfast"
 ) -> list[Splice]:
     """Make a spliced video of each fake whose original is there, and one of each original; returned, and written down
     in ``out / TRUTH``.
@@ -71,7 +71,7 @@ def make_splices(
         root: in FaceForensics++'s layout.
         out: the folder to write to.
         frames: of each video, from its beginning; shorter ones are taken whole.
-        crf: x264's rate factor of all.
+        crf: x264's rate factor of all; None encodes without loss.
         seed: of the stretches.
         preset: x264's.
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from spliced_spans import average_precision, moment_auc, shuffle  # noqa: E402
+from spliced_spans import average_precision, knowing, moment_auc, pooled_auc, shuffle  # noqa: E402
 
 from dfcore.inference.explanation import Moment  # noqa: E402
 
@@ -42,3 +42,19 @@ def test_a_shuffle_moves_the_margins_and_nothing_else() -> None:
     assert [(one.start, one.end) for one in made] == [(one.start, one.end) for one in own]
     assert sorted(one.margin or 0 for one in made) == list(range(8))
     assert [one.margin for one in made] != [one.margin for one in own]
+
+
+def test_who_knows_the_truth_is_bound_by_the_distance_of_the_clips_alone() -> None:
+    own = moments(*[0.0] * 8)
+    known = knowing(own, [(2.0, 4.6)])
+    assert [one.margin for one in known] == pytest.approx([-0.5, -0.5, 0.5, 0.5, 0.1, -0.5, -0.5, -0.5])
+    assert average_precision({"a": [(2.0, 4.6)]}, {"a": known}, 0.0) == 1.0
+    assert average_precision({"a": [(2.2, 2.6)]}, {"a": knowing(own, [(2.2, 2.6)])}, 0.0) == 0.0, "shorter than a clip"
+
+
+def test_moments_of_all_videos_together_are_ranked_by_one_threshold() -> None:
+    truth = {"a": [(1.0, 2.0)], "b": [(1.0, 2.0)]}
+    found = {"a": moments(0, 1, 0), "b": moments(5, 6, 5)}
+    assert moment_auc(found["a"], truth["a"]) == moment_auc(found["b"], truth["b"]) == 1.0
+    assert pooled_auc(truth, found) == pytest.approx((2 + 4) / 8)
+    assert pooled_auc({"a": ()}, found) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.assessment.tables import escape
+from dfcore.assessment.cells import escape
 from dfcore.cli.streams import make_safe
 from dfcore.testing.media import write_broken
 from dfcore.text import to_json

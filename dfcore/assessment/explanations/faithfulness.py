@@ -2,16 +2,16 @@
 
 Of the videos called fake: how many are called so no longer when the cue with the largest effect is taken away, or the
 five cells of the face, or of the cue map, that speak most for "fake"; beside that as many channels or cells drawn at
-random. Of the fakes that have a mask or an original, called so or not: whether the maps of these effects lie on what
-was forged. The same functions make the explanations of ``dfcore predict --explain`` (:mod:`dfcore.inference.explain`).
+random. Of all fakes, called so or not: by how much the margin falls. Of those that have a mask or an original: whether
+the maps of these effects lie on what was forged. The same functions make the explanations of ``dfcore predict
+--explain`` (:mod:`dfcore.inference.explain`). Each figure has its interval, by identity.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,81 +20,27 @@ import torch
 from numpy.typing import NDArray
 
 from dfcore.assessment.decisions import Decisions
+from dfcore.assessment.explanations.removal import Removed, remove_cells, remove_cue
 from dfcore.assessment.explanations.samples import Samples, read_samples
+from dfcore.assessment.explanations.tally import Tally
 from dfcore.data.forged.cells import cells_over, forged_cells, forged_maps
 from dfcore.data.records import FAKE, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import CheckpointError, MediaError
 from dfcore.evaluation.genuine import GenuineStatistics, cue_slices, genuine_path
-from dfcore.evaluation.metrics.localisation import chance_iou, flip_share, pointing_hit, top_iou
+from dfcore.evaluation.metrics.localisation import chance_iou, pointing_hit, top_iou
+from dfcore.evaluation.report import bootstrap_groups
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.rules import class_key
-from dfcore.inference.explain.effects import (
-    DRAWS,
-    Halves,
-    cue_effects,
-    cue_map_region,
-    face_region,
-    hide_face_cells,
-    replace_cues,
-)
-from dfcore.inference.explanation import RegionEffect
+from dfcore.inference.explain.effects import hide_face_cells, replace_cues
 from dfcore.models.specialist import Specialist
 from dfcore.progress import Bar
-from dfcore.specs import MAP_SIZE
 
 __all__ = ["MOST_VIDEOS", "measure_faithfulness"]
 
 MOST_VIDEOS = 60
 """Videos called fake, and fakes, that are looked at: hiding each cell of a face takes the backbone 200 times."""
 Floats = NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Margins without the named part, ``[N]``, and without random ones, ``[N][D]``, by what the part is; and how the
-    maps lie on what was forged.
-    """
-
-    named: dict[str, list[float]] = field(default_factory=dict)
-    drawn: dict[str, list[Floats]] = field(default_factory=dict)
-    limits: dict[str, list[float]] = field(default_factory=dict)
-    cues: Counter[str] = field(default_factory=Counter)
-    maps: dict[str, list[dict[str, float]]] = field(default_factory=dict)
-    means: Counter[str] = field(default_factory=Counter)
-    unknown: list[str] = field(default_factory=list)
-
-    def add(self, part: str, limit: float, named: float, drawn: Floats) -> None:
-        self.named.setdefault(part, []).append(named)
-        self.drawn.setdefault(part, []).append(drawn)
-        self.limits.setdefault(part, []).append(limit)
-
-    def flips(self, part: str) -> dict[str, Any] | None:
-        if part not in self.named:
-            return None
-        limits = np.array(self.limits[part])
-        return {
-            "videos": len(limits),
-            "flips": flip_share(np.array(self.named[part]), limits),
-            "flips_random": flip_share(np.stack(self.drawn[part]), limits),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """As ``json`` takes it."""
-        return {
-            **{part: self.flips(part) for part in ("cue", "cue_map_cells", "face_cells")},
-            "named_cues": dict(self.cues.most_common()),
-            "localisation": {on: self.lies(on) for on in ("face", "cue_map")},
-            "forged_region_by": dict(self.means),
-            "forged_region_unknown": len(self.unknown),
-            "forged_region_reason": next(iter(self.unknown), ""),
-        }
-
-    def lies(self, on: str) -> dict[str, Any] | None:
-        found = self.maps.get(on)
-        if not found:
-            return None
-        return {"videos": len(found), **{key: float(np.mean([one[key] for one in found])) for key in found[0]}}
 
 
 def measure_faithfulness(
@@ -110,6 +56,7 @@ def measure_faithfulness(
     clip_frames: int,
     device: torch.device,
     bar: Callable[[int], Bar],
+    draws: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The figures of one specialist, as ``docs/evaluate.md`` documents them.
@@ -126,33 +73,71 @@ def measure_faithfulness(
         clip_frames: frames that a clip has in the specialist's own plan.
         device: where the model is.
         bar: makes a bar of so many videos.
+        draws: bootstrap draws of each interval.
         seed: of all random parts.
     """
     limits, basis = _limits(videos, decisions)
-    by_id = {record.id: record for record in records}
-    called = _spread([video for video in videos if video.id in limits and video.id in by_id])
-    judged = [video for video in videos if video.margin is not None and video.id in by_id]
-    fakes = _spread([video for video in judged if by_id[video.id].video_label == FAKE])
-    looked = {video.id: video for video in (*called, *fakes)}
-    wanted = {video.id for video in called}
+    looked = _looked_at(videos, records, limits, seed)
     genuine, note = _genuine(model, weights, weights_hash)
-    tally = _Tally()
+    tally = Tally(draws, seed)
     with _evaluating(model), closing(bar(len(looked))) as shown:
-        for number, video in enumerate(looked.values()):
-            record = by_id[video.id]
-            read = read_samples(model, store, record, samples, clip_frames, device)
-            if read is not None and video.margin is not None:
-                limit = limits[video.id] if video.id in wanted else None
-                _take_away(model, read, video.margin, limit, genuine, tally, seed + number, record)
+        for video in looked:
+            read = read_samples(model, store, video.record, samples, clip_frames, device)
+            if read is not None:
+                _test(video, read, model, genuine, tally)
             shown.update()
+    called = [video for video in looked if video.limit is not None]
     return {
         "called_fake": len(limits),
         "basis": basis,
         "videos": len(called),
-        "fakes": sum(video.label == FAKE for video in called),
+        "fakes": sum(video.fake for video in called),
         "note": note,
-        **tally.to_dict(),
+        **tally.to_dict(len(limits)),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A video that is looked at.
+
+    Attributes:
+        record: of it.
+        margin: its score's.
+        limit: from which margin on it is called fake, where it is, and is looked at for that.
+        fake: whether it is one.
+        group: the identity that it is drawn with.
+        seed: of its random parts.
+    """
+
+    record: VideoRecord
+    margin: float
+    limit: float | None
+    fake: bool
+    group: Hashable
+    seed: int
+
+
+def _looked_at(
+    videos: Sequence[ScoredVideo], records: Sequence[VideoRecord], limits: Mapping[str, float], seed: int
+) -> list[_Looked]:
+    """Of those called fake, and of the fakes, up to ``MOST_VIDEOS`` each."""
+    by_id, (groups, _) = {record.id: record for record in records}, bootstrap_groups(videos)
+    judged = [video for video in videos if video.margin is not None and video.id in by_id]
+    called = {video.id: video for video in _spread([video for video in judged if video.id in limits])}
+    fakes = {video.id: video for video in _spread([v for v in judged if by_id[v.id].video_label == FAKE])}
+    return [
+        _Looked(
+            record=by_id[video.id],
+            margin=video.margin,
+            limit=limits[video.id] if video.id in called else None,
+            fake=by_id[video.id].video_label == FAKE,
+            group=groups[video.id],
+            seed=seed + number,
+        )
+        for number, video in enumerate({**called, **fakes}.values())
+        if video.margin is not None
+    ]
 
 
 def _spread(videos: Sequence[ScoredVideo]) -> list[ScoredVideo]:
@@ -203,95 +188,78 @@ def _genuine(model: Specialist, weights: Path, weights_hash: str) -> tuple[Genui
         return None, f"only the face was tested: {error}"
 
 
-def _take_away(
-    model: Specialist,
-    read: Samples,
-    margin: float,
-    limit: float | None,
-    genuine: GenuineStatistics | None,
-    tally: _Tally,
-    seed: int,
-    record: VideoRecord,
-) -> None:
-    """Take the named parts away, and random ones, of a video that is called fake from ``limit`` on; and see where the
-    maps of a fake lie, called so or not (None).
-    """
-    rng = np.random.default_rng(seed)
-    regions = {"face": face_region(model, read.face, read.face_halves, draws=1)}
+def _regions(
+    model: Specialist, read: Samples, genuine: GenuineStatistics | None, rng: np.random.Generator
+) -> dict[str, Removed]:
+    """What each map names, and the margins without it."""
+    halves = read.face_halves
+    found = {
+        "face": remove_cells(lambda cells: hide_face_cells(model, read.face, halves, cells), halves.margins, rng),
+    }
     if genuine is not None and model.spec.spatial_map:
-        regions["cue_map"] = cue_map_region(model, read.halves, genuine.mean, draws=1)
-    if record.video_label == FAKE:
-        _place(read, regions, record, tally)
-    if limit is None:
-        return
+        mean, channels = genuine.mean, model.spec.channels
+
+        def without(cells: NDArray[np.bool_]) -> Floats:
+            every = np.repeat(cells[:, None], channels, axis=1)
+            return replace_cues(model, read.halves, mean, every)
+
+        found["cue_map"] = remove_cells(without, read.halves.margins, rng)
+    return found
+
+
+def _test(video: _Looked, read: Samples, model: Specialist, genuine: GenuineStatistics | None, tally: Tally) -> None:
+    """Take the named parts away, and random ones; and see where the maps of a fake lie."""
+    rng = np.random.default_rng(video.seed)
+    regions = _regions(model, read, genuine, rng)
+    parts = {f"{on}_cells": removed for on, removed in regions.items()}
     if genuine is not None:
-        _without_cue(model, read.halves, margin, limit, genuine, tally, rng)
-    for on, region in regions.items():
-        masks = _cell_masks(region, rng)
-        if masks is None:  # nothing speaks for "fake" there, and nothing is named
-            continue
-        if on == "face" or genuine is None:
-            margins, base = hide_face_cells(model, read.face, read.face_halves, masks), read.face_halves.margins
+        cues = cue_slices(model.spec.cues)
+        mean = genuine.mean
+        parts["cue"] = remove_cue(
+            lambda masks: replace_cues(model, read.halves, mean, masks),
+            read.halves.margins,
+            list(cues.values()),
+            model.spec.channels,
+            rng,
+        )
+        if video.limit is not None and parts["cue"].named:
+            tally.cues[list(cues)[parts["cue"].named[0]]] += 1
+    for part, removed in parts.items():
+        _count(part, removed, video, tally)
+    if video.fake:
+        _place(read, regions, video, tally)
+
+
+def _count(part: str, removed: Removed, video: _Looked, tally: Tally) -> None:
+    tally.tested.add(part)
+    if video.limit is not None:
+        if removed.drops is None:
+            tally.add_unnamed(part)
         else:
-            shape = (len(masks), model.spec.channels, MAP_SIZE, MAP_SIZE)
-            margins = replace_cues(model, read.halves, genuine.mean, np.broadcast_to(masks[:, None], shape).copy())
-            base = read.halves.margins
-        left = margin - (base.mean() - margins.mean(axis=1))
-        tally.add(f"{on}_cells", limit, float(left[0]), left[1:])
+            named = video.margin - removed.drop
+            tally.add_flip(part, video.group, video.limit, named, video.margin - removed.drops)
+    if video.fake and removed.fall is not None and removed.fall_random is not None:
+        tally.add_fall(part, video.group, removed.fall, removed.fall_random)
 
 
-def _without_cue(
-    model: Specialist,
-    halves: Halves,
-    margin: float,
-    limit: float,
-    genuine: GenuineStatistics,
-    tally: _Tally,
-    rng: np.random.Generator,
-) -> None:
-    """Without the cue that has the largest effect, and without as many channels of others."""
-    named = max(cue_effects(model, halves, genuine, draws=1), key=lambda one: one.effect)
-    own = np.arange(model.spec.channels)[cue_slices(model.spec.cues)[named.cue]]
-    others = np.setdiff1d(np.arange(model.spec.channels), own)
-    sets = [own, *(rng.choice(others, min(len(own), len(others)), replace=False) for _ in range(DRAWS))]
-    masks = np.zeros((len(sets), model.spec.channels, MAP_SIZE, MAP_SIZE), bool)
-    for mask, channels in zip(masks, sets, strict=True):
-        mask[channels] = True
-    left = margin - (halves.margins.mean() - replace_cues(model, halves, genuine.mean, masks).mean(axis=1))
-    tally.add("cue", limit, float(left[0]), left[1:])
-    tally.cues[named.cue] += 1
-
-
-def _cell_masks(region: RegionEffect, rng: np.random.Generator) -> NDArray[np.bool_] | None:
-    """The named cells, then as many at random, several times; None where none is named."""
-    if not region.cells:
-        return None
-    masks = np.zeros((1 + DRAWS, MAP_SIZE * MAP_SIZE), bool)
-    masks[0, [row * MAP_SIZE + column for row, column in region.cells]] = True
-    for mask in masks[1:]:
-        mask[rng.choice(mask.size, len(region.cells), replace=False)] = True
-    return masks.reshape(-1, MAP_SIZE, MAP_SIZE)
-
-
-def _place(read: Samples, regions: Mapping[str, RegionEffect], record: VideoRecord, tally: _Tally) -> None:
+def _place(read: Samples, regions: Mapping[str, Removed], video: _Looked, tally: Tally) -> None:
     """How the maps of the effects lie on what was forged, where that is known."""
     known = [(frame, squares) for frame, squares in zip(read.frames, read.squares, strict=True) if squares is not None]
     try:
-        maps, means = forged_maps(record, [frame for frame, _ in known])
+        maps, means = forged_maps(video.record, [frame for frame, _ in known])
     except MediaError as error:
         tally.unknown.append(str(error))
         return
     tally.means[means] += 1
     for on, region in regions.items():
-        if not region.cells:  # nothing is named
+        if not region.named:
             continue
         which = 0 if on == "face" else 1
         over = [cells_over(maps[frame], squares[which]) for frame, squares in known if frame in maps]
         if not over:
             continue
-        forged, effects = forged_cells(np.mean(over, axis=0), means), np.array(region.effects)
+        forged = forged_cells(np.mean(over, axis=0), means)
+        effects = region.effects.reshape(forged.shape)
         hit, iou = pointing_hit(effects, forged), top_iou(effects, forged)
-        if hit is None or iou is None:
-            continue
-        chance = {"pointing_chance": float(forged.mean()), "iou_chance": chance_iou(forged)}
-        tally.maps.setdefault(on, []).append({"pointing": float(hit), "iou": iou, **chance})
+        if hit is not None and iou is not None:
+            tally.add_place(on, video.group, float(hit), float(forged.mean()), iou, chance_iou(forged))

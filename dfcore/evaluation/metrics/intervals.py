@@ -8,7 +8,7 @@ takes its interval from the other draws.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +19,15 @@ from dfcore.data.records import FAKE, REAL
 from dfcore.errors import DataError
 from dfcore.evaluation.metrics.scores import VideoScores, check_labels, check_margins
 
-__all__ = ["Interval", "bootstrap", "bootstrap_auc_difference", "bootstrap_mean", "draw_weights", "group_numbers"]
+__all__ = [
+    "Interval",
+    "bootstrap",
+    "bootstrap_auc_difference",
+    "bootstrap_mean",
+    "bootstrap_means",
+    "draw_weights",
+    "group_numbers",
+]
 
 Floats = NDArray[np.float64]
 
@@ -200,6 +208,46 @@ def bootstrap_mean(
         of_reals = weights @ (values * (1 - fake)) / (weights @ (1 - fake))
         parts.append((of_fakes + of_reals) / 2)
     return _interval(float(mean), np.concatenate(parts), level)
+
+
+def bootstrap_means(
+    values: Mapping[str, ArrayLike],
+    groups: Sequence[Hashable] | NDArray | None = None,
+    *,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    none: str = "there are no videos",
+) -> dict[str, Interval]:
+    """Means over the same videos, all from the same draws: the interval of a difference of two is a paired one.
+
+    Args:
+        values: by name, of each video, ``[N]``; a difference is a name of its own.
+        groups: each video's identity, as in :func:`bootstrap`.
+        draws: bootstrap draws.
+        level: as in :func:`bootstrap`.
+        seed: likewise.
+        none: the reason where there are no videos.
+
+    Raises:
+        DataError: the names have different numbers of videos, or a value is not a finite number.
+    """
+    count = len(next(iter(values.values()))) if values else 0  # type: ignore[arg-type]
+    table = {name: check_margins(column, count, name) for name, column in values.items()}
+    if not count:
+        return {name: Interval(None, None, None, level, 0, none) for name in table}
+    numbers = group_numbers(groups, count)
+    means = {name: float(column.mean()) for name, column in table.items()}
+    if len(np.unique(numbers)) < 2:
+        why = "all videos are of one identity: nothing says how another one would be"
+        return {name: Interval(mean, None, None, level, 0, why) for name, mean in means.items()}
+    label, columns = np.full(count, FAKE), np.stack(list(table.values()), axis=1)
+    drawn = [
+        (weights @ columns) / weights.sum(axis=1, keepdims=True)
+        for weights in draw_weights(label, numbers, draws, seed, both_classes=False)
+    ]
+    every = np.concatenate(drawn)
+    return {name: _interval(mean, every[:, i], level) for i, (name, mean) in enumerate(means.items())}
 
 
 def _why_no_interval(label: NDArray[np.int64], groups: NDArray[np.int64]) -> str | None:

@@ -38,6 +38,7 @@ __all__ = [
     "halves_of",
     "hide_face_cells",
     "replace_cues",
+    "strongest",
     "top_cells",
 ]
 
@@ -245,9 +246,12 @@ def top_cells(effects: Floats, count: int = TOP_CELLS) -> tuple[tuple[int, int],
         effects: ``[7, 7]``.
         count: at most.
     """
-    order = np.argsort(-effects, axis=None, kind="stable")[:count]
-    rows, columns = np.unravel_index(order, effects.shape)
-    return tuple((int(r), int(c)) for r, c in zip(rows, columns, strict=True) if effects[r, c] > 0)
+    return tuple(divmod(cell, effects.shape[1]) for cell in strongest(effects.reshape(-1), count))
+
+
+def strongest(effects: Floats, count: int) -> tuple[int, ...]:
+    """Which of ``[n]`` effects are the largest, the largest first; those that are not above 0 are left out."""
+    return tuple(int(one) for one in np.argsort(-effects, kind="stable")[:count] if effects[one] > 0)
 
 
 def _region(on: str, base: float, margins: _MarginsOf, draws: int, seed: int) -> RegionEffect:

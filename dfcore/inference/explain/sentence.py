@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dfcore.evaluation.genuine import GenuineNumber, GenuineStatistics
 from dfcore.inference.explain.course import Timeline, stretches_of
@@ -36,7 +37,28 @@ def sentence(
         genuine: those of genuine videos.
         timeline: of the video's moments, to say where.
     """
-    known = {} if genuine is None else genuine.numbers
+    known = {} if genuine is None else _resolved(genuine.numbers, traces)
+    said, rest = _sentence(traces, numbers, known, timeline)
+    missing = [trace.unmeasured for trace in traces if trace.unmeasured and trace.name not in numbers]
+    return " ".join([said, *missing]), rest
+
+
+def _resolved(known: Mapping[str, GenuineNumber], traces: Sequence[Trace]) -> dict[str, GenuineNumber]:
+    """What genuine videos have, no standard deviation being smaller than what can be measured."""
+    least = {trace.name: trace.resolution for trace in traces}
+    return {
+        name: replace(one, sd=max(one.sd, least[name]), moment_sd=max(one.moment_sd, least[name]))
+        for name, one in known.items()
+        if name in least
+    }
+
+
+def _sentence(
+    traces: Sequence[Trace],
+    numbers: Mapping[str, float],
+    known: Mapping[str, GenuineNumber],
+    timeline: Timeline | None,
+) -> tuple[str, dict[str, float]]:
     held = [trace for trace in traces if trace.name in numbers]
     rest = {trace.name: round(numbers[trace.name], 6) for trace in held}
     compared = [(known[trace.name].deviation(numbers[trace.name]), trace) for trace in held if trace.name in known]

@@ -54,6 +54,13 @@ _FACTS = {
     "bit_rate": "bit rate, bits a second", "width": "width, pixels", "height": "height, pixels",
     "key_frames": "frames that stand by themselves", "longest_gap": "longest step between frames, seconds",
     "irregular_steps": "steps between frames that are irregular", "edited_time_base": "edits in the time base",
+    "key_frame_distance": "frames from one key frame to the next",
+    "picture_types": "picture types of the frames",
+    "size_rhythm": "rhythm in the sizes of predicted frames, as earlier key frames may leave it",
+    "stated_passes": "passes of the last encoder, as it states them",
+    "stated_settings": "settings of the last encoder, as it states them",
+    "stated_encoder": "written by, as the file states it", "stated_time": "time of creation, as the file states it",
+    "stated_brand": "brand of the container, as the file states it",
     "audio_codec": "codec of the audio", "audio_rate": "audio samples a second",
     "audio_start": "audio begins, seconds after the first frame", "audio_duration": "duration of the audio, seconds",
 }  # fmt: skip

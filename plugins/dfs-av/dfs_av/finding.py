@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from dfcore.models.findings import Trace
@@ -11,17 +12,25 @@ from dfs_av.lip_sync import LipSyncCue, delay_curve, similarities
 from dfs_av.module import read_views
 from dfs_av.speech_view import LAGS
 
-__all__ = ["Finding"]
+__all__ = ["STANDS_OUT", "Finding", "standing_out"]
 
+STANDS_OUT = 4.0
+"""How far the likeness at the best delay must lie above that at the others, in their standard deviations, for a delay
+to be told.
+"""
 _STEP = 40.0
 """Milliseconds from one delay to the next."""
+_NEAR = 4
+"""Delays next to the best that are like it because speech is."""
 
 
 class Finding:
     """The delay at which lips and voice are most alike, by the learned towers of ``lip_sync``; and how far that
     likeness stands out from the median of the 31 delays (SyncNet's confidence, Chung and Zisserman 2016).
 
-    Only 0.6 s to either side are looked at: a voice that is further off, or another text, fits at no delay.
+    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where its likeness
+    stands out from that at the delays that are not next to it. Only 0.6 s to either side are looked at: a voice that is
+    further off, or another text, fits at no delay.
     """
 
     traces = (
@@ -32,6 +41,8 @@ class Finding:
             "ms",
             digits=0,
             always="the audio's delay against the lips",
+            unmeasured="No delay of the audio is told: lips and voice are not clearly alike at any of 31 delays.",
+            resolution=_STEP,
         ),
         Trace("sync_confidence", "", "lips and voice fit each other at no delay", digits=3),
     )
@@ -46,6 +57,20 @@ class Finding:
         peak, place = curve.max(-1)
         silent = speech.weight.sum(1) == 0
         return {
-            "delay_ms": ((place - LAGS) * _STEP).masked_fill(silent, float("nan")),
+            "delay_ms": ((place - LAGS) * _STEP).masked_fill(silent | (standing_out(curve) < STANDS_OUT), float("nan")),
             "sync_confidence": (peak - curve.median(-1).values).masked_fill(silent, float("nan")),
         }
+
+
+def standing_out(curve: Tensor) -> Tensor:
+    """How far the best of each curve's delays lies above those not next to it, in their standard deviations.
+
+    Args:
+        curve: likeness at each delay, ``[B, 31]``.
+    """
+    peak, place = curve.max(-1, keepdim=True)
+    far = (torch.arange(curve.shape[-1], device=curve.device) - place).abs() > _NEAR
+    count = far.sum(-1)
+    mean = (curve * far).sum(-1) / count
+    spread = (((curve - mean[:, None]).square() * far).sum(-1) / count).sqrt()
+    return (peak[:, 0] - mean) / (spread + 1e-6)

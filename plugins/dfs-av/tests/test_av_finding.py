@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dfcore.testing.views import clip_views, made_clip
-from dfs_av.finding import Finding
+from dfs_av.finding import STANDS_OUT, Finding, standing_out
 from dfs_av.module import CueModule
 from dfs_av.plugin import dfcore_specialist
 
@@ -33,7 +33,19 @@ def test_unlike_lips_and_voice_fit_at_no_delay(monkeypatch: pytest.MonkeyPatch) 
     module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
     one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
     monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
-    assert float(Finding().measure(views, module)["sync_confidence"]) < 0.2
+    found = Finding().measure(views, module)
+    assert float(found["sync_confidence"]) < 0.2
+    assert bool(found["delay_ms"].isnan()), "one of 31 delays is always the best: that is no delay to be told"
+
+
+def test_a_delay_stands_out_from_those_that_are_not_next_to_it() -> None:
+    place = torch.arange(31.0)
+    noise = 0.05 * torch.sin(7 * place)
+    peak = torch.exp(-((place - 12) ** 2) / 4)
+    broad = torch.exp(-((place - 12) ** 2) / 400)
+    clear, slope, flat = standing_out(torch.stack([noise + peak, noise + broad, noise])).tolist()
+    assert clear > 10 > STANDS_OUT
+    assert max(slope, flat) < STANDS_OUT
 
 
 def test_without_a_voice_there_is_no_number() -> None:

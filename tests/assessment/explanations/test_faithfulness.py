@@ -77,6 +77,13 @@ def measure(scene: tuple[ClipStore, VideoRecord], tmp_path: Path) -> Measure:
     return run
 
 
+def value(figures: dict[str, Any], name: str) -> float:
+    """Of a figure with its interval."""
+    found = figures[name]["value"]
+    assert isinstance(found, float)
+    return found
+
+
 def margin_of(model: Any, store: ClipStore) -> float:
     names, record = ("face", "tiles"), VideoRecord("fake", Path(), FAKE)
     data = ClipSamples([record], store, names, image_size=28, samples_per_video=4)
@@ -91,19 +98,25 @@ def test_the_cue_that_carries_the_score_is_named_and_flips_it_alone(measure: Mea
     assert (found["called_fake"], found["videos"], found["fakes"]) == (1, 1, 1)
     assert found["basis"] == "operating point false_alarms_5"
     assert found["named_cues"] == {"speaks": 1}
-    assert found["cue"] == {"videos": 1, "flips": 1.0, "flips_random": 0.0}
+    assert found["cue"]["videos"] == 1
+    assert value(found["cue"], "flips") == 1.0
+    assert value(found["cue"], "flips_random") == 0.0
+    assert value(found["cue"], "flips_difference") == 1.0
 
 
 def test_the_brightest_cells_flip_it_and_random_ones_seldom(measure: Measure) -> None:
     found = measure(share=0.75)["cue_map_cells"]
-    assert found["flips"] == 1.0
-    assert found["flips_random"] < 0.5
-    assert measure(share=-1e6)["cue_map_cells"] == {"videos": 1, "flips": 0.0, "flips_random": 0.0}
+    assert value(found, "flips") == 1.0
+    assert value(found, "flips_random") < 0.5
+    never = measure(share=-1e6)["cue_map_cells"]
+    assert (value(never, "flips"), value(never, "flips_random")) == (0.0, 0.0)
 
 
 def test_a_face_that_says_nothing_has_no_cells_to_name(measure: Measure) -> None:
     found = measure()
-    assert found["face_cells"] is None
+    assert found["face_cells"]["unnamed"] == 1
+    assert found["face_cells"]["flips"]["value"] is None
+    assert found["face_cells"]["flips"]["reason"] == "nothing is named in any video called fake"
     assert found["localisation"]["face"] is None
 
 
@@ -115,9 +128,10 @@ def test_the_cue_map_lies_on_the_forged_square(
     found = measure(record=record)
     assert found["forged_region_by"] == {means: 1}
     where = found["localisation"]["cue_map"]
-    assert (where["videos"], where["pointing"]) == (1, 1.0)
-    assert where["pointing_chance"] < 0.5
-    assert where["iou"] > 0.6 > where["iou_chance"]
+    assert (where["videos"], value(where, "pointing")) == (1, 1.0)
+    assert value(where, "pointing_chance") < 0.5
+    assert value(where, "iou") > 0.6 > value(where, "iou_chance")
+    assert value(where, "iou_difference") == pytest.approx(value(where, "iou") - value(where, "iou_chance"))
 
 
 def test_without_mask_and_original_the_place_is_unknown(measure: Measure, scene: tuple[ClipStore, VideoRecord]) -> None:
@@ -134,7 +148,18 @@ def test_without_statistics_of_genuine_videos_the_face_alone_is_tested(measure: 
     assert "only the face was tested" in found["note"]
 
 
+def test_a_fake_that_is_not_called_so_still_falls_without_what_carries_its_margin(measure: Measure) -> None:
+    cue = measure(share=2.0)["cue"]
+    whole = measure(share=0.5)["cue"]
+    assert cue["fakes"] == whole["fakes"] == 1
+    assert value(cue, "fall") == value(whole, "fall") > 1.0
+    assert value(cue, "fall_random") == pytest.approx(0.0)
+    assert "one identity" not in cue["fall"]["reason"] or cue["fall"]["low"] is None
+
+
 def test_nothing_called_fake_gives_no_figure(measure: Measure) -> None:
     found = measure(share=2.0)
-    assert (found["called_fake"], found["cue"], found["named_cues"]) == (0, None, {})
+    assert (found["called_fake"], found["videos"], found["named_cues"]) == (0, 0, {})
+    assert found["cue"]["flips"]["value"] is None
+    assert found["cue"]["flips"]["reason"] == "no video is called fake"
     assert found["localisation"]["cue_map"]["videos"] == 1, "where the map of a missed fake lies is known all the same"

@@ -40,8 +40,12 @@ def test_a_photo_has_its_size_and_codec(tmp_path: Path) -> None:
     assert (facts["codec"], facts["width"], facts["height"]) == ("jpeg", 32, 24)
 
 
-def test_no_name_of_an_encoder_is_told(tmp_path: Path) -> None:
-    assert "lavc" not in str(media_facts(write_video(tmp_path / "a.mp4"))).lower()
+def test_what_the_file_states_of_its_tools_stands_apart(tmp_path: Path) -> None:
+    facts = media_facts(write_video(tmp_path / "a.mp4"))
+    assert facts["stated_brand"] == "isom"
+    named = [key for key, value in facts.items() if "lavf" in str(value).lower() or "rc=" in str(value)]
+    assert all(key.startswith("stated_") for key in named), named
+    assert named, "the encoder's own settings at least"
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:

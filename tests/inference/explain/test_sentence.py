@@ -61,6 +61,24 @@ def test_without_statistics_the_numbers_are_given_and_nothing_is_claimed() -> No
     assert sentence([DELAY], {}, USUAL)[0] == "Nothing could be measured for a sentence."
 
 
+def test_a_number_that_no_sample_has_is_said_to_be_missing() -> None:
+    quiet = replace(DELAY, unmeasured="No delay is told.")
+    said, numbers = sentence([quiet, DETAIL], {"detail_nepers": 0.1}, USUAL)
+    assert said.startswith("Nothing found beyond")
+    assert said.endswith(" No delay is told.")
+    assert "delay_ms" not in numbers
+    assert "No delay" not in sentence([quiet], {"delay_ms": 30.0}, USUAL)[0]
+
+
+def test_no_deviation_is_told_in_less_than_what_can_be_measured() -> None:
+    same = genuine(delay_ms=number(0.0, 1e-6, 0.0, 0.0))  # every genuine video in time, to the step
+    coarse = replace(DELAY, resolution=40.0)
+    assert sentence([coarse], {"delay_ms": 40.0}, same)[0].startswith("Nothing found")
+    said, numbers = sentence([coarse], {"delay_ms": 200.0}, same)
+    assert said.startswith("The audio comes late: 200 ms, 5.0 sd from genuine videos' 0 ± 40 ms")
+    assert numbers["delay_ms_deviation_sd"] == 5.0
+
+
 def along(*delays: float) -> Timeline:
     timeline = Timeline(100, 25.0, 1.0)
     for place, delay in enumerate(delays):
