@@ -87,11 +87,13 @@ def save_final(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
 def read_final(path: Path) -> Meta:
     """The content of a ``*_final.pt``: the description and ``state_dict``, on the CPU.
 
+    The tensors are mapped from the file, not copied into memory: copy what is kept, and write to none of them.
+
     Raises:
         CheckpointError: it is not a file of ours, is damaged, or holds what would have to be executed.
     """
     path = Path(path)
-    content = archives.load_torch(path)
+    content = archives.load_torch(path, mmap=True)
     _check_state(path, archives.check_tensors(path, content.get("state_dict")), content)
     return content
 
