@@ -20,13 +20,15 @@ from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError,
 from dfcore.models import weights
 from dfcore.models.device_views import use_channels_last
 from dfcore.models.specialist import Parts, Specialist
-from dfcore.models.undrawn import Undrawn
+from dfcore.models.undrawn import TooLarge, Undrawn
 from dfcore.plugin_code import construct
 from dfcore.plugins import OFFICIAL, registry
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["create", "cue_module", "load", "load_to_judge"]
 
+_SPARE = 256 * 2**20
+"""Bytes of tensors that building a specialist may make besides four times its weights."""
 GENERAL_BACKBONE = "timm"
 """The announced backbone that takes every name which no plugin announces."""
 
@@ -130,16 +132,22 @@ def load_to_judge(path: Path | str, *, device: torch.device | str = "cpu") -> tu
 
 def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[str, Any]]:
     """The specialist and the description, from one reading; parameters are given no start before."""
-    state, meta = weights.read(path)
+    state, meta = weights.read(path, mapped=True)  # copied below
     _require_installed(path, meta)
     _check_cues(path, meta)
     arguments = _model_arguments(path, meta["model"])
     spec, image_size = registry().trainable(meta["specialist"]), arguments.pop("image_size")
     _require_dropout(arguments["dropout"])
-    with Undrawn():
-        check = partial(_check_backbone, path, arguments["backbone"], state)
-        eye = _backbone(arguments["backbone"], pretrained=False, file=None, image_size=image_size, check=check)
-        model = _assembled(spec, eye, **arguments)
+    check = partial(_check_backbone, path, arguments["backbone"], state)
+    limit = _SPARE + 4 * sum(tensor.nbytes for tensor in state.values())
+    try:
+        with Undrawn(limit):
+            eye = _backbone(arguments["backbone"], pretrained=False, file=None, image_size=image_size, check=check)
+            model = _assembled(spec, eye, **arguments)
+    except ModelError as error:
+        if isinstance(error.__cause__, TooLarge):
+            raise _another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
+        raise
     problems = weights.mismatches(model.state_dict(), state)
     if problems:
         raise CheckpointError(
@@ -286,10 +294,14 @@ def _check_backbone(
     own = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
     problems = weights.mismatches(expected, own)
     if problems:
-        raise CheckpointError(
-            f"{path} says that its backbone is {name!r}, and its tensors are of another: {weights.first(problems)}. "
-            "The file was changed or damaged, or written with another version of timm; train again."
-        )
+        raise _another_backbone(path, name, weights.first(problems))
+
+
+def _another_backbone(path: Path, name: str, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} says that its backbone is {name!r}, and its tensors are of another: {why}. The file was changed or "
+        "damaged, or written with another version of timm; train again."
+    )
 
 
 def _check_cues(path: Path, meta: dict[str, Any]) -> None:
