@@ -17,7 +17,8 @@ from statistics import median
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.workers.pool import run_tasks
-from dfcore.inference.extraction import Job, extract
+from dfcore.inference.ahead.jobs import Job
+from dfcore.inference.extraction import extract
 from dfcore.inference.isolation import IsolatedExtractor
 from dfcore.testing.demo import render_person
 from dfcore.testing.media import write_video

@@ -105,7 +105,7 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     splits = tuple(dict.fromkeys((*_evaluated(options), *(() if refused else ("val",)))))
     prepared = prepare_together(config, [spec], chosen, splits, machine)
     say_prepared(target.label, len(records), options.split, prepared, machine)
-    model = world.together(lambda: factory.load(target.path, device=machine.device))
+    model = world.together(lambda: factory.load_to_judge(target.path, device=machine.device)[0])
     score = _Scorer(job, spec, model, prepared, options, machine, folder / "scores")
     videos = [*score(options.split), *unusable(records, prepared)]
     val = None if refused else [video for video in videos if video.split == "val"] or score("val")

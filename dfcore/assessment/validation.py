@@ -69,7 +69,7 @@ def score_validation(
     for warning in world.on_main(lambda: _check_seen(target, config, chosen.records)):
         machine.log.warn(warning)
     prepared = prepare_together(config, [spec], chosen, ("val",), machine)
-    model = world.together(lambda: factory.load(target.path, device=machine.device))
+    model = world.together(lambda: factory.load_to_judge(target.path, device=machine.device)[0])
     with closing(machine.log.bar(f"{target.label}, val", len(prepared.records))) as bar:
         return score_videos(
             model,

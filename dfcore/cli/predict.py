@@ -74,7 +74,8 @@ class People(click.ParamType):
     help="Say what each score rests on; takes several times as long.  [default: with --html]",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 10 if a fake was found.")
-@click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in a process of its own.")
+@click.option("--isolate/--no-isolate", default=True, show_default=True, help="Decode in processes of their own.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that decode.  [default: by cores and memory]")
 def command(
     files: tuple[Path, ...],
     models: tuple[Path, ...],
@@ -92,6 +93,7 @@ def command(
     explain: bool | None,
     exit_code: bool,
     isolate: bool,
+    workers: int | None,
 ) -> None:
     """Judge videos and photos (or folders of them) with trained specialists.
 
@@ -108,26 +110,37 @@ def command(
       74   a result cannot be written (a full disk)
       130  Ctrl-C, 143 SIGTERM: results so far are written; --resume goes on
     """
-    from dfcore.device import choose_device
     from dfcore.errors import UsageError
-    from dfcore.inference.predict import Predictor, find_and_load
-    from dfcore.inference.report.write import start_report
+    from dfcore.inference.ahead.early import EarlyStart
+    from dfcore.inference.models import find_models, people_number
     from dfcore.inference.scan import scan_files
-    from dfcore.inference.verdict import find_judge
 
     if resume and not (jsonl or table or html):
         raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
+    # Before torch is imported: the first file is decoded while the models are loaded.
+    early = click.get_current_context().with_resource(EarlyStart(isolate))
     listed = scan_files(files)
-    chosen = str(choose_device(device))
     given = models or (Path(run_folder()),)
+    if not resume:  # then the first may be judged already
+        early.begin(listed.found, find_models(given)[0], people=people_number(people), detector=detector)
+
+    from dfcore.device import choose_device
+    from dfcore.inference.predict import Predictor, find_and_load
+    from dfcore.inference.verdict import find_judge
+
+    chosen = str(choose_device(device))
     roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
     judge = find_judge(roster.members, ensemble, prior=prior)
-    predictor = Predictor(roster, judge, chosen, isolate=isolate)
+    predictor = Predictor(roster, judge, chosen, isolate=isolate, workers=workers, early=early)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
     typed = shlex.join(["dfcore", *sys.argv[1:]])
-    report = html and start_report(html, predictor, files, listed, prior=prior, command=typed, resume=resume)
-    outputs += [report] if report else []
+    report = None
+    if html is not None:
+        from dfcore.inference.report.write import start_report
+
+        report = start_report(html, predictor, files, listed, prior=prior, command=typed, resume=resume)
+        outputs.append(report)
     explained = html is not None if explain is None else explain
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)

@@ -9,7 +9,8 @@ from typing import Any
 from dfcore.data.media.facts import media_facts
 from dfcore.data.prepare.along import extract_along
 from dfcore.data.protocols import FaceDetector
-from dfcore.inference.extraction import Extraction, Job, kept_warnings, refused, with_evidence
+from dfcore.inference.ahead.jobs import Job
+from dfcore.inference.extraction import Extraction, kept_warnings, refused, with_evidence
 
 __all__ = ["extract_course"]
 

@@ -14,12 +14,20 @@ from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError,
 
 if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
+    from dfcore.specs import SpecialistSpec
 
-__all__ = ["ALL_PEOPLE", "Found", "Member", "Roster", "find_models", "load_models"]
+__all__ = ["ALL_PEOPLE", "Found", "Member", "Roster", "find_models", "load_models", "people_number", "plan_of"]
 
 FINAL = re.compile(r"(?P<name>.+)_stage(?P<stage>\d+)_final\.pt")
 ALL_PEOPLE = 64
 """People judged in a file at most."""
+
+
+def people_number(people: int | str | None) -> int | None:
+    """How many people are judged in a file, of a number or ``"all"``; None leaves it to each specialist."""
+    return None if people is None else ALL_PEOPLE if people == "all" else min(int(people), ALL_PEOPLE)
+
+
 _LIMITS = {"clips_per_video": (4, 64), "clip_frames": (8, 256), "people": (1, ALL_PEOPLE), "eval_samples": (8, 1024)}
 """Default and upper limit of what a weights' file says of how it judges: it may come from anywhere."""
 
@@ -194,8 +202,7 @@ def load_models(
 
 
 def _load(path: Path, device: str, people: int | None, samples: int | None, detector: str | None) -> Member:
-    from dfcore.models import weights
-    from dfcore.models.factory import load
+    from dfcore.models.factory import load_to_judge
 
     if path.name == "last.pt":
         final = next(path.parent.glob("*_final.pt"), None)
@@ -204,19 +211,9 @@ def _load(path: Path, device: str, people: int | None, samples: int | None, dete
             f"{path} is the state of a run under way, not weights to judge with: {instead}; for a finished run give "
             "its *_final.pt."
         )
-    model = load(path, device=device)
-    meta = weights.describe(path)
-    config = _mapping(meta.get("config"))
-    data, stage = _mapping(config.get("data")), meta.get("stage")
-    numbers = {key: _number(path, key, data.get(key, default), most) for key, (default, most) in _LIMITS.items()}
-    plan = ClipPlan(
-        clips=numbers["clips_per_video"],
-        frames=max(numbers["clip_frames"], model.spec.clip_frames),
-        people=people or numbers["people"],
-        detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
-        speech=model.spec.speech,
-    )
-    dataset = str(_mapping(config.get("stage")).get("dataset", ""))
+    model, meta = load_to_judge(path, device=device)
+    data, stage = _mapping(_mapping(meta.get("config")).get("data")), meta.get("stage")
+    dataset = str(_mapping(_mapping(meta.get("config")).get("stage")).get("dataset", ""))
     member = Member(
         label=model.spec.name,
         model=model,
@@ -224,10 +221,35 @@ def _load(path: Path, device: str, people: int | None, samples: int | None, dete
         hash=str(meta["hash"]),
         stage=stage if isinstance(stage, int) else None,
         dataset=dataset,
-        plan=plan,
-        samples=samples or numbers["eval_samples"],
+        plan=plan_of(path, model.spec, meta, people=people, detector=detector),
+        samples=samples or _number(path, "eval_samples", data),
     )
     return _warned(member, _mapping(meta.get("metrics")))
+
+
+def plan_of(
+    path: Path, spec: SpecialistSpec, meta: Mapping[str, Any], *, people: int | None, detector: str | None
+) -> ClipPlan:
+    """The clips that a specialist judges: those of its own evaluation, as its file's description says.
+
+    Args:
+        path: the file.
+        spec: the installed specialist.
+        meta: the description.
+        people: in place of as many as it was trained with.
+        detector: likewise.
+
+    Raises:
+        CheckpointError: the description says what cannot be.
+    """
+    data = _mapping(_mapping(meta.get("config")).get("data"))
+    return ClipPlan(
+        clips=_number(path, "clips_per_video", data),
+        frames=max(_number(path, "clip_frames", data), spec.clip_frames),
+        people=people or _number(path, "people", data),
+        detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
+        speech=spec.speech,
+    )
 
 
 def _warned(member: Member, metrics: Mapping[str, Any]) -> Member:
@@ -264,7 +286,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _number(path: Path, key: str, value: Any, most: int) -> int:
+def _number(path: Path, key: str, data: Mapping[str, Any]) -> int:
+    default, most = _LIMITS[key]
+    value = data.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise CheckpointError(
             f"{path}: its configuration says data.{key}={value!r}; expected a number from 1 to {most}."

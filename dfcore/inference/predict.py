@@ -13,10 +13,12 @@ from dfcore.data.faces.look import find_detector
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, UsageError
 from dfcore.evaluation.verdicts.rules import class_key
-from dfcore.inference.extraction import Extraction, Job, extract, join_jobs
-from dfcore.inference.isolation import IsolatedExtractor, can_isolate
+from dfcore.inference.ahead.early import EarlyStart
+from dfcore.inference.ahead.jobs import Job, join_jobs
+from dfcore.inference.extraction import Extraction, extract
+from dfcore.inference.isolation import IsolatedExtractor, can_isolate, worker_count
 from dfcore.inference.judging import judge, probability
-from dfcore.inference.models import ALL_PEOPLE, Roster, find_models, load_models
+from dfcore.inference.models import Roster, find_models, load_models, people_number
 from dfcore.inference.people import by_person, same_people
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
 from dfcore.inference.scan import Files, scan_files
@@ -39,6 +41,7 @@ def predict(
     ensemble: PathLike | None = None,
     prior: float = 0.5,
     isolate: bool = True,
+    workers: int | None = None,
 ) -> Generator[FileResult, None, None]:
     """Judge videos and photos with trained specialists, file by file.
 
@@ -55,7 +58,8 @@ def predict(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         ensemble: an ``ensemble.json``; None takes the one that lies beside the runs, if there is one.
         prior: the share of fakes among such videos, before they are judged; it moves the probability alone.
-        isolate: decode in a process of its own, so that a decoder that crashes or hangs costs one file.
+        isolate: decode in processes of their own, so that a decoder that crashes or hangs costs one file.
+        workers: such processes; None chooses by cores and memory. Results come in the order of the files in any case.
 
     Returns:
         A result for each file. One that cannot be judged has the verdict ``none`` and the reason; it is not raised.
@@ -76,6 +80,7 @@ def predict(
         ensemble=ensemble,
         prior=prior,
         isolate=isolate,
+        workers=workers,
     )
     return predictor.results(listed.found, listed.refused)
 
@@ -91,6 +96,7 @@ def open_predictor(
     ensemble: PathLike | None = None,
     prior: float = 0.5,
     isolate: bool = True,
+    workers: int | None = None,
 ) -> tuple[Predictor, Files]:
     """The specialists, ready to judge, and the files; arguments and errors as in :func:`predict`."""
     from dfcore.device import choose_device
@@ -99,7 +105,7 @@ def open_predictor(
     chosen = str(choose_device(device))
     roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
     judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble), prior=prior)
-    return Predictor(roster, judge_, chosen, isolate=isolate), listed
+    return Predictor(roster, judge_, chosen, isolate=isolate, workers=workers), listed
 
 
 def find_and_load(
@@ -114,7 +120,7 @@ def find_and_load(
     for name, value in (("people", people), ("samples", samples)):
         if value is not None and value != "all" and not (isinstance(value, int) and value >= 1):
             raise UsageError(f"{name} must be a number from 1, not {value!r}.")
-    number = None if people is None else ALL_PEOPLE if people == "all" else min(int(people), ALL_PEOPLE)
+    number = people_number(people)
     found, notes = find_models([Path(path) for path in models])
     return load_models(found, device, people=number, samples=samples, detector=detector, notes=notes)
 
@@ -130,8 +136,13 @@ class Predictor:
         roster: the specialists.
         judge: what decides on their scores.
         device: where they are.
-        isolate: decode in a process of its own, where the system can.
+        isolate: decode in processes of their own, where the system can.
         detector: finds faces in place of the plans'; it is used in this process, so nothing is isolated then.
+        workers: processes that decode; None chooses.
+        early: a process that was started before, and may have the first file.
+
+    Raises:
+        UsageError: ``workers`` is no number from 1.
     """
 
     def __init__(
@@ -142,7 +153,12 @@ class Predictor:
         *,
         isolate: bool = True,
         detector: FaceDetector | None = None,
+        workers: int | None = None,
+        early: EarlyStart | None = None,
     ) -> None:
+        if workers is not None and not (isinstance(workers, int) and workers >= 1):
+            raise UsageError(f"workers must be a number from 1, not {workers!r}.")
+        self.workers, self.early = workers, early
         self.roster, self.judge, self.device, self.detector = roster, judge, device, detector
         self.isolate = isolate and detector is None and can_isolate()
         self.jobs = join_jobs([Job.of(member.plan, member.model.spec.evidence) for member in roster.members])
@@ -171,7 +187,8 @@ class Predictor:
     def extractions(self, paths: Sequence[Path]) -> Generator[Extraction, None, None]:
         """The clips of each file in turn. Close it to stop early."""
         if self.isolate:
-            with IsolatedExtractor(self.jobs) as extractor:
+            workers = worker_count(self.workers, self.device, len(paths))
+            with IsolatedExtractor(self.jobs, workers, self.early) as extractor:
                 yield from extractor.extract_all(paths)
         else:
             for path in paths:

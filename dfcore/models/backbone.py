@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """What the view ``face`` is normalised with."""
 FACE_SIZE = 224
 SMALLEST, LARGEST = 32, 1024
+_PROBED: dict[tuple[str, int], tuple[int, int, int]] = {}
+"""What models gave in this process, by name and size of the face."""
 WELL_KNOWN = ("efficientnet_b4", "mobilenetv3_small_100", "resnet50")
 
 
@@ -39,6 +42,7 @@ class TimmBackbone(nn.Module):
         weights: a file to start from instead.
         image_size: side S of the face view in pixels; 0 takes 224, or the model's own size where that is smaller
             or the only one that it admits.
+        check: called with the state dict once the model is built, before it is run for the first time; may raise.
 
     Raises:
         UnknownNameError: timm knows no such model.
@@ -52,7 +56,14 @@ class TimmBackbone(nn.Module):
     rows: Tensor
     columns: Tensor
 
-    def __init__(self, name: str, pretrained: bool = True, weights: Path | None = None, image_size: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        pretrained: bool = True,
+        weights: Path | None = None,
+        image_size: int = 0,
+        check: Callable[[Mapping[str, Tensor]], None] | None = None,
+    ) -> None:
         super().__init__()
         cfg = _configuration(name)
         self.name = name
@@ -62,6 +73,8 @@ class TimmBackbone(nn.Module):
         mean, std = (torch.tensor(cfg.mean).view(-1, 1, 1), torch.tensor(cfg.std).view(-1, 1, 1))
         self.register_buffer("scale", torch.tensor(IMAGENET_STD).view(-1, 1, 1) / std)
         self.register_buffer("shift", (torch.tensor(IMAGENET_MEAN).view(-1, 1, 1) - mean) / std)
+        if check is not None:
+            check(self.state_dict())
         self.num_features, rows, columns = self._probe()
         self.register_buffer("rows", resampling(rows), persistent=False)
         self.register_buffer("columns", resampling(columns), persistent=False)
@@ -73,7 +86,10 @@ class TimmBackbone(nn.Module):
         return self.rows @ cells @ self.columns.mT if self.resample else cells
 
     def _probe(self) -> tuple[int, int, int]:
-        """Features, rows and columns of the model's map, by trying."""
+        """Features, rows and columns of the model's map, by trying: once for each name and size."""
+        known = _PROBED.get((self.name, self.image_size))
+        if known is not None:
+            return known
         training = self.model.training
         self.model.eval()
         try:
@@ -86,7 +102,7 @@ class TimmBackbone(nn.Module):
             ) from error
         self.model.train(training)
         _, features, rows, columns = cells.shape
-        return features, rows, columns
+        return _PROBED.setdefault((self.name, self.image_size), (features, rows, columns))
 
     def _as_map(self, found: Tensor) -> Tensor:
         """``[B, F, h, w]`` from a map in either memory order, or from tokens ``[B, n, F]``."""

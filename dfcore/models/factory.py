@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
@@ -18,13 +18,17 @@ from dfcore.config import code_named, convert, keys
 from dfcore.discovery import distribution_of
 from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError, UnknownNameError
 from dfcore.models import weights
+from dfcore.models.device_views import use_channels_last
 from dfcore.models.specialist import Parts, Specialist
+from dfcore.models.undrawn import TooLarge, Undrawn
 from dfcore.plugin_code import construct
 from dfcore.plugins import OFFICIAL, registry
 from dfcore.specs import SpecialistSpec, resolve
 
-__all__ = ["create", "cue_module", "load"]
+__all__ = ["create", "cue_module", "load", "load_to_judge"]
 
+_SPARE = 256 * 2**20
+"""Bytes of tensors that building a specialist may make besides four times its weights."""
 GENERAL_BACKBONE = "timm"
 """The announced backbone that takes every name which no plugin announces."""
 
@@ -66,25 +70,42 @@ def create(
         WeightsError: the pretrained weights cannot be had, or do not fit.
     """
     spec = registry().trainable(name)
-    if not 0 <= dropout < 1:
-        raise ModelError(f"dropout must be at least 0 and below 1, not {dropout}. Set model.dropout.")
+    _require_dropout(dropout)
     with _seeded(seed):
         eye = _backbone(backbone, pretrained, Path(backbone_weights) if backbone_weights else None, image_size)
-        features = _positive(eye, "num_features", backbone)
-        module = cue_module(spec)
-        head = _component("attention_head", attention_head)(
-            features=features, channels=spec.channels, heads=heads, dropout=dropout
-        )
-        judge = _component("classifier", classifier)(features=features + spec.features, dropout=dropout)
-        config = {
-            "backbone": backbone,
-            "attention_head": attention_head,
-            "classifier": classifier,
-            "heads": heads,
-            "dropout": dropout,
-            "image_size": _positive(eye, "image_size", backbone),
-        }
-        return Specialist(spec, Parts(eye, module, head, judge), config).to(device)
+        return _assembled(spec, eye, backbone, attention_head, classifier, heads, dropout).to(device)
+
+
+def _require_dropout(dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise ModelError(f"dropout must be at least 0 and below 1, not {dropout}. Set model.dropout.")
+
+
+def _assembled(
+    spec: SpecialistSpec,
+    eye: nn.Module,
+    backbone: str,
+    attention_head: str,
+    classifier: str,
+    heads: int,
+    dropout: float,
+) -> Specialist:
+    """The specialist about a backbone; arguments as in :func:`create`."""
+    features = _positive(eye, "num_features", backbone)
+    module = cue_module(spec)
+    head = _component("attention_head", attention_head)(
+        features=features, channels=spec.channels, heads=heads, dropout=dropout
+    )
+    judge = _component("classifier", classifier)(features=features + spec.features, dropout=dropout)
+    config = {
+        "backbone": backbone,
+        "attention_head": attention_head,
+        "classifier": classifier,
+        "heads": heads,
+        "dropout": dropout,
+        "image_size": _positive(eye, "image_size", backbone),
+    }
+    return Specialist(spec, Parts(eye, module, head, judge), config)
 
 
 def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
@@ -94,13 +115,39 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
         CheckpointError: the file cannot be read or trusted, or does not fit the installed specialist.
         UnknownNameError: the specialist, or a part of it, is not installed.
     """
-    path = Path(path)
-    state, meta = weights.read(path)
+    return _loaded(Path(path), device)[0]
+
+
+def load_to_judge(path: Path | str, *, device: torch.device | str = "cpu") -> tuple[Specialist, dict[str, Any]]:
+    """What :func:`load` gives, its backbone in the memory format of training, and the file's description
+    (:mod:`dfcore.models.weights`).
+
+    Raises:
+        CheckpointError, UnknownNameError: as :func:`load`.
+    """
+    model, meta = _loaded(Path(path), device)
+    use_channels_last(model, torch.device(device))
+    return model, meta
+
+
+def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[str, Any]]:
+    """The specialist and the description, from one reading; parameters are given no start before."""
+    state, meta = weights.read(path, mapped=True)  # copied below
     _require_installed(path, meta)
     _check_cues(path, meta)
     arguments = _model_arguments(path, meta["model"])
-    _check_backbone(path, arguments["backbone"], arguments["image_size"], state)
-    model = create(meta["specialist"], pretrained=False, **arguments)
+    spec, image_size = registry().trainable(meta["specialist"]), arguments.pop("image_size")
+    _require_dropout(arguments["dropout"])
+    check = partial(_check_backbone, path, arguments["backbone"], state)
+    limit = _SPARE + 4 * sum(tensor.nbytes for tensor in state.values())
+    try:
+        with Undrawn(limit):
+            eye = _backbone(arguments["backbone"], pretrained=False, file=None, image_size=image_size, check=check)
+            model = _assembled(spec, eye, **arguments)
+    except ModelError as error:
+        if isinstance(error.__cause__, TooLarge):
+            raise _another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
+        raise
     problems = weights.mismatches(model.state_dict(), state)
     if problems:
         raise CheckpointError(
@@ -109,7 +156,7 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
             f"{meta['plugin_version'] or 'unknown'}; install those versions, or train again."
         )
     model.load_state_dict(state)
-    return model.to(device).eval()
+    return model.to(device).eval(), meta
 
 
 @contextmanager
@@ -128,10 +175,17 @@ def _component(kind: str, name: str) -> Callable[..., nn.Module]:
     return partial(construct, f"{kind.replace('_', ' ')} {name!r}", registry().component(kind, name).factory)
 
 
-def _backbone(name: str, pretrained: bool, file: Path | None, image_size: int) -> nn.Module:
+def _backbone(
+    name: str,
+    pretrained: bool,
+    file: Path | None,
+    image_size: int,
+    check: Callable[[Mapping[str, torch.Tensor]], None] | None = None,
+) -> nn.Module:
+    """The backbone of that name; ``check`` is called with its state dict before it is run, where it is timm's."""
     announced = name in registry().components("backbone") and name != GENERAL_BACKBONE
     path = registry().component("backbone", name if announced else GENERAL_BACKBONE).factory
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {} if announced or check is None else {"check": check}
     if image_size:
         if "image_size" not in signature(resolve(path, f"backbone {name!r}")).parameters:
             raise ModelError(f"backbone {name!r} has a fixed image size; leave model.image_size at 0.")
@@ -229,26 +283,25 @@ def _require_installed(path: Path, meta: dict[str, Any]) -> None:
     raise UnknownNameError("specialist", name, known, f"{path} was trained with it: {install}.")
 
 
-def _check_backbone(path: Path, name: str, image_size: int, state: dict[str, torch.Tensor]) -> None:
-    """Refuse a file whose backbone is not of the size that it says, before that is built and takes its memory.
+def _check_backbone(
+    path: Path, name: str, state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> None:
+    """Refuse a file whose backbone is not of the size that it says, before that is run and takes its memory.
 
     Raises:
         CheckpointError: the tensors are not those of the backbone that is named.
     """
-    if name in registry().components("backbone") and name != GENERAL_BACKBONE:
-        return  # a plugin's own code, which need not work without memory
     own = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    try:
-        with torch.device("meta"), torch.random.fork_rng(devices=[]):
-            expected = _backbone(name, pretrained=False, file=None, image_size=image_size).state_dict()
-    except (RuntimeError, NotImplementedError, ModelError):
-        return  # it cannot be made so; building it says why, or goes well
     problems = weights.mismatches(expected, own)
     if problems:
-        raise CheckpointError(
-            f"{path} says that its backbone is {name!r}, and its tensors are of another: {weights.first(problems)}. "
-            "The file was changed or damaged, or written with another version of timm; train again."
-        )
+        raise _another_backbone(path, name, weights.first(problems))
+
+
+def _another_backbone(path: Path, name: str, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} says that its backbone is {name!r}, and its tensors are of another: {why}. The file was changed or "
+        "damaged, or written with another version of timm; train again."
+    )
 
 
 def _check_cues(path: Path, meta: dict[str, Any]) -> None:

@@ -4,13 +4,22 @@ timm imports torchvision. A torchvision wheel that is linked against CUDA cannot
 CPU-only torch. Its import then fails at two unconditional registrations (``operator torchvision::nms does not exist``),
 and so does timm's. Declaring the schemas of the two operators is enough for the import: what dfcore and timm use of
 torchvision is plain Python. ``torchvision.ops.nms`` itself stays unusable, and says so when it is called.
+
+Both also import ``torch._dynamo``, PyTorch's compiler, which takes longer to import than all of timm: torchvision for
+one function, timm to decorate a few methods of one model. Neither is needed to build a model or to run it, so the
+compiler is imported when one of them is called.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -24,6 +33,9 @@ _SCHEMAS = {
 }
 _SYMPTOM = "operator torchvision::"
 
+_COMPILER = "torch._dynamo"
+_UTILS = f"{_COMPILER}.utils"
+
 _declared: torch.library.Library | None = None  # torch drops the schemas when this object goes
 
 
@@ -33,10 +45,54 @@ def import_timm() -> ModuleType:
     Raises:
         ImportError: timm or torchvision is not installed.
     """
-    mend_torchvision()
-    import timm
+    if "timm" not in sys.modules and _COMPILER not in sys.modules:
+        try:
+            with _compiler_on_demand():
+                return _import_both()
+        except (ImportError, AttributeError) as error:  # a release that asks more of the compiler
+            _log.debug("timm needs torch._dynamo to be imported: %s", error)
+    return _import_both()
 
-    return timm
+
+def _import_both() -> ModuleType:
+    mend_torchvision()
+    return import_module("timm")
+
+
+@contextmanager
+def _compiler_on_demand() -> Iterator[None]:
+    """What is imported inside gets the two functions of the compiler that timm and torchvision name as they are
+    imported; each imports the compiler when it is called.
+    """
+    disable = torch.compiler.disable
+    torch.compiler.disable = _disabled_on_demand  # type: ignore[assignment]
+    sys.modules[_UTILS] = stand_in = ModuleType(_UTILS)
+    stand_in.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.compiler.disable = disable
+        if sys.modules.get(_UTILS) is stand_in:
+            del sys.modules[_UTILS]
+
+
+def _is_compile_supported(device_type: str) -> Any:
+    return import_module(_UTILS).is_compile_supported(device_type)
+
+
+def _disabled_on_demand(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """``torch.compiler.disable``, done when the decorated function is first called."""
+    if not callable(fn) or isinstance(fn, type):
+        return functools.partial(_disabled_on_demand, recursive=recursive, reason=reason)
+    done: list[Callable[..., Any]] = []
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not done:
+            done.append(torch.compiler.disable(fn, recursive, reason=reason))
+        return done[0](*args, **kwargs)
+
+    return call
 
 
 def mend_torchvision() -> bool:

@@ -84,14 +84,19 @@ def save_final(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
         archives.load_torch(temporary, mmap=True)
 
 
-def read_final(path: Path) -> Meta:
+def read_final(path: Path, *, mapped: bool = False) -> Meta:
     """The content of a ``*_final.pt``: the description and ``state_dict``, on the CPU.
+
+    Args:
+        path: the file.
+        mapped: leave the tensors in the file, mapped into memory: for who copies them at once. A file that is written
+            over while they are in use ends the process.
 
     Raises:
         CheckpointError: it is not a file of ours, is damaged, or holds what would have to be executed.
     """
     path = Path(path)
-    content = archives.load_torch(path)
+    content = archives.load_torch(path, mmap=mapped)
     _check_state(path, archives.check_tensors(path, content.get("state_dict")), content)
     return content
 
@@ -130,8 +135,8 @@ def read_zip(path: Path) -> tuple[State, Meta]:
     return state, meta
 
 
-def read(path: Path) -> tuple[State, Meta]:
-    """Weights and description of either kind of file, told apart by content.
+def read(path: Path, *, mapped: bool = False) -> tuple[State, Meta]:
+    """Weights and description of either kind of file, told apart by content; ``mapped`` as in :func:`read_final`.
 
     Raises:
         CheckpointError: as :func:`read_final` and :func:`read_zip`.
@@ -139,7 +144,7 @@ def read(path: Path) -> tuple[State, Meta]:
     path = Path(path)
     if archives.is_zip_of_ours(path):
         return read_zip(path)
-    content = read_final(path)
+    content = read_final(path, mapped=mapped)
     return content.pop("state_dict"), content
 
 

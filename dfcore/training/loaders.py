@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from dfcore.data.workers.machine import usable_cores
 from dfcore.training.inputs.data import EpochSampler
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.signals import ignore_stop_signals
@@ -106,7 +106,7 @@ def worker_count(requested: int, device: torch.device, local_size: int = 1) -> i
     """
     if requested >= 0:
         return requested
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     if device.type == "cpu":
         return 0 if cores <= 4 * local_size else 2
     return max(1, min(8, cores // local_size - 1))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
+from dfcore.models.device_views import use_channels_last
 from dfcore.runs.folder import RunFolder
 from dfcore.runs.lock import RunLock
 from dfcore.training.inputs.data import EpochData, TrainingData
@@ -295,7 +296,7 @@ def assemble(
     world, device, stage = machine.world, machine.device, config.stage
     _seed(config.run.seed, world.rank)
     model.to(device)
-    channels_last = _use_channels_last(model, device)
+    channels_last = use_channels_last(model, device)
     return Run(
         config=config,
         folder=RunFolder.of(config),
@@ -326,12 +327,3 @@ def _seed(seed: int, rank: int) -> None:
     torch.manual_seed(own)
     random.seed(own)
     np.random.seed(own)  # noqa: NPY002 (a plugin may use the global generator)
-
-
-def _use_channels_last(model: nn.Module, device: torch.device) -> bool:
-    """Put the backbone into channels-last memory format where that is faster: not on Apple GPUs."""
-    backbone = getattr(model, "backbone", None)
-    if device.type == "mps" or not isinstance(backbone, nn.Module):
-        return False
-    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return True

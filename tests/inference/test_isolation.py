@@ -11,7 +11,8 @@ import pytest
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.workers import process, serve
 from dfcore.errors import PluginError
-from dfcore.inference.extraction import Extraction, Job, extract
+from dfcore.inference.ahead.jobs import Job
+from dfcore.inference.extraction import Extraction, extract
 from dfcore.inference.isolation import IsolatedExtractor
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken, write_video
@@ -94,7 +95,7 @@ def test_nothing_is_left_behind_when_the_caller_stops(of_width: Callable[[int], 
     with IsolatedExtractor(JOBS) as extractor:
         found = extractor.extract_all([of_width(192), of_width(224)])
         next(found)
-        worker = extractor._worker
+        worker = extractor._slots[0].worker
         assert worker is not None
     with pytest.raises(ProcessLookupError):
         os.kill(worker.process.pid, 0)

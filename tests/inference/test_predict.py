@@ -143,9 +143,9 @@ def test_no_memory_is_a_reason_that_may_pass(two_people: Path, monkeypatch: pyte
         raise MemoryError
 
     monkeypatch.setattr("dfcore.inference.extraction.extract_for_plans", fails)
-    monkeypatch.setattr("dfcore.data.media.reasons._free_memory", lambda: 2**29)
+    monkeypatch.setattr("dfcore.data.media.reasons.free_memory", lambda: 2**29)
     assert judged(two_people, member()).passing
-    monkeypatch.setattr("dfcore.data.media.reasons._free_memory", lambda: 2**33)
+    monkeypatch.setattr("dfcore.data.media.reasons.free_memory", lambda: 2**33)
     assert not judged(two_people, member()).passing  # there is plenty: the file asked for more than it can need
 
 

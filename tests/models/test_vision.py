@@ -119,3 +119,60 @@ def test_a_mend_that_does_not_help_is_not_tried_again(monkeypatch):
         with pytest.raises(RuntimeError, match="roi_align"):
             vision.mend_torchvision()
     assert declared == [1]
+
+
+def test_timm_is_imported_without_pytorchs_compiler_and_compiles_with_it_all_the_same():
+    code = """
+import sys
+import torch
+from dfcore.models import vision
+disable = torch.compiler.disable
+timm = vision.import_timm()
+model = timm.create_model("test_efficientnet", pretrained=False).eval()
+with torch.inference_mode():
+    model(torch.zeros(1, 3, 32, 32))
+assert "torch._dynamo" not in sys.modules and "torch._dynamo.utils" not in sys.modules
+assert torch.compiler.disable is disable
+from timm.models.naflexvit import NaFlexRopeIterator
+import torchvision.ops
+roi_align = sys.modules["torchvision.ops.roi_align"]
+assert roi_align.is_compile_supported("cpu") is True
+import torch._dynamo.utils
+assert roi_align.is_compile_supported is not torch._dynamo.utils.is_compile_supported
+iterator = NaFlexRopeIterator.__new__(NaFlexRopeIterator)
+iterator._depth_idx, iterator.depth = 1, 1
+assert next(iterator, "end") == "end"
+"""
+    run(code)
+
+
+def test_what_is_disabled_for_the_compiler_stays_so():
+    code = """
+import torch
+from dfcore.models.vision import _disabled_on_demand
+looked = []
+@_disabled_on_demand
+def apart(x):
+    looked.append(torch.compiler.is_compiling())
+    return x + 1
+@torch.compile(backend="eager")
+def around(x):
+    return apart(x * 2) * 3
+assert around(torch.ones(2)).tolist() == [9.0, 9.0] and looked == [False]
+assert apart.__name__ == "apart"
+"""
+    run(code)
+
+
+def test_a_release_that_asks_more_of_the_compiler_is_imported_with_it(tmp_path):
+    asks = "from torch._dynamo.utils import is_compile_supported, counters\n"
+    folder = fake_torchvision(tmp_path, asks)
+    (folder / "timm").mkdir()
+    (folder / "timm" / "__init__.py").write_text("import torchvision\n")
+    code = """
+from dfcore.models.vision import import_timm
+import_timm()
+import sys, torchvision
+assert torchvision.counters is sys.modules["torch._dynamo.utils"].counters
+"""
+    run(code, folder)

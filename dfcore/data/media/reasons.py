@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from dfcore.data.workers.machine import free_memory
 from dfcore.errors import DataError
 from dfcore.text import described
 
@@ -33,7 +34,7 @@ def is_passing(path: Path, error: BaseException) -> bool:
     if number == errno.EIO:
         return not _can_be_read(path)
     if isinstance(error, MemoryError) or number == errno.ENOMEM:
-        return _free_memory() < _PLENTY
+        return free_memory() < _PLENTY
     return number in _MACHINE
 
 
@@ -45,15 +46,6 @@ def _can_be_read(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_memory() -> int:
-    """Bytes; 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return 0
 
 
 def reason_of(path: Path, error: Exception, *, passing: bool = False) -> str:

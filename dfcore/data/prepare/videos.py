@@ -7,7 +7,6 @@ becomes a line in the store's ``failed.jsonl``, and the rest goes on.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -31,6 +30,7 @@ from dfcore.data.store.forged_faces import ForgedFaces
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.data.store.write import write_evidence, write_video
+from dfcore.data.workers.machine import usable_cores
 from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
 from dfcore.disk import is_full, require_writable, write_error
@@ -122,7 +122,7 @@ def prepare_videos(
         UnknownNameError: no detector of the plan's name.
     """
     started = time.monotonic()
-    cores = max(1, _cores() // sharing)
+    cores = max(1, usable_cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
     tasks, failed, done = found.tasks, found.failed, 0
     # In this process and before any work: in a worker each video would fail with the same message.
@@ -185,12 +185,6 @@ def survey(
 
 
 # -- doing it -----------------------------------------------------------------------------------------------------
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _run(tasks: Sequence[Task], workers: int, cores: int, isolate: bool) -> Iterator[tuple[Task, _Outcome]]:

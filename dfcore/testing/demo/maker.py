@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.data.records import SPLITS
+from dfcore.data.workers.machine import usable_cores
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DatasetError, UsageError
 from dfcore.testing.demo.lock import alone
@@ -93,7 +94,7 @@ def make_demo(
             if _read_marker(root) != json.loads(plan.marker()):
                 _check_place(root)
                 work = _working_folder(root, plan)
-                _fill(work, plan, workers or _cores())
+                _fill(work, plan, workers or usable_cores())
                 _put_in_place(work, root)
     except OSError as error:
         if is_full(error):
@@ -216,7 +217,3 @@ def _put_in_place(work: Path, root: Path) -> None:
         root.rename(old)
     work.rename(root)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

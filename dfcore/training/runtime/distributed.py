@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from dfcore.errors import DfcoreError, RunError, RunInterrupted, TimeLimitReached
+from dfcore.training.runtime.taking_part import TakingPart, may_be_left_out
 
 __all__ = ["World"]
 
@@ -248,13 +249,14 @@ class World:
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The model as it is called in training: gradients are averaged over the processes.
 
-        A specialist may leave a branch unused (no audio in any clip of the batch), which DDP must look for. Where
-        none does, PyTorch says once that the search was not needed; that is no fault.
+        A specialist may leave a branch unused (no audio in any clip of the batch), on one process and not on another;
+        see :mod:`dfcore.training.runtime.taking_part`.
         """
         if self.size == 1:
             return model
         devices = [device.index] if device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(model, device_ids=devices, find_unused_parameters=True)
+        whole = TakingPart(model, may_be_left_out(model, device))
+        return nn.parallel.DistributedDataParallel(whole, device_ids=devices)
 
     def accumulating(self, network: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
         """The context of one batch's passes: only a group's last batch exchanges gradients."""

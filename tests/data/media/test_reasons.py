@@ -35,9 +35,9 @@ def test_a_file_that_ends_early_is_to_blame_and_a_disk_that_fails_is_not(
 
 
 def test_too_much_memory_is_the_files_fault_where_there_is_plenty(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reasons, "_free_memory", lambda: 2**34)
+    monkeypatch.setattr(reasons, "free_memory", lambda: 2**34)
     assert not is_passing(file, MemoryError())
-    monkeypatch.setattr(reasons, "_free_memory", lambda: 2**28)
+    monkeypatch.setattr(reasons, "free_memory", lambda: 2**28)
     assert is_passing(file, MemoryError())
     assert "not enough memory" in reason_of(file, MemoryError(), passing=True)
 

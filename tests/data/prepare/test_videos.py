@@ -265,7 +265,7 @@ def test_calls_that_share_a_machine_share_its_cores(
         begun.append((workers, {task.threads for task in tasks}))
         return iter(())
 
-    monkeypatch.setattr("dfcore.data.prepare.videos._cores", lambda: 12)
+    monkeypatch.setattr("dfcore.data.prepare.videos.usable_cores", lambda: 12)
     monkeypatch.setattr("dfcore.data.prepare.videos.run_tasks", noted)
     for sharing in (1, 4, 6, 100):
         run(records, root, workers=0, sharing=sharing)

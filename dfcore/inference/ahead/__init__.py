@@ -1,0 +1,1 @@
+"""What predict can do before anything heavy is imported: decode, while the models are loaded."""
