@@ -10,10 +10,21 @@ from glob import escape
 from pathlib import Path
 
 from dfcore.errors import WriteError
+from dfcore.files import why_unwritable
 from dfcore.kaggle import free_space
 from dfcore.owner import is_left_behind, temporary_path
 
-__all__ = ["append", "is_full", "replacing", "require_writable", "size_text", "sync_folder", "write_error", "writing"]
+__all__ = [
+    "append",
+    "is_full",
+    "replacing",
+    "require_target",
+    "require_writable",
+    "size_text",
+    "sync_folder",
+    "write_error",
+    "writing",
+]
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -78,8 +89,9 @@ def require_writable(folder: Path) -> None:
     """Make a folder, and see that files can be made in it, before the work begins whose results go there.
 
     Raises:
-        WriteError: it is a file, may only be read, ...
+        WriteError: it is a file, an address, may only be read, ...
     """
+    require_target(folder, folder=True)
     probe = temporary_path(folder / "probe")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,6 +99,16 @@ def require_writable(folder: Path) -> None:
             probe.touch()
         finally:
             _remove(probe)
+
+
+def require_target(path: Path, *, folder: bool = False) -> None:
+    """Refuse what is no place for a file (or a folder), before it is opened or something takes its place.
+
+    Raises:
+        WriteError: it is a pipe, a device, an address, ...
+    """
+    if reason := why_unwritable(path, folder=folder):
+        raise WriteError(reason)
 
 
 @contextmanager
@@ -99,6 +121,7 @@ def replacing(path: Path, need: int = 0) -> Iterator[Path]:
         WriteError: the disk is full, the folder is not writable, ...; ``path`` is as it was.
     """
     path = Path(path)
+    require_target(path)
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +146,7 @@ def append(path: Path, content: bytes, *, sync: bool = False) -> None:
     Raises:
         WriteError: it cannot be written; it is as it was.
     """
+    require_target(path)
     with writing(path, len(content)):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:

@@ -103,10 +103,18 @@ def test_an_append_is_whole_or_taken_back(tmp_path: Path, monkeypatch: pytest.Mo
     assert path.read_bytes() == b"one\ntwo\n"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_device_that_is_full() -> None:
-    with pytest.raises(WriteError, match="/dev/full cannot be written: no space left"):
-        append(Path("/dev/full"), b"x")
+@pytest.mark.parametrize("name", ["null", "zero", "full"])
+def test_no_device_is_written_to_or_replaced(name: str) -> None:
+    device = Path("/dev") / name
+    if not device.exists():
+        pytest.skip(f"this system has no {device}")
+    with pytest.raises(WriteError, match=f"/dev/{name}: this is a device, not a file"):
+        append(device, b"x")
+    with pytest.raises(WriteError, match=f"/dev/{name}: this is a device, not a file"), replacing(device):
+        pytest.fail("it was about to be replaced")
+    with pytest.raises(WriteError, match=f"/dev/{name}: this is a device, not a folder"):
+        require_writable(device)
+    assert device.is_char_device()
 
 
 def test_another_error_inside_is_none_of_writings(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ LIGHT = (
     "discovery",
     "disk",
     "errors",
+    "files",
     "hookspecs",
     "kaggle",
     "notebook",

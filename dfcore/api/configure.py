@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfcore import config
 from dfcore.api.places import dataset_root, locate_data, nothing_attached, store_folder
 from dfcore.config import TrainConfig
 from dfcore.errors import ConfigError, UsageError
+from dfcore.files import exists
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _is_generated(data: str) -> bool:
     from dfcore.plugins import registry
 
     spec = registry().datasets().get(data)
-    return spec is not None and spec.generated and not Path(data).exists()
+    return spec is not None and spec.generated and not exists(data)
 
 
 def _stage_values(stage: StageSpec) -> dict[str, Any]:

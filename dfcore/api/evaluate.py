@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from dfcore import config
 from dfcore.api.configure import configure
+from dfcore.files import exists
 from dfcore.progress import TERMINAL, Progress
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _configuration(
     data = named["data"] or given.get("data.root")
     dataset = named["dataset"] or given.get("stage.dataset")
     if dataset is None and data in registry().datasets():
-        dataset = data if registry().dataset(str(data)).generated and not Path(str(data)).exists() else None
+        dataset = data if registry().dataset(str(data)).generated and not exists(str(data)) else None
         data = None if dataset else data
     if dataset is None:
         dataset = first.dataset or None

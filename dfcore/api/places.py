@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dfcore import config
 from dfcore.errors import UsageError
+from dfcore.files import name_trouble
 from dfcore.kaggle import kaggle
 from dfcore.specs import DatasetSpec
 
@@ -34,6 +35,8 @@ def locate_data(data: str | None, dataset: str, out: str) -> tuple[DatasetSpec, 
 
     spec = registry().dataset(dataset)
     if data is not None:
+        if not data or name_trouble(data):
+            raise UsageError(f"data.root={name_trouble(data) or ': this names no folder.'} {_no_data(spec)}")
         return spec, Path(data).expanduser()
     if spec.generated:
         return spec, Path(out) / "data" / spec.name

@@ -56,6 +56,7 @@ def prepare(
         WriteError: the disk is full or not writable; what was done is kept.
     """
     from dfcore.plugins import registry
+    from dfcore.runs.hold import StoreHold
     from dfcore.training.inputs import prepare as inputs
     from dfcore.training.inputs.choose import choose_videos
     from dfcore.training.inputs.names import check_names
@@ -65,13 +66,15 @@ def prepare(
     specs: list[SpecialistSpec] = [registry().trainable(name) for name in specialists or (config.specialist,)]
     check_names(config, specs)
     chosen = choose_videos(config, specs)
-    watch = StoreWatch(inputs.store_path(config), chosen.records, progress.warn, chunked=bool(chosen.chunks))
-    return inputs.prepare_data(
-        config,
-        specs,
-        chosen=chosen,
-        workers=workers,
-        retry_failed=retry_failed,
-        check=watch.count,
-        progress=progress,
-    )
+    store = inputs.store_path(config)
+    watch = StoreWatch(store, chosen.records, progress.warn, chunked=bool(chosen.chunks))
+    with StoreHold(store, "preparing"):
+        return inputs.prepare_data(
+            config,
+            specs,
+            chosen=chosen,
+            workers=workers,
+            retry_failed=retry_failed,
+            check=watch.count,
+            progress=progress,
+        )

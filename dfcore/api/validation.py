@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfcore.api.configure import configure
 from dfcore.errors import UsageError
+from dfcore.files import exists
 
 if TYPE_CHECKING:
     from dfcore.assessment.targets import Target
@@ -60,7 +61,7 @@ def validation_config(
             raise UsageError(f"{target.label} does not say what it was trained on: name a validation set with data=.")
         data, dataset = target.root, target.dataset
         store = store or _store(target) or None
-    elif dataset is None and data is not None and Path(data).exists():
+    elif dataset is None and data is not None and exists(str(data)):
         dataset = target.dataset or None
     out = out or _out(target)
     configured = partial(configure, target.specialist, data=data, dataset=dataset, store=store, out=out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from dfcore.evaluation.report import measure
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
+from dfcore.runs.hold import StoreHold
+from dfcore.training.inputs.prepare import store_path
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.machine import Machine, device_name, make_machine
 from dfcore.training.runtime.time_limit import TimeLimit
@@ -48,12 +51,20 @@ def assess(
     world = World.start(lambda local_rank: choose_device(first.run.device, local_rank))
     try:
         machine = make_machine(first, world, TimeLimit(first.run.time_limit), progress)
-        return _assess(jobs, options, ensembles or {}, machine)
+        with ExitStack() as stack:
+            world.on_main(lambda: _hold(stack, jobs))
+            return _assess(jobs, options, ensembles or {}, machine)
     except BaseException:
         world.let_speak()
         raise
     finally:
         world.close()
+
+
+def _hold(stack: ExitStack, jobs: Sequence[Job]) -> None:
+    """Nobody deletes the stores while they are read."""
+    for store in sorted({store_path(job.config) for job in jobs}):
+        stack.enter_context(StoreHold(store, "evaluating"))
 
 
 def _assess(
@@ -88,7 +99,7 @@ def _assess(
             "detectors": [_measured(one, options) for one in scored],
             "seconds": round(time.monotonic() - started, 1),
         }
-        return write_evaluation(folder, document, scored, plots=options.plots)
+        return write_evaluation(folder, document, scored, plots=options.plots, warn=log.warn)
 
     return machine.world.on_main(finish)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 from dfcore.assessment.result import Evaluation
 from dfcore.errors import DataError
 from dfcore.evaluation.metrics.intervals import Interval
+from dfcore.files import is_folder, read_regular, require_file
 from dfcore.results import Result
+from dfcore.text import decode_text, parse_json
 
 __all__ = ["CrossTable", "cross_table", "read_report"]
 
@@ -77,7 +78,7 @@ def _reports(sources: Iterable[Evaluation | Path | str]) -> Sequence[Mapping[str
             found.append(source.report)
             continue
         path = Path(source)
-        files = sorted(path.rglob(REPORT)) if path.is_dir() else [path]
+        files = sorted(path.rglob(REPORT)) if is_folder(path) else [path]
         if not files:
             raise DataError(f"{path} holds no {REPORT}. Evaluate first: it writes one for each evaluation.")
         found += [read_report(file) for file in files]
@@ -90,10 +91,11 @@ def read_report(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it cannot be read, or is not one that this dfcore knows.
     """
+    require_file(path, DataError, remedy="Name the evaluation.json of an evaluation.")
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = parse_json(decode_text(read_regular(path)))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+        raise DataError(f"{path} cannot be read: {error}. Evaluate again to make it anew.") from error
     if not isinstance(report, dict) or report.get("format") != 1 or "detectors" not in report:
         raise DataError(f"{path} is not the report of an evaluation (format 1).")
     return report

@@ -12,6 +12,7 @@ from dfcore.errors import CheckpointError
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.evaluation.verdicts.ensemble_fit import MemberScores, fit_ensemble
+from dfcore.files import is_file
 from dfcore.training.runtime.machine import Machine
 
 __all__ = ["fit_targets"]
@@ -53,7 +54,7 @@ def judged_before(target: Target) -> bool:
     knows.
     """
     path: Path = calibration_path(target.path)
-    if path.is_file():
+    if is_file(path):
         try:
             found = CalibrationFile.read(path, str(target.meta["hash"]))
         except CheckpointError:

@@ -13,6 +13,7 @@ from dfcore.assessment.scoring import ScoredDetector
 from dfcore.assessment.targets import Target, find_targets
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.ensemble import NAME, StoredEnsemble
+from dfcore.files import is_file, is_folder
 
 __all__ = ["find_detectors", "fuse", "plain_mean"]
 
@@ -28,7 +29,7 @@ def find_detectors(paths: Sequence[Path]) -> tuple[list[Target], dict[str, Store
         UsageError: none is named.
         CheckpointError: a path holds no weights, or an ensemble's members are other ones now.
     """
-    beside = [path / NAME for path in paths if path.is_dir() and (path / NAME).is_file()]
+    beside = [path / NAME for path in paths if is_folder(path) and is_file(path / NAME)]
     files = list(dict.fromkeys([*(path for path in paths if path.suffix == ".json"), *beside]))
     loaded = [StoredEnsemble.load(path) for path in files]
     members = [member.path for ensemble in loaded for member in ensemble.members]

@@ -16,7 +16,9 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.disk import append
 from dfcore.errors import DataError, RunExistsError
 from dfcore.evaluation.scored import ScoredVideo
+from dfcore.files import read_regular
 from dfcore.runs.folder import write_bytes
+from dfcore.text import parse_json
 
 __all__ = ["ScoresFile"]
 
@@ -121,9 +123,9 @@ def _read(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """The first line and the others; a last line that was cut short is left out."""
     if not path.exists():
         return None, []
-    raw = path.read_bytes().split(b"\n")[:-1]  # what follows the last end of line is cut short
+    raw = read_regular(path).split(b"\n")[:-1]  # what follows the last end of line is cut short
     try:
-        values = [json.loads(line) for line in raw]
+        values = [parse_json(line.decode()) for line in raw]
     except ValueError as error:
         raise DataError(f"{path} is damaged ({error}). Evaluate without resume=True to make it anew.") from error
     return (values[0], values[1:]) if values else (None, [])

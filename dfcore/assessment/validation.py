@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TypeVar
 
 from dfcore.assessment.identities import check_identities
@@ -17,8 +17,9 @@ from dfcore.evaluation.genuine import GenuineVideo
 from dfcore.evaluation.scored import ScoredVideo, score_videos
 from dfcore.models import factory
 from dfcore.plugins import registry
+from dfcore.runs.hold import StoreHold
 from dfcore.training.inputs.choose import choose_videos
-from dfcore.training.inputs.prepare import clip_plan
+from dfcore.training.inputs.prepare import clip_plan, store_path
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.distributed import World
@@ -34,7 +35,9 @@ def on_machine(config: TrainConfig, work: Callable[[Machine], T]) -> T:
     """Do ``work`` on the device that is configured, on all processes that ``torchrun`` started."""
     world = World.start(lambda local_rank: choose_device(config.run.device, local_rank))
     try:
-        return work(make_machine(config, world, TimeLimit(config.run.time_limit)))
+        with ExitStack() as stack:
+            world.on_main(lambda: stack.enter_context(StoreHold(store_path(config), "calibrating")) and None)
+            return work(make_machine(config, world, TimeLimit(config.run.time_limit)))
     except BaseException:
         world.let_speak()
         raise

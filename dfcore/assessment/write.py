@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from dfcore.assessment.result import Evaluation
 from dfcore.assessment.scoring import ScoredDetector
 from dfcore.data.records import LABEL_NAMES
 from dfcore.evaluation.metrics.intervals import Interval
-from dfcore.evaluation.plots import evaluation as plots
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.rules import VerdictRules, class_key
 from dfcore.runs.folder import write_bytes
+from dfcore.text import described
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["COLUMNS", "scores_table", "verdict_shares", "write_evaluation"]
 
@@ -31,9 +35,21 @@ COLUMNS = (
 
 
 def write_evaluation(
-    folder: Path, report: dict[str, Any], scored: Sequence[ScoredDetector], *, plots: bool = True
+    folder: Path,
+    report: dict[str, Any],
+    scored: Sequence[ScoredDetector],
+    *,
+    plots: bool = True,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
     """Write the report and return it.
+
+    Args:
+        folder: where to.
+        report: the content of ``evaluation.json``.
+        scored: the scores, in the order of the report's detectors.
+        plots: draw the curves too.
+        warn: called with a sentence for what cannot be drawn, which ends nothing.
 
     Raises:
         WriteError: a file cannot be written; what was there is as it was.
@@ -42,7 +58,7 @@ def write_evaluation(
     write_bytes(folder / "evaluation.json", content.encode())
     names = [one["name"] for one in report["detectors"]]
     write_bytes(folder / "scores.csv", scores_table(dict(zip(names, scored, strict=True))).encode())
-    drawn = _draw(folder, report, dict(zip(names, scored, strict=True))) if plots else ()
+    drawn = _draw(folder, report, dict(zip(names, scored, strict=True)), warn) if plots else ()
     videos = {name: tuple(one.videos) for name, one in zip(names, scored, strict=True)}
     return Evaluation(folder, report, videos, tuple(drawn))
 
@@ -84,34 +100,54 @@ def verdict_shares(videos: Sequence[ScoredVideo], rules: VerdictRules | None) ->
     return counts
 
 
-def _draw(folder: Path, report: Mapping[str, Any], scored: Mapping[str, ScoredDetector]) -> list[Path]:
+def _draw(
+    folder: Path, report: Mapping[str, Any], scored: Mapping[str, ScoredDetector], warn: Callable[[str], None]
+) -> list[Path]:
+    """The plots' files. matplotlib is imported here, for what is wrong with it must not cost the report: it may be
+    damaged, or told of a backend of another environment (a notebook's ``MPLBACKEND``).
+    """
+    drawn = []
+    try:
+        from dfcore.evaluation.plots.evaluation import save_figure
+
+        plots = list(_plots(report, scored))
+    except Exception as error:
+        warn(f"no plot can be drawn ({described(error)}). The report and the scores are complete.")
+        return []
+    for name, draw in plots:
+        try:
+            drawn.append(save_figure(draw(), folder / f"{name}.png"))
+        except Exception as error:
+            warn(f"{name}.png cannot be drawn ({described(error)}). The report and the scores are complete.")
+    return drawn
+
+
+def _plots(
+    report: Mapping[str, Any], scored: Mapping[str, ScoredDetector]
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Each plot's name, and what draws it."""
+    from dfcore.evaluation.plots import evaluation as plots
+
     title = f"{report['title']}, {report['split']}"
     scores = {name: _scores(one.videos) for name, one in scored.items()}
     auc = {one["name"]: Interval(**one["video"]["auc"]) for one in report["detectors"]}
-    drawn = {
-        "roc": plots.roc_plot(scores, title, auc),
-        "precision_recall": plots.precision_recall_plot(scores, title),
-    }
+    yield "roc", partial(plots.roc_plot, scores, title, auc)
+    yield "precision_recall", partial(plots.precision_recall_plot, scores, title)
     calibrated = {
-        name: (label, one.decisions.ratios(margin))
+        f"{name}, calibrated": (label, one.decisions.ratios(margin))
         for name, one in scored.items()
         if one.decisions.ratios is not None
         for label, margin in (scores[name],)
     }
-    drawn["reliability"] = plots.reliability_plot(
-        {**scores, **{f"{n}, calibrated": s for n, s in calibrated.items()}}, title
-    )
+    yield "reliability", partial(plots.reliability_plot, {**scores, **calibrated}, title)
     for one in report["detectors"]:
-        name = one["name"]
-        threshold = one["threshold"]
-        lines = {threshold["name"]: threshold["margin"]}
-        file = name.replace("/", "_")
-        drawn[f"scores_{file}"] = plots.histogram_plot(*scores[name], f"{name}: {title}", lines)
+        name, threshold = one["name"], one["threshold"]
+        lines, file = {threshold["name"]: threshold["margin"]}, name.replace("/", "_")
+        yield f"scores_{file}", partial(plots.histogram_plot, *scores[name], f"{name}: {title}", lines)
         by_method = {method: Interval(**part["auc"]) for method, part in one["by"]["manipulation"].items()}
         if by_method:
             floor = Interval(**one["leak_floor"]["auc"])
-            drawn[f"manipulations_{file}"] = plots.auc_bars_plot(by_method, f"{name}: {title}", floor)
-    return [plots.save_figure(figure, folder / f"{name}.png") for name, figure in drawn.items()]
+            yield f"manipulations_{file}", partial(plots.auc_bars_plot, by_method, f"{name}: {title}", floor)
 
 
 def _scores(videos: Sequence[ScoredVideo]) -> tuple[list[int], np.ndarray]:

@@ -10,8 +10,10 @@ import click
 
 from dfcore import config
 from dfcore.api.places import attached
+from dfcore.cli.options import PATH
 from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
+from dfcore.files import exists, is_folder
 from dfcore.kaggle import kaggle
 from dfcore.text import count_of, to_json
 
@@ -59,7 +61,7 @@ def _entry(spec: DatasetSpec) -> dict[str, Any]:
         "generated": spec.generated,
         "root": str(root) if root else None,
         "configured_by": source,
-        "exists": bool(root and root.exists()),
+        "exists": bool(root and exists(root)),
         "attached": [str(folder) for folder in found],
     }
 
@@ -75,7 +77,7 @@ def _row(entry: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 @command.command("find")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def find_command(folder: Path | None, as_json: bool) -> None:
     """Look for datasets in FOLDER and below, by their layout (default on Kaggle: what is attached).
@@ -107,7 +109,7 @@ def find_command(folder: Path | None, as_json: bool) -> None:
 @click.option("--from-kaggle", "handle", metavar="OWNER/NAME", help="A copy on Kaggle.  [default: the owners' own]")
 @click.option("--part", "parts", type=int, multiple=True, metavar="N", help="DFDC: the folder dfdc_train_part_N of it.")
 @click.option("--path", "paths", multiple=True, metavar="PATH", help="Only this file or folder of it.")
-@click.option("--to", type=click.Path(path_type=Path), metavar="DIR", help="Where to.  [default: kagglehub's cache]")
+@click.option("--to", type=PATH, metavar="DIR", help="Where to.  [default: kagglehub's cache]")
 def download_command(
     name: str, handle: str | None, parts: tuple[int, ...], paths: tuple[str, ...], to: Path | None
 ) -> None:
@@ -134,7 +136,7 @@ def download_command(
     folders = download(source_of(spec, handle), wanted, to)
     for folder in folders:
         click.echo(f"downloaded to {printable(folder)}")
-    tops = {folder if folder.is_dir() else folder.parent for folder in folders}
+    tops = {folder if is_folder(folder) else folder.parent for folder in folders}
     tops = {folder.parent if folder.name in wanted else folder for folder in tops}
     found = [one.root for top in sorted(tops) for one in find_datasets(top, [spec])]
     for root in found:
@@ -146,7 +148,7 @@ def download_command(
 
 @command.command("verify")
 @click.argument("name")
-@click.argument("root", required=False, type=click.Path(path_type=Path))
+@click.argument("root", required=False, type=PATH)
 @click.option("--decode", "frames", is_flag=True, help="Decode the first frames of each file too.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Files read at a time.  [default: by cores]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every case of every problem.")

@@ -12,6 +12,7 @@ import click
 
 from dfcore.api.places import dataset_root
 from dfcore.errors import DfcoreError
+from dfcore.files import is_folder
 from dfcore.kaggle import free_space, kaggle, run_folder
 from dfcore.text import printable, to_json
 from dfcore.version import package_versions
@@ -122,7 +123,7 @@ def _datasets() -> dict[str, Any]:
         for name, spec in registry().datasets().items():
             if not spec.generated:
                 root = dataset_root(spec)
-                found[name] = "not configured" if root is None else f"{root}{'' if root.is_dir() else ' (missing)'}"
+                found[name] = "not configured" if root is None else f"{root}{'' if is_folder(root) else ' (missing)'}"
     except DfcoreError as error:
         return {"problem": str(error)}
     return found

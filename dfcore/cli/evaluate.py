@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore.cli.announce import announce_file
-from dfcore.cli.options import data_options, parse_set
+from dfcore.cli.options import PATH, data_options, parse_set
 from dfcore.progress import Terminal
 from dfcore.text import printable, to_json
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, type=PATH)
 @data_options
 @click.option("--split", default="test", show_default=True, metavar="test|val|all", help="Which videos.")
 @click.option(
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option(
     "--compare",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Evaluate nothing: the table, trained on by tested on, of the evaluations in a folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from dfcore.errors import ConfigError
 
-__all__ = ["data_options", "keys_of", "parse_set"]
+__all__ = ["PATH", "GivenPath", "data_options", "keys_of", "parse_set"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class GivenPath(click.Path):
+    """A path that is not empty: ``""`` (a variable of the shell that is not set) would mean the working directory."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path."""
+        if value == "":
+            self.fail("the path is empty. Name a file or folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = GivenPath(path_type=Path)
+"""The type of every argument and option that names a file or folder."""
 
 
 def data_options(command: Command) -> Command:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dfcore.cli.options import PATH
 from dfcore.cli.text import printable
 from dfcore.kaggle import run_folder
 
@@ -42,14 +43,14 @@ class People(click.ParamType):
 
 
 @click.command("predict")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @click.option(
     "--models",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Weights, a run's folder, or a folder of runs; may be given several times.  [default: runs]",
 )
-@click.option("--ensemble", type=click.Path(path_type=Path), help="An ensemble.json.  [default: beside the runs]")
+@click.option("--ensemble", type=PATH, help="An ensemble.json.  [default: beside the runs]")
 @click.option(
     "--prior",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -61,11 +62,9 @@ class People(click.ParamType):
 @click.option("--samples", type=click.IntRange(min=1), help="Samples a person.  [default: as in evaluation]")
 @click.option("--detector", metavar="NAME", help="Face detector.  [default: as in training]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
-@click.option("--jsonl", type=click.Path(path_type=Path, dir_okay=False), help="Append a JSON line for each file.")
-@click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Append a row for each file.")
-@click.option(
-    "--html", type=click.Path(path_type=Path), help="Write a report: a page (.html), or a folder of an index and pages."
-)
+@click.option("--jsonl", type=PATH, help="Append a JSON line for each file.")
+@click.option("--csv", "table", type=PATH, help="Append a row for each file.")
+@click.option("--html", type=PATH, help="Write a report: a page (.html), or a folder of an index and pages.")
 @click.option("--resume", is_flag=True, help="Leave out files that are in --jsonl, --csv or --html already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array in place of the table.")
 @click.option(

@@ -13,6 +13,7 @@ from dfcore.cli.announce import announce_file
 from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
+from dfcore.files import is_folder, what_it_is
 from dfcore.kaggle import free_space, run_folder
 from dfcore.text import count_of, to_json
 
@@ -130,8 +131,10 @@ def _folder(out: str | None) -> Path:
         UsageError: one was named that is not there.
     """
     folder = Path(out or str(config.file_values().get("run.out", run_folder()))).expanduser()
-    if out and not folder.is_dir():
-        raise UsageError(f"--out {out}: no such folder. Give the one that was --out of `dfcore train`.")
+    if out and not is_folder(folder):
+        kind = what_it_is(folder)
+        found = f"this is {kind}, not a folder" if kind else "no such folder"
+        raise UsageError(f"--out {out}: {found}. Give the one that was --out of `dfcore train`.")
     return folder
 
 

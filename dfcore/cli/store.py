@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from dfcore.cli.options import PATH
 from dfcore.cli.text import printable
 from dfcore.disk import size_text
 from dfcore.errors import StoreError
+from dfcore.files import is_folder, what_it_is
 from dfcore.text import count_of
 
 DAMAGED = 4
@@ -23,7 +25,7 @@ def command() -> None:
 
 
 @command.command("verify")
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def verify_command(store: Path, as_json: bool) -> None:
     """Read a clip STORE whole and compare every checksum.
@@ -38,8 +40,9 @@ def verify_command(store: Path, as_json: bool) -> None:
     from dfcore.data.store.clip_store import ClipStore
     from dfcore.progress import SILENT, TERMINAL
 
-    if not store.is_dir():
-        raise StoreError(f"{store} is no folder. {_GIVE}")
+    if not is_folder(store):
+        kind = what_it_is(store)
+        raise StoreError(f"{store} {f'is {kind}, not a folder' if kind else 'does not exist'}. {_GIVE}")
     opened = ClipStore(store)
     if not len(opened) and not opened.index.damaged:
         raise StoreError(f"{store} holds no prepared video. {_GIVE}")

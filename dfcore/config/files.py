@@ -26,6 +26,7 @@ from typing import Any
 
 from dfcore.config.sections import checked, code_named
 from dfcore.errors import ConfigError, UnknownNameError
+from dfcore.files import is_file, read_regular, what_it_is
 
 __all__ = ["dataset_root", "file_values", "find_file", "read_file", "redirected", "store_name"]
 
@@ -37,13 +38,11 @@ def find_file(start: Path | None = None) -> Path | None:
     """The configuration file in force, or None."""
     named = os.environ.get("DFCORE_CONFIG")
     if named:
-        if not Path(named).is_file():
-            raise ConfigError(f"DFCORE_CONFIG names {named}, which is not a file.")
+        if not is_file(named):
+            raise ConfigError(f"DFCORE_CONFIG names {named}, which is {what_it_is(named) or 'not there'}, not a file.")
         return Path(named)
     here = (start or Path.cwd()).resolve()
-    return next(
-        (folder / "dfcore.toml" for folder in (here, *here.parents) if (folder / "dfcore.toml").is_file()), None
-    )
+    return next((folder / "dfcore.toml" for folder in (here, *here.parents) if is_file(folder / "dfcore.toml")), None)
 
 
 def read_file(path: Path | None = None) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def read_file(path: Path | None = None) -> dict[str, Any]:
     if path is None:
         return content
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(read_regular(path).decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}.") from error
     for name, table in found.items():

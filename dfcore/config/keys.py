@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
 from dfcore.errors import ConfigError
+from dfcore.files import name_trouble
 
 __all__ = ["Key", "convert", "key", "key_of"]
 
@@ -27,6 +28,8 @@ class Key:
         at_least, at_most: bounds that are allowed themselves.
         above, below: bounds that are not.
         choices: the words that a text may be; () leaves it free.
+        path: whether it is the path of a file or folder: an address is none.
+        empty: whether a text may be empty.
     """
 
     meaning: str
@@ -35,6 +38,8 @@ class Key:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    path: bool = False
+    empty: bool = True
 
     @property
     def range(self) -> str:
@@ -64,9 +69,11 @@ def key(
     above: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] = (),
+    path: bool = False,
+    empty: bool = True,
 ) -> T:
     """A dataclass field with a :class:`Key`. Typed as its default, as ``dataclasses.field`` is."""
-    about = Key(meaning, at_least, at_most, above, below, choices)
+    about = Key(meaning, at_least, at_most, above, below, choices, path, empty)
     found: T = dataclasses.field(default=default, metadata={"key": about})
     return found
 
@@ -97,6 +104,10 @@ def convert(name: str, value: Any, kind: Any, about: Key) -> Any:
         raise ConfigError(f"{name} takes {_expected(kind, about, optional)}, not {value!r}.")
     if about.choices and made not in about.choices:
         raise ConfigError(f"{name} takes one of {about.range}, not {value!r}.")
+    if made == "" and not about.empty:
+        raise ConfigError(f"{name} is empty. Name a folder, or leave it out.")
+    if about.path and (trouble := name_trouble(made)):
+        raise ConfigError(f"{name}={trouble}")
     return made
 
 

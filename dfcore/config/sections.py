@@ -92,6 +92,7 @@ class StageConfig:
     start: str = key(
         "",
         "A file of weights to start from, in place of those of the stage before; `scratch` starts without any.",
+        path=True,
     )
 
 
@@ -99,8 +100,10 @@ class StageConfig:
 class DataConfig:
     """What is read, and how."""
 
-    root: str = key("", "The dataset's folder.")
-    store: str = key("", "The clip store's folder; empty means one beside the runs, named after the dataset's folder.")
+    root: str = key("", "The dataset's folder.", path=True)
+    store: str = key(
+        "", "The clip store's folder; empty means one beside the runs, named after the dataset's folder.", path=True
+    )
     compressions: tuple[str, ...] = key((), "Only these (`c23,c40`); an empty list means all that is there.")
     manipulations: tuple[str, ...] = key(
         (), "Only these methods (originals are always read); an empty list means all that is there."
@@ -154,7 +157,7 @@ class ModelConfig:
 
     backbone: str = key("efficientnet_b4", "An announced backbone, or any timm model by its own name.")
     pretrained: bool = key(True, "Start the backbone from ImageNet weights.")
-    backbone_weights: str = key("", "A file with the backbone's weights, in place of timm's own download.")
+    backbone_weights: str = key("", "A file with the backbone's weights, in place of timm's own download.", path=True)
     attention_head: str = key("cross", "The attention head, by its announced name.")
     classifier: str = key("mlp", "The classifier, by its announced name.")
     heads: int = key(8, "Heads of the attention.", at_least=1, at_most=1024)
@@ -171,7 +174,7 @@ class ModelConfig:
 class RunConfig:
     """Where and on what it runs."""
 
-    out: str = key("runs", "The folder of the runs.")
+    out: str = key("runs", "The folder of the runs.", path=True, empty=False)
     device: str = key("auto", "`auto`, `cpu`, `cuda`, `cuda:N` or `mps`.")
     precision: str = key(
         "auto", "The number format; `auto` chooses by device.", choices=("auto", "fp32", "bf16", "fp16")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dfcore.config import code_named
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError, UnknownNameError, UsageError
+from dfcore.files import exists, is_file, is_folder, name_trouble, why_unreadable
 
 if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
@@ -101,15 +102,16 @@ def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
     found: dict[Path, Found] = {}
     notes: list[str] = []
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             inside, said = _in_folder(path)
             notes += said
             for file in inside:
                 found.setdefault(file.resolve(), Found(file, named=False))
-        elif path.exists():
+        elif exists(path):
             found[path.resolve()] = Found(path, named=True)
         else:
-            raise CheckpointError(f"{path} does not exist. {_TRAIN_FIRST}")
+            odd = name_trouble(path) or path.is_symlink()
+            raise CheckpointError(f"{why_unreadable(path) if odd else f'{path} does not exist.'} {_TRAIN_FIRST}")
     return list(found.values()), notes
 
 
@@ -123,7 +125,7 @@ def _in_folder(folder: Path) -> tuple[list[Path], list[str]]:
     stages: dict[str, list[tuple[int, float, Path]]] = {}
     for path in sorted(folder.rglob("*_final.pt")):
         match = FINAL.fullmatch(path.name)
-        if match and path.is_file():
+        if match and is_file(path):
             stages.setdefault(match["name"], []).append((int(match["stage"]), path.stat().st_mtime, path))
     if not stages:
         raise CheckpointError(_no_weights(folder))

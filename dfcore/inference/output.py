@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dfcore.disk import append, writing
+from dfcore.disk import append, require_target, writing
 from dfcore.errors import UsageError
+from dfcore.files import read_regular
 from dfcore.inference.explanation import FileExplanation, with_explanation
 from dfcore.inference.results import VERDICTS, FileResult
+from dfcore.text import parse_json
 
 __all__ = ["CsvTable", "JsonLines", "ResultFile", "json_line", "stored_results"]
 
@@ -66,7 +68,7 @@ def stored_results(path: Path) -> Iterator[dict[str, Any]]:
     """
     for number, line in enumerate(_whole_lines(path), start=1):
         try:
-            found = json.loads(line)
+            found = parse_json(line)
             found = {"verdict": "none", "score": None, "probability": None, "reason": "", "passing": False, **found}
             found |= {"path": str(found["path"]), "models": dict(found.get("models", {}))}
             if found["verdict"] not in VERDICTS:
@@ -178,8 +180,9 @@ def _whole_records(path: Path) -> Iterator[bytes]:
 
 def _cut_short(path: Path, end: Any) -> bytes:
     """The file's content; what a killed process left behind the last whole record is removed."""
+    require_target(path)
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         return b""
     except OSError as error:

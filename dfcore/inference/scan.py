@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dfcore.data.datasets.listing import media_files
 from dfcore.errors import DatasetError
+from dfcore.files import is_folder
 
 __all__ = ["Files", "scan_files"]
 
@@ -53,6 +54,6 @@ def scan_files(paths: Sequence[Path]) -> Files:
         found.update({str(file.absolute()): file for file in listed.found if str(file.absolute()) not in found})
         refused.update({one.path: one.reason for one in listed.refused})
         left_out += len(listed.left_out)
-    if not found and all(path.is_dir() for path in refused):
+    if not found and all(is_folder(path) for path in refused):
         raise DatasetError("\n".join(refused.values()) or "no file was named. Name videos, photos or folders.")
     return Files(tuple(found.values()), tuple(refused.items()), left_out)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from dfcore.errors import CheckpointError
+from dfcore.files import is_folder, require_file
 from dfcore.text import parse_json, what_was_said
 from dfcore.version import __version__
 
@@ -59,6 +60,8 @@ KINDS: dict[str, type] = {
     "hash": str,
 }
 """What a description holds at least."""
+_WORDS = {"str": "a text", "list": "a list", "dict": "a table", "NoneType": "null", "bool": "true or false"}
+"""Types as whoever writes JSON knows them."""
 
 
 def is_zip_of_ours(path: Path) -> bool:
@@ -181,8 +184,13 @@ def check_header(path: Path, content: Any) -> dict[str, Any]:
         )
     for key, kind in KINDS.items():
         if not isinstance(content.get(key), kind):
-            _refuse(path, f"its {key!r} should be a {kind.__name__}, not {type(content.get(key)).__name__}")
+            found = _word(type(content[key])) if key in content else "missing"
+            _refuse(path, f"its {key!r} should be {_word(kind)}, and is {found}")
     return content
+
+
+def _word(kind: type) -> str:
+    return _WORDS.get(kind.__name__, "a number" if kind in (int, float) else f"of the type {kind.__name__}")
 
 
 def is_run_state(content: Any) -> bool:
@@ -233,10 +241,9 @@ def _member(path: Path, name: str) -> bytes:
 
 
 def _require_file(path: Path) -> None:
-    if not path.exists():
-        raise CheckpointError(f"{path} does not exist. Give a *_final.pt or a best-epoch .zip.")
-    if not path.is_file():
-        _refuse(path, "it is a folder" if path.is_dir() else "it is not a file")
+    if is_folder(path):
+        _refuse(path, "it is a folder")
+    require_file(path, CheckpointError, remedy="Give a *_final.pt or a best-epoch .zip.")
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import CheckpointError, WeightsError
+from dfcore.files import require_file
 from dfcore.models.archives import is_run_state, look_at_torch_archive, quietly, what_it_calls
 from dfcore.models.weights import first, mismatches
 from dfcore.text import what_was_said
@@ -68,8 +69,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: it is missing, unreadable or unsafe.
     """
-    if not path.is_file():
-        raise WeightsError(f"the backbone's weights {path} are not a file.")
+    require_file(path, WeightsError, "the backbone's weights ")
     try:
         if path.suffix == ".safetensors":
             content: Any = safetensors.torch.load_file(path)

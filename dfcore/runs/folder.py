@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
-from dfcore.disk import replacing, writing
+from dfcore.disk import replacing, require_target, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
+from dfcore.files import read_regular
 from dfcore.owner import is_left_behind
 from dfcore.runs.lock import LOCK
 from dfcore.text import parse_json
@@ -190,6 +191,7 @@ class RunFolder:
         """Make the folder, whose lock is held, ready: discard the old run if so decided, remove what was cut short,
         write the facts.
         """
+        require_target(self.path, folder=True)
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         if start_mode is not StartMode.RESUME:
@@ -259,7 +261,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing or damaged.
     """
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))
+        found = parse_json(read_regular(path).decode())
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}. Start again with overwrite=True.") from error
     if not isinstance(found, dict):
@@ -273,9 +275,7 @@ def read_lines(path: Path, start: int = 0) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    with path.open("rb") as file:
-        file.seek(start)
-        return list(_parse(file.read().decode(errors="replace").splitlines()))
+    return list(_parse(read_regular(path, start=start).decode(errors="replace").splitlines()))
 
 
 def _parse(lines: Iterable[str]) -> Iterable[dict[str, Any]]:

@@ -24,12 +24,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from dfcore.disk import writing
+from dfcore.disk import require_target, writing
 from dfcore.errors import RunError, RunLockedError
+from dfcore.files import read_regular
 from dfcore.owner import is_alive, machine, process_start
 from dfcore.text import parse_json
 
-__all__ = ["BEAT", "LOCK", "SILENCE", "Holder", "RunLock", "holder_of"]
+__all__ = ["BEAT", "LOCK", "SILENCE", "Holder", "RunLock", "holder_of", "lives", "read_holder", "silence"]
 
 LOCK = ".lock"
 BEAT = 10.0
@@ -81,8 +82,8 @@ class Holder:
 def holder_of(folder: Path) -> Holder | None:
     """Who holds the lock of a run's folder; None where nobody does, or only a stale one lies there."""
     path = folder / LOCK
-    found = _read(path)
-    return found if found is not None and _lives(found, path) else None
+    found = read_holder(path)
+    return found if found is not None and lives(found, path) else None
 
 
 class RunLock:
@@ -107,6 +108,7 @@ class RunLock:
 
     def __enter__(self) -> RunLock:
         self._made = [folder for folder in self.path.parents if not folder.exists()]
+        require_target(self.path.parent, folder=True)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -141,7 +143,7 @@ class RunLock:
         """
         if self._holds():
             return
-        other = _read(self.path)
+        other = read_holder(self.path)
         found = f"{other} has taken it over: this one gave no sign of life for too long" if other else "it is gone"
         raise RunError(
             f"this process no longer holds the lock of the run in {self.path.parent}: {found}. It stops, lest two "
@@ -152,15 +154,23 @@ class RunLock:
         other = None
         for _ in range(_TRIES):
             if self._create():
+                self._remove_strays()
                 return
-            other = _read(self.path)
-            if other is not None and _lives(other, self.path):
+            other = read_holder(self.path)
+            if other is not None and lives(other, self.path):
                 raise RunLockedError(_refusal(self.path.parent, other))
-            if other is None and _silence(self.path) < _TORN:
+            if other is None and silence(self.path) < _TORN:
                 time.sleep(0.2)  # released meanwhile, or just being written on a disk without hard links
             else:
                 self._set_aside(other)
         raise RunLockedError(_refusal(self.path.parent, other))
+
+    def _remove_strays(self) -> None:
+        """Files of a moment that killed processes left beside the lock."""
+        for path in self.path.parent.glob(f"{LOCK}.*"):
+            if silence(path) > SILENCE:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def _create(self) -> bool:
         """Make the lock with its content in one step; whether it was not there."""
@@ -192,13 +202,13 @@ class RunLock:
         aside = self.path.with_name(f"{LOCK}.{self._own.token}.stale")
         with suppress(FileNotFoundError):
             self.path.rename(aside)
-            if _read(aside) != stale:
+            if read_holder(aside) != stale:
                 with suppress(OSError):
                     os.link(aside, self.path)
             aside.unlink()
 
     def _holds(self) -> bool:
-        found = _read(self.path)
+        found = read_holder(self.path)
         return found is not None and found.token == self._own.token
 
     def _beat(self) -> None:
@@ -218,9 +228,10 @@ def _refusal(folder: Path, other: Holder | None) -> str:
     )
 
 
-def _read(path: Path) -> Holder | None:
+def read_holder(path: Path) -> Holder | None:
+    """Who left a lock; None where there is none, or it says nothing."""
     try:
-        values = parse_json(path.read_text(encoding="utf-8"))
+        values = parse_json(read_regular(path).decode())
         found = Holder(**values)
     except (OSError, ValueError, TypeError):
         return None
@@ -229,14 +240,14 @@ def _read(path: Path) -> Holder | None:
     return found if right else None
 
 
-def _lives(holder: Holder, path: Path) -> bool:
+def lives(holder: Holder, path: Path) -> bool:
     """Whether the process that left the lock ``path`` is to be taken for alive."""
     if holder.is_here and holder.started:
         return is_alive(holder.pid) and process_start(holder.pid) == holder.started
-    return _silence(path) < SILENCE and (not holder.is_here or is_alive(holder.pid))
+    return silence(path) < SILENCE and (not holder.is_here or is_alive(holder.pid))
 
 
-def _silence(path: Path) -> float:
+def silence(path: Path) -> float:
     """Seconds since a lock's last touch, by the clock of its disk; 0 where it is not there."""
     probe = path.with_name(f"{LOCK}.{secrets.token_hex(8)}.now")
     try:

@@ -7,8 +7,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dfcore.errors import RunLockedError
 from dfcore.owner import TEMPORARY_SUFFIX, is_left_behind
 from dfcore.runs.folder import HOUR, read_lines
+from dfcore.runs.hold import holders_of
 from dfcore.runs.lock import RunLock
 from dfcore.runs.ranking import best_epochs
 from dfcore.runs.report import FINISHED, RunReport, Store
@@ -94,13 +96,16 @@ def remove(removals: Iterable[Removal]) -> None:
     """Delete what was planned; files that are gone already are passed over.
 
     Raises:
-        RunLockedError: a run is in use by now; what was planned before it is gone.
+        RunLockedError: a run or store is in use by now; what was planned before it is gone.
         OSError: a file may not be deleted.
     """
     for removal in removals:
         with ExitStack() as stack:
-            if removal.run is not None and removal.run.is_dir():
-                stack.enter_context(RunLock(removal.run, "pruning"))
+            folder = removal.run or removal.root
+            if folder is not None and folder.is_dir():
+                stack.enter_context(RunLock(folder, "pruning"))
+            if removal.root is not None and (users := holders_of(removal.root)):
+                raise RunLockedError(f"the clip store {removal.root} is in use by {users[0]}. It is left as it is.")
             for file in removal.files:
                 file.unlink(missing_ok=True)
         if removal.root is not None:
@@ -118,6 +123,9 @@ def _busy(store: Store, runs: Iterable[RunReport]) -> str:
     users = [run for run in runs if run.holder is not None and Path(run.store).absolute() == store.path.absolute()]
     if users:
         return f"{users[0].name}, {users[0].holder}"
+    holders = holders_of(store.path)
+    if holders:
+        return str(holders[0])
     writing = [file for file in store.files if file.suffix == TEMPORARY_SUFFIX and not is_left_behind(file, HOUR)]
     return f"a process that writes {writing[0].name}" if any(file.exists() for file in writing) else ""
 

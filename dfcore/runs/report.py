@@ -206,7 +206,7 @@ def _cut_short(folder: RunFolder) -> list[str]:
 
 def _is_archive(file: Path) -> bool:
     try:
-        return zipfile.is_zipfile(file)
+        return file.is_file() and zipfile.is_zipfile(file)
     except OSError:
         return False
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunError, RunExistsError
+from dfcore.files import exists, require_file
 from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
@@ -43,14 +44,13 @@ def starting_file(config: TrainConfig) -> Path | None:
         return None
     if start:
         path = Path(start).expanduser()
-        if not path.is_file():
-            raise RunError(f"stage.start={start}: no such file. Give a *_final.pt or a best epoch's .zip.")
+        require_file(path, RunError, "stage.start=", "Give a *_final.pt or a best epoch's .zip.")
         return path
     before = registry().stage(number).after
     if before is None:
         return None
     path = _final_of(config, before)
-    if not path.exists():
+    if not exists(path):
         raise RunError(
             f"stage {number} starts from the weights of stage {before}, but {path} is not there. Train "
             f"{config.specialist!r} with stage={before} and the same run.out first, name other weights with "
@@ -83,7 +83,7 @@ def require_same_parent(config: TrainConfig) -> None:
         CheckpointError: the run's ``config.json`` is damaged.
     """
     folder, stage = RunFolder.of(config), config.stage
-    if not folder.config.exists():
+    if not exists(folder.config):
         return
     found = outdated(folder, read_json(folder.config), _hash_of)
     if found is not None:

@@ -18,6 +18,7 @@ from dfcore.plugin_code import construct
 from dfcore.plugins import registry
 from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder, StartMode, require_one_start
+from dfcore.runs.hold import StoreHold
 from dfcore.runs.lock import RunLock
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.text import count_of
@@ -27,6 +28,7 @@ from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.inputs.epochs import make_epoch_data
 from dfcore.training.inputs.identities import identities_seen
 from dfcore.training.inputs.names import check_names
+from dfcore.training.inputs.prepare import store_path
 from dfcore.training.inputs.sharing import prepare_inputs
 from dfcore.training.loop import begin_epoch, fit
 from dfcore.training.losses import build_loss, loss_options
@@ -105,6 +107,7 @@ def _train(
         # The first process writes, and holds the lock for all.
         lock = RunLock(folder.path, "training")
         world.on_main(lambda: stack.enter_context(lock) and None)
+        world.on_main(lambda: stack.enter_context(StoreHold(store_path(config), "training")) and None)
         return _train_alone(config, machine, resume, overwrite, callbacks, lock)
 
 

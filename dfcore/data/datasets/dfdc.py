@@ -44,6 +44,7 @@ from dfcore.data.datasets.lists import Row, inside, read_json_table, read_table
 from dfcore.data.datasets.roots import check_root
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.files import is_file
 
 __all__ = ["DFDC", "VAL_PARTS", "part_number"]
 
@@ -235,7 +236,7 @@ def _outside(file: Path, line: int, name: str) -> DatasetError:
 
 def _is_there(folder: Path, name: str) -> bool:
     try:
-        return (folder / name).is_file()
+        return is_file(folder / name)
     except (OSError, ValueError):  # no name that a file can have
         return False
 

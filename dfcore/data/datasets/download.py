@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dfcore.disk import require_writable
 from dfcore.errors import DatasetError, UsageError
 from dfcore.specs import DatasetSpec
 
@@ -83,7 +84,7 @@ def _cache_in(folder: Path | None) -> Iterator[None]:
     """Let kagglehub keep its files there. (Its ``output_dir`` refuses a folder that holds a half-done download.)"""
     before = os.environ.get("KAGGLEHUB_CACHE")
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        require_writable(folder)
         os.environ["KAGGLEHUB_CACHE"] = str(folder.absolute())
     try:
         yield

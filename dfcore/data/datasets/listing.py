@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dfcore.errors import DatasetError
+from dfcore.files import is_folder, why_unreadable
 
 __all__ = [
     "CLIP_STORE",
@@ -60,13 +60,6 @@ CLIP_STORE = "a clip store"
 UNREADABLE = "a folder that may not be read"
 NOT_REGULAR = "no regular file (a pipe, a device, or a link that leads nowhere)"
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
-_SPECIAL = (
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _STORE_LOG = re.compile(r"(index|failed)(-\d+)?\.jsonl")
 _STORE_LINE = re.compile(r'\s*\{"id": ?".*("stem"|"reason"): ?"')
 
@@ -279,7 +272,7 @@ def media_files(paths: Iterable[Path | str]) -> MediaFiles:
         reason = _why_not(path)
         if reason:
             refused.append(LeftOut(path, reason))
-        elif not path.is_dir():
+        elif not is_folder(path):
             found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 - the same name, not the same target
         else:
             inside = _in_folder(path, left_out, refused)
@@ -311,27 +304,14 @@ def _in_folder(folder: Path, left_out: list[LeftOut], refused: list[LeftOut]) ->
 
 def _why_not(path: Path) -> str:
     """Why a path that somebody names cannot be read at all; "" where it may be tried."""
-    text = str(path)
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        if text == "-":
-            return "-: standard input cannot be read, for a file is read more than once. Save it and name the file."
-        if _ADDRESS.match(text):
-            return f"{text}: this is an address, not a file. Download it and name the file."
-        if path.is_symlink():
-            return f"{text}: this link leads to {path.readlink()}, which is not there. Name a file that is there."
-        if isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
-            return f"{text}: no such file. Check the path."
-        return f"{text}: cannot be read: {getattr(error, 'strerror', None) or error}. Check its permissions."
-    special = next((name for test, name in _SPECIAL if test(mode)), "")
-    if special:
-        return f"{text}: this is {special}, not a file. Save its content to a file and name that."
-    if stat.S_ISDIR(mode):
+    reason = why_unreadable(path)
+    if reason:
+        return reason
+    if is_folder(path):
         try:
             store = is_store(path, list_folder(path))
         except DatasetError as error:
             return str(error)
         if store:
-            return f"{text}: this is a clip store, made of other videos. Name the videos themselves."
+            return f"{path}: this is a clip store, made of other videos. Name the videos themselves."
     return ""

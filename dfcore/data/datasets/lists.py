@@ -20,6 +20,7 @@ from typing import Any
 
 from dfcore.disk import size_text
 from dfcore.errors import DatasetError
+from dfcore.files import is_file, read_regular
 from dfcore.text import decode_text, parse_json
 
 __all__ = [
@@ -187,14 +188,14 @@ def find_listed(folder: Path, name: str) -> Path:
     written = folder / name
     spelt = slashed(name)
     for other in (name, spelt, unicodedata.normalize("NFC", spelt), unicodedata.normalize("NFD", spelt)):
-        if (folder / other).is_file():
+        if is_file(folder / other):
             return folder / other
     if not spelt.isascii():
         try:
             latin = folder / os.fsdecode(spelt.encode("latin-1"))
         except UnicodeEncodeError:
             return folder / spelt
-        if latin.is_file():
+        if is_file(latin):
             return latin
     return written if os.name == "nt" else folder / spelt
 
@@ -206,7 +207,7 @@ def _text(file: Path) -> str:
             raise DatasetError(
                 f"{file} has {size_text(size)}; a list of at most {size_text(LARGEST)} is read. Part it."
             )
-        text = decode_text(file.read_bytes())
+        text = decode_text(read_regular(file))
     except OSError as error:
         raise DatasetError(f"{file} cannot be read: {error.strerror}. Check its permissions.") from error
     if "\0" in text:

@@ -34,6 +34,7 @@ from dfcore.data.datasets.lists import Row, find_listed, read_table, slashed
 from dfcore.data.datasets.roots import linked_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.files import is_file, is_folder, what_it_is
 
 __all__ = ["Manifest"]
 
@@ -63,7 +64,7 @@ class Manifest:
         absent: list[str] = []
         for row in table.rows:
             record = _record(file, row, ids)
-            if record.path.is_file():
+            if is_file(record.path):
                 records.append(record)
             else:
                 absent.append(row.cells["path"])
@@ -85,9 +86,10 @@ class Manifest:
 
 
 def _find(root: Path) -> Path:
-    file = root / "manifest.csv" if root.is_dir() else root
-    if not file.is_file():
-        raise DatasetError(f"{file} does not exist. {_HELP}")
+    file = root / "manifest.csv" if is_folder(root) else root
+    if not is_file(file):
+        kind = what_it_is(file)
+        raise DatasetError(f"{file} {f'is {kind}, not a file' if kind else 'does not exist'}. {_HELP}")
     return file
 
 

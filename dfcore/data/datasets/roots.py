@@ -10,15 +10,16 @@ from pathlib import Path
 from dfcore.data.datasets.listing import Listing, is_store, list_folder, listed, subfolders
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError
+from dfcore.files import exists, is_folder, what_it_is
 
 __all__ = ["check_root", "child", "find_base", "linked_originals"]
 
 
 def child(folder: Path, name: str) -> Path | None:
     """The sub-folder ``name`` of ``folder``, whatever the case of its letters; the exact spelling wins."""
-    if (folder / name).is_dir():
+    if is_folder(folder / name):
         return folder / name
-    if not folder.is_dir():
+    if not is_folder(folder):
         return None
     found = next((other for other in list_folder(folder).folders if other.lower() == name.lower()), None)
     return folder / found if found else None
@@ -31,10 +32,10 @@ def check_root(root: Path, title: str) -> Path:
         DatasetError: it does not exist, is not a folder, or is a clip store.
     """
     root = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100 - Path.resolve would follow the user's links
-    if not root.exists():
+    if not exists(root):
         raise DatasetError(f"{root} does not exist. Give the folder that holds {title}.")
-    if not root.is_dir():
-        raise DatasetError(f"{root} is a file, not a folder. Give the folder that holds {title}.")
+    if not is_folder(root):
+        raise DatasetError(f"{root} is {what_it_is(root)}, not a folder. Give the folder that holds {title}.")
     if is_store(root, list_folder(root)):
         raise DatasetError(f"{root} is a clip store, made of a dataset. Give the folder that holds {title} itself.")
     return root

@@ -26,6 +26,7 @@ from dfcore.data.records import FAKE, VideoRecord
 from dfcore.data.store.forged_faces import MASK, ORIGINAL, ClipFinding, ForgedFaces, files_of
 from dfcore.data.store.origin import Origin
 from dfcore.errors import MediaError
+from dfcore.files import is_file
 
 __all__ = ["find_forged_faces", "forged_by_difference", "forged_by_mask", "tells_forged_face"]
 
@@ -51,7 +52,7 @@ def tells_forged_face(record: VideoRecord) -> bool:
     """Whether there is a mask or an original that may tell whose face was forged in the record's video."""
     if record.video_label != FAKE or record.forgery is not None:
         return False
-    return any(path is not None and path.is_file() for path in (record.mask, record.original_path))
+    return any(path is not None and is_file(path) for path in (record.mask, record.original_path))
 
 
 def find_forged_faces(record: VideoRecord, headers: Sequence[ClipHeader], *, threads: int = 0) -> ForgedFaces:

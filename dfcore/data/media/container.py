@@ -18,6 +18,7 @@ from dfcore.data.media.formats import MAX_ASPECT, MAX_PIXELS, OPEN_OPTIONS, look
 from dfcore.data.media.planes import PLANAR_420
 from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
+from dfcore.files import is_folder, why_unreadable
 
 __all__ = [
     "DECODER_OPTIONS", "Look", "audio_stream", "check_file", "check_size", "codec_name", "describe", "frame_rate",
@@ -38,20 +39,20 @@ _ADVICE = "Expected a video that FFmpeg reads, or a JPEG, PNG, WebP or BMP image
 
 def check_file(path: Path) -> None:
     """Raise MediaError unless ``path`` is a file with something in it."""
-    if path.is_dir():
+    if is_folder(path):
         raise MediaError(f"{path}: this is a folder, not a media file. Give the files in it.")
-    if not path.exists():
-        raise MediaError(f"{path}: no such file. Check the path.")
-    if not path.is_file():  # opening a pipe would wait for its writer, and a device may never end
-        raise MediaError(f"{path}: this is a pipe or a device, not a file. Save its content to a file.")
     try:
         size = path.stat().st_size
-        with path.open("rb"):
-            pass
+        if not (trouble := why_unreadable(path)):
+            with path.open("rb"):
+                pass
     except OSError as error:
         if is_passing(path, error):
             raise
-        raise MediaError(f"{path}: cannot be read: {error.strerror}. Check its permissions.") from error
+        trouble = why_unreadable(path) or f"{path}: cannot be read: {error.strerror}. Check its permissions."
+        raise MediaError(trouble) from error
+    if trouble:
+        raise MediaError(trouble)
     if size == 0:
         raise MediaError(f"{path}: the file is empty (0 bytes). {_ADVICE}")
 

@@ -83,6 +83,10 @@ def _reduced(plane: NDArray[np.uint8], scale: float, luma: tuple[int, int] | Non
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=1.0))
 
 
+_ONE_THREAD = ("apng",)
+"""Codecs whose frame threads give other pixels than one thread does where a packet is damaged, without a word."""
+
+
 def decode(
     path: Path,
     wanted: Collection[int] | None = None,
@@ -123,6 +127,8 @@ def decode(
     while True:
         with open_media(path) as container:
             stream = video_stream(container, path)
+            if codec_name(stream) in _ONE_THREAD:
+                threads = 1
             exporting = side_data and codec_name(stream) in side.CODECS
             stream.thread_type = side.THREADS if exporting else "AUTO"
             stream.codec_context.thread_count = threads

@@ -119,17 +119,19 @@ def choose(
 def _decoded_spans(
     spans: Sequence[range], decoded: Mapping[int, float], tracks: Sequence[FaceTrack]
 ) -> list[Sequence[int]]:
-    """The spans whose frames were all decoded; when a damaged file gave none, the longest beginning of one, as far as
-    a face is followed in it.
+    """The spans whose frames were all decoded; when a damaged file gave none, the longest part of one that was, and in
+    which a face is followed.
     """
     whole: list[Sequence[int]] = [span for span in spans if all(frame in decoded for frame in span)]
     if whole:
         return whole
-    begun = [_beginning(span, decoded) for span in spans]
-    longest = max(begun, key=len)
-    for length in range(len(longest), 0, -1):
-        if any(track.covers(longest[:length]) for track in tracks):
-            return [longest[:length]]
+    parts = [part for span in spans for part in _decoded_parts(span, decoded)]
+    for length in range(max(map(len, parts), default=0), 0, -1):
+        for part in parts:
+            for first in range(len(part) - length + 1):
+                run = part[first : first + length]
+                if any(track.covers(run) for track in tracks):
+                    return [run]
     return []
 
 
@@ -144,13 +146,15 @@ def _of_one_format(span: Sequence[int], formats: Mapping[int, FrameFormat]) -> S
     return span if len(runs) == 1 else max(runs, key=len)
 
 
-def _beginning(span: range, decoded: Mapping[int, float]) -> list[int]:
-    held: list[int] = []
+def _decoded_parts(span: range, decoded: Mapping[int, float]) -> list[list[int]]:
+    """The runs of frames of a span that were decoded one after the other."""
+    parts: list[list[int]] = [[]]
     for frame in span:
-        if frame not in decoded:
-            break
-        held.append(frame)
-    return held
+        if frame in decoded:
+            parts[-1].append(frame)
+        elif parts[-1]:
+            parts.append([])
+    return [part for part in parts if part]
 
 
 def _why_none(

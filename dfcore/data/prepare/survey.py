@@ -18,6 +18,7 @@ from dfcore.data.store.format import evidence_name
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, StoreError
+from dfcore.files import is_file
 from dfcore.specs import EvidenceSpec
 
 __all__ = ["Survey", "Task", "missing_evidence", "survey_records"]
@@ -117,7 +118,7 @@ def _check_ids(records: Sequence[VideoRecord]) -> None:
 
 def _to_compare(store: ClipStore, record: VideoRecord, found: Survey) -> bool:
     """Whether the fake is still to be compared with its original, which is there."""
-    if not record.either_forged or record.original_path is None or not record.original_path.is_file():
+    if not record.either_forged or record.original_path is None or not is_file(record.original_path):
         return False
     known = store.comparisons.get(record.id)
     now = None if known is None else known.now(record.path, record.original_path)

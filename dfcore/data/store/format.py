@@ -192,7 +192,7 @@ class ArrayFile:
     def __init__(self, path: Path, on_damage: Callable[[str], None] | None = None) -> None:
         self.path, self._on_damage = path, on_damage
         try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
             try:
                 found = os.fstat(descriptor)
                 self._bytes = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)

@@ -35,6 +35,7 @@ from dfcore.data.store.lines import (
 )
 from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
+from dfcore.files import exists, is_file, is_folder, what_it_is
 
 __all__ = [
     "Failure",
@@ -163,12 +164,14 @@ def _scan(root: Path) -> _Found:
     return found
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+def _walk(folder: Path, prefix: str, above: tuple[str, ...] = ()) -> Iterator[tuple[os.DirEntry[str], str]]:
+    above = (*above, os.path.realpath(folder))
     with os.scandir(folder) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
         if entry.is_dir():
-            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+            if not (entry.is_symlink() and os.path.realpath(entry.path) in above):  # a circle
+                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", above)
         else:
             yield entry, prefix
 
@@ -189,10 +192,10 @@ class StoreIndex(dict[str, IndexEntry]):
         self._own = part_of(root / INDEX, part)
         self.damaged: dict[str, str] = {}
         self.settled = True
-        if not root.exists():
+        if not exists(root):
             return
-        if not root.is_dir():
-            raise StoreError(f"the clip store {root} must be a folder; it is a file. Name another one.")
+        if not is_folder(root):
+            raise StoreError(f"the clip store {root} must be a folder; it is {what_it_is(root)}. Name another one.")
         # The files decide. A line may be missing (a kill between file and line) or be of a file that is gone.
         written = list(self._lines())
         lines = {entry.stem: entry for entry in written if entry is not None}
@@ -238,7 +241,7 @@ class StoreIndex(dict[str, IndexEntry]):
         prepared meanwhile stays.
         """
         others = (entry for entry in self._lines() if entry is not None and entry.id not in self)
-        self.update((entry.id, entry) for entry in others if (self.root / entry.file).is_file())
+        self.update((entry.id, entry) for entry in others if is_file(self.root / entry.file))
         lines = "".join(self[video].to_line() for video in sorted(self))
         write_bytes(self.root / INDEX, lines.encode())
         remove_parts(self.root / INDEX)

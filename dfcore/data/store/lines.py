@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from dfcore.data.store.format import write_bytes
 from dfcore.disk import append, writing
+from dfcore.errors import StoreError
+from dfcore.files import read_regular
 from dfcore.text import parse_json, to_json, to_json_line
 
 __all__ = [
@@ -116,9 +118,14 @@ def read_lines(path: Path) -> Iterator[str]:
     """The lines of a log and of its parts; none of a file that is not there."""
     for file in (path, *parts_of(path)):
         try:
-            yield from filter(None, file.read_text(encoding="utf-8", errors="replace").split("\n"))
+            yield from filter(None, read_regular(file).decode(errors="replace").split("\n"))
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise StoreError(
+                f"{file} cannot be read: {error.strerror}. Check its permissions, or remove it: `dfcore prepare` makes "
+                "it again."
+            ) from error
 
 
 def checked_line(values: Mapping[str, Any]) -> str:

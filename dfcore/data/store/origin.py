@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from dfcore.files import is_file
+
 __all__ = ["Origin"]
 
 _WINDOWS = 16
@@ -65,7 +67,7 @@ class Origin:
 def _sample(path: Path, size: int) -> str:
     digest = blake2b(size.to_bytes(9, "little", signed=True), digest_size=16)
     try:
-        if not path.is_file():  # opening a pipe would wait for its writer
+        if not is_file(path):  # opening a pipe would wait for its writer
             return ""
         with path.open("rb") as file:
             if size <= _WINDOWS * _WINDOW:

@@ -16,6 +16,7 @@ from typing import Any
 
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
+from dfcore.files import read_regular, require_file
 
 __all__ = ["FORMAT", "beside", "numbers", "only", "read_stored", "require_weights", "take", "texts", "write_stored"]
 
@@ -79,11 +80,12 @@ def read_stored(path: Path | str, remedy: str) -> dict[str, Any]:
         CheckpointError: it is missing, damaged, too large, of another format, or holds what JSON has not.
     """
     path = Path(path)
+    require_file(path, CheckpointError, remedy=remedy)
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise CheckpointError(f"{path} has {size / 2**20:.0f} MiB: it was not written by dfcore. {remedy}")
-        found = json.loads(path.read_bytes(), object_pairs_hook=_object, parse_constant=_refuse)
+        found = json.loads(read_regular(path), object_pairs_hook=_object, parse_constant=_refuse)
         _check_plain(found)
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}. {remedy}") from error

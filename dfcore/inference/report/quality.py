@@ -7,7 +7,6 @@ description last; both are of the validation videos, which the best epoch was ch
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from dfcore.errors import CheckpointError, DfcoreError
 from dfcore.evaluation.metrics.intervals import bootstrap
 from dfcore.evaluation.metrics.scores import VideoScores
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
+from dfcore.files import read_regular
+from dfcore.text import decode_text, parse_json
 
 __all__ = ["Measured", "Training", "measured_quality", "training_of"]
 
@@ -84,7 +85,7 @@ def _evaluations(path: Path, weights_hash: str) -> tuple[list[Measured], list[st
     folders = {parent / "evaluations" for parent in list(path.absolute().parents)[:2]}
     for file in sorted(one for folder in folders for one in folder.glob("*/evaluation.json")):
         try:
-            report = json.loads(file.read_text("utf-8"))
+            report = parse_json(decode_text(read_regular(file)))
             found += list(_of_these_weights(report, weights_hash))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(f"{file} cannot be read as an evaluation ({type(error).__name__}: {error}).")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from dfcore.disk import replacing, writing
-from dfcore.errors import UsageError
+from dfcore.disk import replacing, require_target, require_writable
+from dfcore.files import is_folder
 from dfcore.inference.explanation import FileExplanation
 from dfcore.inference.output import JsonLines, stored_results
 from dfcore.inference.predict import Predictor
@@ -68,6 +68,7 @@ class PageReport:
     """The report of a single file: a page at ``path``."""
 
     def __init__(self, path: Path, about: About) -> None:
+        require_target(path)
         self.address, self.about = path, about
         self.known = set[str]()
 
@@ -110,10 +111,8 @@ class FolderReport:
         is_page = path.suffix.lower() in SUFFIXES
         self.address = path if is_page else path / "index.html"
         self.folder = path.with_name(f"{path.stem}_files") if is_page else path
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UsageError(f"{self.folder} is a file, and the report's pages need a folder there. Give another path.")
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        require_target(self.address)
+        require_writable(self.folder)
         models = {model.label: model.hash for model in about.models}
         self._lines = JsonLines(self.folder / RESULTS, models, check=resume)
         self.known = {one for one in self._lines.known if (self.folder / page_name(Path(one))).is_file()}
@@ -185,7 +184,7 @@ def start_report(
         WriteError: it cannot be written.
     """
     about = About.of(predictor, prior=prior, command=command)
-    if len(files) == 1 and not files[0].is_dir() and path.suffix.lower() in SUFFIXES:
+    if len(files) == 1 and not is_folder(files[0]) and path.suffix.lower() in SUFFIXES:
         return PageReport(path, about)
     expected = [*listed.found, *(refused for refused, _ in listed.refused)]
     return FolderReport(path, about, expected=expected, resume=resume)

@@ -13,6 +13,7 @@ from dfcore.config import TrainConfig
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.models.specialist import Specialist
+from dfcore.runs.hold import holders_of
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.data import EpochData, TrainingData, WholeDataset
 from dfcore.training.inputs.prepare import Prepared, store_path
@@ -116,8 +117,12 @@ class ChunkedData:
         if not chunks:
             return
         store = ClipStore(store_path(self._config))
+        others = holders_of(store.root, others=True)
         for chunk in chunks:
             there = [record.id for record in self._records[chunk] if record.id in store]
+            if there and others:
+                self._machine.log.say(f"           the clips of chunk {chunk} stay: {others[0]} uses {store.root} too")
+                continue
             for video in there:
                 store.remove(video)
             if there:
