@@ -104,6 +104,12 @@ class DataConfig:
     store: str = key(
         "", "The clip store's folder; empty means one beside the runs, named after the dataset's folder.", path=True
     )
+    store_codec: str = key(
+        "compact",
+        "How clips are written: `compact` codes them without loss, in a fifth of the space; `raw` leaves them as they "
+        "are, which is read faster. Both are read, also in one store.",
+        choices=("compact", "raw"),
+    )
     compressions: tuple[str, ...] = key((), "Only these (`c23,c40`); an empty list means all that is there.")
     manipulations: tuple[str, ...] = key(
         (), "Only these methods (originals are always read); an empty list means all that is there."

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import own_part
-from dfcore.data.clips import Clip, ClipAccess, ClipHeader, Planes, SourceHeader, Speech
+from dfcore.data.clips import Clip, ClipAccess, ClipHeader, Planes, SourceHeader, Speech, mean_over_frames
 
 __all__ = ["ClipPart", "cut_part", "frame_period", "part_of"]
 
@@ -32,13 +32,15 @@ def cut_part(clip: Clip, frames: int) -> Clip:
     if len(part) == len(clip.header.frames):
         return clip
     rows = slice(part.start, part.stop)
+    own = own_part(len(clip.y), frames)  # the planes may be those of the middle frames alone: their middle is the same
+    native = slice(own.start, own.stop)
     return replace(
         clip,
         header=_header(clip.header, part),
-        y=clip.y[rows],
-        u=clip.u[rows],
-        v=clip.v[rows],
-        qp=None if clip.qp is None else clip.qp[rows],
+        y=clip.y[native],
+        u=clip.u[native],
+        v=clip.v[native],
+        qp=None if clip.qp is None else clip.qp[native],
         motion=None if clip.motion is None else clip.motion[rows],
         audio=_audio(clip.audio, clip.header, part, clip.source.fps),
         evidence={},
@@ -74,6 +76,10 @@ class ClipPart:
         """Luma alone, uint8 ``[n, H, W]``."""
         return self.access.luma(self._whole(frames))
 
+    def sequence(self, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """The whole window made small, uint8 ``[n, 3, 112, 112]``."""
+        return self.access.sequence(self._whole(frames))
+
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
         """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         return self.access.qp(self._whole(frames))
@@ -92,7 +98,7 @@ class ClipPart:
     def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
         """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
         found = self.evidence(name)
-        return None if found is None else found.astype(np.float32).mean(axis=0)
+        return None if found is None else mean_over_frames(found)
 
     def audio(self) -> NDArray[np.int16] | None:
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""

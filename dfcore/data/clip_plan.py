@@ -13,13 +13,21 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dfcore.errors import UsageError
+from dfcore.specs import SpecialistSpec
 
-__all__ = ["REFERENCE", "ClipPlan", "clip_spans", "middle", "own_part", "reference_spans"]
+__all__ = ["REFERENCE", "ClipPlan", "clip_spans", "kept_for", "middle", "own_part", "reference_spans"]
 
 REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
 GEOMETRY = 2
 """Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
+SMALL_VIEWS = frozenset(
+    {
+        "face", "face_mask", "tile_face", "sequence", "sequence_mask", "motion", "mouth", "mouth_present", "log_mel",
+        "audio_present",
+    }
+)  # fmt: skip
+"""Views that read no native planes, but for those of ``face`` in the middle frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,9 @@ class ClipPlan:
         audio: keep each clip's audio.
         side_data: keep the codec's quantisers and motion vectors.
         speech: seconds of mouth images and audio about each clip's middle; 0 for none.
+        native: how many of a clip's frames, from its middle, keep their planes and quantisers; 0 for all. A clip that
+            is shorter than ``frames`` keeps those of all.
+        sequence: keep all frames made small too (:mod:`dfcore.data.reduced`).
         geometry: which rule says where clips lie.
     """
 
@@ -46,6 +57,8 @@ class ClipPlan:
     audio: bool = True
     side_data: bool = True
     speech: float = 0.0
+    native: int = 0
+    sequence: bool = False
     geometry: int = GEOMETRY
 
     def __post_init__(self) -> None:
@@ -53,8 +66,19 @@ class ClipPlan:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"a clip plan's {name} must be at least 1, not {value}.")
+        if not 0 <= self.native <= self.frames:
+            raise UsageError(f"a clip plan's native frames must be 0 to its {self.frames}, not {self.native}.")
         if not 0 <= self.speech < 60:
             raise UsageError(f"a clip plan's speech must be 0 to 60 seconds, not {self.speech}.")
+
+    @property
+    def native_frames(self) -> int:
+        """How many frames of a clip keep their planes."""
+        return self.native or self.frames
+
+    def native_part(self, length: int) -> range:
+        """Which of a clip's ``length`` frames keep their planes."""
+        return range(length) if length < self.frames else own_part(length, self.native_frames)
 
     def covers(self, other: ClipPlan) -> bool:
         """Whether a video prepared with this plan holds all that ``other`` asks for."""
@@ -69,22 +93,33 @@ class ClipPlan:
             and self.audio >= other.audio
             and self.side_data >= other.side_data
             and self.speech >= other.speech
+            and self.keeps(other)
             and self.geometry == other.geometry
             and not finer
         )
 
+    def keeps(self, other: ClipPlan) -> bool:
+        """Whether it keeps of a clip's frames what ``other`` does: their planes, and small frames or what they are
+        made of.
+        """
+        small = self.sequence or not other.sequence or self.native_frames >= other.frames
+        return self.native_frames >= other.native_frames and small
+
     def union(self, other: ClipPlan) -> ClipPlan:
         """The smallest plan that covers both; detector and geometry are ``other``'s."""
+        frames, native = max(self.frames, other.frames), max(self.native_frames, other.native_frames)
         strides = [plan.detector_stride for plan in (self, other) if plan.detector_stride is not None]
         return ClipPlan(
             clips=max(self.clips, other.clips),
-            frames=max(self.frames, other.frames),
+            frames=frames,
             people=max(self.people, other.people),
             detector=other.detector,
             detector_stride=min(strides) if strides else None,
             audio=self.audio or other.audio,
             side_data=self.side_data or other.side_data,
             speech=max(self.speech, other.speech),
+            native=0 if native == frames else native,
+            sequence=self.sequence or other.sequence,
             geometry=other.geometry,
         )
 
@@ -131,6 +166,28 @@ def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
     A video of fewer frames than a clip gives one clip with all that there is (a photo: one frame).
     """
     return [middle(span, frames) for span in reference_spans(frame_count, clips, frames)]
+
+
+def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
+    """The plan that keeps of clips of ``frames`` frames what a specialist's views read of them, and no more."""
+    native = _native_frames(spec, frames)
+    return ClipPlan(frames=frames, native=0 if native == frames else native, sequence="sequence" in spec.views)
+
+
+def _native_frames(spec: SpecialistSpec, frames: int) -> int:
+    """How many of a clip's frames, from its middle, a specialist reads at native resolution.
+
+    Of samples of several frames, whose views but the face are made of small frames or of none, those in the middle of a
+    sample alone.
+    """
+    if spec.frames == 1 or set(spec.views) - SMALL_VIEWS - {evidence.name for evidence in spec.evidence}:
+        return frames
+    first, last = spec.frames // 2, max(0, frames - spec.frames) + spec.frames // 2
+    for count in range(1, frames):
+        part = own_part(frames, count)
+        if part.start <= first and last < part.stop:
+            return count
+    return frames
 
 
 def own_part(length: int, frames: int) -> range:

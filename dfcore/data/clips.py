@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.reduced import reduced
+
 __all__ = [
     "BLOCK",
     "MOUTH_SIDE",
@@ -26,6 +28,7 @@ __all__ = [
     "Planes",
     "SourceHeader",
     "Speech",
+    "mean_over_frames",
 ]
 
 BLOCK = 16
@@ -167,7 +170,8 @@ class Clip:
 
     Attributes:
         source, header: what is known of it.
-        y: uint8 ``[T, H, W]``, H and W multiples of 16.
+        y: uint8 ``[T, H, W]``, H and W multiples of 16. Of a clip that is read from a store, y, u, v and qp have the
+            middle frames alone where no others are kept.
         u, v: uint8 ``[T, H/2, W/2]``.
         qp: int8 ``[T, H/16, W/16]``, the quantiser of each block, or None where the codec gives none.
         motion: int16 ``[T, H/16, W/16, 2]``, motion (x, y) in quarter pixels towards the previous reference,
@@ -214,6 +218,10 @@ class ClipAccess(Protocol):
         """Luma alone, uint8 ``[n, H, W]``."""
         ...
 
+    def sequence(self, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """The whole window made small (:func:`dfcore.data.reduced.reduced`), uint8 ``[n, 3, 112, 112]``."""
+        ...
+
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
         """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         ...
@@ -244,6 +252,7 @@ class MemoryClip:
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
+        self._reduced: dict[int, NDArray[np.uint8]] = {}
 
     @property
     def source(self) -> SourceHeader:
@@ -264,6 +273,12 @@ class MemoryClip:
         """Luma alone, uint8 ``[n, H, W]``."""
         return self.clip.y[list(frames)]
 
+    def sequence(self, frames: Sequence[int]) -> NDArray[np.uint8]:
+        """The whole window made small, uint8 ``[n, 3, 112, 112]``; each frame is reduced once."""
+        for i in set(frames) - set(self._reduced):
+            self._reduced[i] = reduced(*self.planes([i]), self.source.rotation)[0]
+        return np.stack([self._reduced[i] for i in frames])
+
     def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
         """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
         return None if self.clip.qp is None else self.clip.qp[list(frames)]
@@ -279,7 +294,7 @@ class MemoryClip:
     def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
         """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
         found = self.clip.evidence.get(name)
-        return None if found is None else found.astype(np.float32).mean(axis=0)
+        return None if found is None else mean_over_frames(found)
 
     def audio(self) -> NDArray[np.int16] | None:
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
@@ -288,3 +303,12 @@ class MemoryClip:
     def speech(self) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without."""
         return self.clip.speech
+
+
+def mean_over_frames(values: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The mean of ``[T, ...]`` over the first axis, float32; of rows that are one in memory, that row (the mean of T
+    equal values of 11 bits is exact).
+    """
+    if values.strides[0] == 0 or len(values) == 1:
+        return values[0].astype(np.float32)
+    return values.astype(np.float32).mean(axis=0)

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 
 from dfcore.data.clip_part import frame_period
-from dfcore.data.clip_plan import REFERENCE, ClipPlan, clip_spans, middle, own_part, reference_spans
+from dfcore.data.clip_plan import REFERENCE, ClipPlan, clip_spans, kept_for, middle, own_part, reference_spans
 from dfcore.errors import UsageError
+from dfcore.specs import EvidenceSpec, SpecialistSpec
 
 
 def test_spans_lie_in_the_middle_of_equal_parts() -> None:
@@ -133,3 +134,49 @@ def test_the_middle_of_an_odd_number_leans_to_the_left() -> None:
 )
 def test_a_clips_last_frame_is_shown_as_long_as_its_others(times: tuple[float, ...], fps: float, period: float) -> None:
     assert frame_period(times, fps) == pytest.approx(period)
+
+
+# -- what is kept of a clip's frames -------------------------------------------------------------------------------
+
+
+def reads(*views: str, frames: int = 1) -> SpecialistSpec:
+    evidence = EvidenceSpec("change", 1, "a.b:c", 3)
+    return SpecialistSpec("one", "One", (), views=views, frames=frames, evidence=(evidence,))
+
+
+def test_a_specialist_of_single_frames_keeps_all_of_them() -> None:
+    assert kept_for(reads("tiles", "qp"), 8) == ClipPlan(frames=8)
+
+
+@pytest.mark.parametrize("frames", range(4, 24))
+@pytest.mark.parametrize("length", [4, 16])
+def test_of_sequences_the_middle_frame_of_each_sample_is_kept_native(frames: int, length: int) -> None:
+    plan = kept_for(reads("sequence", "motion", "change", frames=length), frames)
+    assert plan.sequence
+    kept = plan.native_part(frames)
+    middles = {start + length // 2 for start in range(frames - length + 1)}
+    assert middles <= set(kept) or frames < length
+    assert len(kept) <= len(middles) + 1 or frames < length
+
+
+def test_a_view_that_reads_native_pixels_of_each_frame_keeps_them() -> None:
+    assert kept_for(reads("sequence", "tiles", frames=16), 16) == ClipPlan(frames=16, sequence=True)
+    assert kept_for(reads("sequence", "a view of tomorrow", frames=16), 16) == ClipPlan(frames=16, sequence=True)
+
+
+def test_plans_that_keep_more_cover_those_that_keep_less() -> None:
+    singles, sequences = ClipPlan(frames=8), ClipPlan(frames=16, native=1, sequence=True)
+    both = singles.union(sequences)
+    assert both == ClipPlan(frames=16, native=8, sequence=True) == sequences.union(singles)
+    assert both.covers(singles)
+    assert both.covers(sequences)
+    assert not singles.covers(sequences)
+    assert not sequences.covers(singles)
+    earlier = ClipPlan.from_json({"frames": 16, "geometry": both.geometry})  # all its frames are native
+    assert earlier.covers(both)
+    assert not ClipPlan(frames=16, native=8).covers(sequences)
+
+
+def test_short_clips_keep_all_their_frames() -> None:
+    plan = ClipPlan(frames=16, native=1, sequence=True)
+    assert (plan.native_part(16), plan.native_part(15)) == (range(8, 9), range(15))

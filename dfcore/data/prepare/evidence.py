@@ -29,7 +29,7 @@ def run_extractor(spec: EvidenceSpec, clip: Clip) -> NDArray[np.float16]:
         MediaError: the extractor itself says that it can do nothing with this clip.
     """
     extractor = resolve(spec.extractor, f"evidence {spec.name}")
-    whole = len(clip.y)
+    whole = len(clip.header.frames)  # of a stored clip the planes may be those of the middle frames alone
     part = own_part(whole, spec.frames) if spec.frames else range(whole)
     with plugin_code(f"evidence {spec.name}", spec.extractor):
         values = extractor(cut_part(clip, len(part)))

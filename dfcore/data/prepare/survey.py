@@ -11,6 +11,7 @@ from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.forged.faces import tells_forged_face
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
+from dfcore.data.store.coding import COMPACT
 from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.damage import check_video
 from dfcore.data.store.forged_faces import ForgedFaces
@@ -41,6 +42,7 @@ class Task:
     entry: IndexEntry | None
     origin: Origin
     threads: int = 0
+    codec: str = COMPACT
     compare: bool = False
     find_faces: bool = False
 
@@ -86,23 +88,30 @@ def survey_records(
             continue
         compare = _to_compare(store, record, found)
         entry = _usable(store, record, plan, found)
-        if entry is not None:
-            missing = missing_evidence(entry, evidence)
+        missing = missing_evidence(entry, evidence) if entry is not None else ()
+        if entry is not None and all(_can_extract(spec, entry) for spec in missing):
             faces = _to_find_faces(store, record, entry, found)
             if not missing and not compare and not faces:
                 found.reused += 1
                 continue
-            found.tasks.append(Task(store.root, record, entry.plan, missing, entry, origin, 0, compare, faces))
+            task = Task(store.root, record, entry.plan, missing, entry, origin, 0, store.codec, compare, faces)
+            found.tasks.append(task)
         else:
             known = store.index.get(record.id)
             wanted = plan if known is None else known.plan.union(plan)
-            found.tasks.append(Task(store.root, record, wanted, tuple(evidence), None, origin, compare=compare))
+            task = Task(store.root, record, wanted, tuple(evidence), None, origin, 0, store.codec, compare)
+            found.tasks.append(task)
     return found
 
 
 def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tuple[EvidenceSpec, ...]:
     """Those that the stored video lacks, or has in another version."""
     return tuple(spec for spec in evidence if entry.evidence.get(spec.name) != spec.version)
+
+
+def _can_extract(spec: EvidenceSpec, entry: IndexEntry) -> bool:
+    """Whether the frames that it is extracted from are kept at native resolution; else the video is decoded again."""
+    return entry.plan.native_frames >= min(spec.frames or entry.plan.frames, entry.plan.frames)
 
 
 def _check_ids(records: Sequence[VideoRecord]) -> None:

@@ -227,7 +227,7 @@ def _work(task: Task) -> _Outcome:
             again = True  # the file was read: what an extractor cannot do is not the file's fault
             for spec in task.evidence:
                 values = [run_extractor(spec, clip) for clip in clips]
-                entry = write_evidence(task.root, entry, spec.name, spec.version, values)
+                entry = write_evidence(task.root, entry, spec.name, spec.version, values, task.codec)
         again = False
         if task.compare and task.record.original_path is not None:
             comparison = compare_images(task.record.id, path, task.record.original_path, threads=task.threads)
@@ -263,7 +263,7 @@ def _clips(task: Task, origin: Origin) -> tuple[list[Clip], IndexEntry, ForgedFa
         clips = extract_clips(path, plan, record=record, threads=task.threads)
     if told:
         clips, faces = keep_forged(record, clips, task.plan.people, threads=task.threads)
-    entry = write_video(task.root, record.id, clips, task.plan, origin)
+    entry = write_video(task.root, record.id, clips, task.plan, origin, task.codec)
     return clips, entry, faces and replace(faces, size=entry.size)
 
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip, ClipAccess, ClipHeader, MemoryClip, Planes, SourceHeader, Speech
+from dfcore.data.clips import Clip, ClipAccess, MemoryClip
+from dfcore.data.store.coding import CODECS, COMPACT
 from dfcore.data.store.comparisons import ComparisonLog
 from dfcore.data.store.damage import Damage, DamageLog, StoreCheck, check_video, joined, note_damage
 from dfcore.data.store.forged_faces import ForgedFaceLog
-from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, damaged, evidence_name, stem_of
-from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex, check_format
+from dfcore.data.store.format import VIDEO_SUFFIX, stem_of
+from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex
+from dfcore.data.store.stored import StoredClip, StoredVideo
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
-from dfcore.errors import StoreError
+from dfcore.errors import StoreError, UnknownNameError
 from dfcore.progress import SILENT, Progress, over
 from dfcore.text import count_of
 
@@ -33,157 +33,6 @@ __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "S
 HANDLES = 256
 """Open videos that a store keeps, per process. Opening maps the file and parses its header, so it is not done for each
 sample; a process may have 1024 files open by default, of each video one for its clips and one for each evidence."""
-
-
-class StoredVideo:
-    """One video of a store, opened; its clips' pixels are read when they are asked for.
-
-    Raises:
-        StoreError: its file is missing or damaged.
-    """
-
-    def __init__(self, root: Path, entry: IndexEntry) -> None:
-        self.root, self.entry = root, entry
-        self.file = self._opened(entry.file)
-        check_format(self.file)
-        self._about = self.file.entry("video")
-        self._evidence: dict[str, ArrayFile | None] = {}
-        self._headers: dict[int, ClipHeader] = {}
-        if self.source.video != entry.id:
-            raise damaged(self.file.path, f"it holds {self.source.video!r}, not {entry.id!r}")
-
-    def _opened(self, file: str) -> ArrayFile:
-        return ArrayFile(self.root / file, partial(note_damage, self.root, file))
-
-    @cached_property
-    def source(self) -> SourceHeader:
-        """What is known of the source file."""
-        return SourceHeader.from_json(self.file.entry("source"))
-
-    @property
-    def plan(self) -> ClipPlan:
-        """The plan that it was prepared with."""
-        return self.entry.plan
-
-    def __len__(self) -> int:
-        return len(self.file.entry("clips"))
-
-    def header(self, clip: int) -> ClipHeader:
-        """What is known of one clip."""
-        if clip not in self._headers:
-            self._headers[clip] = ClipHeader.from_json(self.file.entry("clips")[clip])
-        return self._headers[clip]
-
-    @property
-    def clips(self) -> tuple[ClipHeader, ...]:
-        """What is known of the clips."""
-        return tuple(self.header(i) for i in range(len(self)))
-
-    def access(self, clip: int) -> StoredClip:
-        """Reads parts of one clip.
-
-        Raises:
-            IndexError: there is no such clip.
-        """
-        if not 0 <= clip < len(self):
-            raise IndexError(f"{self.entry.id} has {count_of(len(self), 'clip')}, no clip {clip}")
-        return StoredClip(self, clip)
-
-    def load(self, clip: int) -> Clip:
-        """One clip whole, with its pixels and audio, as an evidence extractor takes it."""
-        access = self.access(clip)
-        frames = range(len(access.header.frames))
-        y, u, v = access.planes(frames)
-        found = Clip(self.source, access.header, y, u, v, access.qp(frames), access.motion(frames), access.audio())
-        found.speech = access.speech()
-        return found
-
-    def evidence_file(self, name: str) -> ArrayFile | None:
-        """The open file of an evidence, or None where there is none that belongs to these clips."""
-        if name not in self._evidence:
-            self._evidence[name] = self._open_evidence(name)
-        return self._evidence[name]
-
-    def _open_evidence(self, name: str) -> ArrayFile | None:
-        version = self.entry.evidence.get(name)
-        if version is None:
-            return None
-        file = self._opened(evidence_name(self.entry.stem, name, version))
-        # Evidence of other clips would be read as if it were of these: another process may have written them anew.
-        return file if file.entry("evidence").get("stamp") == self._about["stamp"] else None
-
-
-class StoredClip:
-    """A :class:`ClipAccess` to a clip in a store."""
-
-    def __init__(self, video: StoredVideo, clip: int) -> None:
-        self.video, self.clip = video, clip
-
-    @property
-    def source(self) -> SourceHeader:
-        """What is known of the source file, with the format of the clip's frames."""
-        return self.header.source_of(self.video.source)
-
-    @property
-    def header(self) -> ClipHeader:
-        """What is known of the clip."""
-        return self.video.header(self.clip)
-
-    def _rows(self, name: str, frames: Sequence[int]) -> NDArray | None:
-        found = self.video.file.get(f"{self.clip}/{name}")
-        if found is None:
-            return None
-        first, last = frames[0], frames[-1] + 1
-        consecutive = last - first == len(frames) and all(
-            a == b for a, b in zip(frames, range(first, last), strict=True)
-        )
-        return found[first:last] if consecutive else found[list(frames)]  # the former copies nothing
-
-    def _plane(self, name: str, frames: Sequence[int]) -> NDArray[np.uint8]:
-        found = self._rows(name, frames)
-        if found is None:
-            raise damaged(self.video.file.path, f"clip {self.clip} has no plane {name!r}")
-        return found
-
-    def planes(self, frames: Sequence[int]) -> Planes:
-        """Luma uint8 ``[n, H, W]``, and both chroma planes uint8 ``[n, H/2, W/2]``."""
-        return self._plane("y", frames), self._plane("u", frames), self._plane("v", frames)
-
-    def luma(self, frames: Sequence[int]) -> NDArray[np.uint8]:
-        """Luma alone, uint8 ``[n, H, W]``."""
-        return self._plane("y", frames)
-
-    def qp(self, frames: Sequence[int]) -> NDArray[np.int8] | None:
-        """Each block's quantiser, int8 ``[n, H/16, W/16]``, or None where the codec gives none."""
-        return self._rows("qp", frames)
-
-    def motion(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
-        """Motion vectors int16 ``[n, H/16, W/16, 2]``, in quarter pixels, or None."""
-        return self._rows("motion", frames)
-
-    def evidence(self, name: str) -> NDArray[np.float16] | None:
-        """An extractor's result, float16 ``[T, C, H/16, W/16]``, or None where it was not extracted."""
-        file = self.video.evidence_file(name)
-        return None if file is None else file.get(f"{self.clip}/values")
-
-    def evidence_mean(self, name: str) -> NDArray[np.float32] | None:
-        """Its mean over the clip's frames, float32 ``[C, H/16, W/16]``, or None."""
-        file = self.video.evidence_file(name)
-        return None if file is None else file.get(f"{self.clip}/mean")
-
-    def audio(self) -> NDArray[np.int16] | None:
-        """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
-        return self.video.file.get(f"{self.clip}/audio")
-
-    def speech(self) -> Speech | None:
-        """Mouth and audio about the clip's middle, or None where it was prepared without."""
-        start, file = self.header.speech_start, self.video.file
-        if start is None:
-            return None
-        mouth, present = (file.get(f"{self.clip}/{name}") for name in ("mouth", "mouth_present"))
-        if mouth is None or present is None:
-            raise damaged(file.path, f"clip {self.clip} has no mouth")
-        return Speech(mouth, present.astype(bool), start, file.get(f"{self.clip}/speech_audio"))
 
 
 class ClipStore:
@@ -195,13 +44,18 @@ class ClipStore:
         root: the folder; it is made when the first video is written.
         part: where several processes write into it at once, the number of this one, from 1; 0 for one alone. No two
             may write the same video.
+        codec: how arrays are written: ``compact`` codes them without loss, ``raw`` leaves them as they are, to be read
+            faster. Both are read, also in one store.
 
     Raises:
         StoreError: ``root`` is a file.
+        UnknownNameError: there is no such codec.
     """
 
-    def __init__(self, root: Path | str, part: int = 0) -> None:
-        self.root, self.part = Path(root), part
+    def __init__(self, root: Path | str, part: int = 0, codec: str = COMPACT) -> None:
+        if codec not in CODECS:
+            raise UnknownNameError("store codec", codec, CODECS)
+        self.root, self.part, self.codec = Path(root), part, codec
         self.index = StoreIndex(self.root, part)
         self.failures = FailureLog(self.root, part)
         self.comparisons = ComparisonLog(self.root, part)
@@ -278,15 +132,16 @@ class ClipStore:
         """
         people = len({clip.header.track for clip in clips})
         fitting = ClipPlan(clips=len(clips), frames=max(len(c.header.frames) for c in clips), people=people)
-        entry = write_video(self.root, video, clips, plan or fitting, origin)
+        entry = write_video(self.root, video, clips, plan or fitting, origin, self.codec)
         for name in sorted(clips[0].evidence):
-            entry = write_evidence(self.root, entry, name, 0, [clip.evidence[name] for clip in clips])
+            values = [clip.evidence[name] for clip in clips]
+            entry = write_evidence(self.root, entry, name, 0, values, self.codec)
         self.add(entry)
         return entry
 
     def write_evidence(self, video: str, name: str, version: int, values: Sequence[NDArray]) -> IndexEntry:
         """Write one evidence of a stored video; see :func:`write_evidence`."""
-        entry = write_evidence(self.root, self.entry(video), name, version, values)
+        entry = write_evidence(self.root, self.entry(video), name, version, values, self.codec)
         self.add(entry)
         return entry
 

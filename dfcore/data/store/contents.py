@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dfcore.data.clip_plan import kept_for
 from dfcore.data.forged.people import by_person
 from dfcore.data.labels import labelled_for, with_comparisons
 from dfcore.data.records import VideoRecord, pseudo_fake_of
@@ -59,6 +60,7 @@ def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec:
         StoreError: it says of how many videos what is missing.
     """
     lacking: Counter[str] = Counter()
+    kept = kept_for(spec, spec.clip_frames)
     for record in records:
         entry = store.entry(record.store_id)
         for evidence in spec.evidence:
@@ -66,6 +68,8 @@ def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec:
                 lacking[f"the evidence {evidence.name!r}, version {evidence.version}"] += 1
         if entry.plan.frames < spec.clip_frames:
             lacking[f"clips of {spec.clip_frames} frames"] += 1
+        elif not entry.plan.keeps(kept):
+            lacking["the frames that it reads as they were decoded, or made small"] += 1
         if entry.plan.speech < spec.speech:
             lacking[f"{spec.speech:g} s of mouth and audio"] += 1
     if lacking:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.store.format import VIDEO_SUFFIX, ArrayFile, evidence_name, write_bytes
+from dfcore.data.store.array_file import ArrayFile
+from dfcore.data.store.format import VIDEO_SUFFIX, evidence_name, write_bytes
 from dfcore.data.store.index import IndexEntry
 from dfcore.data.store.lines import append_line, read_lines
 from dfcore.errors import StoreError, WriteError

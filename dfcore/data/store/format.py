@@ -1,27 +1,31 @@
-"""The clip store's files: names, atomic writing, reading, and the messages when they cannot be.
+"""The clip store's files: their names, what is in them, and writing them whole or not at all.
+
+They are read by :mod:`dfcore.data.store.array_file`.
 
 A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for clip i the arrays ``i/y``, ``i/u``,
 ``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`), and of
-its speech ``i/mouth``, ``i/mouth_present`` (uint8) and ``i/speech_audio``. Its metadata holds one JSON object,
-``dfcore``: ``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips),
-``source`` (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each), and ``checksums``: a CRC-32 of each
-array, with its type and shape, and of the other entries. The same clips give the same bytes. A process compares an
+its speech ``i/mouth``, ``i/mouth_present`` (uint8) and ``i/speech_audio``. ``y``, ``u``, ``v`` and ``qp`` have the
+middle frames alone where the plan keeps no others; ``i/sequence`` has all frames, reduced
+(:mod:`dfcore.data.reduced`). Its metadata holds one JSON object, ``dfcore``:
+``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips), ``source``
+(:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each), and ``checksums``: a CRC-32 of each array, with its
+type and shape, and of the other entries. The same clips give the same bytes. A process compares an
 array's checksum when it reads the array for the first time. Files without checksums are of earlier versions, and read
-as they are.
+as they are. Arrays that are named under ``coded`` are the bytes of one that was coded without loss
+(:mod:`dfcore.data.store.coding`); the checksum is that of these bytes.
 
-Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: ``i/values`` float16 ``[T, C, h, w]`` and
-``i/mean`` float32 ``[C, h, w]``, with the stamp of the clips that it was computed from.
+Evidence lies beside it in ``folder/name.NAME-vVERSION.evidence.safetensors``: ``i/values`` float16 ``[T, C, h, w]``, or
+``[1, C, h, w]`` where it is the same for all T frames, and ``i/mean`` float32 ``[C, h, w]`` where it is not coded, with
+the stamp of the clips that it was computed from.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-import mmap
 import os
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,16 +34,21 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from dfcore.data.store.coding import COMPACT, RAW, code
 from dfcore.disk import sync_folder, write_error
-from dfcore.errors import StoreError
 from dfcore.owner import is_left_behind, temporary_path
-from dfcore.text import name_bytes, parse_json, to_json_line
+from dfcore.text import name_bytes, to_json_line
 
 __all__ = [
+    "BEFORE_CHECKSUMS",
+    "CHECKSUMS",
+    "CODED",
+    "ENTRIES",
     "EVIDENCE_SUFFIX",
     "FORMAT",
+    "METADATA",
     "VIDEO_SUFFIX",
-    "ArrayFile",
+    "checksum",
     "evidence_name",
     "parse_evidence_name",
     "remove_stray",
@@ -48,13 +57,15 @@ __all__ = [
     "write_bytes",
 ]
 
-FORMAT = 1
+FORMAT = 2
+"""2: frames without planes, and coded arrays; 1 is read too."""
 VIDEO_SUFFIX = ".safetensors"
 EVIDENCE_SUFFIX = ".evidence.safetensors"
 
-_METADATA = "dfcore"
-_CHECKSUMS, _ENTRIES = "checksums", "entries"
-_BEFORE_CHECKSUMS = f',"{_CHECKSUMS}":'
+METADATA = "dfcore"
+CODED = "coded"
+CHECKSUMS, ENTRIES = "checksums", "entries"
+BEFORE_CHECKSUMS = f',"{CHECKSUMS}":'
 """They are the last of the entries, so that the others' text, as it stands before them, has a checksum too."""
 _LONGEST = 120  # of one path component: the suffixes and the temporary name still fit into 255 bytes
 _EVIDENCE = re.compile(r"^(?P<stem>[^.]+)\.(?P<name>[^.]+)-v(?P<version>\d+)\.evidence\.safetensors$")
@@ -123,18 +134,33 @@ def write_arrays(
     arrays: Mapping[str, NDArray],
     metadata: Mapping[str, Any],
     before_replace: Callable[[], None] | None = None,
+    *,
+    codec: str = RAW,
+    groups: Sequence[str] = (),
 ) -> int:
     """Write a safetensors file atomically, as :func:`write_bytes` does; its size in bytes.
+
+    Args:
+        path: the file.
+        arrays: what goes in.
+        metadata: likewise.
+        before_replace: see :func:`write_bytes`.
+        codec: ``compact`` codes the arrays without loss, ``raw`` writes them as they are.
+        groups: names of those whose images are always read together.
 
     Raises:
         WriteError: see :func:`write_bytes`.
     """
     plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-    checksums = {key: _checksum(value.dtype.name, value.shape, value) for key, value in sorted(plain.items())}
+    if codec == COMPACT:
+        done = {key: code(value, group=key in groups) for key, value in plain.items()}
+        plain = {key: stored for key, (stored, _) in done.items()}
+        metadata = {**metadata, CODED: {key: how.to_json() for key, (_, how) in done.items()}}
+    sums = {key: checksum(value.dtype.name, value.shape, value) for key, value in sorted(plain.items())}
     entries = to_json_line(metadata).rstrip("\n")[:-1]
-    checksums[_ENTRIES] = zlib.crc32(entries.encode())
-    about = entries + _BEFORE_CHECKSUMS + to_json_line(checksums).rstrip("\n") + "}"
-    content = save(plain, {_METADATA: about})
+    sums[ENTRIES] = zlib.crc32(entries.encode())
+    about = entries + BEFORE_CHECKSUMS + to_json_line(sums).rstrip("\n") + "}"
+    content = save(plain, {METADATA: about})
     # Another process may have written the same meanwhile, and what belongs to it (before_replace would remove that).
     if not _holds(path, content):
         write_bytes(path, content, before_replace)
@@ -148,7 +174,7 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def _checksum(dtype: str, shape: tuple[int, ...], values: Any) -> int:
+def checksum(dtype: str, shape: tuple[int, ...], values: Any) -> int:
     """CRC-32 of an array; ``values`` is anything with its bytes in order."""
     return zlib.crc32(values, zlib.crc32(f"{dtype}{list(shape)}".encode()))
 
@@ -162,143 +188,3 @@ def remove_stray(path: Path) -> bool:
     except (FileNotFoundError, PermissionError):
         return False  # its writer finished meanwhile, or the store may only be read
     return True
-
-
-# -- reading -------------------------------------------------------------------------------------------------------
-
-
-_DTYPES = {"U8": np.uint8, "I8": np.int8, "I16": np.int16, "F16": np.float16, "F32": np.float32}
-
-
-_compared: dict[int, int] = {}
-"""Which checksums this process has compared: a bit for each array, by the file as it is on the disk."""
-
-
-class ArrayFile:
-    """A safetensors file opened for reading: memory-mapped, and checked as a whole when it is opened.
-
-    Arrays are views into the mapping: nothing is read or copied but what is touched, and nothing may be written. (The
-    library's own reader copies whole slices; samples touch a part of one frame in many.) The first time that a process
-    asks for an array its checksum is compared, for which all of it is read.
-
-    Args:
-        path: the file.
-        on_damage: told what is wrong before that is raised.
-
-    Raises:
-        StoreError: it is missing, cut short, damaged or not a file of this store; the message says what to do.
-    """
-
-    def __init__(self, path: Path, on_damage: Callable[[str], None] | None = None) -> None:
-        self.path, self._on_damage = path, on_damage
-        try:
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
-            try:
-                found = os.fstat(descriptor)
-                self._bytes = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-            finally:
-                os.close(descriptor)
-            self._text, self._metadata, self._arrays = _parsed(self._bytes)
-            self._checksums: dict[str, int] = dict(self._metadata.pop(_CHECKSUMS, {}))
-            if self._checksums and not {_ENTRIES, *self._arrays} <= self._checksums.keys():
-                raise ValueError("its checksums are not complete")
-        except FileNotFoundError as error:
-            raise StoreError(f"{path} is missing. `dfcore prepare` makes it again.") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._damaged(error) from error
-        self._file = hash((found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns))
-        done = _compared.get(self._file, 0)
-        self._bits = {name: 1 << number for number, name in enumerate(self._checksums)}
-        self._pending = {name for name, bit in self._bits.items() if not done & bit}
-        if _ENTRIES in self._pending:
-            self._compare_entries()
-
-    @property
-    def checked(self) -> bool:
-        """Whether it has checksums."""
-        return bool(self._checksums)
-
-    def entry(self, key: str) -> Any:
-        """An entry of the metadata.
-
-        Raises:
-            StoreError: there is none.
-        """
-        if key not in self._metadata:
-            raise self._damaged(f"its metadata has no {key!r}")
-        return self._metadata[key]
-
-    def get(self, key: str) -> NDArray | None:
-        """An array, or None where the file has none of that name.
-
-        Raises:
-            StoreError: it is not what was written.
-        """
-        found = self._arrays.get(key)
-        if found is None:
-            if key in self._checksums:
-                raise self._damaged(f"it has no {key!r}")
-            return None
-        dtype, shape, offset = found
-        array = np.frombuffer(self._bytes, dtype, math.prod(shape), offset).reshape(shape)
-        if key in self._pending:
-            self._compare(key, _checksum(np.dtype(dtype).name, shape, array))
-        return array
-
-    def compare_all(self) -> int:
-        """Compare every checksum, also those that this process has compared before; the number of arrays.
-
-        Raises:
-            StoreError: something is not what was written.
-        """
-        self._pending = set(self._checksums)
-        if _ENTRIES in self._pending:
-            self._compare_entries()
-        for key in {*self._arrays, *self._checksums} - {_ENTRIES}:
-            self.get(key)
-        return len(self._arrays)
-
-    def _compare_entries(self) -> None:
-        self._compare(_ENTRIES, zlib.crc32(self._text.rpartition(_BEFORE_CHECKSUMS)[0].encode()))
-
-    def _compare(self, name: str, found: int) -> None:
-        if found != self._checksums[name]:
-            raise self._damaged(f"the checksum of {name!r} differs")
-        self._pending.discard(name)
-        _compared[self._file] = _compared.get(self._file, 0) | self._bits[name]
-
-    def _damaged(self, why: object) -> StoreError:
-        if self._on_damage is not None:
-            self._on_damage(str(why))
-        return damaged(self.path, why)
-
-
-def _parsed(content: mmap.mmap) -> tuple[str, dict[str, Any], dict[str, tuple[Any, tuple[int, ...], int]]]:
-    """The metadata of one of the store's safetensors files, as text and as values, and for each
-    array its type, shape and place.
-
-    The format: the header's length (8 bytes, little endian), the header (JSON: for each array ``dtype``, ``shape`` and
-    ``data_offsets`` from the header's end; ``__metadata__``: strings), the arrays' bytes without gaps.
-    """
-    length = int.from_bytes(content[:8], "little")
-    start = 8 + length
-    if not 2 <= length <= len(content) - 8:
-        raise ValueError("its header is cut short")
-    header: dict[str, Any] = parse_json(content[8:start].decode())
-    text = header.pop("__metadata__", {}).get(_METADATA, "")
-    metadata: dict[str, Any] = parse_json(text)
-    arrays, end = {}, 0
-    for key, entry in header.items():
-        dtype, shape, (first, last) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
-        if first < 0 or last - first != math.prod(shape) * np.dtype(dtype).itemsize:
-            raise ValueError(f"{key!r} has not the size of its shape")
-        arrays[key] = (dtype, shape, start + first)
-        end = max(end, last)
-    if start + end != len(content):
-        raise ValueError(f"{start + end} bytes were expected, {len(content)} found")
-    return text, metadata, arrays
-
-
-def damaged(path: Path, why: object) -> StoreError:
-    """The error for a file that is there but cannot be used."""
-    return StoreError(f"{path} is damaged ({why}). Delete it; `dfcore prepare` makes it again.")

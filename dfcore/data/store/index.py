@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.store.array_file import ArrayFile, damaged
 from dfcore.data.store.format import (
     EVIDENCE_SUFFIX,
     FORMAT,
     VIDEO_SUFFIX,
-    ArrayFile,
-    damaged,
     parse_evidence_name,
     remove_stray,
     write_bytes,

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.reduced import reduced
+from dfcore.data.store.array_file import ArrayFile
+from dfcore.data.store.coding import COMPACT
 from dfcore.data.store.format import (
     EVIDENCE_SUFFIX,
     FORMAT,
     VIDEO_SUFFIX,
-    ArrayFile,
     evidence_name,
     parse_evidence_name,
     stem_of,
@@ -32,11 +34,24 @@ __all__ = ["remove_evidence", "write_evidence", "write_video"]
 
 
 def write_video(
-    root: Path, video: str, clips: Sequence[Clip], plan: ClipPlan, origin: Origin | None = None
+    root: Path,
+    video: str,
+    clips: Sequence[Clip],
+    plan: ClipPlan,
+    origin: Origin | None = None,
+    codec: str = COMPACT,
 ) -> IndexEntry:
     """Write a video's clip file atomically, in place of an older one; the evidence of that one is removed.
 
     Evidence in ``clips`` is not written: see :func:`write_evidence`.
+
+    Args:
+        root: the store's folder.
+        video: its id.
+        clips: with all their frames.
+        plan: what they were cut by; it says what of them is kept.
+        origin: the source file.
+        codec: see :func:`dfcore.data.store.format.write_arrays`.
 
     Raises:
         WriteError: the disk is full or not writable.
@@ -47,17 +62,8 @@ def write_video(
             f"{video}: a stored video needs at least one clip. This is a fault in dfcore; please report it."
         )
     origin = origin or Origin()  # the inode's time is of this disk alone: the index has it
-    arrays: dict[str, NDArray] = {}
-    for i, clip in enumerate(clips):
-        for name in ("y", "u", "v", "qp", "motion", "audio"):
-            values = getattr(clip, name)
-            if values is not None:
-                arrays[f"{i}/{name}"] = values
-        if clip.speech is not None:
-            arrays[f"{i}/mouth"] = clip.speech.mouth
-            arrays[f"{i}/mouth_present"] = clip.speech.present.astype(np.uint8)
-            if clip.speech.audio is not None:
-                arrays[f"{i}/speech_audio"] = clip.speech.audio
+    arrays = {f"{i}/{name}": values for i, clip in enumerate(clips) for name, values in _arrays(clip, plan).items()}
+    groups = [key for key in arrays if key.endswith(_GROUPS)]
     headers = [clip.header.to_json() for clip in clips]
     about = {
         "format": FORMAT,
@@ -70,7 +76,8 @@ def write_video(
     stem = stem_of(video)
     metadata = {"video": about, "source": source.to_json(), "clips": headers}
     # Evidence of other clips must never lie beside these, and must not be lost when the disk is full.
-    size = write_arrays(root / (stem + VIDEO_SUFFIX), arrays, metadata, lambda: remove_evidence(root, stem))
+    path = root / (stem + VIDEO_SUFFIX)
+    size = write_arrays(path, arrays, metadata, lambda: remove_evidence(root, stem), codec=codec, groups=groups)
     return IndexEntry(
         id=video,
         stem=stem,
@@ -85,8 +92,36 @@ def write_video(
     )
 
 
-def write_evidence(root: Path, entry: IndexEntry, name: str, version: int, values: Sequence[NDArray]) -> IndexEntry:
+_GROUPS = ("/mouth", "/sequence")
+_OF_NATIVE_FRAMES = ("y", "u", "v", "qp")
+
+
+def _arrays(clip: Clip, plan: ClipPlan) -> dict[str, NDArray]:
+    """What is kept of a clip."""
+    part = plan.native_part(len(clip.header.frames))
+    native = slice(part.start, part.stop)
+    found = {name: getattr(clip, name) for name in ("y", "u", "v", "qp", "motion", "audio")}
+    found |= {name: found[name][native] for name in _OF_NATIVE_FRAMES if found[name] is not None}
+    if plan.sequence:
+        found["sequence"] = reduced(clip.y, clip.u, clip.v, clip.header.source_of(clip.source).rotation)
+    if clip.speech is not None:
+        found["mouth"], found["mouth_present"] = clip.speech.mouth, clip.speech.present.astype(np.uint8)
+        found["speech_audio"] = clip.speech.audio
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def write_evidence(
+    root: Path, entry: IndexEntry, name: str, version: int, values: Sequence[NDArray], codec: str = COMPACT
+) -> IndexEntry:
     """Write one evidence of a stored video, ``[T, C, H/16, W/16]`` per clip; other versions of it are removed.
+
+    Args:
+        root: the store's folder.
+        entry: the video.
+        name: of the evidence.
+        version: of the evidence.
+        values: of each clip.
+        codec: see :func:`dfcore.data.store.format.write_arrays`.
 
     Returns:
         The entry with this evidence.
@@ -98,11 +133,14 @@ def write_evidence(root: Path, entry: IndexEntry, name: str, version: int, value
     file = ArrayFile(root / entry.file)
     arrays: dict[str, NDArray] = {}
     for i, value in enumerate(values):
-        arrays[f"{i}/values"] = np.asarray(value, dtype=np.float16)
-        # Samples of one frame read the mean over all frames: stored, so that they need not read them all.
-        arrays[f"{i}/mean"] = np.asarray(value, dtype=np.float32).mean(axis=0)
+        rows = np.asarray(value, dtype=np.float16)
+        same = len(rows) > 1 and bool((rows == rows[:1]).all())  # computed of the clip as a whole
+        arrays[f"{i}/values"] = rows[:1] if same else rows
+        if codec != COMPACT and not same:
+            # Samples of one frame read the mean over all frames: stored, so that they need not read them all.
+            arrays[f"{i}/mean"] = rows.astype(np.float32).mean(axis=0)
     about = {"name": name, "version": version, "stamp": file.entry("video")["stamp"]}
-    write_arrays(root / evidence_name(entry.stem, name, version), arrays, {"evidence": about})
+    write_arrays(root / evidence_name(entry.stem, name, version), arrays, {"evidence": about}, codec=codec)
     remove_evidence(root, entry.stem, name, keep=version)
     return replace(entry, evidence={**entry.evidence, name: version})
 

@@ -6,18 +6,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from dfcore.data.clips import BLOCK
+from dfcore.data.reduced import SEQUENCE_SIDE
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import whole_window
-from dfcore.data.views.images import ellipse_mask, packed
+from dfcore.data.views.images import ellipse_mask
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 
 __all__ = ["MOTION_SIDE", "SEQUENCE_SIDE", "motion", "sequence", "sequence_mask"]
 
-SEQUENCE_SIDE = 112
 MOTION_SIDE = 28
 QUARTER = 4
 """Motion vectors are in quarter pixels."""
@@ -25,9 +24,7 @@ QUARTER = 4
 
 def sequence(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """Y, U, V of the whole window: uint8 ``[n, 3, 112, 112]``. No colour is changed: what flickers must stay so."""
-    size = (SEQUENCE_SIDE, SEQUENCE_SIDE)
-    yuv = packed(upright, whole_window(upright), SEQUENCE_SIDE)
-    return F.interpolate(yuv, size=size, mode="bilinear", antialias=True).contiguous()
+    return torch.from_numpy(np.array(upright.sequence(), order="C"))
 
 
 def sequence_mask(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:

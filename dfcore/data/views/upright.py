@@ -85,6 +85,10 @@ class UprightFrames:
             found = found[:, _MIRRORED]
         return found
 
+    def sequence(self) -> NDArray[np.uint8]:
+        """Y, U and V of the whole window made small, uint8 ``[n, 3, 112, 112]``."""
+        return self._placed(self.access.sequence(self.frames))
+
     def qp(self) -> NDArray[np.int8] | None:
         """Quantisers ``[n, H/16, W/16]``, or None."""
         found = self.access.qp(self.frames)

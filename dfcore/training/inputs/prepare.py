@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import ClipPlan, kept_for
 from dfcore.data.forged.people import by_person, found_people
 from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
@@ -65,7 +66,7 @@ def prepare_data(
     """
     chosen = chosen or choose_videos(config, specs)
     records = [record for record in chosen.records if splits is None or record.split in splits]
-    store = ClipStore(store_path(config))
+    store = ClipStore(store_path(config), codec=config.data.store_codec)
     report = prepare_videos(
         records,
         store,
@@ -159,10 +160,12 @@ def needed_evidence(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> tup
 
 
 def clip_plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
-    """What is cut out of each video: enough for every specialist."""
-    return ClipPlan(
+    """What is cut out of each video, and what of it is kept: enough for every specialist."""
+    each = [kept_for(spec, max(config.data.clip_frames, spec.clip_frames)) for spec in specs]
+    kept = reduce(ClipPlan.union, each) if each else ClipPlan(frames=config.data.clip_frames)
+    return replace(
+        kept,
         clips=config.data.clips_per_video,
-        frames=max([config.data.clip_frames, *(spec.clip_frames for spec in specs)]),
         people=config.data.people,
         detector=config.data.detector,
         speech=max([0.0, *(spec.speech for spec in specs)]),

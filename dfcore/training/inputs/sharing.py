@@ -130,7 +130,7 @@ def prepare_together(
         def part(check: Callable[[], None]) -> PrepareReport:
             own = [by_id[video] for video, _ in share]
             _require_same_files(zip(own, (size for _, size in share), strict=True), config, machine)
-            store = ClipStore(root, part=world.rank + 1)
+            store = ClipStore(root, part=world.rank + 1, codec=config.data.store_codec)
             return prepare_videos(
                 own, store, plan, evidence, sharing=world.local_size, progress=progress, check=behind_each(check)
             )

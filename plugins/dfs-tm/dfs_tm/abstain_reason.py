@@ -22,7 +22,7 @@ def abstain_reason(clip: ClipAccess) -> str | None:
     side = float(np.median([max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in header.boxes]))
     if side < MIN_SIDE:
         return f"the face is {side:.0f} px; its motion can be judged from {MIN_SIDE} px"
-    ends = clip.luma([0, len(header.frames) // 2, len(header.frames) - 1])
+    ends = clip.sequence([0, len(header.frames) // 2, len(header.frames) - 1])
     if (ends[0] == ends[1]).all() and (ends[0] == ends[2]).all():
         return "nothing changes from frame to frame: a still image shown as video"
     return None

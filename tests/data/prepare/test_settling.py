@@ -14,7 +14,7 @@ from typing import Any
 import preparing
 import pytest
 
-from dfcore.data.store import format as store_format
+from dfcore.data.store import array_file
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.format import evidence_name
 from dfcore.errors import StoreError, WriteError
@@ -23,7 +23,7 @@ from dfcore.errors import StoreError, WriteError
 @pytest.fixture(autouse=True)
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nothing had been read before."""
-    monkeypatch.setattr(store_format, "_compared", {})
+    monkeypatch.setattr(array_file, "_compared", {})
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,23 @@ def test_evidence_is_made_from_stored_clips_without_decoding_again(
     assert len(decoded) == 4
 
 
+def test_evidence_of_frames_that_are_not_kept_decodes_the_video_again(
+    records: Records, root: Path, decoded: list[Path]
+) -> None:
+    small = replace(PLAN, frames=5, native=3, sequence=True)
+    run(records[:1], root, small)
+    run(records[:1], root, small, [replace(ghost(), frames=3)])
+    assert len(decoded) == 1
+    assert ClipStore(root).entry("a").evidence == {"ghost": 1}
+    report = run(records[:1], root, small, [ghost(version=2)])
+    assert (report.done, len(decoded)) == (1, 2)
+    entry = ClipStore(root).entry("a")
+    assert (entry.evidence, entry.plan) == ({"ghost": 2}, small)
+    values = ClipStore(root).open("a").access(0).evidence("ghost")
+    assert values is not None
+    assert len(values) == 5
+
+
 def test_evidence_made_at_once_equals_evidence_made_later(records: Records, tmp_path: Path) -> None:
     run(records[:1], tmp_path / "one", evidence=[ghost()])
     run(records[:1], tmp_path / "two")

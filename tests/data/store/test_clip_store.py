@@ -13,6 +13,7 @@ from safetensors import safe_open
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, MemoryClip
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.coding import CODECS, RAW
 from dfcore.data.store.format import parse_evidence_name, stem_of
 from dfcore.data.store.index import Origin
 from dfcore.errors import StoreError
@@ -20,9 +21,9 @@ from dfcore.errors import StoreError
 MakeClip = Callable[..., Clip]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ClipStore:
-    return ClipStore(tmp_path / "store")
+@pytest.fixture(params=CODECS)
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> ClipStore:
+    return ClipStore(tmp_path / "store", codec=request.param)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_access_reads_parts_and_equals_the_clip_in_memory(store: ClipStore, clip
 def test_the_files_are_plain_safetensors(store: ClipStore, clips: list[Clip]) -> None:
     store.write("v", clips)
     with safe_open(store.root / "v.safetensors", "np") as file:
-        assert np.array_equal(file.get_tensor("0/y"), clips[0].y)
+        assert np.array_equal(file.get_tensor("0/y"), clips[0].y) == (store.codec == RAW)
         assert set(file.keys()) == {"0/y", "0/u", "0/v", "0/qp", "0/motion", "0/audio", "1/y", "1/u", "1/v"}
         assert json.loads(file.metadata()["dfcore"])["source"]["video"] == "v"
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from dfcore.data.store.format import ArrayFile
+from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.lines import (
     VideoLog,
     append_line,

@@ -12,8 +12,9 @@ from writers import ELSEWHERE, temporary_of
 
 from dfcore.data.clips import Clip
 from dfcore.data.store import format as store_format
+from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.data.store.format import ArrayFile, write_bytes
+from dfcore.data.store.format import write_bytes
 from dfcore.data.store.index import Origin
 from dfcore.errors import StoreError, WriteError
 
@@ -73,10 +74,10 @@ def test_a_file_under_another_name_is_refused(store: ClipStore, clips: list[Clip
 def test_a_newer_format_asks_for_an_upgrade(
     store: ClipStore, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dfcore.data.store.write.FORMAT", 2)
+    monkeypatch.setattr("dfcore.data.store.write.FORMAT", 3)
     store.write("a", clips)
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"store format 2; this dfcore reads format 1\. Upgrade it"):
+        with pytest.raises(StoreError, match=r"store format 3; this dfcore reads format 2\. Upgrade it"):
             ClipStore(store.root).open("a")
         (store.root / "index.jsonl").unlink(missing_ok=True)
 

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dfcore.data.clip_part import part_of
+from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips import Clip, MemoryClip, Speech
+from dfcore.data.reduced import reduced
+from dfcore.data.store.array_file import ArrayFile
+from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.coding import CODECS, COMPACT, RAW, Coded, code
+from dfcore.data.views import build_views
+from dfcore.errors import StoreError, UnknownNameError, UsageError
+
+MakeClip = Callable[..., Clip]
+RNG = np.random.default_rng(0)
+
+
+def smooth(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Images that hardly change, as footage: they take less than noise."""
+    steps = RNG.integers(-1, 2, shape).cumsum(axis=-1) + RNG.integers(-1, 2, (shape[0], *[1] * (len(shape) - 1)))
+    return (128 + steps).astype(np.uint8)
+
+
+ARRAYS = {
+    "images": RNG.integers(0, 256, (5, 64, 96), dtype=np.uint8),
+    "smooth images": smooth((4, 48, 32)),
+    "one image": smooth((1, 64, 64)),
+    "a small image": smooth((2, 16, 16)),
+    "an odd image": smooth((2, 33, 65)),
+    "a group": smooth((16, 3, 112, 112)),
+    "a still group": np.repeat(smooth((1, 96, 96)), 60, axis=0),
+    "noise in a group": RNG.integers(0, 256, (3, 40, 40), dtype=np.uint8),
+    "quantisers": RNG.integers(-1, 52, (8, 6, 9), dtype=np.int8),
+    "motion": RNG.integers(-32768, 32768, (8, 6, 9, 2)).astype(np.int16),
+    "audio": (3000 * np.sin(np.arange(38400) / 30)).astype(np.int16),
+    "evidence": RNG.normal(size=(1, 18, 6, 9)).astype(np.float16),
+    "flags": np.ones(60, np.uint8),
+    "no audio": np.zeros(0, np.int16),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_what_is_coded_comes_back_to_the_last_bit(name: str) -> None:
+    values = ARRAYS[name]
+    stored, how = code(values, group="group" in name)
+    how = Coded.from_json(json.loads(json.dumps(how.to_json())))
+    found = how.decode(stored)
+    assert (found.dtype, found.shape) == (values.dtype, values.shape)
+    assert np.array_equal(found, values)
+    assert not found.flags.writeable
+    if len(values) > 3:
+        for rows in ([2], [1, 3], range(1, 3), [0, 0]):
+            assert np.array_equal(how.decode(stored, rows), values[list(rows)])
+    if "noise" not in name and name in ("smooth images", "a group", "a still group", "audio", "flags"):
+        assert len(stored) < 0.8 * values.nbytes
+
+
+def test_of_coded_images_only_those_that_are_asked_for_are_decoded() -> None:
+    values = smooth((6, 64, 64))
+    stored, how = code(values)
+    broken = stored.copy()
+    broken[: how.sizes[0]] ^= 0x55  # the first packet alone
+    assert np.array_equal(how.decode(broken, [3]), values[[3]])
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        how.decode(broken, [0])
+
+
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"shape": [-1, 4, 4]}, {"sizes": [3]}])
+def test_a_description_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
+    stored, how = code(smooth((2, 32, 32)))
+    with pytest.raises(ValueError, match=r"is no coded array|were expected"):
+        Coded.from_json({**how.to_json(), **change}).decode(stored)
+
+
+# -- stores of either kind -----------------------------------------------------------------------------------------
+
+
+def talking(make_clip: MakeClip, frames: int = 16) -> Clip:
+    clip = make_clip(frames, seed=3)
+    clip.speech = Speech(smooth((60, 96, 96)), np.ones(60, bool), 0.4, RNG.integers(-9, 9, 38400).astype(np.int16))
+    return replace(clip, header=replace(clip.header, speech_start=0.4))
+
+
+VIEWS = ("face", "sequence", "sequence_mask", "motion", "mouth", "mouth_present", "log_mel", "audio_present")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_views_of_a_stored_clip_are_those_of_the_clip_in_memory(
+    tmp_path: Path, make_clip: MakeClip, codec: str
+) -> None:
+    clip = talking(make_clip)
+    clip.evidence = {"same": np.repeat(clip.evidence["ghost"][:1], 16, axis=0), "other": clip.evidence["ghost"]}
+    store = ClipStore(tmp_path, codec=codec)
+    store.write("v", [clip], ClipPlan(frames=16, native=8, sequence=True, speech=2.4))
+    stored = ClipStore(tmp_path).open("v").access(0)
+    memory = MemoryClip(clip)
+    own = ("face", "context", "face_mask", "tiles", "tile_face", "qp", "mouth", "log_mel", "same", "other")
+    for names, frames, length in ((VIEWS, range(16), 16), (own, [3], 8), (own, [0], 8), (own, [2, 5], 8)):
+        parts = [part_of(access, length) for access in (stored, memory)]
+        one, two = (build_views(part, names, frames, image_size=32) for part in parts)
+        for name in names:
+            assert np.array_equal(one[name].numpy(), two[name].numpy()), name
+    assert np.array_equal(stored.evidence_mean("other"), memory.evidence_mean("other"))
+    assert np.array_equal(stored.evidence_mean("same"), clip.evidence["same"].astype(np.float32).mean(axis=0))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_frames_that_no_view_reads_are_not_kept(tmp_path: Path, make_clip: MakeClip, codec: str) -> None:
+    clip = make_clip(16)
+    store = ClipStore(tmp_path, codec=codec)
+    store.write("v", [clip], ClipPlan(frames=16, native=8, sequence=True))
+    file = ArrayFile(tmp_path / "v.safetensors")
+    assert [file.length(f"0/{name}") for name in ("y", "u", "v", "qp", "sequence", "motion")] == [8] * 4 + [16] * 2
+    access = store.open("v").access(0)
+    assert np.array_equal(access.planes(range(4, 12))[0], clip.y[4:12])
+    assert np.array_equal(access.luma([5, 9]), clip.y[[5, 9]])
+    for frames in ([3], [12], range(16)):
+        with pytest.raises(StoreError, match="those from 4 to 11 are kept at native resolution"):
+            access.planes(frames)
+    loaded = store.open("v").load(0)
+    assert (len(loaded.y), len(loaded.header.frames)) == (8, 16)
+
+
+def test_a_clip_that_is_shorter_than_planned_keeps_all_its_frames(tmp_path: Path, make_clip: MakeClip) -> None:
+    store = ClipStore(tmp_path)
+    store.write("v", [make_clip(10)], ClipPlan(frames=16, native=1, sequence=True))
+    assert len(store.open("v").access(0).luma(range(10))) == 10
+
+
+def test_small_frames_that_are_not_kept_are_made_of_the_planes(tmp_path: Path, make_clip: MakeClip) -> None:
+    clip = make_clip(4)
+    store = ClipStore(tmp_path)
+    store.write("v", [clip])
+    assert ArrayFile(tmp_path / "v.safetensors").length("0/sequence") == 0
+    assert np.array_equal(store.open("v").access(0).sequence([1, 2]), reduced(clip.y, clip.u, clip.v, 0)[1:3])
+
+
+def test_one_store_may_hold_both_kinds(tmp_path: Path, make_clip: MakeClip) -> None:
+    clip = make_clip(seed=5)
+    for codec in CODECS:
+        ClipStore(tmp_path, codec=codec).write(codec, [clip])
+    store = ClipStore(tmp_path)
+    assert store.ids() == [COMPACT, RAW]
+    assert all(np.array_equal(store.open(name).load(0).v, clip.v) for name in CODECS)
+    assert store.verify().damaged == ()
+
+
+def test_coded_bytes_that_cannot_be_decoded_are_damage(tmp_path: Path, make_clip: MakeClip) -> None:
+    path = tmp_path / "a.safetensors"
+    ClipStore(tmp_path).write("a", [make_clip()])
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    about = json.loads(header["__metadata__"]["dfcore"])
+    del about["checksums"]  # so that nothing but the decoder can notice it
+    header["__metadata__"]["dfcore"] = json.dumps(about)
+    text = json.dumps(header).encode()
+    first, _ = header["0/y"]["data_offsets"]
+    body = bytearray(data[8 + length :])
+    body[first] ^= 0xFF
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+    (tmp_path / "index.jsonl").unlink()
+    with pytest.raises(StoreError, match=r"a\.safetensors is damaged .'0/y': it cannot be decoded"):
+        ClipStore(tmp_path).open("a").load(0)
+    assert [one.file for one in ClipStore(tmp_path).verify().damaged] == ["a.safetensors"]
+
+
+def test_a_codec_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown store codec 'compakt'\. Did you mean 'compact'"):
+        ClipStore(tmp_path, codec="compakt")
+
+
+def test_a_plan_cannot_keep_more_frames_than_it_has() -> None:
+    with pytest.raises(UsageError, match="native frames must be 0 to its 8, not 9"):
+        ClipPlan(native=9)
