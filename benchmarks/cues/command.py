@@ -28,6 +28,7 @@ from .heads import ARMS, Budget
 from .measures import difference, estimate
 from .pairs import STRETCHES, Condition, Pair, PairJob, conditions, make_pairs, sources
 from .people import Person, demo_people, folder_people, pool
+from .real.run import run_real
 from .report import show, write
 from .samples import Samples, gather
 from .trials import people_folds, try_specialist
@@ -39,6 +40,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/cues", description=__doc__)
     add = parser.add_argument
     add("--footage", type=Path, help="a folder of real videos; default: people are rendered")
+    add("--real-fakes", type=Path, help="a CSV or a folder of real fakes and genuine videos: see cues/real/listing.py")
+    add("--codecs", action="store_true", help="with --real-fakes: genuine videos in other codecs too")
     add("--specialists", default="", help="comma-separated; default: every one that ships a pseudo-fake")
     add("--kinds", default="", help="comma-separated: only these kinds, or conditions ('23→23', 'x2 crf 23')")
     add("--without", default="", help="comma-separated: second videos of somebody (a_b for a/b.mp4)")
@@ -73,12 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     if not console.is_terminal:
         console.width = 150
+    args = parse(arguments)
     try:
-        results = run(parse(arguments), console)
+        if args.real_fakes:
+            run_real(args, console)
+        else:
+            show(run(args, console), console)
     except DfcoreError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
         return 1
-    show(results, console)
     return 0
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from dfcore.data.composite.kinds import COMPOSITES
 from dfcore.data.media import SAMPLE_RATE, decode, probe
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import Footage
@@ -33,7 +34,7 @@ _SIDE = 640
 _SURROUND = 3.0
 """That surround, in units of the face: more than the window that a clip is cut to."""
 _RR_CRFS = (None, 18.0, 23.0, 40.0)
-_CM = (("from23", 23.0, "23→23"), ("from28", 23.0, "28→23"), ("from23", 40.0, "23→40"))
+_CM = (("from23", 23.0, "23→23"), ("from28", 23.0, "28→23"), ("from23", 40.0, "23→40"), ("again23", 23.0, "again 23"))
 STRETCHES = 2
 """As many stretches of frames are read of a video; more draws than these overlap."""
 _PLACES = (0.5, 0.0, 1.0, 0.25, 0.75)
@@ -83,8 +84,12 @@ class PairJob:
 
 
 def conditions(spec: SpecialistSpec, kinds: Sequence[str] | None = None) -> list[Condition]:
-    """What a specialist is tried on; ``kinds`` keeps those of these names or labels."""
-    own = tuple(resolve(spec.pseudo_fake, f"specialist {spec.name}")().kinds)
+    """What a specialist is tried on; ``kinds`` keeps those of these names or labels.
+
+    The composite swaps, which all share, are left to the bench on real fakes unless they are named.
+    """
+    made_by = resolve(spec.pseudo_fake, f"specialist {spec.name}")()
+    own = tuple(kind for kind in made_by.kinds if kind not in COMPOSITES or kind in (kinds or ()))
     if spec.name == "cm":
         made = [Condition("cm", kind, crf, label) for kind, crf, label in _CM if kind in own]
     elif spec.name == "rr":

@@ -145,7 +145,10 @@ class Footage:
 
 @runtime_checkable
 class PseudoFake(Protocol):
-    """Damages real footage in exactly the respect that its specialist looks at. Constructed with no arguments."""
+    """Damages real footage in exactly the respect that its specialist looks at. Constructed with no arguments.
+
+    It may have ``shares``, weights by kind, for how often each is made (:mod:`dfcore.data.composite.kinds`).
+    """
 
     kinds: tuple[str, ...]
 

@@ -1,8 +1,8 @@
-"""What cue modules share: the learned part behind an operator, how its inputs are kept in bounds, the check of a view.
+"""What cue modules share: the learned part behind an operator, the bounds of its inputs, the check of a view.
 
-An input that hardly varies in the training data is a trap: the normalisation has no scale for it, and the weights behind
-it have learned nothing. "The codec gives motion vectors" is 1 in all of H.264 and 0 in all of HEVC. Three rules keep such
-an input harmless; every plugin's tests hold them (``dfcore.testing.contract``):
+An input that hardly varies in the training data is a trap: the normalisation has no scale for it, and the weights
+behind it have learned nothing. "The codec gives motion vectors" is 1 in all of H.264 and 0 in all of HEVC. Three rules
+keep such an input harmless; every plugin's tests hold them (``dfcore.testing.contract``):
 
 - what reaches learned weights is bounded (:func:`bounded`);
 - a feature that was constant in training is left out (:func:`bounded_norm`);
@@ -29,7 +29,7 @@ HIDDEN_SHARE = 0.3
 
 
 def bounded(values: Tensor, limit: float = LIMIT) -> Tensor:
-    """``limit * tanh(values / limit)``, of the same shape: nearly the value itself up to half the limit, never beyond it.
+    """``limit * tanh(values / limit)``: nearly the value itself up to half the limit, never beyond it; shape is kept.
 
     Args:
         values: features in units of about their own spread.
@@ -76,7 +76,8 @@ class CueProjection(nn.Module):
     """From an operator's features to a cue's channels, cell by cell.
 
     Batch normalisation (without weights of its own) puts operators of different units on one scale, in bounds
-    (:func:`bounded_norm`); then two linear maps with a GELU between. Nothing mixes cells: where a cue speaks is where its operator found something.
+    (:func:`bounded_norm`); then two linear maps with a GELU between. Nothing mixes cells: where a cue speaks is where
+    its operator found something.
 
     Args:
         features: K, the operator's features of a cell.

@@ -116,8 +116,8 @@ def _check_constant_inputs(spec: SpecialistSpec) -> None:
         first = far[0]
         raise PluginError(
             f"a score of specialist {spec.name!r} can be moved without bound: where the view {first.view!r}"
-            f"{first.channel} was 1 in all of training, another value moves the margin by {first.spreads:.0f} times its "
-            f"spread between clips (at most {MOST:.0f} is allowed). Such inputs are flags that one codec never changes. "
+            f"{first.channel} was 1 in all of training, another value moves the margin by {first.spreads:.0f} times "
+            f"its spread between clips (at most {MOST:.0f}). Such inputs are flags that one codec never changes. "
             "Pass features through dfcore.models.cues.CueProjection, or bounded_norm and bounded of the same module, "
             f"before any learned weight of {spec.module}."
         )

@@ -21,7 +21,7 @@ from dfcore.testing.views import made_views
 __all__ = ["MOST", "Moved", "constant_inputs"]
 
 MOST = 20.0
-"""Spreads of the margins, in training-like clips, that a channel which was constant in training may move a margin by."""
+"""Spreads of the margins of usual clips that a channel which was constant in training may move a margin by."""
 _HELD = 1.0
 _VALUES = (0.0, -1.0, 30.0)
 """What the channel takes after training: a flag's other value, "unknown", an unusual one."""

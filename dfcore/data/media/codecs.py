@@ -107,8 +107,8 @@ def _write(file: io.BufferedIOBase, planes: Planes, fps: float, codec: str, coar
             container.mux(stream.encode(None))
     except (av.FFmpegError, ValueError) as error:
         raise MediaError(
-            f"encoding {len(planes[0])} frames of {planes[0].shape[2]}x{planes[0].shape[1]} with {wanted.encoder} failed: "
-            f"{error}. If this PyAV was built without it, install the wheel: pip install --only-binary :all: av"
+            f"encoding {len(planes[0])} frames of {planes[0].shape[2]}x{planes[0].shape[1]} with {wanted.encoder} "
+            f"failed: {error}. If this PyAV was built without it, install the wheel: pip install --only-binary :all: av"
         ) from error
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from dfcore.data.composite.kinds import kind_shares
 from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
@@ -53,7 +54,7 @@ def forged_pairs(
             f"specialist {spec.name!r} ships no pseudo-fakes. Set data.pseudo_fakes=0, or upgrade "
             f"{distribution_of(spec.module)[0]}."
         )
-    kinds = tuple(_pseudo_fake(spec.pseudo_fake).kinds)
+    kinds = kind_shares(_pseudo_fake(spec.pseudo_fake))
     real = [record for record in records if record.label == REAL and record.forgery is None]
     pairs: list[VideoRecord] = []
     for record in real:
@@ -93,10 +94,10 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
 
 
 def _pair(
-    record: VideoRecord, spec: SpecialistSpec, kinds: Sequence[str], real: Sequence[VideoRecord], seed: int
+    record: VideoRecord, spec: SpecialistSpec, kinds: Mapping[str, float], real: Sequence[VideoRecord], seed: int
 ) -> list[VideoRecord]:
     rng = np.random.default_rng(seed)
-    kind, crf = str(rng.choice(kinds)), float(np.round(rng.uniform(*CRFS), 1))
+    kind, crf = str(rng.choice(list(kinds), p=list(kinds.values()))), float(np.round(rng.uniform(*CRFS), 1))
     others = [other for other in real if not set(other.group) & set(record.group) and other.split == record.split]
     voice = others[int(rng.integers(len(others)))].path if others else None
     made = []

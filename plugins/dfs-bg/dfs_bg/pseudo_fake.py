@@ -8,6 +8,7 @@ so the fake is coherent in time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from dfcore.errors import UnknownNameError
+from dfcore.data.composite.kinds import COMPOSITES, chosen_kind
+from dfcore.data.composite.swap import composite_swap
 
 if TYPE_CHECKING:
     from dfcore.data.protocols import Footage
 
 __all__ = ["KINDS", "RATIOS", "PseudoFake"]
 
-KINDS = ("sbi",)
+KINDS = ("sbi", *COMPOSITES)
+SHARES: Mapping[str, float] = {"sbi": 2.0, "swap": 1.0, "lower": 0.5, "mouth": 0.5}
+"""How often each is made."""
 RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 """Blend ratios, each as likely as the others."""
 _SURROUND = 1.3
@@ -61,18 +65,22 @@ class _Recipe:
 
 
 class PseudoFake:
-    """Blends each frame's face with a changed copy of itself. Nothing outside of the mask changes."""
+    """Blends each frame's face with a changed copy of itself; nothing outside of the mask changes. The other kinds are
+    the core's composite swaps.
+    """
 
     kinds: tuple[str, ...] = KINDS
+    shares: Mapping[str, float] = SHARES
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
-        """The footage itself, and the blended one.
+        """The footage itself (of a composite swap, after another codec), and the blended one.
 
         Raises:
             UnknownNameError: there is no such kind.
         """
-        if kind is not None and kind not in KINDS:
-            raise UnknownNameError("kind of BG pseudo-fake", kind, KINDS)
+        kind = chosen_kind(self, kind, rng, "BG")
+        if kind in COMPOSITES:
+            return composite_swap(footage, rng, part=COMPOSITES[kind])
         recipe = _draw(rng)
         frames = [
             _blend(planes, np.asarray(box, np.float64), recipe)

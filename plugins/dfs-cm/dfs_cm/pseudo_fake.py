@@ -1,7 +1,8 @@
-"""Forgeries made of real footage: a face that went through the codec once less than what surrounds it."""
+"""Forgeries made of real footage: a face that went through the codec once less than what surrounds it, or once more."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import Planes
-from dfcore.errors import UnknownNameError
+from dfcore.data.composite.kinds import COMPOSITES, chosen_kind
+from dfcore.data.composite.swap import composite_swap
 from dfs_cm.codec import x264_again
 
 if TYPE_CHECKING:
@@ -19,18 +21,25 @@ __all__ = ["CRFS", "PseudoFake"]
 
 CRFS = {"from18": 18, "from23": 23, "from28": 28}
 """Rate factor of the generation that the face is spared, by kind."""
+AGAIN = {"again18": 18, "again23": 23, "again28": 28}
+"""Rate factor of the generation that the face alone goes through, by kind."""
+SHARES: Mapping[str, float] = {"swap": 1.5, "lower": 0.75, "mouth": 0.75}
+"""How often the composite swaps are made, each of the others being 1."""
 _PRESET = "veryfast"
 """Of that generation: what platforms and phones encode with is quick."""
 
 
 class PseudoFake:
-    """Encodes and decodes whole frames once more, and puts the face region back as it was before.
+    """Encodes and decodes whole frames once more, and makes face and surround differ by that generation.
 
-    The control is the frames with the face encoded too: the same pixels, one generation more. That is what a swap
-    leaves in video from the web: the surround was compressed when it was uploaded, the new face was not.
+    Of the kinds ``from`` the control is the frames with the face encoded too, and the fake has the face as it was
+    before: the surround was compressed when it was uploaded, the new face was not. Of the kinds ``again`` the control
+    is the footage itself, and the fake has the face encoded once more: a generator's own output was a video before
+    it was pasted. The others are the core's composite swaps.
     """
 
-    kinds: tuple[str, ...] = tuple(CRFS)
+    kinds: tuple[str, ...] = (*CRFS, *AGAIN, *COMPOSITES)
+    shares: Mapping[str, float] = SHARES
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
         """Control and fake; ``kind`` says the rate factor of the generation between, None draws one.
@@ -39,14 +48,16 @@ class PseudoFake:
             UnknownNameError: there is no such kind.
             MediaError: PyAV has no libx264.
         """
-        kind = kind if kind is not None else self.kinds[int(rng.integers(len(self.kinds)))]
-        if kind not in CRFS:
-            raise UnknownNameError("kind of CM pseudo-fake", kind, CRFS)
+        kind = chosen_kind(self, kind, rng, "CM")
+        if kind in COMPOSITES:
+            return composite_swap(footage, rng, part=COMPOSITES[kind])
         axes, soft = rng.uniform(0.85, 1.05, 2), float(rng.uniform(0.0, 0.15))
         before = (footage.y, footage.u, footage.v)
-        after = x264_again(before, CRFS[kind], {"preset": _PRESET}, max(1, round(footage.fps)))
-        fake = _spared(before, after, footage, axes, soft)
-        return _with(footage, after), _with(footage, fake)
+        crf = {**CRFS, **AGAIN}[kind]
+        after = x264_again(before, crf, {"preset": _PRESET}, max(1, round(footage.fps)))
+        if kind in AGAIN:
+            return footage, _with(footage, _spared(after, before, footage, axes, soft))
+        return _with(footage, after), _with(footage, _spared(before, after, footage, axes, soft))
 
 
 def _with(footage: Footage, planes: Planes) -> Footage:

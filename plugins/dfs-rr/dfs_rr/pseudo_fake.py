@@ -1,15 +1,19 @@
-"""Forgeries made of real footage: the face made small and enlarged again, the way generated faces are pasted back."""
+"""Forgeries made of real footage: the face made small and enlarged again, the way generated faces are pasted back; or
+sharper than its surround, as rendered faces are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from dfcore.errors import UnknownNameError
+from dfcore.data.composite.kinds import COMPOSITES, chosen_kind
+from dfcore.data.composite.swap import composite_swap
 
 if TYPE_CHECKING:
     from dfcore.data.protocols import Footage
@@ -18,6 +22,9 @@ __all__ = ["FACTORS", "PseudoFake"]
 
 FACTORS = {"x1.3": 1.3, "x1.5": 1.5, "x2": 2.0, "x3": 3.0}
 """By how much the face is enlarged, by kind."""
+SHARPER = "sharper"
+SHARES: Mapping[str, float] = {SHARPER: 1.5, "swap": 1.5, "lower": 0.75, "mouth": 0.75}
+"""How often these are made, each of the others being 1."""
 _ENLARGE = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.LANCZOS)
 _SHRINK = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 _SURROUND = 1.3
@@ -33,7 +40,8 @@ class _Recipe:
     """What is drawn once for a clip.
 
     Attributes:
-        factor: how much the small image is enlarged.
+        factor: how much the small image is enlarged; 1 for a face that is sharpened instead.
+        sharpen: per cent of unsharp mask on its luma then.
         shrink, enlarge: Pillow's kernels; when shrinking they are widened, so nothing aliases.
         axes: half axes of the mask's ellipse in units of half the box's sides.
         soft: width of its soft edge as a share of the lesser half axis.
@@ -46,17 +54,20 @@ class _Recipe:
     axes: tuple[float, float]
     soft: float
     shift: tuple[float, float]
+    sharpen: int
 
 
 class PseudoFake:
-    """Shrinks the face region of every frame by 1/xi, enlarges it by xi and pastes it back through a soft ellipse.
+    """Shrinks the face region of every frame by 1/xi, enlarges it by xi and pastes it back through a soft ellipse; of
+    the kind ``sharper`` sharpens it instead. The others are the core's composite swaps.
 
     The small image holds luma and both chroma planes at one size, as a generator's RGB image does. Factor,
     kernels and the mask's shape stay the same throughout a clip; the grid moves with the face, by fractions of a pixel.
     Nothing outside the mask changes.
     """
 
-    kinds: tuple[str, ...] = tuple(FACTORS)
+    kinds: tuple[str, ...] = (*FACTORS, SHARPER, *COMPOSITES)
+    shares: Mapping[str, float] = SHARES
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
         """The footage itself, and a copy with the face enlarged as ``kind`` says; None draws one.
@@ -64,10 +75,10 @@ class PseudoFake:
         Raises:
             UnknownNameError: there is no such kind.
         """
-        kind = kind if kind is not None else self.kinds[int(rng.integers(len(self.kinds)))]
-        if kind not in FACTORS:
-            raise UnknownNameError("kind of RR pseudo-fake", kind, FACTORS)
-        recipe = _draw(FACTORS[kind], rng)
+        kind = chosen_kind(self, kind, rng, "RR")
+        if kind in COMPOSITES:
+            return composite_swap(footage, rng, part=COMPOSITES[kind])
+        recipe = _draw(FACTORS.get(kind, 1.0), rng)
         frames = [
             _paste(planes, np.asarray(box, np.float64), np.asarray(points, np.float64), recipe)
             for *planes, box, points in zip(
@@ -86,6 +97,7 @@ def _draw(factor: float, rng: np.random.Generator) -> _Recipe:
         axes=(float(rng.uniform(0.85, 1.05)), float(rng.uniform(0.85, 1.05))),
         soft=float(rng.uniform(0.08, 0.25)),
         shift=(float(rng.uniform(0, 1)), float(rng.uniform(0, 1))),
+        sharpen=int(rng.integers(60, 180)) if factor == 1 else 0,
     )
 
 
@@ -106,7 +118,10 @@ def _paste(
     for plane, step in zip(planes, (1, 2, 2), strict=True):
         part = (x0 // step, y0 // step, x1 // step, y1 // step)
         source: Box = (square[0] / step, square[1] / step, square[2] / step, square[3] / step)
-        again = _resampled(plane, source, part, small, recipe)
+        if recipe.factor > 1:
+            again = _resampled(plane, source, part, small, recipe)
+        else:
+            again = _sharpened(plane, part, recipe.sharpen if step == 1 else 0)
         weight = _ellipse(part, step, box, points, recipe)
         out = plane.copy()
         window = out[part[1] : part[3], part[0] : part[2]]
@@ -132,6 +147,12 @@ def _resampled(
         min(float(small), (y1 - square[1]) * scale),
     )
     return np.asarray(reduced.resize((x1 - x0, y1 - y0), recipe.enlarge, box=inside), dtype=np.float32)
+
+
+def _sharpened(plane: NDArray[np.uint8], part: tuple[int, int, int, int], percent: int) -> NDArray[np.float32]:
+    """The pixels of ``part`` with an unsharp mask of 1.5 pixels; the plane beyond is seen too."""
+    image = Image.fromarray(plane).filter(ImageFilter.UnsharpMask(radius=1.5, percent=percent, threshold=0))
+    return np.asarray(image, np.float32)[part[1] : part[3], part[0] : part[2]]
 
 
 def _ellipse(

@@ -1,8 +1,8 @@
-"""Forgeries made of real footage: a face blended anew in every frame; frames dropped; frames repeated."""
+"""Forgeries made of real footage: a face blended or pasted anew in every frame; frames dropped; frames repeated."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dfcore.errors import MediaError, UnknownNameError
+from dfcore.data.composite.kinds import COMPOSITES, chosen_kind
+from dfcore.data.composite.swap import composite_swap, draw_swap, swapped
+from dfcore.errors import MediaError
 
 if TYPE_CHECKING:
     from dfcore.data.protocols import Footage
 
 __all__ = ["KINDS", "PseudoFake"]
 
-KINDS = ("flicker", "drop", "repeat")
+KINDS = ("flicker", "drop", "repeat", "jitter", *COMPOSITES)
+SHARES: Mapping[str, float] = {"jitter": 1.5, "swap": 1.5, "lower": 0.75, "mouth": 0.75}
+"""How often these are made, each of the others being 1."""
 _GAP = (5, 10)
 """Frames between two dropped or repeated places: every window of 16 frames has one at least."""
 _LOST = (1, 3)
@@ -34,10 +38,13 @@ class PseudoFake:
     ``flicker`` blends each frame's face with a copy of itself that is shifted in light, colour and place by amounts
     drawn for that frame alone (the temporally incoherent blending of AltFreezing, Wang et al., CVPR 2023). ``drop``
     leaves out one to three frames at a time and closes up; its control is cut to the same length. ``repeat`` shows a
-    frame twice in place of the next.
+    frame twice in place of the next. ``jitter`` pastes the inner face over itself a fraction of a pixel beside its
+    place in each frame, with patches of another brightness in each, as face swaps do. The others are the core's
+    composite swaps.
     """
 
     kinds: tuple[str, ...] = KINDS
+    shares: Mapping[str, float] = SHARES
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> Pair:
         """Control and fake.
@@ -46,13 +53,14 @@ class PseudoFake:
             UnknownNameError: there is no such kind.
             MediaError: there are too few frames to drop or repeat one.
         """
-        kind = kind if kind is not None else self.kinds[int(rng.integers(len(self.kinds)))]
-        if kind not in KINDS:
-            raise UnknownNameError("kind of TM pseudo-fake", kind, KINDS)
+        kind = chosen_kind(self, kind, rng, "TM")
+        if kind in COMPOSITES:
+            return composite_swap(footage, rng, part=COMPOSITES[kind])
         makers: dict[str, Callable[[Footage, np.random.Generator], Pair]] = {
             "flicker": _flicker,
             "drop": _drop,
             "repeat": _repeat,
+            "jitter": _jitter,
         }
         return makers[kind](footage, rng)
 
@@ -86,6 +94,19 @@ def _repeat(footage: Footage, rng: np.random.Generator) -> Pair:
     for place in _places(len(shown), rng):
         shown[place] = shown[place - 1]
     return footage, _cut(footage, shown)
+
+
+def _jitter(footage: Footage, rng: np.random.Generator) -> Pair:
+    drawn = draw_swap(rng)
+    swap = replace(
+        drawn,
+        generator=replace(drawn.generator, reduction=float(rng.uniform(1.0, 1.4)), sharpen=0),
+        jitter=float(rng.uniform(0.3, 1.0)),
+        light=float(rng.uniform(0.2, 1.5)),
+        patches=float(rng.uniform(0.5, 2.5)),
+    )
+    y, u, v = swapped((footage.y, footage.u, footage.v), footage, swap, rng)
+    return footage, replace(footage, y=y, u=u, v=v)
 
 
 def _cut(footage: Footage, frames: NDArray[np.intp]) -> Footage:
