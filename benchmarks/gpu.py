@@ -11,7 +11,8 @@
 4. The steps of 1 with the backbone compiled (``torch.compile``), as far as time is left: one precision compiles for a
    minute or so.
 
-What the time did not suffice for is listed at the end. A CPU can run it too, with a tiny backbone, to see that it works.
+What the time did not suffice for is listed at the end. A CPU can run it too, with a tiny backbone, to see that it
+works.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -78,12 +80,14 @@ class Bench:
         return False
 
     def precisions(self) -> list[Precision]:
+        """Those that the device has."""
         names = ["fp32"] if self.device.type == "cpu" else ["fp32", "bf16", "fp16"]
         if self.device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
             names.remove("bf16")
         return [choose_precision(self.device, name) for name in names]
 
     def free(self) -> None:
+        """Give back what nobody holds, and count memory from here."""
         gc.collect()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -139,7 +143,6 @@ def training_steps(bench: Bench, precision: Precision, compiled: bool) -> None:
     limit = card_limit(bench.device)
     share += f" ({100 * speed * flops / 1e12 / limit:.0f} % of {limit})" if limit and precision.name != "fp32" else ""
     print(f"{title:<24} bare {speed:9.1f} images/s            {bench.peak():6.2f} GiB {share}", flush=True)
-    del network, bare
     eye = None
     for name in bench.names:
         if not bench.has_time(5, f"{name}'s training step in {title}"):
@@ -155,7 +158,6 @@ def training_steps(bench: Bench, precision: Precision, compiled: bool) -> None:
         print(
             f"{title:<24} {name:<4} {found:9.1f} images/s  x {found / speed:5.3f}  {bench.peak():6.2f} GiB", flush=True
         )
-        del model, views
 
 
 def backbone_flops(model: torch.nn.Module, face: torch.Tensor) -> float:
@@ -197,41 +199,48 @@ def made_store(
 
 def loader_waits(bench: Bench, records: list[VideoRecord], store: ClipStore, loaders: int, span: float) -> None:
     """For each specialist the share of the time that a step waits for its batch."""
-    precision = choose_precision(bench.device)
     for name in bench.names:
-        if not bench.has_time(span + 5, f"the loader's share for {name}"):
-            continue
-        model = create(name, backbone=bench.backbone, pretrained=False).to(bench.device).train()
-        use_channels_last(model, bench.device)
-        spec = model.spec
-        data = ClipSamples(
-            records, store, model.view_names, image_size=model.image_size, frames=spec.frames,
-            samples_per_video=1_000_000 // len(records), train=True, augment=spec.augmentations,
-            clip_frames=spec.clip_frames,
-        )  # fmt: skip
-        loader = evaluation_loader(data, batch_size=bench.batch, workers=loaders, device=bench.device, world=World())
-        waited = stepped = 0.0
-        began, mark, done = time.perf_counter(), time.perf_counter(), 0
-        for number, batch in enumerate(loader):
-            here = time.perf_counter()
-            views = move_views(batch["views"], bench.device, channels_last=True)
-            labels = batch["label"].to(bench.device)
-            if number == 0:
-                step = stepper(model, lambda: specialist_loss(model, views, labels)(), precision)
-            step()
-            if bench.device.type == "cuda":
-                torch.cuda.synchronize()
-            if number >= 3:  # the first start the processes, and fill their queues
-                waited, stepped, done = waited + here - mark, stepped + time.perf_counter() - here, done + 1
-            mark = time.perf_counter()
-            if done and mark - began > span:
-                break
-        images = done * bench.batch / (waited + stepped)
-        print(
-            f"{name:<4} {loaders} loaders, batch {bench.batch}, {precision.name}: waits {100 * waited / (waited + stepped):5.1f} % of the time, {images:.1f} images/s",
-            flush=True,
-        )
-        del loader, model
+        if bench.has_time(span + 5, f"the loader's share for {name}"):
+            waits, images, precision = loader_wait(bench, name, records, store, loaders, span)
+            what = f"{name:<4} {loaders} loaders, batch {bench.batch}, {precision}"
+            print(f"{what}: waits {100 * waits:5.1f} % of the time, {images:.1f} images/s", flush=True)
+
+
+def loader_wait(
+    bench: Bench, name: str, records: list[VideoRecord], store: ClipStore, loaders: int, span: float
+) -> tuple[float, float, str]:
+    """The share, images a second, and the number format."""
+    precision = choose_precision(bench.device)
+    model = create(name, backbone=bench.backbone, pretrained=False).to(bench.device).train()
+    use_channels_last(model, bench.device)
+    data = ClipSamples(
+        records,
+        store,
+        model.view_names,
+        image_size=model.image_size,
+        frames=model.spec.frames,
+        samples_per_video=1_000_000 // len(records),
+        train=True,
+        augment=model.spec.augmentations,
+        clip_frames=model.spec.clip_frames,
+    )
+    loader = evaluation_loader(data, batch_size=bench.batch, workers=loaders, device=bench.device, world=World())
+    held: dict[str, Any] = {}
+    step = stepper(model, lambda: specialist_loss(model, held["views"], held["labels"])(), precision)
+    waited = stepped = 0.0
+    done, began = 0, time.perf_counter()
+    mark = began
+    for number, batch in enumerate(loader):
+        here = time.perf_counter()
+        held["views"] = move_views(batch["views"], bench.device, channels_last=True)
+        held["labels"] = batch["label"].to(bench.device)
+        seconds(step, bench.device)
+        if number >= 3:  # the first start the processes, and fill their queues
+            waited, stepped, done = waited + here - mark, stepped + time.perf_counter() - here, done + 1
+        mark = time.perf_counter()
+        if done and mark - began > span:
+            break
+    return waited / (waited + stepped), done * bench.batch / (waited + stepped), precision.name
 
 
 def predicting(bench: Bench, files: list[Path], folder: Path) -> None:
