@@ -106,17 +106,17 @@ class StoredClip:
     def __init__(self, video: StoredVideo, clip: int) -> None:
         self.video, self.clip = video, clip
 
-    @property
+    @cached_property
     def source(self) -> SourceHeader:
         """What is known of the source file, with the format of the clip's frames."""
         return self.header.source_of(self.video.source)
 
-    @property
+    @cached_property
     def header(self) -> ClipHeader:
         """What is known of the clip."""
         return self.video.header(self.clip)
 
-    @property
+    @cached_property
     def native(self) -> range:
         """The frames whose planes and quantisers are kept."""
         length = len(self.header.frames)
@@ -184,7 +184,11 @@ class StoredClip:
         return self.video.file.get(f"{self.clip}/audio")
 
     def speech(self) -> Speech | None:
-        """Mouth and audio about the clip's middle, or None where it was prepared without."""
+        """Mouth and audio about the clip's middle, or None where it was prepared without; they are read once."""
+        return self._speech
+
+    @cached_property
+    def _speech(self) -> Speech | None:
         start, file = self.header.speech_start, self.video.file
         if start is None:
             return None

@@ -153,10 +153,9 @@ def ellipse_mask(boxes: list[tuple[float, float, float, float]], square: Square,
     x0, y0, side = square
     scale = size / side
     centres = np.arange(size) + 0.5
-    masks = []
-    for box in boxes:
-        cx, cy, rx, ry = ellipse(box)
-        cx, cy, rx, ry = (cx - x0) * scale, (cy - y0) * scale, rx * scale, ry * scale
-        radius = np.sqrt(((centres - cx) / rx)[None, :] ** 2 + ((centres - cy) / ry)[:, None] ** 2)
-        masks.append(np.clip((1 - radius) * min(rx, ry) + 0.5, 0, 1))  # a soft edge of about one pixel
-    return torch.from_numpy(np.stack(masks).astype(np.float32)[:, None])
+    ellipses = (np.array([ellipse(box) for box in boxes]) - (x0, y0, 0, 0)) * scale
+    cx, cy, rx, ry = ellipses.T[:, :, None]
+    across, down = (((centres - c) / r).astype(np.float32) ** 2 for c, r in ((cx, rx), (cy, ry)))
+    radius = torch.from_numpy(across[:, None, :] + down[:, :, None]).sqrt_()
+    least = torch.from_numpy(np.minimum(rx, ry).astype(np.float32))[:, :, None]
+    return ((1 - radius) * least + 0.5).clamp_(0, 1)[:, None]  # a soft edge of about one pixel

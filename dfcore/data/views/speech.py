@@ -46,10 +46,9 @@ def mouth_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Ten
 def log_mel(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The audio's log-mel spectrum: float32 ``[80, 240]``; column m is centred at point m / 4."""
     speech = _speech(upright)
-    samples = np.zeros(POINTS * _RATE // SPEECH_RATE, np.int16)
-    if speech is not None and speech.audio is not None:
-        samples = speech.audio
-    return torch.from_numpy(mel_spectrum(samples))
+    if speech is None or speech.audio is None:
+        return torch.full((MELS, POINTS * COLUMNS), float(np.log(FLOOR)))
+    return torch.from_numpy(mel_spectrum(speech.audio))
 
 
 def audio_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -75,18 +74,18 @@ def mel_spectrum(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(signal, _WINDOW)[: len(samples) : _HOP]
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
     power = np.abs(np.fft.rfft(windows * hann, _FFT, axis=1)) ** 2
-    return np.log(np.maximum(_triangles() @ power.T, FLOOR)).astype(np.float32)
+    return np.log(np.maximum(_triangles() @ power.T.astype(np.float32), np.float32(FLOOR)))
 
 
 @lru_cache(maxsize=1)
-def _triangles() -> NDArray[np.float64]:
+def _triangles() -> NDArray[np.float32]:
     """``[80, 257]``."""
     hertz = np.arange(_FFT // 2 + 1) * _RATE / _FFT
     place = 2595 * np.log10(1 + hertz / 700)
     step = place[-1] / (MELS + 1)
     weights = np.clip(1 - np.abs(place / step - np.arange(1, MELS + 1)[:, None]), 0, 1)
     weights[0, place < step], weights[-1, place > MELS * step] = 1, 1  # the outermost reach to the ends
-    return np.asarray(weights)
+    return np.asarray(weights, np.float32)
 
 
 def _speech(upright: UprightFrames) -> Speech | None:
