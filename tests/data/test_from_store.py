@@ -13,6 +13,7 @@ from dfcore.data.records import pseudo_fake_id, pseudo_fake_of
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.comparisons import Comparison
+from dfcore.data.store.contents import require_prepared_for, stored_records
 from dfcore.errors import StoreError
 from dfcore.specs import CueSpec, EvidenceSpec, SpecialistSpec
 
@@ -123,3 +124,26 @@ def test_ids_of_pseudo_fakes_are_told_from_others() -> None:
     assert pseudo_fake_of(pseudo_fake_id("a/b~c", "my-own", 2**64 - 1, "control")) == "my-own"
     for video in ("a/b", "a~b", "a~cm-12-fake", "~"):
         assert pseudo_fake_of(video) is None
+
+
+def test_a_store_that_lacks_what_is_read_says_of_how_many_videos_what(store: ClipStore) -> None:
+    records = stored_records(store, SPEC, "train")
+    lacking = replace(SPEC, clip_frames=9, speech=2.4, evidence=(*SPEC.evidence, EvidenceSpec("echo", 3, "x:y", 1)))
+    with pytest.raises(StoreError) as caught:
+        require_prepared_for(store, records, lacking)
+    for words in (
+        "the evidence 'echo', version 3 (3 of 3 videos)",
+        "clips of 9 frames (3 of 3 videos)",
+        "2.4 s of mouth and audio (3 of 3 videos)",
+        "dfcore.prepare(config, ['cm'])",
+    ):
+        assert words in str(caught.value)
+    assert "'ghost'" not in str(caught.value)
+    require_prepared_for(store, records, SPEC)
+
+
+def test_a_split_that_is_not_there_is_said_with_those_that_are(store: ClipStore, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no labelled videos of the split 'test'; it has train 7, val 1\."):
+        stored_records(store, SPEC, "test")
+    with pytest.raises(StoreError, match="it has no videos at all"):
+        stored_records(ClipStore(tmp_path / "empty"), SPEC, "train")

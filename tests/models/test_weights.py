@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -166,3 +169,46 @@ def test_mismatches_put_wrong_shapes_first():
     assert weights.mismatches(expected, expected) == []
     assert weights.first(problems, 2) == "c is [4], expected [3]; a is missing; and 1 more"
     assert weights.first(problems) == "; ".join(problems)
+
+
+def test_the_first_few_problems_stand_for_the_rest():
+    problems = ["c is [1, 1], expected [1]", "a is missing", "d is unexpected"]
+    assert weights.first(problems) == "; ".join(problems)
+    assert weights.first(problems, 2) == "c is [1, 1], expected [1]; a is missing; and 1 more"
+    assert weights.first([*problems, "x", "y"]) == "; ".join(problems) + "; and 2 more"
+
+
+def test_a_hash_is_of_names_kinds_shapes_and_bytes_in_order_of_name():
+    base = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3])}
+    known = weights.state_hash(base)
+    assert len(known) == 64
+    assert weights.state_hash(dict(reversed(base.items()))) == known
+    assert weights.state_hash({"a": torch.tensor([[1.0], [2.0]]).mT[0], "b": base["b"]}) == known
+    for changed in (
+        {"a": torch.tensor([1.0, 2.5])},
+        {"a": torch.tensor([[1.0, 2.0]])},
+        {"b": torch.tensor([3], dtype=torch.int32)},
+        {"c": torch.zeros(0)},
+    ):
+        assert weights.state_hash({**base, **changed}) != known
+    assert weights.state_hash({"x": base["a"], "b": base["b"]}) != known
+    assert weights.state_hash({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
+
+
+def test_a_description_has_plain_values_and_no_number_that_is_none():
+    given = {1: (True, None, "x", 2), "n": np.float32(0.5), "t": torch.tensor(3), "p": Path("a/b")}
+    given["l"] = [math.nan, math.inf, -1.5]
+    assert weights._plain(given) == {"1": [True, None, "x", 2], "n": 0.5, "t": 3, "p": "a/b", "l": [None, None, -1.5]}
+    with pytest.raises(TypeError, match="plain values only, not set"):
+        weights._plain({"a": {1}})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_named(value):
+    state = {"a": torch.zeros(2), "b": torch.tensor([0.0, value]), "n": torch.tensor([2**40])}
+    with pytest.raises(CheckpointError, match=r"x.pt: 1 of its tensors hold values .*\(the first: b\)"):
+        weights._check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
+    state["b"] = torch.zeros(2)
+    weights._check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
+    with pytest.raises(CheckpointError, match="their SHA-256 differs"):
+        weights._check_state(Path("x.pt"), state, {"hash": "0"})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from dfs_bg import pseudo_fake
 from dfs_bg.pseudo_fake import RATIOS, _blend, _changed, _draw, _mask, _Recipe, _toned
 
 Array = NDArray[np.float64]
@@ -198,3 +199,26 @@ def test_of_a_face_at_the_frames_edge_sixteen_pixels_are_enough(seen: int, chang
     )
     made = _blend(frame(), box, recipe(offsets=(50.0, 0, 0), outline=(1.25, 1.25, *[0.0] * 8)))
     assert (made[0] != 100).any() == changes
+
+
+@pytest.mark.parametrize(
+    ("box", "part"),
+    [
+        ([40.0, 30.0, 90.0, 70.0], (32, 16, 98, 84)),  # 65 px about (65, 50): from 32.5 and 17.5 to 97.5 and 82.5
+        ([41.0, 30.0, 91.0, 70.0], (32, 16, 100, 84)),
+        ([20.0, 10.0, 30.0, 30.0], (12, 6, 38, 34)),  # 26 px about (25, 20)
+        ([-10.0, 90.0, 40.0, 140.0], (0, 82, 48, 128)),  # cut at the frame's edges
+    ],
+)
+def test_the_part_that_is_blended_is_even_and_a_third_larger_than_the_face(
+    monkeypatch: pytest.MonkeyPatch, box: list[float], part: tuple[int, int, int, int]
+) -> None:
+    asked: list[tuple[int, int, int, int]] = []
+
+    def noted(part: tuple[int, int, int, int], box: Array, recipe: _Recipe) -> Array:
+        asked.append(part)
+        return _mask(part, box, recipe)
+
+    monkeypatch.setattr(pseudo_fake, "_mask", noted)
+    _blend(frame(), np.array(box), recipe())
+    assert asked == [part]

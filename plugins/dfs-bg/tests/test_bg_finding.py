@@ -59,7 +59,7 @@ def random(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def made_views() -> dict[str, torch.Tensor]:
     """Two windows: a face of some whole blocks and some at its rim, in tiles whose contrast differs."""
-    share = (random(2, 49, 4, 4, seed=1) * 3 - 1).clamp(0, 1)
+    share = (1.5 * random(2, 49, 4, 4, seed=1) + 3 * random(2, 49, 1, 1, seed=5) - 1.75).clamp(0, 1)
     tiles = 120 + (random(2, 49, 64, 64, seed=2) - 0.5) * (10 + 200 * random(2, 49, 1, 1, seed=3))
     mask = torch.zeros(2, 1, 112, 112)
     mask[0, 0, 30:80, 40:90], mask[1, 0, 20:70, 30:70] = 1, 0.8

@@ -168,3 +168,9 @@ def test_block_means_leave_the_tiles_margin_out_and_keep_the_order_of_blocks() -
     assert found[0, 3 * 16 + 4 + 2] == pytest.approx(5.0)
     assert found.abs().sum() == pytest.approx(5.0)
     torch.testing.assert_close(BlockMean().of_rows(maps.movedim(0, 1)), found)
+
+
+def test_what_is_fixed_is_not_kept_with_the_weights() -> None:
+    module = CueModule()
+    assert set(module.state_dict()) == {name for name, _ in module.named_parameters()}
+    assert {name: part.mix[0].out_features for name, part in module.projections.items()} == dict.fromkeys(CHANNELS, 24)

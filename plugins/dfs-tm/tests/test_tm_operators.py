@@ -15,7 +15,7 @@ from dfs_tm.clip_view import ClipView, against_surround, read_clip, regularity, 
 from dfs_tm.evidence import EPSILON, extract_change
 from dfs_tm.flow import correlation, measure, soft_argmax, warped
 from dfs_tm.frame_consistency import log_distance, ssim
-from dfs_tm.motion_flow import MotionFlowCue, mean_motion
+from dfs_tm.motion_flow import MotionFlowCue, _codec, mean_motion
 from dfs_tm.temporal_artifacts import TemporalArtifactsCue, flicker, roughness
 
 
@@ -212,3 +212,11 @@ def test_change_of_a_still_a_ramp_and_a_flicker():
 @pytest.mark.parametrize("frames", [1, 2])
 def test_change_of_very_short_clips_is_finite(frames: int):
     assert np.isfinite(extract_change(made_clip(0, frames=frames))).all()
+
+
+@pytest.mark.parametrize(("cells", "share"), [(14, 0.0), (15, 0.5)])
+def test_a_frame_counts_as_told_where_the_codec_knows_more_than_half_of_it(cells: int, share: float):
+    codec = torch.zeros(1, 16, 3, 28, 28)
+    codec[:, ::2, 2, :cells] = 1  # rows of 28, in every second frame
+    found = _codec(codec, torch.zeros(1, 14, 14))
+    assert float(found[0, 3]) == share

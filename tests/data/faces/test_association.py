@@ -163,3 +163,21 @@ def test_scores_and_landmarks_go_with_their_faces() -> None:
     (track,) = tracks({0: [face(100, score=0.6)], 1: [face(104, score=0.8)]})
     np.testing.assert_allclose(track.scores, [0.6, 0.8])
     np.testing.assert_allclose(track.landmarks[:, 2, 0], [100, 104])
+
+
+def test_a_track_in_frames_of_another_size_keeps_what_is_no_place() -> None:
+    (track,) = tracks({0: [face(100, side=40)], 4: [face(110, side=40)]})
+    assert track.scaled(1.0, 1.0) is track
+    for across, down in ((2.0, 1.0), (1.0, 3.0), (2.0, 3.0)):
+        found = track.scaled(across, down)
+        np.testing.assert_allclose(found.boxes, track.boxes * [across, down, across, down])
+        np.testing.assert_allclose(found.landmarks, track.landmarks * [across, down])
+        assert found.frames is track.frames
+        assert (found.before, found.after) == (track.before, track.after)
+
+
+@pytest.mark.parametrize("away", [5, -5])
+def test_between_two_tracks_the_order_of_pairs_is_by_distance_and_not_by_number(away: int) -> None:
+    """The second face is a little nearer to the second track than the first face is to the first."""
+    detections = {0: [face(100), face(300)], 1: [face(100 + 6), face(300 + away)]}
+    assert told(tracks(detections)) == [([0, 1], [100.0, 106.0]), ([0, 1], [300.0, 300.0 + away])]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dfcore.data.faces import boxes_to_coded, boxes_to_upright, points_to_coded, to_coded, to_upright
+from dfcore.data.faces.geometry import scaled_face
 from dfcore.data.protocols import Face
 from dfcore.errors import UsageError
 
@@ -62,3 +63,8 @@ def test_what_is_no_turn_or_scale_is_refused(rotation, scale):
     for turn in (to_upright, points_to_coded):
         with pytest.raises(UsageError, match=f"not {rotation if rotation else scale}"):
             turn([0, 0], rotation, scale, 10, 10)
+
+
+def test_a_face_in_an_image_of_another_size():
+    face = Face((1.0, 2.0, 3.0, 5.0), 0.5, ((1.0, 2.0), (3.0, 4.0)))
+    assert scaled_face(face, 2.0, 10.0) == Face((2.0, 20.0, 6.0, 50.0), 0.5, ((2.0, 20.0), (6.0, 40.0)))
