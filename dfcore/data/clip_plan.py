@@ -14,12 +14,14 @@ from typing import Any
 
 from dfcore.errors import UsageError
 
-__all__ = ["REFERENCE", "ClipPlan", "clip_spans", "middle", "own_part", "reference_spans"]
+__all__ = ["LANDMARKS", "REFERENCE", "ClipPlan", "clip_spans", "middle", "own_part", "reference_spans"]
 
 REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
 GEOMETRY = 2
 """Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
+LANDMARKS = 1
+"""Version of the dense landmarks; raised when they come out otherwise, so that stored ones are made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class ClipPlan:
         audio: keep each clip's audio.
         side_data: keep the codec's quantisers and motion vectors.
         speech: seconds of mouth images and audio about each clip's middle; 0 for none.
+        landmarks: version of the dense landmarks of each frame and point of speech; 0 for none.
         geometry: which rule says where clips lie.
     """
 
@@ -46,6 +49,7 @@ class ClipPlan:
     audio: bool = True
     side_data: bool = True
     speech: float = 0.0
+    landmarks: int = 0
     geometry: int = GEOMETRY
 
     def __post_init__(self) -> None:
@@ -69,6 +73,7 @@ class ClipPlan:
             and self.audio >= other.audio
             and self.side_data >= other.side_data
             and self.speech >= other.speech
+            and other.landmarks in (0, self.landmarks)
             and self.geometry == other.geometry
             and not finer
         )
@@ -85,6 +90,7 @@ class ClipPlan:
             audio=self.audio or other.audio,
             side_data=self.side_data or other.side_data,
             speech=max(self.speech, other.speech),
+            landmarks=max(self.landmarks, other.landmarks),
             geometry=other.geometry,
         )
 

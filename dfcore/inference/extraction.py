@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.clip_part import cut_part
+from dfcore.data.clip_part import cut_part, without_landmarks
 from dfcore.data.clip_plan import REFERENCE, ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.media.reasons import is_passing, reason_of
@@ -43,8 +43,8 @@ class Job:
         return cls(plan, tuple((spec, plan.frames) for spec in evidence))
 
     def takes(self, plan: ClipPlan) -> bool:
-        """Whether clips of this job hold those of ``plan``, or would with more frames or speech."""
-        longer = replace(self.plan, frames=plan.frames, speech=plan.speech)
+        """Whether clips of this job hold those of ``plan``, or would with more frames, speech or landmarks."""
+        longer = replace(self.plan, frames=plan.frames, speech=plan.speech, landmarks=plan.landmarks)
         return longer == plan and max(REFERENCE, self.plan.frames) == max(REFERENCE, plan.frames)
 
     def joined(self, other: Job) -> Job:
@@ -68,6 +68,8 @@ def join_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
 def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Clip:
     """A job's clip as one of its plans has it, to the last bit, with that plan's evidence; no pixel is copied."""
     part = cut_part(clip, plan.frames)
+    if not plan.landmarks:
+        part = without_landmarks(part)
     values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
     if plan.speech > 0:
         return replace(part, evidence=values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfcore.config import code_named
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -215,6 +215,7 @@ def _load(path: Path, device: str, people: int | None, samples: int | None, dete
         people=people or numbers["people"],
         detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
         speech=model.spec.speech,
+        landmarks=LANDMARKS if model.spec.uses_landmarks else 0,
     )
     dataset = str(_mapping(config.get("stage")).get("dataset", ""))
     member = Member(

@@ -1,8 +1,9 @@
 """The clip store's files: names, atomic writing, reading, and the messages when they cannot be.
 
 A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for clip i the arrays ``i/y``, ``i/u``,
-``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`), and of
-its speech ``i/mouth``, ``i/mouth_present`` (uint8) and ``i/speech_audio``. Its metadata holds one JSON object,
+``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio``, ``i/landmarks`` (shapes:
+:class:`dfcore.data.clips.Clip`), and of its speech ``i/mouth``, ``i/mouth_present`` (uint8), ``i/speech_audio`` and
+``i/speech_landmarks``. Its metadata holds one JSON object,
 ``dfcore``: ``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips),
 ``source`` (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each), and ``checksums``: a CRC-32 of each
 array, with its type and shape, and of the other entries. The same clips give the same bytes. A process compares an

@@ -49,7 +49,7 @@ def write_video(
     origin = origin or Origin()  # the inode's time is of this disk alone: the index has it
     arrays: dict[str, NDArray] = {}
     for i, clip in enumerate(clips):
-        for name in ("y", "u", "v", "qp", "motion", "audio"):
+        for name in ("y", "u", "v", "qp", "motion", "audio", "landmarks"):
             values = getattr(clip, name)
             if values is not None:
                 arrays[f"{i}/{name}"] = values
@@ -58,6 +58,8 @@ def write_video(
             arrays[f"{i}/mouth_present"] = clip.speech.present.astype(np.uint8)
             if clip.speech.audio is not None:
                 arrays[f"{i}/speech_audio"] = clip.speech.audio
+            if clip.speech.landmarks is not None:
+                arrays[f"{i}/speech_landmarks"] = clip.speech.landmarks
     headers = [clip.header.to_json() for clip in clips]
     about = {
         "format": FORMAT,

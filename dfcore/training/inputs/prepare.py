@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.forged.people import by_person, found_people
 from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
@@ -166,4 +166,5 @@ def clip_plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
         people=config.data.people,
         detector=config.data.detector,
         speech=max([0.0, *(spec.speech for spec in specs)]),
+        landmarks=LANDMARKS if any(spec.uses_landmarks for spec in specs) else 0,
     )
