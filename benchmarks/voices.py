@@ -1,4 +1,4 @@
-"""Whether a voice belongs to a mouth, by the courses of dense landmarks: what AV can find without forged footage.
+"""Whether a voice belongs to a mouth, by the opened of dense landmarks: what AV can find without forged footage.
 
     python benchmarks/voices.py --list LIST.csv                     # folds over people
     python benchmarks/voices.py --list LIST.csv --test OTHERS.csv   # learnt from all of LIST, asked of OTHERS
@@ -29,9 +29,9 @@ from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import SPEECH_RATE
 from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
-from dfcore.data.views.landmarks import courses_of
+from dfcore.data.views.landmarks import openings_of
 from dfcore.errors import DfcoreError
-from dfs_av.voice_courses import VoiceModel, fit, judge, voice_bands
+from dfs_av.voice_openings import VoiceModel, fit, judge, voice_bands
 
 LENGTHS = {"2.4 s": 60, "4.8 s": 120, "8 s": 200, "whole": 0}
 SHIFTS = (3, 5, 12)
@@ -41,18 +41,18 @@ LEAST_PRESENT = 0.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Talk:
-    """One clip: ``courses`` float32 ``[n, 4]``, ``present`` bool ``[n]``, ``bands`` float32 ``[n, 20]``."""
+    """One clip: ``opened`` float32 ``[n, 4]``, ``present`` bool ``[n]``, ``bands`` float32 ``[n, 20]``."""
 
     name: str
     person: str
-    courses: NDArray[np.float32]
+    opened: NDArray[np.float32]
     present: NDArray[np.bool_]
     bands: NDArray[np.float32]
 
     def part(self, first: int, count: int) -> Talk:
         """So many points of it."""
         rows = slice(first, first + count)
-        return Talk(self.name, self.person, self.courses[rows], self.present[rows], self.bands[rows])
+        return Talk(self.name, self.person, self.opened[rows], self.present[rows], self.bands[rows])
 
 
 def read_talks(path: Path, folder: Path) -> list[Talk]:
@@ -66,17 +66,17 @@ def read_talks(path: Path, folder: Path) -> list[Talk]:
         if not place.exists():
             np.savez(place, **_read(path.parent / row["file"]))
         with np.load(place) as held:
-            courses, present, audio = held["courses"], held["present"], held["audio"]
-        count = min(len(courses), len(audio) // (16000 // SPEECH_RATE))
+            opened, present, audio = held["opened"], held["present"], held["audio"]
+        count = min(len(opened), len(audio) // (16000 // SPEECH_RATE))
         if count < 30 or present[:count].mean() < LEAST_PRESENT:
             continue
         bands = voice_bands(audio[: count * (16000 // SPEECH_RATE)])
-        found.append(Talk(place.stem, row["group"], courses[:count], present[:count], bands))
+        found.append(Talk(place.stem, row["group"], opened[:count], present[:count], bands))
     return found
 
 
 def _read(path: Path) -> dict[str, NDArray]:
-    nothing = {"courses": np.zeros((0, 4), np.float32), "present": np.zeros(0, bool), "audio": np.zeros(0, np.int16)}
+    nothing = {"opened": np.zeros((0, 4), np.float32), "present": np.zeros(0, bool), "audio": np.zeros(0, np.int16)}
     try:
         info = probe(path)
         if not info.has_audio:
@@ -89,7 +89,7 @@ def _read(path: Path) -> dict[str, NDArray]:
     speech = clips[0].speech
     if speech is None or speech.audio is None:
         return nothing
-    return {"courses": courses_of(speech), "present": speech.present, "audio": speech.audio}
+    return {"opened": openings_of(speech), "present": speech.present, "audio": speech.audio}
 
 
 # -- the experiment ----------------------------------------------------------------------------------------------------
@@ -106,15 +106,15 @@ class Answers:
 
 def questions(talk: Talk, talks: Sequence[Talk], length: int, rng: np.random.Generator) -> list[tuple[Talk, Talk]]:
     """Windows of a talk, each with the same of another person's voice."""
-    count = length or len(talk.courses)
+    count = length or len(talk.opened)
     others = [other for other in talks if other.person != talk.person and len(other.bands) >= min(count, 60)]
     found = []
-    for first in range(0, len(talk.courses) - count + 1, max(count // 2, 1)):
+    for first in range(0, len(talk.opened) - count + 1, max(count // 2, 1)):
         other = others[int(rng.integers(len(others)))]
         size = min(count, len(other.bands))
         start = int(rng.integers(len(other.bands) - size + 1))
         own = talk.part(first, size)
-        found.append((own, Talk(talk.name, talk.person, own.courses, own.present, other.bands[start : start + size])))
+        found.append((own, Talk(talk.name, talk.person, own.opened, own.present, other.bands[start : start + size])))
     return found
 
 
@@ -124,8 +124,8 @@ def asked(model: VoiceModel, tested: Sequence[Talk], lenders: Sequence[Talk], le
     for talk in tested:
         for _ in range(3 if length else 8):
             for own, forged in questions(talk, lenders, length, rng):
-                found.own.append(judge(model, own.courses, own.present, own.bands).score)
-                found.forged.append(judge(model, forged.courses, forged.present, forged.bands).score)
+                found.own.append(judge(model, own.opened, own.present, own.bands).score)
+                found.forged.append(judge(model, forged.opened, forged.present, forged.bands).score)
                 found.person.append(talk.person)
     return found
 
@@ -164,7 +164,7 @@ def cross(talks: Sequence[Talk], folds: int, seeds: int, align: bool) -> dict[st
         fold = folds_of(talks, folds, seed)
         for place in range(folds):
             tested = [talk for talk in talks if fold[talk.person] == place]
-            model = fit([(t.courses, t.present, t.bands) for t in talks if fold[t.person] != place], align=align)
+            model = fit([(t.opened, t.present, t.bands) for t in talks if fold[t.person] != place], align=align)
             for name, length in LENGTHS.items():
                 part = asked(model, tested, tested, length, seed)
                 answers[name].own += part.own
@@ -183,18 +183,18 @@ def main() -> None:
     parser.add_argument("--no-align", action="store_true", help="without removing the training clips' natural lags")
     given = parser.parse_args()
     talks = read_talks(given.list, given.out)
-    minutes = sum(len(talk.courses) for talk in talks) / SPEECH_RATE / 60
+    minutes = sum(len(talk.opened) for talk in talks) / SPEECH_RATE / 60
     print(f"{len(talks)} clips of {len({t.person for t in talks})} people, {minutes:.1f} minutes")
     if given.test is None:
         for name, value in cross(talks, given.folds, given.seeds, not given.no_align).items():
             print(f"another's voice, {name:6} {value}")
         return
     others = read_talks(given.test, given.out)
-    model = fit([(t.courses, t.present, t.bands) for t in talks], align=not given.no_align)
+    model = fit([(t.opened, t.present, t.bands) for t in talks], align=not given.no_align)
     for name, length in LENGTHS.items():
         print(f"another's voice, {name:6} {figure(asked(model, others, others, length, 0))}")
     for talk in others:
-        found = judge(model, talk.courses, talk.present, talk.bands)
+        found = judge(model, talk.opened, talk.present, talk.bands)
         print(f"{talk.name:40} score {found.score:.3f}  audio {1000 * found.lag / SPEECH_RATE:+.0f} ms")
 
 

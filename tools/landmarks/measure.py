@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dfcore.data.faces.dense.points import REGIONS
-from dfcore.data.faces.dense.shapes import COURSES, mouth_courses
+from dfcore.data.faces.dense.shapes import OPENINGS, mouth_openings
 
 __all__ = ["eyes_apart", "report"]
 
@@ -28,13 +28,13 @@ def report(found: np.ndarray, points: np.ndarray, people: np.ndarray, sources: n
     for name, region in {"all": range(error.shape[1]), **REGIONS}.items():
         own = over_people(error[:, list(region)].mean(1))
         lines.append(f"{name:12} mean {own.mean():.4f}  median {np.median(own):.4f}  worst person {own.max():.4f}")
-    ours, theirs = mouth_courses(found), mouth_courses(points)
-    for k, name in enumerate(COURSES):
-        lines.append(f"{name:12} {_course(ours[:, k], theirs[:, k], sources)}")
+    ours, theirs = mouth_openings(found), mouth_openings(points)
+    for k, name in enumerate(OPENINGS):
+        lines.append(f"{name:12} {_follows(ours[:, k], theirs[:, k], sources)}")
     return "\n".join(lines)
 
 
-def _course(ours: np.ndarray, theirs: np.ndarray, sources: np.ndarray) -> str:
+def _follows(ours: np.ndarray, theirs: np.ndarray, sources: np.ndarray) -> str:
     """Correlation within videos whose mouth moves at all, and the error against the teacher's own spread."""
     found, spread = [], []
     for source in sorted(set(sources.tolist())):

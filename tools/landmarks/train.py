@@ -4,7 +4,7 @@
     python tools/landmarks/train.py --crops DIR --out fold.safetensors --held-out 0.25   # what it is worth on others
 
 With ``--held-out`` that share of the people (drawn by ``--seed``) is not learnt from; the error on them is printed by
-region, in units of the distance between the eyes, and how well the courses of the openings follow the teacher's.
+region, in units of the distance between the eyes, and how well the openings follow the teacher's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dfcore.data.faces.dense.network import INPUT, LandmarkNetwork, normalised
 from dfcore.data.faces.dense.points import MIRRORED, POINTS, REGIONS
 
 BATCH = 32
-RATE = 2e-3
+RATE = 1.5e-3
 _IMPORTANCE = {"inner_lips": 2.0, "outer_lips": 2.0, "contour": 0.5}
 
 
@@ -166,10 +166,8 @@ def loss_of(found: Tensor, points: Tensor, weights: Tensor) -> Tensor:
     return (error * weights).mean() + 2 * torch.nn.functional.smooth_l1_loss(*openings, beta=0.02)
 
 
-def learn(crops: Crops, seconds: float, steps: int, seed: int, start: Path | None) -> LandmarkNetwork:
-    """Train for so many steps, or until the seconds of processor time are used up: the rate falls with whichever is
-    nearer.
-    """
+def learn(crops: Crops, minutes: float, steps: int, seed: int, start: Path | None) -> LandmarkNetwork:
+    """Train for so many steps or minutes: the rate falls with whichever is nearer its end."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     worse = recompressed(crops.luma, np.random.default_rng(seed))
@@ -180,9 +178,9 @@ def learn(crops: Crops, seconds: float, steps: int, seed: int, start: Path | Non
         network.load_state_dict({name: value.float() for name, value in load_file(start).items()})
     network = network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    weights, begun, mean = weights_of_points(), time.process_time(), 0.0
+    weights, begun, mean = weights_of_points(), time.monotonic(), 0.0
     for step in range(steps):
-        done = max(step / steps, (time.process_time() - begun) / seconds)
+        done = max(step / steps, (time.monotonic() - begun) / 60 / minutes)
         if done >= 1:
             break
         for group in optimiser.param_groups:
@@ -211,7 +209,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--held-out", type=float, default=0.0)
     parser.add_argument("--start", type=Path, help="weights to go on from")
-    parser.add_argument("--seconds", type=float, default=1500, help="of processor time")
+    parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -220,7 +218,7 @@ def main() -> None:
     others = held_out_people(crops.people, given.held_out, given.seed)
     test = np.array([name in others for name in crops.people])
     print(f"{len(test)} crops of {len(set(crops.people.tolist()))} people; held out: {sorted(others)}", flush=True)
-    network = learn(crops.of(~test), given.seconds, given.steps, given.seed, given.start)
+    network = learn(crops.of(~test), given.minutes, given.steps, given.seed, given.start)
     state = network.state_dict()
     save_file({k: value.half() if value.is_floating_point() else value for k, value in state.items()}, given.out)
     if test.any():

@@ -27,7 +27,7 @@ mouth           uint8 ``[60, 96, 96]``       luma about the mouth at 25 points a
 mouth_present   float32 ``[60]``             1 where that is a frame of this person, 0 where it repeats another
 log_mel         float32 ``[80, 240]``        log-mel spectrum of the audio on the same clock, four columns a point
 audio_present   float32 ``[60]``             1 where there is audio
-mouth_courses   float32 ``[60, 4]``          openings of lips and jaw at the same points, by dense landmarks
+mouth_openings   float32 ``[60, 4]``          openings of lips and jaw at the same points, by dense landmarks
 ==============  ===========================  =======================================================================
 
 Two more are for the control that every figure is reported beside (:mod:`dfcore.data.views.background`):
@@ -74,7 +74,7 @@ _OF_SAMPLES: dict[str, Builder] = {
     "mouth_present": speech.mouth_present,
     "log_mel": speech.log_mel,
     "audio_present": speech.audio_present,
-    "mouth_courses": landmarks.speech_courses,
+    "mouth_openings": landmarks.speech_openings,
 }
 _OF_CONTROL: dict[str, Builder] = {
     "background_face": background.background_face,

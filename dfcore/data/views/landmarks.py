@@ -1,4 +1,4 @@
-"""Views of dense landmarks: where the points are in the window, and the courses of the mouth in its speech."""
+"""Views of dense landmarks: where the points are in the window, and how far the mouth is open in its speech."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dfcore.data.clips import Speech
-from dfcore.data.faces.dense import COURSES, MIRRORED, from_stored, mouth_courses
+from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, mouth_openings
 from dfcore.data.faces.geometry import to_upright
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
@@ -17,7 +17,7 @@ from dfcore.data.views.speech import middle_speech
 from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import StoreError
 
-__all__ = ["courses_of", "landmarks", "speech_courses"]
+__all__ = ["landmarks", "openings_of", "speech_openings"]
 
 
 def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -33,22 +33,22 @@ def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(found, np.float32))
 
 
-def speech_courses(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+def speech_openings(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The openings of the mouth at each point of the speech view: float32 ``[60, 4]``
-    (:func:`dfcore.data.faces.dense.mouth_courses`); 0 for a clip without speech. A mirror changes nothing.
+    (:func:`dfcore.data.faces.dense.mouth_openings`); 0 for a clip without speech. A mirror changes nothing.
     """
     speech = middle_speech(upright)
     if speech is None:
-        return torch.zeros(SPEECH_POINTS, len(COURSES))
+        return torch.zeros(SPEECH_POINTS, len(OPENINGS))
     if speech.landmarks is None:
         raise _missing(upright)
-    return torch.from_numpy(courses_of(speech))
+    return torch.from_numpy(openings_of(speech))
 
 
-def courses_of(speech: Speech) -> NDArray[np.float32]:
+def openings_of(speech: Speech) -> NDArray[np.float32]:
     """The openings at all points of a speech with landmarks: float32 ``[L, 4]``."""
     assert speech.landmarks is not None
-    return mouth_courses(from_stored(speech.landmarks, (0.0, 0.0)))
+    return mouth_openings(from_stored(speech.landmarks, (0.0, 0.0)))
 
 
 def _missing(upright: UprightFrames) -> StoreError:

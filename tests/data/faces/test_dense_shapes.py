@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from dfcore.data.faces.dense import (
-    COURSES,
     MIRRORED,
+    OPENINGS,
     POINTS,
     REGIONS,
     face_unit,
     from_stored,
     inner_face_mask,
     jitter,
-    mouth_courses,
+    mouth_openings,
     rim_mask,
     to_stored,
 )
@@ -42,20 +42,20 @@ def test_the_mirror_of_a_symmetric_face_is_itself_in_its_own_order() -> None:
 
 
 def test_openings_are_what_the_face_was_made_with() -> None:
-    opening, width, _, height = mouth_courses(made(0.25)) * face_unit(made()) / 40
+    opening, width, _, height = mouth_openings(made(0.25)) * face_unit(made()) / 40
     assert opening == pytest.approx(0.25, abs=1e-6)
     assert width == pytest.approx(0.76, abs=1e-6)
     assert height == pytest.approx(0.24 + 0.25, abs=1e-6)
-    jaws = [mouth_courses(made(value))[COURSES.index("jaw_opening")] for value in (0.0, 0.25)]
+    jaws = [mouth_openings(made(value))[OPENINGS.index("jaw_opening")] for value in (0.0, 0.25)]
     assert (jaws[1] - jaws[0]) * face_unit(made()) / 40 == pytest.approx(0.25, abs=1e-6)
 
 
 def test_openings_do_not_depend_on_place_size_or_turn() -> None:
-    np.testing.assert_allclose(mouth_courses(turned(made(0.3), 40, 2.5)), mouth_courses(made(0.3)), rtol=1e-5)
+    np.testing.assert_allclose(mouth_openings(turned(made(0.3), 40, 2.5)), mouth_openings(made(0.3)), rtol=1e-5)
 
 
 def test_crossed_lips_are_no_opening() -> None:
-    assert mouth_courses(made(-0.05))[0] < 0
+    assert mouth_openings(made(-0.05))[0] < 0
 
 
 def test_an_open_mouth_leaves_the_unit_alone() -> None:

@@ -1,4 +1,4 @@
-"""The landmark network that dfcore carries: where its points lie on rendered faces, and that nothing else moves them."""
+"""The network that dfcore carries: where its points lie on rendered faces, and that nothing else moves them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dfcore.data.faces import CenterFace
-from dfcore.data.faces.dense import REGIONS, DenseLandmarks, inner_face_mask, landmarks_of, mouth_courses
+from dfcore.data.faces.dense import REGIONS, DenseLandmarks, inner_face_mask, landmarks_of, mouth_openings
 from dfcore.data.faces.dense.landmarker import WEIGHTS
 from dfcore.errors import DataError
 from dfcore.testing.demo.person import Person
@@ -64,7 +64,7 @@ def test_the_inner_face_holds_eyes_and_mouth(found: np.ndarray, five: np.ndarray
 
 def test_lips_open_when_the_rendered_mouth_does(take: Take, found: np.ndarray) -> None:
     mouth = np.array([take.moments[index].pose.mouth for index in range(0, 40, 2)])
-    assert np.corrcoef(mouth_courses(found)[:, 0], mouth)[0, 1] > 0.7
+    assert np.corrcoef(mouth_openings(found)[:, 0], mouth)[0, 1] > 0.7
 
 
 def test_a_turned_image_has_turned_points(luma: list[np.ndarray], five: np.ndarray, found: np.ndarray) -> None:

@@ -58,13 +58,13 @@ def test_a_lying_clip_is_read_upright(rotation: int) -> None:
     assert np.abs(found.numpy() - upright).max() < 0.07
 
 
-def test_courses_follow_the_opening_that_was_made() -> None:
+def test_openings_follow_the_opening_that_was_made() -> None:
     clip = made_clip()
     opening = np.linspace(0, 0.3, 60)
     assert clip.speech is not None
     dense = to_stored(made_landmarks(opening, (0, 0), 60), (0.0, 0.0))
     spoken = replace(clip, speech=replace(clip.speech, landmarks=dense))
-    found = build_views(MemoryClip(spoken), ["mouth_courses"], [0], image_size=32)["mouth_courses"].numpy()
+    found = build_views(MemoryClip(spoken), ["mouth_openings"], [0], image_size=32)["mouth_openings"].numpy()
     assert found.shape == (60, 4)
     assert np.corrcoef(found[:, 0], opening)[0, 1] > 0.999
     assert found[0, 0] == pytest.approx(0, abs=0.01)
@@ -83,16 +83,16 @@ def test_of_longer_speech_the_middle_is_read() -> None:
         None,
         to_stored(made_landmarks(opening, (0, 0), 60), (0.0, 0.0)),
     )
-    found = build_views(MemoryClip(replace(clip, speech=longer)), ["mouth_courses"], [0], image_size=32)
-    assert found["mouth_courses"][:, 0].min() > 0.15
+    found = build_views(MemoryClip(replace(clip, speech=longer)), ["mouth_openings"], [0], image_size=32)
+    assert found["mouth_openings"][:, 0].min() > 0.15
 
 
 def test_without_speech_they_are_zero_and_without_landmarks_an_error_says_what_to_do() -> None:
     clip = made_clip()
     silent = replace(clip, speech=None, header=replace(clip.header, speech_start=None))
-    assert build_views(MemoryClip(silent), ["mouth_courses"], [0], image_size=32)["mouth_courses"].abs().sum() == 0
+    assert build_views(MemoryClip(silent), ["mouth_openings"], [0], image_size=32)["mouth_openings"].abs().sum() == 0
     assert clip.speech is not None
     bare = replace(clip, landmarks=None, speech=replace(clip.speech, landmarks=None))
-    for name in ("landmarks", "mouth_courses"):
+    for name in ("landmarks", "mouth_openings"):
         with pytest.raises(StoreError, match="dfcore prepare"):
             build_views(MemoryClip(bare), [name], [0], image_size=32)

@@ -2,12 +2,12 @@
 
 from dfcore.data.faces.dense.landmarker import DenseLandmarks, landmarks_of
 from dfcore.data.faces.dense.points import MIRRORED, POINTS, REGIONS
-from dfcore.data.faces.dense.shapes import COURSES, face_unit, inner_face_mask, jitter, mouth_courses, rim_mask
+from dfcore.data.faces.dense.shapes import OPENINGS, face_unit, inner_face_mask, jitter, mouth_openings, rim_mask
 from dfcore.data.faces.dense.stored import from_stored, to_stored
 
 __all__ = [
-    "COURSES",
     "MIRRORED",
+    "OPENINGS",
     "POINTS",
     "REGIONS",
     "DenseLandmarks",
@@ -16,7 +16,7 @@ __all__ = [
     "inner_face_mask",
     "jitter",
     "landmarks_of",
-    "mouth_courses",
+    "mouth_openings",
     "rim_mask",
     "to_stored",
 ]

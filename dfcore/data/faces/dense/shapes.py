@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 
 from dfcore.data.faces.dense.points import REGIONS
 
-__all__ = ["COURSES", "face_unit", "inner_face_mask", "jitter", "mouth_courses", "rim_mask"]
+__all__ = ["OPENINGS", "face_unit", "inner_face_mask", "jitter", "mouth_openings", "rim_mask"]
 
 Floats = NDArray[np.floating[Any]]
 
-COURSES = ("lip_opening", "lip_width", "jaw_opening", "lip_height")
-"""The columns of :func:`mouth_courses`."""
+OPENINGS = ("lip_opening", "lip_width", "jaw_opening", "lip_height")
+"""The columns of :func:`mouth_openings`."""
 
 
 def face_unit(points: Floats) -> Floats:
@@ -30,8 +30,8 @@ def face_unit(points: Floats) -> Floats:
     return np.asarray(np.maximum(np.maximum(across, 1.1 * down), 1e-6))
 
 
-def mouth_courses(points: Floats) -> NDArray[np.float32]:
-    """Openings of a mouth in units of :func:`face_unit`, float32 ``[..., 4]``, in the order of :data:`COURSES`.
+def mouth_openings(points: Floats) -> NDArray[np.float32]:
+    """Openings of a mouth in units of :func:`face_unit`, float32 ``[..., 4]``, in the order of :data:`OPENINGS`.
 
     ``lip_opening``: between the inner lips, mean over five pairs of points. ``lip_width``: between the mouth's corners.
     ``jaw_opening``: from the nose to the chin. ``lip_height``: between the outer lips' middles. The first and the last
@@ -79,7 +79,7 @@ def rim_mask(points: Floats, height: int, width: int, share: float = 0.2) -> NDA
 
 
 def jitter(points: Floats) -> float:
-    """How unsteady a course of landmarks ``[T, 95, 2]`` is: the deviation of the single points about the face's own
+    """How unsteady a series of landmarks ``[T, 95, 2]`` is: the deviation of the single points about the face's own
     motion, from frame to frame, in units of :func:`face_unit`. 0 for fewer than three frames.
 
     From every three consecutive frames the middle is compared with the mean of its neighbours (steady motion gives 0),

@@ -20,8 +20,8 @@ __all__ = ["BANDS", "LAGS_SEEN", "Fit", "VoiceModel", "fit", "judge", "voice_ban
 BANDS = 20
 CONTEXT = 4
 """Points of 40 ms to either side that the expectation is made of."""
-COURSES = (0, 2, 3)
-"""Which of the courses are expected: the lips' opening, the jaw's, the outer lips'."""
+EXPECTED = (0, 2, 3)
+"""Which of the opened are expected: the lips' opening, the jaw's, the outer lips'."""
 LAGS_SEEN = tuple(range(-4, 10))
 """Lags of the audio, in points, that genuine clips are seen at: cameras and encoders are seldom exact."""
 RIDGE = 30.0
@@ -30,7 +30,7 @@ _FLOOR = -9.0
 
 Floats = NDArray[np.floating]
 Clip = tuple[Floats, NDArray[np.bool_], Floats]
-"""Courses ``[n, 4]``, present ``[n]`` and bands ``[n, 20]`` on one clock."""
+"""Openings ``[n, 4]``, present ``[n]`` and bands ``[n, 20]`` on one clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +65,9 @@ def _inputs(bands: Floats) -> NDArray[np.float64]:
     return np.concatenate([flat, np.ones((len(bands), 1))], axis=1)
 
 
-def _openings(courses: Floats, present: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _openings(opened: Floats, present: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The openings without what is slower than 2 s (a head that turns), at deviation 1: ``[n, 3]``; 0 where absent."""
-    chosen = courses[:, list(COURSES)].astype(np.float64)
+    chosen = opened[:, list(EXPECTED)].astype(np.float64)
     chosen = np.where(present[:, None], chosen, np.nan)
     kernel = np.ones(51)
     held = np.isfinite(chosen[:, 0]).astype(float)
@@ -91,9 +91,9 @@ def _correlation(seen: Floats, expected: Floats, weight: Floats) -> NDArray[np.f
 
 def fit(clips: Sequence[Clip], *, align: bool = True, rounds: int = 3) -> VoiceModel:
     """Learn from genuine clips. With ``align`` each is moved by its own lag, found by what was learnt so far."""
-    prepared = [(_openings(courses, present), present, _inputs(bands)) for courses, present, bands in clips]
+    prepared = [(_openings(opened, present), present, _inputs(bands)) for opened, present, bands in clips]
     lags = [0] * len(prepared)
-    weights: Floats = np.zeros((BANDS * (2 * CONTEXT + 1) + 1, len(COURSES)))
+    weights: Floats = np.zeros((BANDS * (2 * CONTEXT + 1) + 1, len(EXPECTED)))
     for _ in range(rounds if align else 1):
         gram, cross = np.zeros((len(weights), len(weights))), np.zeros_like(weights)
         for (openings, present, inputs), lag in zip(prepared, lags, strict=True):
@@ -114,12 +114,12 @@ def _best(weights: Floats, openings: Floats, present: NDArray[np.bool_], inputs:
         mouth, voice = _moved(len(openings), lag)
         weight = present[mouth].astype(float)
         by_model = _correlation(openings[mouth], expected[voice], weight).mean()
-        by_level = _correlation(openings[mouth], np.repeat(level[voice], len(COURSES), 1), weight).mean()
+        by_level = _correlation(openings[mouth], np.repeat(level[voice], len(EXPECTED), 1), weight).mean()
         scores.append(by_model + 0.5 * by_level)
     place = int(np.argmax(scores))
     return scores[place] / 1.5, LAGS_SEEN[place]
 
 
-def judge(model: VoiceModel, courses: Floats, present: NDArray[np.bool_], bands: Floats) -> Fit:
-    """How well a mouth's courses ``[n, 4]`` fit a voice's bands ``[n, 20]``."""
-    return Fit(*_best(model.weights, _openings(courses, present), present, _inputs(bands)))
+def judge(model: VoiceModel, opened: Floats, present: NDArray[np.bool_], bands: Floats) -> Fit:
+    """How well a mouth's opened ``[n, 4]`` fit a voice's bands ``[n, 20]``."""
+    return Fit(*_best(model.weights, _openings(opened, present), present, _inputs(bands)))
