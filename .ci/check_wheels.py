@@ -7,6 +7,8 @@ from pathlib import Path
 NEEDED = {
     "dfcore": [
         "dfcore/py.typed",
+        "dfcore/data/faces/dense/landmarks.safetensors",
+        "dfcore/data/faces/dense/NOTICE.md",
         "dfcore/data/datasets/splits/faceforensics/train.json",
         "dfcore/inference/report/templates/page.html.j2",
         "dfcore/inference/report/templates/style.css",

@@ -3,8 +3,9 @@
     python benchmarks/prepare_video.py [VIDEO]
 
 Prepared: four clips of eight frames, face tracks included, written to a store. CM's ghost maps (six re-encodings of
-each clip) are timed apart. Without VIDEO a made one is used: a demo person enlarged to 1280x720. The two are measured
-in turn and medians compared.
+each clip) are timed apart; "landmarks" is preparing with the dense landmarks of every stored frame. The last line is
+processor time of one face on one thread. Without VIDEO a made one is used: a demo person enlarged to 1280x720. All are
+measured in turn and medians compared.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import av
 import numpy as np
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
+from dfcore.data.clips import Clip
+from dfcore.data.faces.dense import DenseLandmarks
 from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.store.clip_store import ClipStore
@@ -52,6 +57,21 @@ def made_video(folder: Path) -> Path:
     )
 
 
+def face_time(clips: Sequence[Clip]) -> float:
+    """Milliseconds of processor time for the dense landmarks of one face, on one thread; the least of the rounds."""
+    import torch
+
+    torch.set_num_threads(1)
+    model, found = DenseLandmarks(), []
+    images = [frame for clip in clips for frame in clip.y]
+    five = np.concatenate([np.array(clip.header.landmarks) - clip.header.window[:2] for clip in clips])
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        model.locate(images, five)
+        found.append(1000 * (time.process_time() - start) / len(images))
+    return min(found)
+
+
 def main() -> None:
     from dfs_cm.evidence import extract_ghost  # an installed plugin
 
@@ -60,7 +80,15 @@ def main() -> None:
         path = Path(sys.argv[1]) if len(sys.argv) > 1 else made_video(folder)
         plan, store = ClipPlan(), ClipStore(folder / "store")
         find_detector(plan.detector)  # loading the network is paid once a process, not once a video
-        times: dict[str, list[float]] = {"decode": [], "decode, threads": [], "prepare": [], "ghost": []}
+        dense = replace(plan, landmarks=LANDMARKS)
+        extract_clips(path, dense)  # likewise
+        times: dict[str, list[float]] = {
+            "decode": [],
+            "decode, threads": [],
+            "prepare": [],
+            "ghost": [],
+            "landmarks": [],
+        }
         for _ in range(ROUNDS):
             start = time.perf_counter()
             frames = decode_pass(path, "SLICE")
@@ -75,12 +103,16 @@ def main() -> None:
             times["decode"].append(sliced - start)
             times["decode, threads"].append(decoded - sliced)
             times["prepare"].append(prepared - decoded)
-            times["ghost"].append(time.perf_counter() - prepared)
+            extracted = time.perf_counter()
+            store.write("dense", extract_clips(path, dense))
+            times["landmarks"].append(time.perf_counter() - extracted)
+            times["ghost"].append(extracted - prepared)
         source = clips[0].source
         print(f"{source.width}x{source.height}, {frames} frames, {source.codec}; {len(clips)} clips kept")
         base = median(times["decode"])
         for label, measured in times.items():
             print(f"{label:<15} median {median(measured):6.3f} s   x {median(measured) / base:.2f}")
+        print(f"a face          {face_time(clips):.2f} ms of processor time")
 
 
 if __name__ == "__main__":

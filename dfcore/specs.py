@@ -18,6 +18,7 @@ from dfcore.errors import PluginImportError
 
 __all__ = [
     "AUGMENTATIONS",
+    "LANDMARK_VIEWS",
     "MAP_SIZE",
     "VIEWS",
     "ComponentSpec",
@@ -50,8 +51,13 @@ VIEWS = (
     "mouth_present",
     "log_mel",
     "audio_present",
+    "landmarks",
+    "mouth_openings",
 )
 """Names of the views that every clip has (:mod:`dfcore.data.views`); a specialist's evidence comes beside them."""
+
+LANDMARK_VIEWS = ("landmarks", "mouth_openings")
+"""Those of them that are made of dense landmarks; who reads one has them computed when clips are prepared."""
 
 AUGMENTATIONS = ("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur")
 """Names of the training augmentations (:mod:`dfcore.data.views.augment`)."""
@@ -143,6 +149,11 @@ class SpecialistSpec:
     def uses_audio(self) -> bool:
         """Whether it reads the audio: then a video is fake to it if its audio is, else the images alone decide."""
         return self.speech > 0
+
+    @property
+    def uses_landmarks(self) -> bool:
+        """Whether it reads a view that is made of dense landmarks."""
+        return any(name in LANDMARK_VIEWS for name in self.views)
 
     @property
     def trainable(self) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dfcore.data.clip_plan import own_part
 from dfcore.data.clips import Clip, ClipAccess, ClipHeader, Planes, SourceHeader, Speech, mean_over_frames
 
-__all__ = ["ClipPart", "cut_part", "frame_period", "part_of"]
+__all__ = ["ClipPart", "cut_part", "frame_period", "part_of", "without_landmarks"]
 
 AUDIO_RATE = 16000
 
@@ -44,7 +44,14 @@ def cut_part(clip: Clip, frames: int) -> Clip:
         motion=None if clip.motion is None else clip.motion[rows],
         audio=_audio(clip.audio, clip.header, part, clip.source.fps),
         evidence={},
+        landmarks=None if clip.landmarks is None else clip.landmarks[rows],
     )
+
+
+def without_landmarks(clip: Clip) -> Clip:
+    """The clip as it is prepared when no dense landmarks are asked for."""
+    speech = None if clip.speech is None else replace(clip.speech, landmarks=None)
+    return replace(clip, landmarks=None, speech=speech)
 
 
 class ClipPart:
@@ -107,6 +114,10 @@ class ClipPart:
     def speech(self) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without."""
         return self.access.speech()
+
+    def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
+        return self.access.landmarks(self._whole(frames))
 
     def _whole(self, frames: Sequence[int]) -> Sequence[int]:
         first = self.part.start

@@ -15,16 +15,18 @@ from typing import Any
 from dfcore.errors import UsageError
 from dfcore.specs import SpecialistSpec
 
-__all__ = ["REFERENCE", "ClipPlan", "clip_spans", "kept_for", "middle", "own_part", "reference_spans"]
+__all__ = ["LANDMARKS", "REFERENCE", "ClipPlan", "clip_spans", "kept_for", "middle", "own_part", "reference_spans"]
 
 REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
 GEOMETRY = 2
 """Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
+LANDMARKS = 1
+"""Version of the dense landmarks; raised when they come out otherwise, so that stored ones are made again."""
 SMALL_VIEWS = frozenset(
     {
         "face", "face_mask", "tile_face", "sequence", "sequence_mask", "motion", "mouth", "mouth_present", "log_mel",
-        "audio_present",
+        "audio_present", "landmarks", "mouth_openings",
     }
 )  # fmt: skip
 """Views that read no native planes, but for those of ``face`` in the middle frame."""
@@ -46,6 +48,7 @@ class ClipPlan:
         native: how many of a clip's frames, from its middle, keep their planes and quantisers; 0 for all. A clip that
             is shorter than ``frames`` keeps those of all.
         sequence: keep all frames made small too (:mod:`dfcore.data.reduced`).
+        landmarks: version of the dense landmarks of each frame and point of speech; 0 for none.
         geometry: which rule says where clips lie.
     """
 
@@ -59,6 +62,7 @@ class ClipPlan:
     speech: float = 0.0
     native: int = 0
     sequence: bool = False
+    landmarks: int = 0
     geometry: int = GEOMETRY
 
     def __post_init__(self) -> None:
@@ -94,6 +98,7 @@ class ClipPlan:
             and self.side_data >= other.side_data
             and self.speech >= other.speech
             and self.keeps(other)
+            and other.landmarks in (0, self.landmarks)
             and self.geometry == other.geometry
             and not finer
         )
@@ -120,6 +125,7 @@ class ClipPlan:
             speech=max(self.speech, other.speech),
             native=0 if native == frames else native,
             sequence=self.sequence or other.sequence,
+            landmarks=max(self.landmarks, other.landmarks),
             geometry=other.geometry,
         )
 

@@ -156,12 +156,15 @@ class Speech:
         present: bool ``[L]``, whether the point has a frame of this person; else it repeats the nearest that has.
         start: time of point 0 in seconds.
         audio: int16 ``[640 L]``, 16 kHz mono from ``start`` on, silence beyond the track's ends; None without audio.
+        landmarks: dense landmarks of each point's upright frame, int16 ``[L, 95, 2]``, in eighths of a pixel of the
+            file's first frame, from that frame's middle (:mod:`dfcore.data.faces.dense`); None where not asked for.
     """
 
     mouth: NDArray[np.uint8]
     present: NDArray[np.bool_]
     start: float
     audio: NDArray[np.int16] | None = None
+    landmarks: NDArray[np.int16] | None = None
 
 
 @dataclass(slots=True)
@@ -179,6 +182,8 @@ class Clip:
         audio: int16 ``[n]``, 16 kHz mono, exactly the clip's span; or None.
         evidence: by name, float16 ``[T, C, H/16, W/16]``.
         speech: mouth and audio about the clip's middle, where the plan asks for them.
+        landmarks: dense landmarks, int16 ``[T, 95, 2]``, in eighths of a pixel of the coded frame from the window's
+            middle (:mod:`dfcore.data.faces.dense`), where the plan asks for them.
     """
 
     source: SourceHeader
@@ -191,6 +196,7 @@ class Clip:
     audio: NDArray[np.int16] | None = None
     evidence: dict[str, NDArray[np.float16]] = field(default_factory=dict)
     speech: Speech | None = None
+    landmarks: NDArray[np.int16] | None = None
 
 
 @runtime_checkable
@@ -244,6 +250,10 @@ class ClipAccess(Protocol):
 
     def speech(self) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without."""
+        ...
+
+    def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """Dense landmarks as in :attr:`Clip.landmarks`, int16 ``[n, 95, 2]``, or None where it was prepared without."""
         ...
 
 
@@ -303,6 +313,10 @@ class MemoryClip:
     def speech(self) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without."""
         return self.clip.speech
+
+    def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
+        return None if self.clip.landmarks is None else self.clip.landmarks[list(frames)]
 
 
 def mean_over_frames(values: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "Face",
     "FaceDetector",
     "Footage",
+    "LocatesLandmarks",
     "PseudoFake",
     "ReadsViews",
     "Recognises",
@@ -93,6 +94,21 @@ class FaceDetector(Protocol):
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces in ``image``, RGB uint8 ``[H, W, 3]`` of any size, most certain first; [] when there is none."""
+        ...
+
+
+@runtime_checkable
+class LocatesLandmarks(Protocol):
+    """What a face detector may do besides: give dense landmarks of its own, in place of dfcore's network."""
+
+    def locate(self, images: Sequence[NDArray[np.uint8]], five: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """The points of one face in each of n images, float ``[n, 95, 2]``, all finite, in the image's pixels and in
+        the order of :data:`dfcore.data.faces.dense.REGIONS`.
+
+        Args:
+            images: n upright luma images uint8 ``[H, W]``, of any size.
+            five: this detector's five points of the face in each, ``[n, 5, 2]``.
+        """
         ...
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.clip_part import cut_part
+from dfcore.data.clip_part import cut_part, without_landmarks
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.data.media.reasons import is_passing, reason_of
@@ -30,6 +30,8 @@ __all__ = ["Extraction", "extract", "kept_warnings", "own_clip", "refused", "wit
 def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Clip:
     """A job's clip as one of its plans has it, to the last bit, with that plan's evidence; no pixel is copied."""
     part = cut_part(clip, plan.frames)
+    if not plan.landmarks:
+        part = without_landmarks(part)
     values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
     if plan.speech > 0:
         return replace(part, evidence=values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfcore.config import code_named
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError, UnknownNameError, UsageError
 from dfcore.files import exists, is_file, is_folder, name_trouble, why_unreadable
 
@@ -251,6 +251,7 @@ def plan_of(
         people=people or _number(path, "people", data),
         detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
         speech=spec.speech,
+        landmarks=LANDMARKS if spec.uses_landmarks else 0,
     )
 
 

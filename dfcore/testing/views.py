@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from dfcore.data.clips import BLOCK, MOUTH_SIDE, SPEECH_RATE, Clip, ClipHeader, MemoryClip, SourceHeader, Speech
+from dfcore.data.faces.dense import to_stored
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.protocols import Footage
 from dfcore.data.views import build_views
 from dfcore.specs import SpecialistSpec
+from dfcore.testing.landmarks import made_landmarks
 from dfcore.version import __version__
 
 __all__ = ["clip_footage", "clip_views", "made_clip", "made_views", "with_face"]
@@ -51,6 +53,7 @@ def made_clip(seed: int = 0, *, frames: int = 8, size: int = 192, fps: float = 2
         motion=motion,
         audio=tone.astype(np.int16) if audio else None,
         speech=_speech(seed, audio),
+        landmarks=to_stored(made_landmarks(np.zeros(frames), (0.0, -0.05 * size), 0.16 * size), (0.0, 0.0)),
     )
 
 
@@ -69,7 +72,8 @@ def _speech(seed: int, audio: bool) -> Speech:
     mouth = np.where(width < 1, 30, skin) + rng.normal(0, 2, (len(opening), MOUTH_SIDE, MOUTH_SIDE))
     images = np.clip(mouth, 0, 255).round().astype(np.uint8)
     samples = (5000 * voice).clip(-32768, 32767).astype(np.int16) if audio else None
-    return Speech(images, np.ones(len(opening), bool), 0.0, samples)
+    dense = to_stored(made_landmarks(0.4 * opening, (0.0, 0.0), 40.0), (0.0, 0.0))
+    return Speech(images, np.ones(len(opening), bool), 0.0, samples, dense)
 
 
 def clip_footage(seed: int = 0, *, frames: int = 32, size: int = 128) -> Footage:

@@ -63,6 +63,7 @@ def make_clip() -> Callable[..., Clip]:
             motion=rng.integers(-99, 99, (*blocks, 2), dtype=np.int16),
             audio=rng.integers(-99, 99, 1600, dtype=np.int16),
             evidence={"ghost": rng.random((frames, 5, *blocks[1:])).astype(np.float16)},
+            landmarks=rng.integers(-8 * height // 2, 8 * height // 2, (frames, 95, 2), dtype=np.int16),
         )
 
     return make

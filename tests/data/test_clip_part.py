@@ -19,6 +19,7 @@ WANDERING = "fake_parts:WanderingFace"
 SHORT = ClipPlan(clips=3, frames=8, detector=WANDERING)
 LONG = replace(SHORT, frames=16)
 SPEECH = replace(SHORT, speech=1.2)
+DENSE = replace(SPEECH, frames=16, landmarks=1)
 OTHER = ClipPlan(clips=2, frames=5, people=2, detector="fake_parts:TwoFaces", side_data=False)
 
 
@@ -33,9 +34,10 @@ def content(access: ClipAccess, frames: int) -> list[Any]:
     """All that can be read of a clip."""
     every = range(frames)
     arrays = [*access.planes(every), access.luma(every), access.qp(every), access.motion(every), access.audio()]
+    arrays += [access.landmarks(every)]
     said = access.speech()
     if said is not None:
-        arrays += [said.mouth, said.present, said.audio]
+        arrays += [said.mouth, said.present, said.audio, said.landmarks]
     return [replace(access.header, speech_start=None), *(None if a is None else a.tobytes() for a in arrays)]
 
 
@@ -44,7 +46,7 @@ def whole(clip: Clip) -> list[Any]:
 
 
 def test_plans_give_in_company_what_they_give_alone(video: Path) -> None:
-    plans = [SHORT, LONG, SPEECH, OTHER]
+    plans = [SHORT, LONG, SPEECH, OTHER, DENSE]
     together = extract_for_plans(video, plans)
     for plan, found in zip(plans, together, strict=True):
         assert found.clips

@@ -64,6 +64,7 @@ def test_a_photo_is_a_clip_of_one_frame_and_nothing_is_none() -> None:
         ({"side_data": False}, {}),
         ({}, {"detector_stride": 5}),
         ({"detector_stride": 9}, {"detector_stride": 5}),
+        ({}, {"landmarks": 1}),
     ],
 )
 def test_a_larger_plan_covers_a_smaller_one_only(smaller: dict[str, int], larger: dict[str, int]) -> None:
@@ -79,6 +80,12 @@ def test_a_larger_plan_covers_a_smaller_one_only(smaller: dict[str, int], larger
 
 def test_union_takes_the_larger_of_each() -> None:
     assert ClipPlan(clips=6, frames=8).union(ClipPlan(clips=2, frames=25)) == ClipPlan(clips=6, frames=25)
+
+
+def test_landmarks_of_another_version_are_made_again() -> None:
+    assert not ClipPlan(landmarks=1).covers(ClipPlan(landmarks=2))
+    assert not ClipPlan(landmarks=2).covers(ClipPlan(landmarks=1))
+    assert ClipPlan(landmarks=1).union(ClipPlan(landmarks=2)).landmarks == 2
 
 
 def test_another_detector_is_not_covered() -> None:

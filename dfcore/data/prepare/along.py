@@ -93,7 +93,12 @@ def extract_along(
             footage = one.watcher.finish()
             check_sizes(path, footage)
             chosen = [choose_clips(path, info, work, footage) if work.spans else Chosen() for work in one.works]
-            cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
+            cut = cut_clips(
+                *(path, source, info, footage, audio, chosen, plans),
+                detectors=detectors,
+                side_data=side_data,
+                threads=threads,
+            )
             yield [Extracted(tuple(c), of.reason, of.people_seen) for c, of in zip(cut, chosen, strict=True)]
             one.empty()
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dfcore.data.clip_part import frame_period
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipHeader, FrameFormat, SourceHeader
+from dfcore.data.faces.dense import landmarks_of, to_stored
+from dfcore.data.faces.geometry import points_to_coded, to_upright
 from dfcore.data.media import MediaInfo
 from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.data.prepare.choose import Chosen, Pick
 from dfcore.data.prepare.speech import cut_speech
 from dfcore.data.prepare.watch import Crop, Footage, Window, crop_again, crop_held
+from dfcore.data.protocols import FaceDetector
 
 __all__ = ["cut_clips", "read_audio"]
 
@@ -25,6 +30,7 @@ LONGEST_AUDIO = 60.0
 _ROUNDING = 0.01
 """Seconds: times in headers are rounded, those of frames are not."""
 
+Floats = NDArray[np.floating[Any]]
 CropOf = Callable[[int, Window], Crop]
 
 
@@ -55,14 +61,18 @@ def cut_clips(
     chosen: Sequence[Chosen],
     plans: Sequence[ClipPlan],
     *,
+    detectors: Mapping[str, FaceDetector],
     side_data: bool,
     threads: int = 0,
 ) -> list[list[Clip]]:
-    """The clips of each plan. Frames that were too large to be held are decoded again, and cropped as they come."""
+    """The clips of each plan. Frames that were too large to be held are decoded again, and cropped as they come.
+    ``detectors``, by name, give the dense landmarks of the plans that ask for them.
+    """
     crop = _crop_of(path, info, footage, [pick for one in chosen for pick in one.picks], side_data, threads)
+    located = [detectors[plan.detector] if plan.landmarks else None for plan in plans]
     return [
-        [_cut(source, info, footage, audio if plan.audio else None, pick, crop, plan) for pick in one.picks]
-        for one, plan in zip(chosen, plans, strict=True)
+        [_cut(source, info, footage, audio if plan.audio else None, pick, crop, plan, detector) for pick in one.picks]
+        for one, plan, detector in zip(chosen, plans, located, strict=True)
     ]
 
 
@@ -95,13 +105,14 @@ def _cut(
     pick: Pick,
     crop: CropOf,
     plan: ClipPlan,
+    detector: FaceDetector | None,
 ) -> Clip:
     frames = [crop(index, pick.window) for index in pick.frames]
     boxes, landmarks = pick.track.at(pick.frames)
     times = tuple(round(frame.time, 6) for frame in frames)
     speech = None
     if pick.speech is not None:
-        speech = cut_speech(pick.speech[0], footage.small, pick.speech[1], info, audio)
+        speech = cut_speech(pick.speech[0], footage.small, pick.speech[1], info, audio, detector)
     near = (pick.track.frames >= pick.reference[0]) & (pick.track.frames <= pick.reference[-1])
     header = ClipHeader(
         track=pick.person,
@@ -119,17 +130,28 @@ def _cut(
     motions = [frame.motion for frame in frames if frame.motion is not None and plan.side_data]
     start, stop = _span(times, info.fps)
     heard = audio is not None and stop - start <= LONGEST_AUDIO
+    y = np.stack([frame.y for frame in frames])
     return Clip(
         source,
         header,
-        y=np.stack([frame.y for frame in frames]),
+        y=y,
         u=np.stack([frame.u for frame in frames]),
         v=np.stack([frame.v for frame in frames]),
         qp=np.stack(qps) if len(qps) == len(frames) else None,
         motion=np.stack(motions) if len(motions) == len(frames) else None,
         audio=audio.between(start, stop) if audio is not None and heard else None,
         speech=speech,
+        landmarks=None if detector is None else _landmarks(detector, y, landmarks, pick),
     )
+
+
+def _landmarks(detector: FaceDetector, y: NDArray[np.uint8], five: Floats, pick: Pick) -> NDArray[np.int16]:
+    """Dense landmarks as :attr:`dfcore.data.clips.Clip.landmarks` has them, found in the clip's own window."""
+    left, top, width, height = pick.window
+    turn = (pick.format.rotation, 1.0, width, height)
+    upright = np.rot90(y, -(pick.format.rotation // 90), axes=(1, 2))
+    found = landmarks_of(detector, list(upright), to_upright(five - (left, top), *turn))
+    return to_stored(points_to_coded(found, *turn), (width / 2, height / 2))
 
 
 def _format_of(source: SourceHeader) -> FrameFormat:

@@ -120,7 +120,9 @@ def extract_for_plans(
     chosen = [choose_clips(path, info, work, footage) for work in works]
     audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
     source = source_of(path, info, record)
-    cut = cut_clips(path, source, info, footage, audio, chosen, plans, side_data=side_data, threads=threads)
+    cut = cut_clips(
+        path, source, info, footage, audio, chosen, plans, detectors=detectors, side_data=side_data, threads=threads
+    )
     return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
 
 

@@ -18,12 +18,14 @@ from PIL import Image
 
 from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
 from dfcore.data.faces import FaceTrack
+from dfcore.data.faces.dense import landmarks_of, to_stored
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
 from dfcore.data.media.animation import frame_starts
 from dfcore.data.media.container import open_media, origin, video_stream
 from dfcore.data.media.images import is_animated_webp
 from dfcore.data.media.stream import packets
+from dfcore.data.protocols import FaceDetector
 
 __all__ = [
     "AudioTrack",
@@ -34,6 +36,7 @@ __all__ = [
     "mouth_squares",
     "small_frame",
     "speech_spans",
+    "upright_middle",
 ]
 
 KEPT_SIDE = 960
@@ -154,6 +157,7 @@ def cut_speech(
     track: FaceTrack,
     info: MediaInfo,
     audio: Audio | None,
+    detector: FaceDetector | None = None,
 ) -> Speech | None:
     """The mouth of one person at a span's points, and the audio of exactly the span.
 
@@ -166,6 +170,7 @@ def cut_speech(
         track: the person.
         info: the file.
         audio: the file's; None without.
+        detector: gives dense landmarks of the points; None where they are not asked for.
 
     Returns:
         None where not one point is present.
@@ -184,13 +189,31 @@ def cut_speech(
     chosen = chosen[held[_nearest(held.astype(np.float64), np.arange(len(chosen), dtype=np.float64))]]
     boxes, landmarks = track.at(chosen.tolist())
     turn = (info.rotation, 1.0, info.width, info.height)
-    squares = mouth_squares(
-        boxes_to_upright(boxes, *turn).astype(np.float64), to_upright(landmarks, *turn).astype(np.float64)
-    )
+    five = to_upright(landmarks, *turn).astype(np.float64)
+    squares = mouth_squares(boxes_to_upright(boxes, *turn).astype(np.float64), five)
     mouth = np.stack([_crop(frames[int(index)], square) for index, square in zip(chosen, squares, strict=True)])
     start = float(span.times[0])
     stop = start + len(span.times) / SPEECH_RATE
-    return Speech(mouth, present, start, None if audio is None else audio.between(start, stop))
+    dense = None if detector is None else _landmarks(detector, [frames[int(index)] for index in chosen], five, info)
+    return Speech(mouth, present, start, None if audio is None else audio.between(start, stop), dense)
+
+
+def _landmarks(
+    detector: FaceDetector, frames: Sequence[SmallFrame], five: Floats, info: MediaInfo
+) -> NDArray[np.int16]:
+    """Dense landmarks as :attr:`dfcore.data.clips.Speech.landmarks` has them; each frame is looked at once."""
+    once = {frame.time: k for k, frame in reversed(list(enumerate(frames)))}
+    rows = sorted(once.values())
+    scales = np.array([frame.scale for frame in frames])[:, None, None]
+    found = landmarks_of(detector, [frames[row].luma for row in rows], (five * scales)[rows])
+    place = {frames[row].time: k for k, row in enumerate(rows)}
+    points = found[[place[frame.time] for frame in frames]] / scales
+    return to_stored(points, upright_middle(info.rotation, info.width, info.height))
+
+
+def upright_middle(rotation: int, width: int, height: int) -> tuple[float, float]:
+    """The middle of a coded image of that size when it is upright."""
+    return (width / 2, height / 2) if rotation in (0, 180) else (height / 2, width / 2)
 
 
 def mouth_squares(boxes: Floats, landmarks: Floats) -> Floats:

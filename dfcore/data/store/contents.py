@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import kept_for
+from dfcore.data.clip_plan import LANDMARKS, kept_for
 from dfcore.data.forged.people import by_person
 from dfcore.data.labels import labelled_for, with_comparisons
 from dfcore.data.records import VideoRecord, pseudo_fake_of
@@ -72,6 +72,8 @@ def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec:
             lacking["the frames that it reads as they were decoded, or made small"] += 1
         if entry.plan.speech < spec.speech:
             lacking[f"{spec.speech:g} s of mouth and audio"] += 1
+        if spec.uses_landmarks and entry.plan.landmarks != LANDMARKS:
+            lacking[f"dense landmarks, version {LANDMARKS}"] += 1
     if lacking:
         words = "; ".join(f"{what} ({count:,} of {len(records):,} videos)" for what, count in lacking.items())
         raise StoreError(

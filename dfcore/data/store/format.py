@@ -3,8 +3,9 @@
 They are read by :mod:`dfcore.data.store.array_file`.
 
 A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for clip i the arrays ``i/y``, ``i/u``,
-``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio`` (shapes: :class:`dfcore.data.clips.Clip`), and of
-its speech ``i/mouth``, ``i/mouth_present`` (uint8) and ``i/speech_audio``. ``y``, ``u``, ``v`` and ``qp`` have the
+``i/v`` and, where there are any, ``i/qp``, ``i/motion``, ``i/audio``, ``i/landmarks`` (shapes:
+:class:`dfcore.data.clips.Clip`), and of its speech ``i/mouth``, ``i/mouth_present`` (uint8), ``i/speech_audio`` and
+``i/speech_landmarks``. ``y``, ``u``, ``v`` and ``qp`` have the
 middle frames alone where the plan keeps no others; ``i/sequence`` has all frames, reduced
 (:mod:`dfcore.data.reduced`). Its metadata holds one JSON object, ``dfcore``:
 ``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips), ``source``

@@ -82,7 +82,7 @@ class StoredVideo:
         frames, native = range(len(access.header.frames)), access.native
         y, u, v = access.planes(native)
         found = Clip(self.source, access.header, y, u, v, access.qp(native), access.motion(frames), access.audio())
-        found.speech = access.speech()
+        found.speech, found.landmarks = access.speech(), access.landmarks(frames)
         return found
 
     def evidence_file(self, name: str) -> ArrayFile | None:
@@ -195,4 +195,9 @@ class StoredClip:
         mouth, present = (file.get(f"{self.clip}/{name}") for name in ("mouth", "mouth_present"))
         if mouth is None or present is None:
             raise damaged(file.path, f"clip {self.clip} has no mouth")
-        return Speech(mouth, present.astype(bool), start, file.get(f"{self.clip}/speech_audio"))
+        audio, landmarks = (file.get(f"{self.clip}/speech_{name}") for name in ("audio", "landmarks"))
+        return Speech(mouth, present.astype(bool), start, audio, landmarks)
+
+    def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
+        """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
+        return self._rows("landmarks", frames)

@@ -100,13 +100,13 @@ def _arrays(clip: Clip, plan: ClipPlan) -> dict[str, NDArray]:
     """What is kept of a clip."""
     part = plan.native_part(len(clip.header.frames))
     native = slice(part.start, part.stop)
-    found = {name: getattr(clip, name) for name in ("y", "u", "v", "qp", "motion", "audio")}
+    found = {name: getattr(clip, name) for name in ("y", "u", "v", "qp", "motion", "audio", "landmarks")}
     found |= {name: found[name][native] for name in _OF_NATIVE_FRAMES if found[name] is not None}
     if plan.sequence:
         found["sequence"] = reduced(clip.y, clip.u, clip.v, clip.header.source_of(clip.source).rotation)
     if clip.speech is not None:
         found["mouth"], found["mouth_present"] = clip.speech.mouth, clip.speech.present.astype(np.uint8)
-        found["speech_audio"] = clip.speech.audio
+        found["speech_audio"], found["speech_landmarks"] = clip.speech.audio, clip.speech.landmarks
     return {name: values for name, values in found.items() if values is not None}
 
 

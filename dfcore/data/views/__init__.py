@@ -14,6 +14,8 @@ sequence        uint8 ``[3, 112, 112]``      Y, U, V of the whole window, antial
 sequence_mask   float32 ``[1, 112, 112]``    the face's ellipse in it, 0..1
 motion          float32 ``[3, 28, 28]``      the codec's motion on the same square: (x, y) towards the reference frame
                                              in the sequence's pixels, and 1 where the codec tells it, else 0
+landmarks       float32 ``[95, 2]``          dense landmarks (:mod:`dfcore.data.faces.dense`), in luma pixels of the
+                                             window
 ==============  ===========================  =======================================================================
 
 These belong to the sample as a whole, however many frames it has:
@@ -25,6 +27,7 @@ mouth           uint8 ``[60, 96, 96]``       luma about the mouth at 25 points a
 mouth_present   float32 ``[60]``             1 where that is a frame of this person, 0 where it repeats another
 log_mel         float32 ``[80, 240]``        log-mel spectrum of the audio on the same clock, four columns a point
 audio_present   float32 ``[60]``             1 where there is audio
+mouth_openings   float32 ``[60, 4]``          openings of lips and jaw at the same points, by dense landmarks
 ==============  ===========================  =======================================================================
 
 Two more are for the control that every figure is reported beside (:mod:`dfcore.data.views.background`):
@@ -44,7 +47,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dfcore.data.clips import ClipAccess
-from dfcore.data.views import background, images, sequence, speech, tiles
+from dfcore.data.views import background, images, landmarks, sequence, speech, tiles
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
 from dfcore.data.views.common import Builder
 from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
@@ -63,6 +66,7 @@ _OF_FRAMES: dict[str, Builder] = {
     "sequence": sequence.sequence,
     "sequence_mask": sequence.sequence_mask,
     "motion": sequence.motion,
+    "landmarks": landmarks.landmarks,
 }
 _OF_SAMPLES: dict[str, Builder] = {
     "face": images.face,
@@ -70,6 +74,7 @@ _OF_SAMPLES: dict[str, Builder] = {
     "mouth_present": speech.mouth_present,
     "log_mel": speech.log_mel,
     "audio_present": speech.audio_present,
+    "mouth_openings": landmarks.speech_openings,
 }
 _OF_CONTROL: dict[str, Builder] = {
     "background_face": background.background_face,

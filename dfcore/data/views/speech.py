@@ -15,7 +15,18 @@ from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import StoreError
 
-__all__ = ["COLUMNS", "FLOOR", "MELS", "POINTS", "audio_present", "log_mel", "mel_spectrum", "mouth", "mouth_present"]
+__all__ = [
+    "COLUMNS",
+    "FLOOR",
+    "MELS",
+    "POINTS",
+    "audio_present",
+    "log_mel",
+    "mel_spectrum",
+    "middle_speech",
+    "mouth",
+    "mouth_present",
+]
 
 POINTS = 60
 """Points of the views: 2.4 seconds. Of longer speech the middle is read."""
@@ -30,7 +41,7 @@ _FFT, _WINDOW, _HOP = 512, 400, 160
 
 def mouth(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The mouth: uint8 ``[60, 96, 96]``; 0 for a clip without speech."""
-    speech = _speech(upright)
+    speech = middle_speech(upright)
     if speech is None:
         return torch.zeros(POINTS, MOUTH_SIDE, MOUTH_SIDE, dtype=torch.uint8)
     images = speech.mouth[:, :, ::-1] if upright.flip else speech.mouth
@@ -39,13 +50,13 @@ def mouth(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
 
 def mouth_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """Where the mouth image is a frame of this person: float32 ``[60]``, 1 or 0."""
-    speech = _speech(upright)
+    speech = middle_speech(upright)
     return torch.zeros(POINTS) if speech is None else torch.from_numpy(speech.present.astype(np.float32))
 
 
 def log_mel(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The audio's log-mel spectrum: float32 ``[80, 240]``; column m is centred at point m / 4."""
-    speech = _speech(upright)
+    speech = middle_speech(upright)
     if speech is None or speech.audio is None:
         return torch.full((MELS, POINTS * COLUMNS), float(np.log(FLOOR)))
     return torch.from_numpy(mel_spectrum(speech.audio))
@@ -55,7 +66,7 @@ def audio_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Ten
     """Where there is audio at all: float32 ``[60]``, 0 without a audio track, beyond its ends and where it is exactly 0
     for the 40 ms about a point.
     """
-    speech = _speech(upright)
+    speech = middle_speech(upright)
     if speech is None or speech.audio is None:
         return torch.zeros(POINTS)
     half = _RATE // SPEECH_RATE // 2
@@ -88,7 +99,7 @@ def _triangles() -> NDArray[np.float32]:
     return np.asarray(weights, np.float32)
 
 
-def _speech(upright: UprightFrames) -> Speech | None:
+def middle_speech(upright: UprightFrames) -> Speech | None:
     """The middle 60 points of the clip's speech, or None.
 
     Raises:
@@ -105,4 +116,5 @@ def _speech(upright: UprightFrames) -> Speech | None:
         )
     part, step = slice(extra // 2, extra // 2 + POINTS), _RATE // SPEECH_RATE
     audio = None if found.audio is None else found.audio[part.start * step : part.stop * step]
-    return Speech(found.mouth[part], found.present[part], found.start + part.start / SPEECH_RATE, audio)
+    dense = None if found.landmarks is None else found.landmarks[part]
+    return Speech(found.mouth[part], found.present[part], found.start + part.start / SPEECH_RATE, audio, dense)

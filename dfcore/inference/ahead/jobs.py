@@ -28,8 +28,8 @@ class Job:
         return cls(plan, tuple((spec, plan.frames) for spec in evidence))
 
     def takes(self, plan: ClipPlan) -> bool:
-        """Whether clips of this job hold those of ``plan``, or would with more frames or speech."""
-        longer = replace(self.plan, frames=plan.frames, speech=plan.speech)
+        """Whether clips of this job hold those of ``plan``, or would with more frames, speech or landmarks."""
+        longer = replace(self.plan, frames=plan.frames, speech=plan.speech, landmarks=plan.landmarks)
         return longer == plan and max(REFERENCE, self.plan.frames) == max(REFERENCE, plan.frames)
 
     def joined(self, other: Job) -> Job:

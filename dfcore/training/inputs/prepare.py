@@ -9,7 +9,7 @@ from functools import reduce
 from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
-from dfcore.data.clip_plan import ClipPlan, kept_for
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan, kept_for
 from dfcore.data.forged.people import by_person, found_people
 from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
@@ -169,4 +169,5 @@ def clip_plan(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> ClipPlan:
         people=config.data.people,
         detector=config.data.detector,
         speech=max([0.0, *(spec.speech for spec in specs)]),
+        landmarks=LANDMARKS if any(spec.uses_landmarks for spec in specs) else 0,
     )

@@ -15,7 +15,13 @@ from dfcore.data.views.augment import AUGMENTATIONS, augmentation, blur, erase
 from dfcore.data.views.lattice import jitter_range, lattice
 from dfcore.errors import UnknownNameError
 
-SPEECH = ("mouth", "mouth_present", "log_mel", "audio_present")  # these clips have none; see test_speech_views.py
+SPEECH = (
+    "mouth",
+    "mouth_present",
+    "log_mel",
+    "audio_present",
+    "mouth_openings",
+)  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 TILES = {"tiles", "tile_face", "qp", "ghost"}
 

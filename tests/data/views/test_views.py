@@ -41,7 +41,7 @@ def with_box(clip: Clip, box: Sequence[float]) -> Clip:
     return clip
 
 
-OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "audio_present")
+OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings")
 
 
 # -- shapes and types --------------------------------------------------------------------------------------------------
@@ -63,6 +63,8 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "mouth_present": ((60,), torch.float32),
         "log_mel": ((80, 240), torch.float32),
         "audio_present": ((60,), torch.float32),
+        "landmarks": ((95, 2), torch.float32),
+        "mouth_openings": ((60, 4), torch.float32),
     }
     single = views(make_clip())
     assert {name: (tuple(view.shape), view.dtype) for name, view in single.items()} == want

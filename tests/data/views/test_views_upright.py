@@ -11,12 +11,19 @@ from torch import Tensor
 
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.faces import boxes_to_coded, points_to_coded
+from dfcore.data.faces.dense import MIRRORED, from_stored, to_stored
 from dfcore.data.views import VIEWS, build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.data.views.upright import UprightFrames
 
 MakeClip = Callable[..., Clip]
-SPEECH = ("mouth", "mouth_present", "log_mel", "audio_present")  # these clips have none; see test_speech_views.py
+SPEECH = (
+    "mouth",
+    "mouth_present",
+    "log_mel",
+    "audio_present",
+    "mouth_openings",
+)  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 
 
@@ -60,6 +67,10 @@ def turned(clip: Clip, rotation: int) -> Clip:
         qp=back(clip.qp),
         motion=motion,
         evidence={name: back(values) for name, values in clip.evidence.items()},
+        landmarks=to_stored(
+            points_to_coded(from_stored(clip.landmarks, (width / 2, height / 2)), rotation, 1.0, wide, high),
+            (wide / 2, high / 2),
+        ),
     )
 
 
@@ -92,7 +103,8 @@ def mirrored(clip: Clip) -> Clip:
     planes = (np.ascontiguousarray(plane[flip]) for plane in (clip.y, clip.u, clip.v))
     evidence = {name: np.ascontiguousarray(values[flip]) for name, values in clip.evidence.items()}
     motion = clip.motion[:, :, ::-1] * np.array([-1, 1], np.int16)
-    return Clip(clip.source, header, *planes, qp=np.ascontiguousarray(clip.qp[flip]), motion=motion, evidence=evidence)
+    qp, dense = np.ascontiguousarray(clip.qp[flip]), clip.landmarks[:, MIRRORED] * np.array([-1, 1], np.int16)
+    return Clip(clip.source, header, *planes, qp=qp, motion=motion, evidence=evidence, landmarks=dense)
 
 
 class Always:

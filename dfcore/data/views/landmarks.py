@@ -1,0 +1,58 @@
+"""Views of dense landmarks: where the points are in the window, and how far the mouth is open in its speech."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dfcore.data.clips import Speech
+from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, mouth_openings
+from dfcore.data.faces.geometry import to_upright
+from dfcore.data.views.augment import Draw
+from dfcore.data.views.lattice import Lattice
+from dfcore.data.views.speech import POINTS as SPEECH_POINTS
+from dfcore.data.views.speech import middle_speech
+from dfcore.data.views.upright import UprightFrames
+from dfcore.errors import StoreError
+
+__all__ = ["landmarks", "openings_of", "speech_openings"]
+
+
+def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The dense landmarks of each frame: float32 ``[n, 95, 2]``, x and y in luma pixels of the upright window."""
+    stored = upright.access.landmarks(upright.frames)
+    if stored is None:
+        raise _missing(upright)
+    width, height = upright.access.header.window[2:]
+    coded = from_stored(stored, (width / 2, height / 2))
+    found = to_upright(coded, upright.access.source.rotation, 1.0, width, height)
+    if upright.flip:
+        found = found[:, list(MIRRORED)] * (-1, 1) + (upright.width, 0)
+    return torch.from_numpy(np.ascontiguousarray(found, np.float32))
+
+
+def speech_openings(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
+    """The openings of the mouth at each point of the speech view: float32 ``[60, 4]``
+    (:func:`dfcore.data.faces.dense.mouth_openings`); 0 for a clip without speech. A mirror changes nothing.
+    """
+    speech = middle_speech(upright)
+    if speech is None:
+        return torch.zeros(SPEECH_POINTS, len(OPENINGS))
+    if speech.landmarks is None:
+        raise _missing(upright)
+    return torch.from_numpy(openings_of(speech))
+
+
+def openings_of(speech: Speech) -> NDArray[np.float32]:
+    """The openings at all points of a speech with landmarks: float32 ``[L, 4]``."""
+    assert speech.landmarks is not None
+    return mouth_openings(from_stored(speech.landmarks, (0.0, 0.0)))
+
+
+def _missing(upright: UprightFrames) -> StoreError:
+    return StoreError(
+        f"{upright.access.source.video}: it was prepared without dense landmarks. Prepare it again with "
+        "`dfcore prepare`, for a specialist that reads them."
+    )

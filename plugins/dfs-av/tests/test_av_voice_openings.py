@@ -1,0 +1,94 @@
+"""Openings that a voice lets one expect: known mixtures, known lags."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dfs_av.voice_openings import BANDS, LAGS_SEEN, fit, judge, voice_bands
+
+Clip = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def talk(seed: int, count: int = 250, late: int = 0) -> Clip:
+    """A mouth that opens with three of the bands and shuts with two, and a voice that comes ``late`` points later."""
+    rng = np.random.default_rng(seed)
+    smooth = np.exp(-0.5 * (np.arange(-6, 7) / 1.5) ** 2)
+    bands = np.stack([np.convolve(rng.normal(size=count + 40), smooth, "same") for _ in range(BANDS)], 1)
+    opening = bands[:, 3] + bands[:, 4] + bands[:, 8] - bands[:, 15] - bands[:, 16]
+    noise = rng.normal(0, 0.5, (count + 40, 4))
+    opened = 0.02 * (opening[:, None] + noise) * np.array([1, 0, 1, 1]) + 0.3
+    mouth, voice = slice(20, 20 + count), slice(20 - late, 20 - late + count)
+    return opened[mouth].astype(np.float32), np.ones(count, bool), bands[voice].astype(np.float32)
+
+
+def test_an_own_voice_fits_and_anothers_does_not() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    own = [judge(model, *talk(seed)).score for seed in range(20, 40)]
+    other = [judge(model, *talk(seed)[:2], talk(seed + 100)[2]).score for seed in range(20, 40)]
+    assert min(own) > max(other)
+
+
+@pytest.mark.parametrize("late", [-3, 0, 2, 7])
+def test_the_lag_is_that_of_the_audio(late: int) -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    assert judge(model, *talk(30, late=late)).lag == late
+
+
+def test_training_clips_own_lags_are_removed() -> None:
+    lags = [0, 5, -2, 3, 6, 0, 1, 4, 2, 7]
+    clips = [talk(seed, late=late) for seed, late in enumerate(lags)]
+
+    def mean(align: bool) -> float:
+        model = fit(clips, align=align)
+        return float(np.mean([judge(model, *talk(seed)).score for seed in range(30, 45)]))
+
+    assert mean(True) > mean(False) + 0.05
+
+
+def test_a_head_that_turns_slowly_changes_next_to_nothing() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    opened, present, bands = talk(50)
+    turning = opened + 0.05 * np.sin(np.linspace(0, 2 * np.pi, len(opened)))[:, None]
+    assert judge(model, turning.astype(np.float32), present, bands).score == pytest.approx(
+        judge(model, opened, present, bands).score, abs=0.1
+    )
+
+
+def test_absent_points_count_for_nothing() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    opened, present, bands = talk(51)
+    hidden = present.copy()
+    hidden[100:140] = False
+    wild = opened.copy()
+    wild[100:140] = 9.0
+    one, other = judge(model, opened, hidden, bands), judge(model, wild, hidden, bands)
+    assert one.score == pytest.approx(other.score, abs=1e-6)
+    assert one.score == pytest.approx(judge(model, opened, present, bands).score, abs=0.1)
+
+
+def test_what_is_still_or_silent_fits_nothing() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    opened, present, bands = talk(52)
+    assert abs(judge(model, opened * 0 + 0.3, present, bands).score) < 0.01
+    assert abs(judge(model, opened, present, bands * 0).score) < 0.01
+    assert judge(model, opened, present * False, bands).score == pytest.approx(0, abs=1e-6)
+
+
+def test_bands_are_those_of_the_points_time() -> None:
+    samples = np.zeros(640 * 40, np.int16)
+    clock = np.arange(640 * 10) / 16000
+    samples[640 * 20 : 640 * 30] = (9000 * np.sin(2 * np.pi * 1347 * clock)).astype(np.int16)
+    bands = voice_bands(samples)
+    assert bands.shape == (40, BANDS)
+    loud = bands.max(1) > bands.max() - 2
+    assert loud[21:29].all()
+    assert not loud[:19].any()
+    assert not loud[31:].any()
+    place = 2595 * np.log10(1 + 1347 / 700) / (2595 * np.log10(1 + 8000 / 700)) * 81 - 1
+    assert bands[25].argmax() == int(place // 4)
+
+
+def test_lags_reach_as_far_as_genuine_clips_do() -> None:
+    assert min(LAGS_SEEN) <= -1
+    assert max(LAGS_SEEN) >= 8
