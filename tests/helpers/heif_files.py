@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CODECS = {
-    "hevc": ("libx265", b"hvc1", b"hvcC", b"heic", {"x265-params": "log-level=none:pools=1", "crf": "10"}),
+    "hevc": ("libx265", b"hvc1", b"hvcC", b"heic", {"x265-params": "log-level=none:pools=1:bframes=0", "crf": "10"}),
     "av1": ("libsvtav1", b"av01", b"av1C", b"avif", {"crf": "10", "preset": "12"}),
 }
 

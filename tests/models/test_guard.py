@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dfcore.errors import ModelError, PluginError
-from dfcore.models.cues import CueProjection, required_view
+from dfcore.models.cues import LIMIT, CueProjection, required_view
 from dfcore.models.device_views import move_views
 from dfcore.models.guard import not_finite_cues, require_cue_map, run_cue_module
 
@@ -128,6 +128,7 @@ def test_a_projection_is_normalised_cell_by_cell_and_mixes_no_cells() -> None:
     assert found.shape == (4, 2, 7, 7)
     spread = features.var((0, 2), unbiased=False)[:, None]
     normal = (features - features.mean((0, 2))[:, None]) / (spread + 1e-5).sqrt()
+    normal = LIMIT * torch.tanh(normal / LIMIT)
     hidden = nn.functional.gelu(normal.mT @ projection.inner.weight.mT + projection.inner.bias)
     expected = hidden @ projection.outer.weight.mT + projection.outer.bias
     torch.testing.assert_close(found, expected.mT.reshape(4, 2, 7, 7), rtol=1e-4, atol=1e-5)

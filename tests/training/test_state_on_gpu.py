@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from dfcore.models.device_views import use_channels_last
 from dfcore.training import checkpoint, loaders
 from dfcore.training import run as runs
 from dfcore.training.optimiser import make_optimiser
@@ -98,9 +99,9 @@ def test_the_optimiser_is_one_kernel_on_nvidias_gpus(device: torch.device, fused
 def test_images_have_their_channels_last_where_that_is_faster(device: torch.device, last: bool) -> None:
     model = nn.Module()
     model.backbone = nn.Conv2d(3, 4, 3)
-    assert runs._use_channels_last(model, device) == last
+    assert use_channels_last(model, device) == last
     assert model.backbone.weight.is_contiguous(memory_format=torch.channels_last) == last
-    assert not runs._use_channels_last(nn.Linear(2, 2), device)
+    assert not use_channels_last(nn.Linear(2, 2), device)
 
 
 @pytest.mark.parametrize(("device", "pinned"), [(CPU, False), (GPU, True), (APPLE, False)])
