@@ -41,7 +41,7 @@ class Finding:
             "ms",
             digits=0,
             always="the audio's delay against the lips",
-            unmeasured="No delay of the audio is told: to this model lips and voice are not clearly alike at any of 31 delays.",
+            unmeasured="No delay of the audio is told: to this model lips and voice are alike at none of 31 delays.",
             resolution=_STEP,
         ),
         Trace("sync_confidence", "", "lips and voice fit each other at no delay", digits=3),
