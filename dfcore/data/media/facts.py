@@ -74,7 +74,8 @@ def media_facts(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
     if facts.get("duration"):
         facts["bit_rate"] = round(8 * size / facts["duration"])
-    return {"size": size, **facts}
+    told = {name: value for name, value in facts.items() if name.startswith("stated_")}
+    return {"size": size, **{name: value for name, value in facts.items() if name not in told}, **told}
 
 
 def _video(stream: Any, container: Any, path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,14 @@ __all__ = ["ClipValue", "Timeline", "clip_value", "spans_of", "stretches_of", "t
 
 SAMPLES = 2
 """Samples of a clip along the video."""
+TOUCH = 1e-3
+"""Seconds between two moments that count as neighbours."""
+LEAST_MOMENTS = 8
+"""Moments without which their noise cannot be told from real changes: then every one at the threshold is forged."""
+MEDIAN = 0.6745
+"""Half of the draws from a normal distribution are nearer to its mean than so many standard deviations."""
+SHARE = 0.7
+"""Of the largest of n draws: in simulated courses of 10 to 30 moments it found more spans than 1 and 0."""
 FALLBACK = "false_alarms_5"
 """The operating point that spans are called by where the conformal rule has too few videos for one."""
 
@@ -122,17 +130,66 @@ class Timeline:
 
 
 def spans_of(moments: Sequence[Moment], threshold: float | None) -> tuple[Span, ...]:
-    """The stretches whose moments all have a margin of at least ``threshold``; () where that is None.
+    """The stretches of neighbouring moments that are called forged; () where ``threshold`` is None.
+
+    Of all ways to call some stretches forged, that with the largest sum of their margins above the threshold, less a
+    price for each stretch: so a stretch goes on through a moment that falls a little short, and a moment that is hardly
+    above the threshold is none by itself. The price is about what noise alone would gain: a share of the margins'
+    standard deviation from one moment to the next times ``sqrt(2 ln n)``, the largest of n normal draws (the threshold
+    of Donoho and Johnstone, Biometrika 1994). Where neighbouring margins are alike, and of a few moments, it is
+    nothing, and the moments from the threshold on are the stretches.
 
     A moment without a margin ends a span: nothing was judged there.
     """
     if threshold is None:
         return ()
     values = [(one.start, one.end, one.margin) for one in moments if one.margin is not None]
-    return tuple(
-        Span(start, end, sum(held) / len(held))
-        for start, end, held in stretches_of(values, lambda margin: margin >= threshold)
-    )
+    price, found = _price([margin for _, _, margin in values]), list[Span]()
+    for part in _unbroken(values):
+        forged = _forged([margin - threshold for _, _, margin in part], price)
+        called = [value for value, on in zip(part, forged, strict=True) if on]
+        found += [Span(start, end, sum(held) / len(held)) for start, end, held in stretches_of(called, lambda _: True)]
+    return tuple(found)
+
+
+def _unbroken(values: Sequence[tuple[float, float, float]]) -> Iterator[list[tuple[float, float, float]]]:
+    """Runs of moments of which each begins where the one before ends."""
+    held: list[tuple[float, float, float]] = []
+    for value in values:
+        if held and abs(held[-1][1] - value[0]) >= TOUCH:
+            yield held
+            held = []
+        held.append(value)
+    if held:
+        yield held
+
+
+def _price(margins: Sequence[float]) -> float:
+    """What noise alone would gain; by the median step from one margin to the next, for real changes are few."""
+    if len(margins) < LEAST_MOMENTS:
+        return 0.0
+    spread = float(np.median(np.abs(np.diff(margins)))) / (MEDIAN * math.sqrt(2))
+    return SHARE * spread * math.sqrt(2 * math.log(len(margins)))
+
+
+def _forged(gains: Sequence[float], price: float) -> list[bool]:
+    """Which of neighbouring moments are called forged (Viterbi's way through two states).
+
+    Args:
+        gains: what calling each forged adds; calling it genuine adds nothing.
+        price: of each stretch.
+    """
+    genuine, forged = 0.0, -price
+    came: list[tuple[bool, bool]] = []
+    for gain in gains:
+        # On equal terms forged is taken: a moment at the threshold itself is called so.
+        came.append((forged >= genuine, forged >= genuine - price))
+        genuine, forged = max(genuine, forged), max(forged, genuine - price) + gain
+    found, on = [], forged >= genuine
+    for of_genuine, of_forged in reversed(came):
+        found.append(on)
+        on = of_forged if on else of_genuine
+    return found[::-1]
 
 
 def stretches_of(
@@ -143,7 +200,7 @@ def stretches_of(
     for start, end, value in values:
         if not wanted(value):
             continue
-        if found and abs(found[-1][1] - start) < 1e-3:
+        if found and abs(found[-1][1] - start) < TOUCH:
             found[-1] = (found[-1][0], end, [*found[-1][2], value])
         else:
             found.append((start, end, [value]))

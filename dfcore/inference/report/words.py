@@ -52,7 +52,7 @@ _UNITS = {
 _FACTS = {
     "codec": "codec of the images", "fps": "frame rate, frames a second", "duration": "duration, seconds",
     "bit_rate": "bit rate, bits a second", "width": "width, pixels", "height": "height, pixels",
-    "key_frames": "frames that stand by themselves", "longest_gap": "longest step between frames, seconds",
+    "key_frames": "key frames, which stand by themselves", "longest_gap": "longest step between frames, seconds",
     "irregular_steps": "steps between frames that are irregular", "edited_time_base": "edits in the time base",
     "key_frame_distance": "frames from one key frame to the next",
     "picture_types": "picture types of the frames",
@@ -214,7 +214,9 @@ def fact_rows(facts: Mapping[str, Any], above: str = "") -> list[tuple[str, str]
     rows: list[tuple[str, str]] = []
     for name, value in facts.items():
         label = f"{above}: {name}" if above else _FACTS.get(str(name), str(name))
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value and all(type(one) is int for one in value.values()):
+            rows.append((label, ", ".join(f"{part} {_plain(count)}" for part, count in value.items())))
+        elif isinstance(value, Mapping):
             rows += fact_rows(value, label)
         elif isinstance(value, bool):
             rows.append((label.replace("_", " "), "yes" if value else "no"))

@@ -12,6 +12,7 @@ from dfcore.evaluation.metrics.intervals import (
     bootstrap,
     bootstrap_auc_difference,
     bootstrap_mean,
+    bootstrap_means,
     draw_weights,
     group_numbers,
 )
@@ -168,3 +169,28 @@ def test_a_difference_without_both_classes_or_identities_says_why() -> None:
 )
 def test_an_interval_in_words(found: Interval, said: str) -> None:
     assert str(found) == said
+
+
+def test_means_over_videos_have_the_interval_of_their_identities() -> None:
+    random, hits = np.random.default_rng(2), 0
+    for seed in range(200):
+        own = random.normal(size=40)  # one value for each identity, three videos of each
+        found = bootstrap_means({"x": np.repeat(own, 3) + 1.0}, np.repeat(np.arange(40), 3), draws=200, seed=seed)["x"]
+        hits += found.low <= 1.0 <= found.high
+    assert 0.88 * 200 <= hits <= 0.99 * 200
+
+
+def test_means_of_one_table_are_drawn_together() -> None:
+    values = np.random.default_rng(0).normal(size=30)
+    found = bootstrap_means({"a": values, "b": values - 2.0, "gap": np.full(30, 2.0)}, draws=100)
+    assert found["a"].low - found["b"].low == pytest.approx(2.0)
+    assert (found["gap"].low, found["gap"].high) == pytest.approx((2.0, 2.0))
+    with pytest.raises(DataError, match="expected 30"):
+        bootstrap_means({"a": values, "b": values[:5]})
+
+
+def test_means_of_no_videos_and_of_one_identity_say_why_there_is_no_interval() -> None:
+    assert bootstrap_means({"a": []}, none="none was called fake")["a"].reason == "none was called fake"
+    alone = bootstrap_means({"a": [1.0, 0.0]}, ["me", "me"])["a"]
+    assert (alone.value, alone.low) == (0.5, None)
+    assert "one identity" in str(alone.reason)
