@@ -94,7 +94,7 @@ def _channels(views: Mapping[str, Tensor]) -> Iterator[tuple[str, tuple[int | sl
         yield name, ()
         for axis in range(1, view.ndim - 2):
             if 1 < view.shape[axis] <= _FEW:
-                before = (slice(None),) * axis
+                before: tuple[int | slice, ...] = (slice(None),) * axis
                 yield from ((name, (*before, place)) for place in range(view.shape[axis]))
 
 

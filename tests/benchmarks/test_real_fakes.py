@@ -178,11 +178,9 @@ def test_it_runs_through_and_nobody_is_trained_and_tested_on(tmp_path: Path, mon
 
     monkeypatch.setattr(bench, "train", watched)
     place = made_list(tmp_path, 3)
-    args = parse(
-        ["--real-fakes", str(place), "--specialists", "rr", "--out", str(tmp_path / "out"), "--workers", "1"]
-        + ["--seeds", "1", "--folds", "3", "--draws", "1", "--windows", "1", "--steps", "3", "--kinds", "x2;swap"]
-        + ["--backbone", "test_efficientnet", "--codecs"]
-    )
+    words = f"--real-fakes {place} --specialists rr --out {tmp_path / 'out'} --workers 1 --seeds 1 --folds 3 --draws 1"
+    words += " --windows 1 --steps 3 --kinds x2;swap --backbone test_efficientnet --codecs"
+    args = parse(words.split())
     found = bench.run_real(args, Console(quiet=True))
     table = found["tables"]["dull c23"]
     assert {"rr", "rr background", "together", "probe", "file facts"} <= set(table)

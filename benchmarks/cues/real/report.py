@@ -87,7 +87,10 @@ def _cells(arm: str, row: Mapping[str, Any]) -> list[str]:
     auc, shift = row["auc"], row["shift"]
     told = "-"
     if auc:
-        told = f"{auc['value']:.2f} [{auc['low'] or 0:.2f}, {auc['high'] or 1:.2f}]".replace("0.", ".")
+        told = f"{auc['value']:.2f}"
+        if auc["low"] is not None and auc["high"] is not None:  # unknown where all fakes are of one person
+            told += f" [{auc['low']:.2f}, {auc['high']:.2f}]"
+        told = told.replace("0.", ".")
     moved = "-"
     if shift:
         moved = f"{shift[0]:+.2f}" + ("" if shift[1] is None else f" [{shift[1]:+.2f}, {shift[2]:+.2f}]")

@@ -25,7 +25,7 @@ BLENDS = ("soft", "hard", "toned", "bands")
 """``soft``: through a mask with a wide edge. ``hard``: with an edge of about a pixel. ``toned``: soft, and the pasted
 part's brightness is first moved to that of what it covers. ``bands``: coarse structure through a wide edge, detail
 through a narrow one."""
-_HISTORIES = (("h264", 0.5), ("hevc", 0.1), ("vp9", 0.1), ("mpeg4", 0.1), ("mjpeg", 0.05))
+_HISTORIES = {"h264": 0.5, "hevc": 0.1, "vp9": 0.1, "mpeg4": 0.1, "mjpeg": 0.05}
 """What whole frames went through before the swap, and how often; in the rest, nothing more than they had."""
 _LEAST = 16
 """Least side of the region, in pixels; what is smaller stays as it is."""
@@ -80,8 +80,8 @@ def composite_swap(
     if part not in PARTS:
         raise UnknownNameError("part of the face", part, PARTS)
     swap = draw_swap(rng, part)
-    names, shares = zip(*_HISTORIES, strict=True)
-    codec = str(rng.choice([*names, ""], p=[*shares, 1 - sum(shares)]))
+    shares = list(_HISTORIES.values())
+    codec = str(rng.choice([*_HISTORIES, ""], p=[*shares, 1 - sum(shares)]))
     coarseness, seed = float(rng.uniform(0, 0.8)), int(rng.integers(2**32))
     planes: Planes = (footage.y, footage.u, footage.v)
     if history and codec in CODECS:
@@ -138,7 +138,9 @@ def _paste(frame: list[NDArray[np.uint8]], region: Region, swap: Swap, rng: np.r
     if min(x1 - x0, y1 - y0) < _LEAST:
         return
     shift = (float(moved[0] + swap.offset[0] * region.half[0]), float(moved[1] + swap.offset[1] * region.half[1]))
-    distance = region.distance(np.arange(x0, x1) + 0.5, (np.arange(y0, y1) + 0.5)[:, None])
+    distance = region.distance(
+        np.arange(x0, x1, dtype=np.float64) + 0.5, (np.arange(y0, y1, dtype=np.float64) + 0.5)[:, None]
+    )
     for number, (plane, step) in enumerate(zip(frame, (1, 2, 2), strict=True)):
         window = plane[y0 // step : y1 // step, x0 // step : x1 // step]
         away = distance if step == 1 else distance.reshape(len(distance) // 2, 2, -1, 2).mean((1, 3))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -98,7 +99,7 @@ def _write(file: io.BufferedIOBase, planes: Planes, fps: float, codec: str, coar
     rate = Fraction(fps).limit_denominator(1001)
     try:
         with av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as container:
-            stream = container.add_stream(wanted.encoder, rate=rate, options=wanted.options(quality))
+            stream: Any = container.add_stream(wanted.encoder, rate=rate, options=wanted.options(quality))
             stream.height, stream.width = planes[0].shape[1:]
             stream.pix_fmt = wanted.pix_fmt
             stream.codec_context.thread_count = 1

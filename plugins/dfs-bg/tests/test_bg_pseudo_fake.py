@@ -35,7 +35,7 @@ def test_it_is_coherent_in_time() -> None:
     """Of a still face, every frame is changed alike."""
     source = footage()
     still = replace(source, y=source.y[:1].repeat(4, 0), u=source.u[:1].repeat(4, 0), v=source.v[:1].repeat(4, 0))
-    _, fake = PseudoFake()(still, None, np.random.default_rng(0))
+    _, fake = PseudoFake()(still, "sbi", np.random.default_rng(0))
     assert all(np.array_equal(fake.y[0], frame) for frame in fake.y)
 
 

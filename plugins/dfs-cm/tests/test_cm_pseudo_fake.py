@@ -35,6 +35,18 @@ def test_the_control_is_one_generation_more_and_the_fake_is_that_outside_of_the_
     assert np.array_equal(fake.u[:, inner[::2, ::2]], source.u[:, inner[::2, ::2]])
 
 
+def test_the_other_sign_is_one_generation_more_in_the_face_alone() -> None:
+    source = footage()
+    control, fake = PseudoFake()(source, "again28", np.random.default_rng(0))
+    assert control is source
+    again = x264_again((source.y, source.u, source.v), 28, {"preset": "veryfast"})
+    x0, y0, x1, y1 = source.boxes[0]
+    grid = np.arange(192) + 0.5
+    radius = np.hypot((grid - (x0 + x1) / 2) / (x1 - x0), (grid[:, None] - (y0 + y1) / 2) / (y1 - y0)) * 2
+    assert not (source.y != fake.y)[:, radius > 1.1].any()
+    assert np.array_equal(fake.y[:, radius < 0.6], again[0][:, radius < 0.6])
+
+
 def test_the_seed_decides_and_the_given_footage_is_left_alone() -> None:
     source = footage()
     kept = source.y.copy()

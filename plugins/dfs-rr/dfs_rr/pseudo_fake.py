@@ -54,7 +54,7 @@ class _Recipe:
     axes: tuple[float, float]
     soft: float
     shift: tuple[float, float]
-    sharpen: int
+    sharpen: int = 0
 
 
 class PseudoFake:

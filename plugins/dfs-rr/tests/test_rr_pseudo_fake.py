@@ -104,10 +104,23 @@ def test_the_image_stays_where_it_was() -> None:
 def test_the_seed_decides_and_the_given_footage_is_left_alone() -> None:
     span = footage()
     kept = span.y.copy()
-    first, again, other = (forged(span, None, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    first, again, other = (PseudoFake()(span, None, np.random.default_rng(seed))[1] for seed in (3, 3, 4))
     assert np.array_equal(first.y, again.y)
     assert not np.array_equal(first.y, other.y)
     assert np.array_equal(span.y, kept)
+
+
+def test_a_sharper_face_has_steeper_edges_and_its_surround_and_colours_stay() -> None:
+    span = footage()
+    made = forged(span, "sharper", np.random.default_rng(0))
+    changed = (made.y != span.y).any(axis=0)
+    assert 0.02 < changed.mean() < 0.5
+    steps = [
+        np.abs(np.diff(plane.astype(float), axis=2))[:, :, :-1][:, changed[:, 1:-1]].mean()
+        for plane in (span.y, made.y)
+    ]
+    assert steps[1] > 1.2 * steps[0]
+    assert np.array_equal(made.u, span.u)
 
 
 @pytest.mark.parametrize("left", [-60.0, 210.0, 500.0])

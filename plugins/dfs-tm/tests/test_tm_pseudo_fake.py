@@ -50,6 +50,18 @@ def test_repeated_frames_take_the_next_ones_place(seed: int) -> None:
     assert all((jumps[at : at + 15] == 0).any() for at in range(len(jumps) - 14))
 
 
+def test_jitter_gives_a_still_face_second_differences_and_nothing_to_its_surround() -> None:
+    source = footage(16)
+    still = replace(source, y=source.y[:1].repeat(16, 0), u=source.u[:1].repeat(16, 0), v=source.v[:1].repeat(16, 0))
+    control, fake = PseudoFake()(still, "jitter", np.random.default_rng(0))
+    assert control is still
+    second = np.square(np.diff(fake.y.astype(float), n=2, axis=0)).mean(axis=0)
+    x0, y0, x1, y1 = still.boxes[0].astype(int)
+    middle = second[(y0 + y1) // 2 - 8 : (y0 + y1) // 2 + 8, (x0 + x1) // 2 - 8 : (x0 + x1) // 2 + 8]
+    assert middle.mean() > 3
+    assert second[: y0 - 8].max() == 0
+
+
 def test_flicker_changes_the_face_alone_and_each_frame_otherwise() -> None:
     source = footage()
     still = replace(source, y=source.y[:1].repeat(16, 0), u=source.u[:1].repeat(16, 0), v=source.v[:1].repeat(16, 0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -257,8 +259,8 @@ def test_an_unknown_part_is_named(footage: Footage) -> None:
 
 
 class Maker:
-    kinds = ("a", "b", "c")
-    shares = {"b": 2.0}
+    kinds: tuple[str, ...] = ("a", "b", "c")
+    shares: ClassVar = {"b": 2.0}
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
         raise NotImplementedError
@@ -285,8 +287,6 @@ def test_every_specialist_of_images_mixes_the_composite_with_its_own(name: str) 
 
 
 def test_training_makes_kinds_by_their_shares() -> None:
-    from pathlib import Path
-
     spec = Registry().specialist("bg")
     record = VideoRecord(id="a", path=Path("a.mp4"), label=0, manipulation="original", split="train", group=("a",))
     made = [one.forgery.kind for one in forged_pairs([record], spec, 400) if one.forgery and one.forgery.fake]
