@@ -66,7 +66,7 @@ class IsolatedExtractor:
         """
         if not paths:
             return
-        # A thread for each process, which hears it out: a process never waits for the caller to end its work.
+        # A thread for each process, which takes what it gives: a process never waits for the caller to end its work.
         helpers = self._helpers = ThreadPoolExecutor(self.workers, thread_name_prefix="extraction")
         free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for slot in self._slots[1:]:
@@ -103,7 +103,7 @@ class IsolatedExtractor:
 
     def _end(self) -> None:
         for slot in self._slots:
-            slot.stop()  # a thread that waits for it hears of its end
+            slot.stop()  # a thread that waits for it sees its end
         if self._helpers is not None:
             self._helpers.shutdown(wait=True, cancel_futures=True)
         for slot in self._slots:

@@ -99,6 +99,10 @@ class Worker:
         self._began, self._limit, self._computed = time.monotonic(), seconds, self._cpu_seconds() or 0.0
         self._send(task)
 
+    def count_from_now(self) -> None:
+        """The time of its task begins now: nobody waited for it before."""
+        self._began = time.monotonic()
+
     def _send(self, message: Any) -> None:
         with contextlib.suppress(OSError):  # it ended already: that shows when its answer is awaited
             self.pipe.send(message)

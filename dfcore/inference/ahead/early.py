@@ -55,8 +55,11 @@ class EarlyStart:
         none, or where it was given another task.
         """
         worker, self._worker = self._worker, None
-        if worker is None or self._task == task:
-            return worker, worker is not None
+        if worker is None:
+            return None, False
+        if self._task == task:
+            worker.count_from_now()  # what loading the models took is not the file's
+            return worker, True
         if self._task is None:
             return worker, False
         worker.end()
