@@ -48,7 +48,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.api.configure import configure, configure_curriculum
     from dfcore.api.ensemble import Ensemble
     from dfcore.api.evaluate import evaluate
-    from dfcore.api.prepare import prepare
+    from dfcore.api.prepare import estimate_store, prepare
     from dfcore.api.report import ReportResult, report
     from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
     from dfcore.assessment.result import Evaluation
@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.models.specialist import Specialist
     from dfcore.progress import SILENT, TERMINAL, Progress
     from dfcore.training.curriculum import train_curriculum
+    from dfcore.training.inputs.estimate import Estimate
     from dfcore.training.inputs.prepare import Prepared
     from dfcore.training.result import RunResult
     from dfcore.training.trainer import train
@@ -85,6 +86,7 @@ _WHERE = {
     "TrainConfig": "dfcore.config",
     "VideoRecord": "dfcore.data.records",
     "Ensemble": "dfcore.api.ensemble",
+    "Estimate": "dfcore.training.inputs.estimate",
     "Evaluation": "dfcore.assessment.result",
     "Explained": "dfcore.inference.explanation",
     "FileResult": "dfcore.inference.results",
@@ -93,6 +95,7 @@ _WHERE = {
     "configure_curriculum": "dfcore.api.configure",
     "create": "dfcore.models.factory",
     "describe": "dfcore.api.specialists",
+    "estimate_store": "dfcore.api.prepare",
     "explain": "dfcore.inference.explain.explainer",
     "evaluate": "dfcore.api.evaluate",
     "load": "dfcore.models.factory",
@@ -117,6 +120,7 @@ __all__ = [
     "DatasetError",
     "DfcoreError",
     "Ensemble",
+    "Estimate",
     "Evaluation",
     "Explained",
     "FileResult",
@@ -152,6 +156,7 @@ __all__ = [
     "configure_curriculum",
     "create",
     "describe",
+    "estimate_store",
     "evaluate",
     "explain",
     "load",

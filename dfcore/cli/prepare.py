@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 @click.argument("specialists", nargs=-1)
 @data_options
 @click.option("--workers", type=click.IntRange(min=0), default=None, help="Processes.  [default: one a core]")
+@click.option("--shard", default="", metavar="I/N", help="Only share I of N, for many processes or machines.")
+@click.option(
+    "--time-limit", default=None, metavar="11h30m", help="Stop after this time; what is done is kept (exit code 75)."
+)
+@click.option("--estimate", is_flag=True, help="Only say how much space and time it will take, from a few videos.")
 @click.option("--retry-failed", is_flag=True, help="Try again the videos listed in failed.jsonl.")
 def command(
     specialists: tuple[str, ...],
@@ -28,6 +33,9 @@ def command(
     out: str | None,
     assignments: tuple[str, ...],
     workers: int | None,
+    shard: str,
+    time_limit: str | None,
+    estimate: bool,
     retry_failed: bool,
 ) -> None:
     """Make the clip store of a dataset ahead of training.
@@ -38,17 +46,23 @@ def command(
     \b
     dfcore prepare cm --data /data/FaceForensics++
     dfcore prepare --dataset folder --data my_videos --store my_store
+    dfcore prepare cm --data /data/FaceForensics++ --estimate
+    dfcore prepare cm --data /data/FaceForensics++ --store /shared/store --shard 3/16
     """
     from dfcore.api.configure import configure
-    from dfcore.api.prepare import prepare, trainable_specialists
+    from dfcore.api.prepare import estimate_store, prepare, trainable_specialists
 
     names = specialists or tuple(trainable_specialists())
-    given = keys_of({}, assignments)
+    given = keys_of({"run.time_limit": time_limit}, assignments)
     announce_file(out=out, store=store, **given)
     config = configure(names[0], data=data, dataset=dataset, store=store, out=out, set=given)
     announce([config])
 
-    result = prepare(config, names, workers=workers, retry_failed=retry_failed)
+    if estimate:
+        for sentence in estimate_store(config, names, workers=workers, shard=shard).sentences():
+            click.echo(printable(sentence))
+        return
+    result = prepare(config, names, workers=workers, retry_failed=retry_failed, shard=shard)
     report = result.report
     click.echo(
         f"{report.done} prepared, {report.reused} there already, {len(report.failed)} not usable, "

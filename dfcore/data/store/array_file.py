@@ -110,6 +110,10 @@ class ArrayFile:
             return how.shape[0]
         return self._arrays[key][1][0] if key in self._arrays else 0
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes that each array takes in the file."""
+        return {key: math.prod(shape) * np.dtype(dtype).itemsize for key, (dtype, shape, _) in self._arrays.items()}
+
     def _stored(self, key: str) -> NDArray | None:
         """The array as it lies in the file, its checksum compared."""
         found = self._arrays.get(key)

@@ -158,4 +158,4 @@ def ellipse_mask(boxes: list[tuple[float, float, float, float]], square: Square,
     across, down = (((centres - c) / r).astype(np.float32) ** 2 for c, r in ((cx, rx), (cy, ry)))
     radius = torch.from_numpy(across[:, None, :] + down[:, :, None]).sqrt_()
     least = torch.from_numpy(np.minimum(rx, ry).astype(np.float32))[:, :, None]
-    return ((1 - radius) * least + 0.5).clamp_(0, 1)[:, None]  # a soft edge of about one pixel
+    return radius.sub_(1).mul_(-least).add_(0.5).clamp_(0, 1)[:, None]  # a soft edge of about one pixel

@@ -20,6 +20,7 @@ from dfcore.progress import TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec
 from dfcore.training.inputs.choose import Chosen, choose_videos
+from dfcore.training.inputs.shards import Shard
 
 __all__ = ["Prepared", "clip_plan", "needed_evidence", "prepare_data", "require_both_classes", "store_path", "usable"]
 
@@ -44,6 +45,7 @@ def prepare_data(
     *,
     chosen: Chosen | None = None,
     splits: Sequence[str] | None = None,
+    shard: Shard | None = None,
     workers: int | None = None,
     retry_failed: bool = False,
     check: Callable[[], None] | None = None,
@@ -56,6 +58,8 @@ def prepare_data(
         specs: the specialists; their needs are united.
         chosen: what :func:`choose_videos` chose; None chooses now.
         splits: only videos of these; None means all.
+        shard: only this share of them, written beside other shares in the same store: its index has a file of its own,
+            which whoever opens the store when all are done takes into the main one.
         workers: processes; None or 0 means one per core.
         retry_failed: try videos again that failed before.
         check: called after each video; what it raises ends the preparing.
@@ -66,7 +70,9 @@ def prepare_data(
     """
     chosen = chosen or choose_videos(config, specs)
     records = [record for record in chosen.records if splits is None or record.split in splits]
-    store = ClipStore(store_path(config), codec=config.data.store_codec)
+    if shard is not None:
+        records = shard.of(records)
+    store = ClipStore(store_path(config), part=shard.number if shard else 0, codec=config.data.store_codec)
     report = prepare_videos(
         records,
         store,

@@ -61,7 +61,16 @@ def prepare_inputs(
     records = [record for record in chosen.records if record.split in splits]
     counted = None
     if machine.world.is_main:
-        counted = StoreWatch(store_path(config), records, log.warn, later=later, chunked=bool(chosen.chunks)).count
+        chunked = bool(chosen.chunks)
+        watch = StoreWatch(
+            store_path(config),
+            records,
+            log.warn,
+            later=later,
+            chunked=chunked,
+            say=lambda text: log.say(f"store      {text}"),
+        )
+        counted = watch.count
     prepared = prepare_together(config, [spec], chosen, splits, machine, counted=counted)
     machine.world.on_main(lambda: require_both_classes(prepared))
     report = prepared.report

@@ -13,10 +13,12 @@ from dfcore.data.store.index import IndexEntry
 from dfcore.kaggle import free_space
 from dfcore.text import count_of
 
-__all__ = ["StoreWatch", "mean_size"]
+__all__ = ["StoreWatch", "mean_size", "stored_size"]
 
 FIRST = 4
 """Prepared videos that an estimate needs; it is made again each time there are twice as many."""
+WORTH_SAYING = 1e9
+"""Bytes from which on what the clips are likely to take is said though the disk will hold them."""
 
 
 class StoreWatch:
@@ -28,6 +30,7 @@ class StoreWatch:
         warn: told once, when the space is unlikely to be enough.
         later: videos that will be prepared beside these, in chunks to come.
         chunked: whether dropping finished chunks would help.
+        say: told once what is to be expected, where that is a gigabyte or more.
     """
 
     def __init__(
@@ -38,10 +41,11 @@ class StoreWatch:
         *,
         later: int = 0,
         chunked: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self._root, self._videos, self._warn = root, [record.id for record in records], warn
         self._later, self._chunked = later, chunked
-        self._done, self._warned = 0, False
+        self._done, self._warned, self._say = 0, False, say
         self._look()
 
     def count(self) -> None:
@@ -58,6 +62,12 @@ class StoreWatch:
         if not left or len(store) < FIRST:
             return
         each, space = mean_size(store), free_space(self._root)
+        if self._say is not None and each * left >= WORTH_SAYING:
+            self._say(
+                f"{count_of(left, 'video')} still to be prepared, likely {each * left / 1e9:.1f} GB at "
+                f"{each / 1e6:.1f} MB each; {space.free / 1e9:.1f} GB are free in {space.where}"
+            )
+            self._say = None
         if each * left > space.free:
             self._warned = True
             self._warn(
@@ -77,10 +87,11 @@ class StoreWatch:
 
 def mean_size(store: ClipStore, most: int = 64) -> float:
     """Bytes that a prepared video takes, evidence included: the mean of the latest ones; 0 for an empty store."""
-    sizes = [_size(store, entry) for entry in islice(reversed(store.index.values()), most)]
+    sizes = [stored_size(store, entry) for entry in islice(reversed(store.index.values()), most)]
     return sum(sizes) / max(len(sizes), 1)
 
 
-def _size(store: ClipStore, entry: IndexEntry) -> int:
+def stored_size(store: ClipStore, entry: IndexEntry) -> int:
+    """Bytes that a prepared video takes, evidence included."""
     evidence = (store.root / evidence_name(entry.stem, name, version) for name, version in entry.evidence.items())
     return entry.size + sum(path.stat().st_size for path in evidence if path.exists())

@@ -43,16 +43,21 @@ class TimeLimit:
         """Whether it has come."""
         return self._end is not None and self._clock() >= self._end
 
-    def check(self, when: str = "while videos were being prepared") -> None:
+    def check(
+        self, when: str = "while videos were being prepared", again: str = "start again with resume=True"
+    ) -> None:
         """For work between steps that keeps what it has done.
+
+        Args:
+            when: it came.
+            again: what goes on.
 
         Raises:
             TimeLimitReached: it has come.
         """
         if self.over:
             raise TimeLimitReached(
-                f"the time limit of {self.text} was reached {when}. What is done is kept: start again "
-                "with resume=True to go on."
+                f"the time limit of {self.text} was reached {when}. What is done is kept: {again} to go on."
             )
 
 

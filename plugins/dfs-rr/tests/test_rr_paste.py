@@ -24,6 +24,7 @@ def recipe(**changed: Any) -> _Recipe:
         "axes": (0.9, 1.0),
         "soft": 0.2,
         "shift": (0.25, 0.75),
+        "sharpen": 0,
     }
     return _Recipe(**given | changed)
 
