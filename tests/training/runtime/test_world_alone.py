@@ -180,7 +180,7 @@ def test_a_model_is_wrapped_for_its_own_gpu(
     model = nn.Linear(1, 1)
     assert World().wrap(model, device) is model
     wrapped: Any = World(0, 2).wrap(model, device)
-    assert wrapped.how == {"device_ids": ids, "find_unused_parameters": True}
+    assert wrapped.how == {"device_ids": ids}
     assert World(0, 2).accumulating(wrapped, last=False) == "not yet"
     assert World(0, 2).accumulating(wrapped, last=True) != "not yet"
     assert World().accumulating(model, last=False) != "not yet"
