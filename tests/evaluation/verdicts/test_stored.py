@@ -83,3 +83,25 @@ def test_unknown_keys_are_named() -> None:
     only({"members": [], "offset": 0}, MemberWeights)
     with pytest.raises(CheckpointError, match="'colour' is unknown"):
         only({"members": [], "colour": 1}, MemberWeights)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (2**53, ""),
+        (-(2**53), ""),
+        (2**53 + 1, "a whole number is too large"),
+        (-(2**53) - 1, "a whole number is too large"),
+        ("x" * 4096, ""),
+        ("x" * 4097, "a text of 4097 characters"),
+        (1e308, ""),
+        (float("inf"), "a number is too large"),
+    ],
+)
+def test_numbers_are_exact_and_texts_of_a_sane_length_wherever_they_stand(value: object, said: str) -> None:
+    for place in (value, [1, [value]], {"a": [{"b": value}]}, {value: 1} if isinstance(value, str) else value):
+        if said:
+            with pytest.raises(ValueError, match=said):
+                stored._check_plain(place)
+        else:
+            stored._check_plain(place)
