@@ -8,6 +8,8 @@ specialist judges clips all along them, as ``dfcore predict --explain`` does, an
 * ``AP``: average precision of the spans at a temporal IoU of 0.5, spans by their mean margin, genuine videos included;
   ``shuffled`` is the mean of 20 shuffles of each video's moments, with the same threshold: what calling as many moments
   forged gives by chance;
+* ``apart``: AP where in each video the one stretch is called forged that stands apart most from the rest of it, ranked
+  by how far (Student's t): no threshold, and no promise; it shows what the moments hold;
 * ``best``: AP of a specialist that never errs, at these clips: what their distance leaves to be found;
 * ``moments``: AUC of the moments of one video, forged against genuine, mean over the spliced videos. It needs no
   threshold; 0.5 is chance;
@@ -94,6 +96,7 @@ def report(member: Member, splices: Sequence[Splice], moments: Mapping[str, Sequ
             for _ in range(SHUFFLES)
         ]
         best = average_precision(own, {file: knowing(moments[file], own[file]) for file in own}, 0.0)
+        apart = span_average_precision([one for file in own for one in standing_apart(file, moments[file])], own)
         areas = [area for one in spliced if (area := moment_auc(moments[one.file], one.spans)) is not None]
         called = sum(bool(spans_of(moments[one.file], threshold)) for one in spliced)
         false = sum(bool(spans_of(moments[one.file], threshold)) for one in taken if not one.spans)
@@ -101,7 +104,7 @@ def report(member: Member, splices: Sequence[Splice], moments: Mapping[str, Sequ
         pooled = pooled_auc(own, moments)
         lines.append(
             f"  {kind:<16}{len(spliced):>3} spliced ({called} with spans), {genuine} genuine ({false})  "
-            f"AP {found:.3f}  shuffled {np.mean(shuffled):.3f}  best {best:.3f}  "
+            f"AP {found:.3f}  shuffled {np.mean(shuffled):.3f}  apart {apart:.3f}  best {best:.3f}  "
             f"moments {mean_area:.3f}  all {np.nan if pooled is None else pooled:.3f}"
         )
     return "\n".join(lines)
@@ -129,6 +132,24 @@ def shuffle(moments: Sequence[Moment], rng: np.random.Generator) -> list[Moment]
 def knowing(moments: Sequence[Moment], spans: Sequence[tuple[float, float]]) -> list[Moment]:
     """The same moments as one who knows the truth judges them: those of which half is forged."""
     return [replace(one, margin=forged_share(one, spans) - 0.5) for one in moments if one.margin is not None]
+
+
+def standing_apart(file: str, moments: Sequence[Moment]) -> list[FoundSpan]:
+    """The stretch whose mean margin lies furthest above that of the rest of its video, in standard errors."""
+    judged = [(one, one.margin) for one in moments if one.margin is not None]
+    margins = np.array([margin for _, margin in judged])
+    found: list[FoundSpan] = []
+    for start in range(len(margins)):
+        for end in range(start + 2, len(margins) + 1):
+            inside, rest = margins[start:end], np.concatenate([margins[:start], margins[end:]])
+            if len(rest) < 2:
+                continue
+            squares = np.square(inside - inside.mean()).sum() + np.square(rest - rest.mean()).sum()
+            error = np.sqrt(squares / (len(margins) - 2) * (1 / len(inside) + 1 / len(rest))) + 1e-9
+            t = float((inside.mean() - rest.mean()) / error)
+            found.append(FoundSpan(file, judged[start][0].start, judged[end - 1][0].end, t))
+    best = max(found, key=lambda one: one.score, default=None)
+    return [] if best is None or best.score <= 0 else [best]
 
 
 def forged_share(moment: Moment, spans: Sequence[tuple[float, float]]) -> float:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from spliced_spans import average_precision, knowing, moment_auc, pooled_auc, shuffle  # noqa: E402
+from spliced_spans import average_precision, knowing, moment_auc, pooled_auc, shuffle, standing_apart  # noqa: E402
 
 from dfcore.inference.explanation import Moment  # noqa: E402
 
@@ -58,3 +58,11 @@ def test_moments_of_all_videos_together_are_ranked_by_one_threshold() -> None:
     assert moment_auc(found["a"], truth["a"]) == moment_auc(found["b"], truth["b"]) == 1.0
     assert pooled_auc(truth, found) == pytest.approx((2 + 4) / 8)
     assert pooled_auc({"a": ()}, found) is None
+
+
+def test_the_stretch_that_stands_apart_needs_no_threshold() -> None:
+    own = moments(-9.0, -9.2, -8.9, -5.1, -5.0, -4.8, -9.1, -9.0)
+    (found,) = standing_apart("a", own)
+    assert (found.start, found.end) == (3.0, 6.0)
+    assert found.score > 10
+    assert standing_apart("a", moments(1.0, 1.0, 1.0)) == []
