@@ -35,7 +35,8 @@ from dfs_av.voice_openings import VoiceModel, fit, judge, voice_bands
 
 LENGTHS = {"2.4 s": 60, "4.8 s": 120, "8 s": 200, "whole": 0}
 SHIFTS = (3, 5, 12)
-LONGEST = 59.0
+LONGEST = 20.0
+"""Seconds of each, about its middle."""
 LEAST_PRESENT = 0.8
 
 

@@ -110,6 +110,7 @@ def test_an_empty_split_says_what_there_is(store: ClipStore) -> None:
     [
         (replace(SPEC, clip_frames=4), "clips of 4 frames"),
         (replace(SPEC, speech=2.4), "2.4 s of mouth and audio"),
+        (replace(SPEC, views=(*SPEC.views, "landmarks")), "dense landmarks, version 1"),
         (replace(SPEC, evidence=(EvidenceSpec("ghost", 1, "x:y", 5),)), "the evidence 'ghost', version 1"),
     ],
 )
