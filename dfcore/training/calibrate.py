@@ -12,6 +12,7 @@ from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo
 from dfcore.evaluation.scored import score_videos
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
 from dfcore.models import weights
+from dfcore.models.device_views import use_channels_last
 from dfcore.training.run import Run
 from dfcore.training.runtime.signals import StopSignals
 
@@ -42,9 +43,9 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
     if not isinstance(data, ClipSamples):
         return "none: the validation samples are not those of stored videos"
     run.world.share_state(run.model)
-    # As a file of weights is loaded for evaluation: in the memory format of training the last bits may differ.
+    # As a file of weights is loaded to judge: in another memory format the last bits may differ.
     model = cast("Specialist", run.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
-
+    use_channels_last(model, run.device)
     genuine: dict[str, GenuineVideo] = {}
     videos = score_videos(
         model,
