@@ -75,6 +75,18 @@ def test_speech_has_them_at_its_points(tmp_path: Path) -> None:
     assert clip.speech.landmarks.dtype == np.int16
 
 
+def test_speech_of_a_large_frame_is_found_in_a_reduced_one_and_told_in_its_own_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dfcore.data.prepare.speech.KEPT_SIDE", SIZE[0] // 2)
+    speech = extract_clips(video(tmp_path), PLAN)[0].speech
+    assert speech is not None
+    assert speech.landmarks is not None
+    found = from_stored(speech.landmarks, (SIZE[0] / 2, SIZE[1] / 2))[:, 1]
+    wanted = np.array([MIDDLE[0] * SIZE[0] + 0.2, MIDDLE[1] * SIZE[1]])  # a tenth of a pixel there is a fifth here
+    np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), atol=0.15)
+
+
 def test_who_does_not_ask_gets_none_and_the_same_clip_otherwise(tmp_path: Path) -> None:
     plain = replace(PLAN, landmarks=0)
     asked, found = (of.clips[0] for of in extract_for_plans(video(tmp_path), [PLAN, plain]))
