@@ -163,13 +163,16 @@ class _Slot:
             worker.end()
         self._closed = False
 
+    def _is_closed(self) -> bool:
+        return self._closed  # another thread sets it
+
     def _give(self, task: Task) -> None:
         given, self.given = self.given, None
         if given == task:
             return
         if self.worker is None and not self._closed:
             self.worker = Worker(Extract())
-            if self._closed:  # meanwhile
+            if self._is_closed():  # meanwhile
                 self.worker.process.kill()
         if self.worker is not None:
             self.worker.give(task, seconds_to_read(task.path))
