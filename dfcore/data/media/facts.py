@@ -39,7 +39,7 @@ def media_facts(path: Path) -> dict[str, Any]:
     ``bit_rate``                 bits a second of the whole file
     ``key_frames``               how many frames stand by themselves
     ``key_frame_distance``       frames from one to the next: ``shortest``, ``usual`` and ``longest``
-    ``picture_types``            H.264: how many frames are ``I``, ``P`` and ``B``
+    ``frame_types``            H.264: how many frames are ``I``, ``P`` and ``B``
     ``stated_passes``            H.264 by x264: 2 where its settings say that a pass before planned the sizes, else 1
     ``stated_settings``          likewise the settings themselves
     ``size_rhythm``              H.264: whether predicted frames are larger every so many frames, as an earlier encoding

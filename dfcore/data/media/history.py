@@ -1,4 +1,4 @@
-"""Coding history as far as a file tells it by itself: picture types, distances of key frames, what the encoder states,
+"""Coding history as far as a file tells it by itself: frame types, distances of key frames, what the encoder states,
 and whether the sizes of the predicted frames keep the rhythm of an earlier encoding.
 
 How often a video was encoded cannot be read from it. What an earlier encoding with a key frame every N frames may leave
@@ -81,7 +81,7 @@ class CodingHistory:
         found: dict[str, Any] = {}
         types = Counter(kind[:1] for *_, kind in shown if kind)
         if types:
-            found["picture_types"] = {name: types[name] for name in "IPB" if types[name]}
+            found["frame_types"] = {name: types[name] for name in "IPB" if types[name]}
         gaps = np.diff(keys)
         if len(gaps):
             found["key_frame_distance"] = {
@@ -107,7 +107,7 @@ class CodingHistory:
 
 
 def slice_kind(data: bytes, extradata: bytes) -> str:
-    """Picture type of an H.264 packet's first slice and whether others are predicted from it: ``"P1"``; "" if unknown.
+    """Frame type of an H.264 packet's first slice and whether others are predicted from it: ``"P1"``; "" if unknown.
 
     Args:
         data: the packet.

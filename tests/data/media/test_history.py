@@ -30,7 +30,7 @@ def test_frames_that_are_larger_at_a_fixed_distance_are_a_rhythm(beat: int) -> N
     assert size_rhythm(*sizes_of(240, beat)) == (beat, 58)
 
 
-def test_pictures_of_different_types_and_noise_alone_are_none() -> None:
+def test_frames_of_different_types_and_noise_alone_are_none() -> None:
     assert size_rhythm(*sizes_of(240)) == (None, 58)
     found = [size_rhythm(*sizes_of(240), seed=seed)[0] for seed in range(5)]
     assert found == [None] * 5
@@ -57,11 +57,11 @@ def test_a_short_video_has_no_rhythm_to_look_for() -> None:
     assert size_rhythm(*sizes_of(32, 12))[1] < 12
 
 
-def test_picture_types_and_key_frames_are_those_that_were_written(tmp_path: Path) -> None:
+def test_frame_types_and_key_frames_are_those_that_were_written(tmp_path: Path) -> None:
     facts = media_facts(write_video(tmp_path / "a.mp4", frames=50, gop=10))
     assert facts["key_frame_distance"] == {"shortest": 10, "usual": 10, "longest": 10}
-    assert facts["picture_types"]["I"] == 5
-    assert sum(facts["picture_types"].values()) == 50
+    assert facts["frame_types"]["I"] == 5
+    assert sum(facts["frame_types"].values()) == 50
     assert facts["size_rhythm"].startswith(("none found of 4 to", "too few"))
 
 
