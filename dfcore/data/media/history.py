@@ -107,7 +107,7 @@ class CodingHistory:
 
 
 def slice_kind(data: bytes, extradata: bytes) -> str:
-    """Picture type of an H.264 packet's first slice and whether others are predicted from it: ``"P1"``; "" if unknown.
+    """Frame type of an H.264 packet's first slice and whether others are predicted from it: ``"P1"``; "" if unknown.
 
     Args:
         data: the packet.

@@ -55,7 +55,7 @@ _FACTS = {
     "key_frames": "key frames, which stand by themselves", "longest_gap": "longest step between frames, seconds",
     "irregular_steps": "steps between frames that are irregular", "edited_time_base": "edits in the time base",
     "key_frame_distance": "frames from one key frame to the next",
-    "frame_types": "frame types",
+    "frame_types": "types of the frames (I: by itself, P and B: predicted)",
     "size_rhythm": "rhythm in the sizes of predicted frames, as earlier key frames may leave it",
     "stated_passes": "passes of the last encoder, as it states them",
     "stated_settings": "settings of the last encoder, as it states them",

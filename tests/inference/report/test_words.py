@@ -98,7 +98,7 @@ def test_facts_of_any_form_become_rows() -> None:
     assert words.fact_rows({"encoder": None}) == [("encoder", "not known")]
     counted = {"frame_types": {"I": 2, "P": 12000}, "key_frame_distance": {"shortest": 4, "longest": 250}}
     assert words.fact_rows(counted) == [
-        ("frame types", "I 2, P 12,000"),
+        ("types of the frames (I: by itself, P and B: predicted)", "I 2, P 12,000"),
         ("frames from one key frame to the next", "shortest 4, longest 250"),
     ]
 
