@@ -52,9 +52,9 @@ def test_other_codecs_score_within_the_range_of_h264(name: str) -> None:
     model = train("cue", spec, samples, every[:count], Budget(60), 0)
     margins = predict(model, samples, every[count:]).reshape(TESTED, len(CODECS), len(COARSENESS))
     own = margins[:, list(CODECS).index("h264")]
-    room = float(own.max() - own.min())
+    spread = float(own.max() - own.min())
     for number, codec in enumerate(CODECS):
         medians = np.median(margins[:, number])
-        assert own.min() - room <= medians <= own.max() + room, (
+        assert own.min() - spread <= medians <= own.max() + spread, (
             f"{codec}: {medians:.1f}, H.264 {own.min():.1f} to {own.max():.1f}"
         )
