@@ -65,7 +65,7 @@ def _compiler_on_demand() -> Iterator[None]:
     imported; each imports the compiler when it is called.
     """
     disable = torch.compiler.disable
-    torch.compiler.disable = _disabled_on_demand  # type: ignore[assignment]
+    torch.compiler.disable = _disabled_on_demand
     sys.modules[_UTILS] = stand_in = ModuleType(_UTILS)
     stand_in.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
     try:
