@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -124,7 +125,7 @@ class _Slot:
     def __init__(self) -> None:
         self.worker: Worker | None = None
         self.given: Task | None = None
-        self._closed = False
+        self._closed = threading.Event()  # of the thread that waits, by another
 
     def extract(self, task: Task) -> Extraction:
         """Do a task to its end; it may have been given before."""
@@ -152,7 +153,7 @@ class _Slot:
 
     def stop(self) -> None:
         """Kill the process, whoever waits for it."""
-        self._closed = True
+        self._closed.set()
         if self.worker is not None:
             self.worker.process.kill()
 
@@ -161,18 +162,15 @@ class _Slot:
         worker, self.worker, self.given = self.worker, None, None
         if worker is not None:
             worker.end()
-        self._closed = False
-
-    def _is_closed(self) -> bool:
-        return self._closed  # another thread sets it
+        self._closed.clear()
 
     def _give(self, task: Task) -> None:
         given, self.given = self.given, None
         if given == task:
             return
-        if self.worker is None and not self._closed:
+        if self.worker is None and not self._closed.is_set():
             self.worker = Worker(Extract())
-            if self._is_closed():  # meanwhile
+            if self._closed.is_set():  # meanwhile
                 self.worker.process.kill()
         if self.worker is not None:
             self.worker.give(task, seconds_to_read(task.path))
