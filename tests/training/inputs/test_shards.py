@@ -131,9 +131,7 @@ def test_videos_none_of_which_can_be_used_give_no_estimate(toy: TrainConfig, mon
         return PrepareReport(0, 0, (Failure("a", "a.mp4", "a.mp4: no face found."),))
 
     monkeypatch.setattr(estimating, "prepare_videos", none)
-    with pytest.raises(
-        DatasetError, match=r"not one of .* sampled videos can be used; the first: a\.mp4"
-    ):
+    with pytest.raises(DatasetError, match=r"not one of .* sampled videos can be used; the first: a\.mp4"):
         estimate_store(toy, progress=SILENT)
 
 
