@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -42,8 +41,6 @@ PLANES, GROUP, VALUES = "planes", "group", "values"
 _IMAGE_LEVEL, _VALUE_LEVEL = 3, 9
 """Zstandard's levels: of images a higher one takes 1 % less, in ten times the time."""
 _MAGIC = "magicyuv"
-_DECODERS = 32
-"""Decoders that a thread keeps, one for each size of images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,28 +172,18 @@ def _packet(image: NDArray[np.uint8]) -> bytes:
     return zstandard.ZstdCompressor(level=_IMAGE_LEVEL).compress(b"".join(packets))
 
 
-def _context(mode: Literal["r", "w"], height: int, width: int) -> VideoCodecContext:
+def _context(mode: Literal["r", "w"], height: int = 16, width: int = 16) -> VideoCodecContext:
     found = cast(VideoCodecContext, CodecContext.create(_MAGIC, mode))
     found.width, found.height, found.pix_fmt, found.thread_count = width, height, "gray", 1
     return found
 
 
 class _Decoders(threading.local):
-    """A thread's own decoders; making one for each image would take as long as decoding it."""
+    """A thread's own decoders. Images of any size go through one: each packet says its size."""
 
     def __init__(self) -> None:
         self.unpack = zstandard.ZstdDecompressor()
-        self.images: OrderedDict[tuple[int, int], VideoCodecContext] = OrderedDict()
-
-    def of(self, height: int, width: int) -> VideoCodecContext:
-        found = self.images.get((height, width))
-        if found is None:
-            found = self.images[height, width] = _context("r", height, width)
-            if len(self.images) > _DECODERS:
-                self.images.popitem(last=False)
-        else:
-            self.images.move_to_end((height, width))
-        return found
+        self.image = _context("r")
 
 
 _decoders = _Decoders()
@@ -204,7 +191,7 @@ _decoders = _Decoders()
 
 def _image(packet: memoryview, height: int, width: int) -> NDArray[np.uint8]:
     """The image uint8 ``[h, w]``, in memory that the decoder lent."""
-    frames = _decoders.of(height, width).decode(Packet(_decoders.unpack.decompress(packet)))
+    frames = _decoders.image.decode(Packet(_decoders.unpack.decompress(packet)))
     if len(frames) != 1 or (frames[0].height, frames[0].width, frames[0].format.name) != (height, width, "gray"):
         raise ValueError(f"a coded image is not of {width}x{height} px")
     plane: Any = frames[0].planes[0]
