@@ -21,6 +21,7 @@ __all__ = [
     "is_folder",
     "name_trouble",
     "read_regular",
+    "real_path",
     "require_file",
     "special",
     "what_it_is",
@@ -56,6 +57,13 @@ def is_folder(path: Path | str) -> bool:
 def exists(path: Path | str) -> bool:
     """Whether anything is there; see :func:`is_file`."""
     return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def real_path(path: Path | str) -> Path:
+    """The path with its links followed, as far as there are any; a circle of links is left as it is (``Path.resolve``
+    raises there).
+    """
+    return Path(os.path.realpath(path))
 
 
 def special(mode: int) -> str:
@@ -102,7 +110,7 @@ def why_unreadable(path: Path | str) -> str:
             return f"{text!r}: no such file. Check the path."
         if getattr(error, "errno", None) == errno.ELOOP:
             return f"{text}: this link leads to itself. Name a file that is there."
-        if Path(path).is_symlink():
+        if os.path.islink(path):  # noqa: PTH114 - see is_file
             return f"{text}: this link leads to {Path(path).readlink()}, which is not there. Name a file that is there."
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return f"{text}: no such file. Check the path."

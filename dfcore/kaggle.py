@@ -93,7 +93,7 @@ def free_space(path: Path) -> FreeSpace:
     what its limit leaves where that is less.
     """
     path = path.absolute()
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    there = next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110 - Path.exists raises for a name that is too long
     free, here = shutil.disk_usage(there).free, kaggle()
     if here is not None and here.keeps(path):
         left = max(0, QUOTA - _size(here.working))

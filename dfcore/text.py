@@ -54,15 +54,17 @@ def parse_json(text: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None =
         raise ValueError("a number in it has too many digits") from None  # Python's own words say how to allow it
 
 
-def to_json(values: Any, indent: int | None = None) -> str:
+def to_json(values: Any, indent: int | None = None, *, strict: bool = False) -> str:
     """``values`` as valid JSON, which UTF-8 can encode whatever bytes a file's name has.
 
-    Numbers that are infinite or NaN, which JSON does not have, become null.
+    Numbers that are infinite or NaN, which JSON does not have, become null; with ``strict`` they are a ValueError.
     """
     how: dict[str, Any] = {"indent": indent, "separators": (",", ":") if indent is None else None, "allow_nan": False}
     try:
         text = json.dumps(values, ensure_ascii=False, **how)
     except ValueError:
+        if strict:
+            raise
         values = _finite(values)
         text = json.dumps(values, ensure_ascii=False, **how)
     if any("\ud800" <= letter <= "\udfff" for letter in text):

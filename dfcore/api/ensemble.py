@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dfcore.config import override
 from dfcore.errors import UsageError
 from dfcore.evaluation.verdicts.ensemble import NAME, StoredEnsemble
+from dfcore.files import real_path
 
 if TYPE_CHECKING:
     from dfcore.assessment.targets import Target
@@ -88,7 +89,7 @@ class Ensemble(StoredEnsemble):
 
 
 def _require_one_dataset(targets: Sequence[Target]) -> None:
-    places = {(target.dataset, str(Path(target.root).resolve())) for target in targets}
+    places = {(target.dataset, str(real_path(target.root))) for target in targets}
     if len(places) > 1:
         listed = ", ".join(f"{target.label} on {target.dataset or 'nothing that it names'}" for target in targets)
         raise UsageError(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dfcore.data.records import VideoRecord
 from dfcore.data.splits import find_leaks
 from dfcore.errors import DataError
+from dfcore.files import real_path
 from dfcore.plugins import registry
 from dfcore.training.inputs.identities import names_of
 
@@ -73,7 +73,7 @@ def _same_dataset(entry: Mapping[str, Any], dataset: str, root: str) -> bool:
         return False
     spec = registry().dataset(dataset)
     shared = bool(spec.url) or spec.generated  # given out: the same names wherever it lies
-    return shared or Path(str(entry.get("root", ""))).resolve() == Path(root).resolve()
+    return shared or real_path(str(entry.get("root", ""))) == real_path(root)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from dfcore.errors import DataError, RunExistsError
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.files import read_regular
 from dfcore.runs.folder import write_bytes
-from dfcore.text import parse_json
+from dfcore.text import parse_json, to_json
 
 __all__ = ["ScoresFile"]
 
@@ -116,7 +116,7 @@ class ScoresFile:
 
 
 def _line(values: Mapping[str, Any]) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n").encode()
+    return (to_json(values, strict=True) + "\n").encode()
 
 
 def _read(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from dfcore.evaluation.metrics.intervals import Interval
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.rules import VerdictRules, class_key
 from dfcore.runs.folder import write_bytes
-from dfcore.text import described
+from dfcore.text import described, to_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,10 +53,11 @@ def write_evaluation(
     Raises:
         WriteError: a file cannot be written; what was there is as it was.
     """
-    content = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_bytes(folder / "evaluation.json", content.encode())
+    write_bytes(folder / "evaluation.json", (to_json(report, indent=1) + "\n").encode())
     names = [one["name"] for one in report["detectors"]]
-    write_bytes(folder / "scores.csv", scores_table(dict(zip(names, scored, strict=True))).encode())
+    write_bytes(
+        folder / "scores.csv", scores_table(dict(zip(names, scored, strict=True))).encode("utf-8", "surrogateescape")
+    )
     drawn = _draw(folder, report, dict(zip(names, scored, strict=True)), warn) if plots else ()
     videos = {name: tuple(one.videos) for name, one in zip(names, scored, strict=True)}
     return Evaluation(folder, report, videos, tuple(drawn))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from dfcore.cli.streams import make_safe
-from dfcore.errors import DfcoreError, UnknownNameError, nearest
+from dfcore.errors import DfcoreError, UnknownNameError, UsageError, nearest
 from dfcore.version import __version__
 
 __all__ = ["COMMANDS", "cli", "main"]
@@ -30,6 +31,12 @@ COMMANDS = {
     "describe": "Say what a specialist looks at, and with what.",
     "doctor": "Show what this machine offers, what would be chosen, and why.",
 }
+
+
+_OF_A_PATH = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG,
+)  # fmt: skip
+"""What is wrong with a path, in the system's numbers."""
 
 
 class LazyGroup(click.Group):
@@ -110,9 +117,13 @@ def main() -> None:
 
 
 def _as_ours(error: OSError) -> DfcoreError:
-    """A full disk as our own error, wherever it was met; any other error is not ours to explain, and raised."""
+    """A full disk as our own error, wherever it was met, and what the system says of a path that was named to it; any
+    other error is not ours to explain, and raised.
+    """
     from dfcore.disk import is_full, write_error
 
-    if not is_full(error):
+    if is_full(error):
+        return write_error(Path(str(error.filename or "a file")), error)
+    if not isinstance(error.filename, str) or error.errno not in _OF_A_PATH:
         raise error
-    return write_error(Path(str(error.filename or "a file")), error)
+    return UsageError(f"{error.filename}: {error.strerror}. Check the path and its permissions.")

@@ -39,17 +39,18 @@ def announce(configs: Sequence[TrainConfig]) -> None:
         return
     out = Path(configs[0].run.out)
     kept = "which is kept when the session ends" if here.keeps(out) else "which is NOT kept when the session ends"
-    click.echo(f"kaggle     known by {here.reason}; runs go to {out}, {kept}")
+    click.echo(printable(f"kaggle     known by {here.reason}; runs go to {out}, {kept}"))
     for one in configs:
         if one.data.store:
             store = Path(one.data.store)
             fate = "kept, and counted with the runs" if here.keeps(store) else "gone when the session ends"
-            click.echo(f"           clips of {one.stage.dataset} go to {store}, {fate}")
+            click.echo(printable(f"           clips of {one.stage.dataset} go to {store}, {fate}"))
     space = free_space(out)
-    click.echo(f"           free: {space.free / 1e9:.1f} GB for runs in {space.where}, {_scratch_space(configs)}")
+    free = f"{space.free / 1e9:.1f} GB for runs in {space.where}, {_scratch_space(configs)}"
+    click.echo(printable(f"           free: {free}"))
     for known in attached():
         if any(Path(one.data.root) == known.root for one in configs):
-            click.echo(f"           {known.title} was recognised by its folders in {known.root}")
+            click.echo(printable(f"           {known.title} was recognised by its folders in {known.root}"))
 
 
 def _scratch_space(configs: Sequence[TrainConfig]) -> str:

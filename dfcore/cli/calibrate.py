@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dfcore.cli.announce import announce_file
-from dfcore.cli.options import data_options, keys_of
+from dfcore.cli.options import PATH, data_options, keys_of
 from dfcore.cli.text import printable
 
 
 @click.command("calibrate")
-@click.argument("models", nargs=-1, required=True)
+@click.argument("models", nargs=-1, required=True, type=PATH)
 @data_options
 @click.option(
     "--alpha", type=float, default=0.01, show_default=True, help="The false-alarm rate that verdicts promise."
 )
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to score.  [default: auto]")
 def command(
-    models: tuple[str, ...],
+    models: tuple[Path, ...],
     data: str | None,
     dataset: str | None,
     store: str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.cli.announce import announce_file
-from dfcore.cli.options import keys_of
+from dfcore.cli.options import PATH, keys_of
 from dfcore.cli.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def command() -> None:
 
 
 @command.command("fit")
-@click.argument("models", nargs=-1, required=True)
+@click.argument("models", nargs=-1, required=True, type=PATH)
 @click.option("--data", default=None, metavar="ROOT|demo", help="Whose validation split.  [default: the members' own]")
 @click.option("--dataset", default=None, metavar="NAME", help="Which adapter reads --data; see `dfcore datasets`.")
 @click.option("--store", default=None, metavar="DIR", help="The clip store.  [default: beside the runs]")
@@ -32,7 +32,7 @@ def command() -> None:
 @click.option("--device", default=None, metavar="auto|cpu|cuda|mps", help="Where to score.  [default: auto]")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Override any configuration key.")
 def fit(
-    models: tuple[str, ...],
+    models: tuple[Path, ...],
     data: str | None,
     dataset: str | None,
     store: str | None,

@@ -93,7 +93,7 @@ def prune_command(
     if dry_run and yes:
         raise UsageError("--dry-run deletes nothing and --yes deletes without asking: give one of them.")
     announce_file(out=out or ctx.obj)
-    folder = _folder(out or ctx.obj)
+    folder = _folder(out if out is not None else ctx.obj)
     runs = _chosen(find_runs(folder), names)
     used = {Path(run.store).absolute() for run in runs}
     there = [s for s in find_stores(folder) if not names or s.path.absolute() in used] if stores else []
@@ -131,6 +131,8 @@ def _folder(out: str | None) -> Path:
         UsageError: one was named that is not there.
     """
     folder = Path(out or str(config.file_values().get("run.out", run_folder()))).expanduser()
+    if out == "":
+        raise UsageError("--out is empty. Name the folder of the runs, or leave it out.")
     if out and not is_folder(folder):
         kind = what_it_is(folder)
         found = f"this is {kind}, not a folder" if kind else "no such folder"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dfcore.cli.text import printable
 from dfcore.disk import size_text
 from dfcore.errors import StoreError
 from dfcore.files import is_folder, what_it_is
-from dfcore.text import count_of
+from dfcore.text import count_of, to_json
 
 DAMAGED = 4
 _GIVE = "Give a clip store; `dfcore runs` lists those beside the runs."
@@ -48,7 +47,7 @@ def verify_command(store: Path, as_json: bool) -> None:
         raise StoreError(f"{store} holds no prepared video. {_GIVE}")
     found = opened.verify(SILENT if as_json else TERMINAL)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2))
+        click.echo(to_json(found.to_dict(), indent=2))
     else:
         for one in found.damaged:
             click.echo(f"damaged  {printable(store / one.file)}: {printable(one.why)}")

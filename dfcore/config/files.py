@@ -26,7 +26,8 @@ from typing import Any
 
 from dfcore.config.sections import checked, code_named
 from dfcore.errors import ConfigError, UnknownNameError
-from dfcore.files import is_file, read_regular, what_it_is
+from dfcore.files import is_file, read_regular, real_path, what_it_is
+from dfcore.text import name_bytes
 
 __all__ = ["dataset_root", "file_values", "find_file", "read_file", "redirected", "store_name"]
 
@@ -104,7 +105,7 @@ def redirected(given: Iterable[str] = (), path: Path | None = None) -> list[str]
     said = []
     for key, what in _WRITTEN.items():
         value = "" if path is None or key in given else file_values(path).get(key, "")
-        if value and not Path(value).expanduser().resolve().is_relative_to(here):
+        if value and not real_path(Path(value).expanduser()).is_relative_to(here):
             by = " (named by DFCORE_CONFIG)" if os.environ.get("DFCORE_CONFIG") else ""
             said.append(f"{what} go to {value}, outside of this folder: {path}{by} says so ({key})")
     return said
@@ -120,7 +121,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 def store_name(dataset: str, root: str) -> str:
     """The name of a clip store that nobody named: the dataset's, and a mark of its folder."""
-    return f"{dataset}-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:8]}"
+    return f"{dataset}-{hashlib.sha256(name_bytes(str(real_path(root)))).hexdigest()[:8]}"
 
 
 def dataset_root(name: str) -> Path | None:

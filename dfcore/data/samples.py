@@ -25,6 +25,7 @@ from dfcore.data.views import build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import UsageError
 from dfcore.specs import resolve
+from dfcore.text import name_bytes
 
 __all__ = ["ClipSamples", "sample_generator", "spread"]
 
@@ -67,7 +68,7 @@ def _positions(start: int, frames: int, length: int) -> list[int]:
 
 
 def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(name_bytes(text), digest_size=8).digest(), "little")
 
 
 def sample_generator(seed: int, epoch: int, video: str, draw: int) -> random.Random:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -110,7 +111,7 @@ def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
         elif exists(path):
             found[path.resolve()] = Found(path, named=True)
         else:
-            odd = name_trouble(path) or path.is_symlink()
+            odd = name_trouble(path) or os.path.islink(path)  # noqa: PTH114 - see dfcore.files.is_file
             raise CheckpointError(f"{why_unreadable(path) if odd else f'{path} does not exist.'} {_TRAIN_FIRST}")
     return list(found.values()), notes
 

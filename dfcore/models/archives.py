@@ -6,6 +6,7 @@ archive's directory before anything is unpacked.
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import stat
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from dfcore.errors import CheckpointError
 from dfcore.files import is_folder, require_file
-from dfcore.text import parse_json, what_was_said
+from dfcore.text import name_bytes, parse_json, what_was_said
 from dfcore.version import __version__
 
 __all__ = [
@@ -114,6 +115,7 @@ def load_plain(path: Path, *, mmap: bool = False, whole: bool = False) -> Any:
             if bad:
                 _refuse(path, f"it is damaged (the checksum of {bad!r} differs)")
         with quietly():
+            mmap = mmap and name_bytes(str(path)) == os.fsencode(path)  # torch maps no file whose name is no UTF-8
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 import ssl
@@ -21,7 +22,7 @@ from dfcore.errors import CheckpointError, WeightsError
 from dfcore.files import require_file
 from dfcore.models.archives import is_run_state, look_at_torch_archive, quietly, what_it_calls
 from dfcore.models.weights import first, mismatches
-from dfcore.text import what_was_said
+from dfcore.text import name_bytes, what_was_said
 
 __all__ = ["REMEDY", "hub_cache", "load_file", "no_weights", "pretrained_overlay", "read_file", "unreachable"]
 
@@ -72,7 +73,8 @@ def read_file(path: Path) -> dict[str, Tensor]:
     require_file(path, WeightsError, "the backbone's weights ")
     try:
         if path.suffix == ".safetensors":
-            content: Any = safetensors.torch.load_file(path)
+            utf8 = name_bytes(str(path)) == os.fsencode(path)  # the library opens no file whose name is none
+            content: Any = safetensors.torch.load_file(path) if utf8 else safetensors.torch.load(path.read_bytes())
         else:
             if zipfile.is_zipfile(path):
                 look_at_torch_archive(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from dfcore.errors import RunLockedError, WriteError
+from dfcore.files import is_folder
 from dfcore.owner import machine
 from dfcore.runs.lock import SILENCE, Holder, RunLock, holder_of, lives, read_holder, silence
 
@@ -32,6 +33,7 @@ class StoreHold(RunLock):
 
     Raises:
         RunLockedError: it is being deleted at this moment.
+        WriteError: it is not there and cannot be made.
     """
 
     def __init__(self, store: Path, purpose: str) -> None:
@@ -44,8 +46,10 @@ class StoreHold(RunLock):
         try:
             super().__enter__()
             self._marked = True
-        except WriteError:  # of a disk that is full the preparing says more
+        except WriteError:  # whoever has something to write to it says more
             self._leave()
+            if not is_folder(self._store):
+                raise
         return self
 
     def __exit__(

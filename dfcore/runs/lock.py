@@ -26,7 +26,7 @@ from types import TracebackType
 
 from dfcore.disk import require_target, writing
 from dfcore.errors import RunError, RunLockedError
-from dfcore.files import read_regular
+from dfcore.files import exists, read_regular
 from dfcore.owner import is_alive, machine, process_start
 from dfcore.text import parse_json
 
@@ -107,7 +107,7 @@ class RunLock:
         self._thread = threading.Thread(target=self._beat, daemon=True, name=f"lock of {folder.name}")
 
     def __enter__(self) -> RunLock:
-        self._made = [folder for folder in self.path.parents if not folder.exists()]
+        self._made = [folder for folder in self.path.parents if not exists(folder)]
         require_target(self.path.parent, folder=True)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         JsonLines(other, MODELS, check=False)
     with pytest.raises(UsageError, match="has other columns"):
         CsvTable(other, MODELS, check=False)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(WriteError, match="this is a folder, not a file"):
         JsonLines(tmp_path, MODELS, check=False)
 
 

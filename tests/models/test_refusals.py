@@ -76,7 +76,7 @@ def test_text_folder_and_nothing(tmp_path):
     (tmp_path / "a.pt").write_text("hello")
     refused(tmp_path / "a.pt", "no torch archive")
     refused(tmp_path, "it is a folder")
-    refused(tmp_path / "none.pt", "does not exist")
+    refused(tmp_path / "none.pt", "no such file")
 
 
 @pytest.mark.parametrize("value", [2, 0, "1", None])

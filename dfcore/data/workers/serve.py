@@ -8,6 +8,7 @@ at last.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import pickle
@@ -46,15 +47,25 @@ def seconds_to_decode(frames: int, pixels: int) -> float:
     return frames * pixels / _PIXELS
 
 
+STUCK = 1800.0
+"""Seconds in which no thread of Python's came to its turn: then a library hangs, and would hang for ever if nobody is
+left who ends it."""
+
+
 class _Watchdog(threading.Thread):
-    """Ends the process when it takes more than ``limit`` bytes over what it began with."""
+    """Ends the process when it takes more than ``limit`` bytes over what it began with, or is stuck."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.limit, self.began = memory_limit(1920, 1080), resident()
+        self._due, self._nowhere = 0.0, Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
 
     def run(self) -> None:
         while True:
+            if time.monotonic() >= self._due:
+                # A thread of its own, without Python's lock, counts down, unless it is told anew.
+                faulthandler.dump_traceback_later(STUCK, exit=True, file=self._nowhere)
+                self._due = time.monotonic() + STUCK / 4
             if resident() - self.began > self.limit:
                 os._exit(TOO_MUCH_MEMORY)
             time.sleep(_EVERY)
@@ -121,7 +132,10 @@ def main(descriptor: int) -> None:
     function = pipe.recv()  # imports what it needs, before memory is measured
     gc.freeze()  # what was imported stays: there is no need to look at it at every collection
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    send_large(pipe, ("ready", None))
+    try:
+        send_large(pipe, ("ready", None))
+    except OSError:  # whoever started it is gone already
+        return
     threading.Thread(target=_receive, args=(pipe, tasks), daemon=True).start()
     watchdog = _Watchdog()
     watchdog.start()

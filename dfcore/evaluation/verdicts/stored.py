@@ -60,13 +60,16 @@ def write_stored(path: Path | str, values: Mapping[str, Any]) -> None:
         WriteError: it cannot be written; what was there is as it was.
         ValueError: a number is not finite.
     """
-    lines = [
-        f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
-        for key, value in {"format": FORMAT, **values}.items()
-    ]
+    lines = [f"  {json.dumps(key)}: {_one_line(value)}" for key, value in {"format": FORMAT, **values}.items()]
     content = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
     with replacing(Path(path), len(content)) as temporary:
         temporary.write_bytes(content)
+
+
+def _one_line(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    odd = any("\ud800" <= letter <= "\udfff" for letter in text)  # a path that is no UTF-8
+    return json.dumps(value, allow_nan=False) if odd else text
 
 
 def read_stored(path: Path | str, remedy: str) -> dict[str, Any]:

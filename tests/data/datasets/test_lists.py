@@ -168,3 +168,13 @@ def test_names_as_other_systems_spell_them(tmp_path: Path) -> None:
 def test_what_was_read_is_what_was_written(tmp_path: Path) -> None:
     values = {"a.mp4": {"label": "REAL", "n": [1, {"x": None}]}, "b": {}}
     assert read_json_table(write(tmp_path / "m.json", json.dumps(values))) == values
+
+
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(tmp_path: Path) -> None:
+    long = "a" * 300 + ".mp4"
+    assert find_listed(tmp_path, long) == tmp_path / long
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "manifest.csv").write_text(f"path,label\n{long},real\na.mp4,fake\n")
+    found = Manifest().scan(tmp_path)
+    assert [record.path.name for record in found.records] == ["a.mp4"]
+    assert found.missing == {"manifest.csv": 1}

@@ -93,7 +93,7 @@ def test_a_pattern_of_names_is_one_files_name(tmp_path: Path) -> None:
 def test_a_connection_by_a_name_is_not_tried(tmp_path: Path, server: tuple[str, list[str]]) -> None:
     address, asked = server
     for name in (address, f"concat:{address}/a", "pipe:0", "subfile,,start,0,end,9,,:/etc/hosts", "data:video/mp4,aa"):
-        with pytest.raises(MediaError, match="no such file"):
+        with pytest.raises(MediaError, match=r"no such file|this is an address, not a file"):
             probe(Path(name))
     assert asked == []
 

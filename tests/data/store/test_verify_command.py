@@ -51,5 +51,5 @@ def test_a_damaged_file_is_named_with_the_remedy(store: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_what_is_no_store_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StoreError, match=r"(is no folder|holds no prepared video)\. Give a clip store"):
+    with pytest.raises(StoreError, match=r"(does not exist|holds no prepared video)\. Give a clip store"):
         verify(tmp_path / name)

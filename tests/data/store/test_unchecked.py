@@ -1,0 +1,29 @@
+"""Files without checksums (of an earlier dfcore, or whose checksums are damaged) must have their entries at least."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from dfcore.data.store.damage import _check_file
+
+
+@pytest.mark.parametrize(
+    ("name", "entries", "missing"),
+    [
+        ("v.ghost-v1.evidence.safetensors", {"evidence": {}}, ""),
+        ("v.ghost-v1.evidence.safetensors", {"e6idmnce": {}}, "'evidence'"),
+        ("v.safetensors", {"video": {}, "source": {}, "clips": []}, ""),
+        ("v.safetensors", {"video": {}, "clips": []}, "'source'"),
+    ],
+)
+def test_entries_that_are_missing_are_damage(tmp_path: Path, name: str, entries: dict[str, Any], missing: str) -> None:
+    save_file({"0/values": np.zeros(3, np.float32)}, tmp_path / name, {"dfcore": json.dumps(entries)})
+    found = _check_file(tmp_path, name)
+    assert [one.why for one in found.damaged] == ([f"its metadata has no {missing}"] if missing else [])
+    assert found.unchecked == (0 if missing else 1)
