@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dfcore.data.composite.kinds import COMPOSITES
+from dfcore.data.composite.kinds import COMPOSITES, kind_shares
 from dfcore.data.media import SAMPLE_RATE, decode, probe
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import Footage
@@ -86,10 +86,11 @@ class PairJob:
 def conditions(spec: SpecialistSpec, kinds: Sequence[str] | None = None) -> list[Condition]:
     """What a specialist is tried on; ``kinds`` keeps those of these names or labels.
 
-    The composite swaps, which all share, are left to the bench on real fakes unless they are named.
+    Kinds that training does not make, and the composite swaps, which all share, are left out unless they are named.
     """
     made_by = resolve(spec.pseudo_fake, f"specialist {spec.name}")()
-    own = tuple(kind for kind in made_by.kinds if kind not in COMPOSITES or kind in (kinds or ()))
+    usual = {kind for kind, share in kind_shares(made_by).items() if share} - set(COMPOSITES)
+    own = tuple(kind for kind in made_by.kinds if kind in usual or kind in (kinds or ()))
     if spec.name == "cm":
         made = [Condition("cm", kind, crf, label) for kind, crf, label in _CM if kind in own]
     elif spec.name == "rr":

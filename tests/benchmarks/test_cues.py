@@ -170,9 +170,12 @@ def test_a_folder_gives_its_real_videos_only(tmp_path: Path) -> None:
 
 def test_the_conditions_are_those_that_the_specialists_must_meet() -> None:
     cm, rr = (conditions(Registry().specialist(name)) for name in ("cm", "rr"))
-    assert [(c.label, c.crf) for c in cm] == [("23→23", 23.0), ("28→23", 23.0), ("23→40", 40.0)]
+    assert [(c.label, c.crf) for c in cm] == [("23→23", 23.0), ("28→23", 23.0), ("23→40", 40.0), ("again 23", 23.0)]
     assert len(rr) == 16
     assert {c.crf for c in rr} == {None, 18.0, 23.0, 40.0}
+    assert [c.label for c in conditions(Registry().specialist("rr"), ["sharper"])] == [
+        f"sharper {crf}" for crf in ("lossless", "crf 18", "crf 23", "crf 40")
+    ]
     only = conditions(Registry().specialist("rr"), ["x2 crf 23", "x3"])
     assert [c.label for c in only] == ["x3 lossless", "x3 crf 18", "x2 crf 23", "x3 crf 23", "x3 crf 40"]
 

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from dfcore.data.composite.kinds import COMPOSITES
+from dfcore.data.composite.kinds import COMPOSITES, kind_shares
 from dfcore.data.media import probe
 from dfcore.data.media.codecs import CODECS
 from dfcore.errors import UsageError
@@ -116,11 +116,13 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 def _groups(spec: SpecialistSpec, asked: str) -> tuple[tuple[str, ...], ...]:
     """Groups of kinds, of each of which every genuine video gives as many pairs: the specialist's own and the shared
-    ones, or those of ``--kinds``, where a semicolon ends a group.
+    ones, as far as training makes them, or those of ``--kinds``, where a semicolon ends a group.
     """
-    there = tuple(resolve(spec.pseudo_fake)().kinds)
-    own = tuple(kind for kind in there if kind not in COMPOSITES)
-    groups = [tuple(part.split(",")) for part in asked.split(";")] if asked else [own, tuple(COMPOSITES)]
+    maker = resolve(spec.pseudo_fake)()
+    there = tuple(maker.kinds)
+    made = [kind for kind, share in kind_shares(maker).items() if share]
+    own, shared = ([kind for kind in made if (kind in COMPOSITES) == both] for both in (False, True))
+    groups = [part.split(",") for part in asked.split(";")] if asked else [own, shared]
     kept = tuple(tuple(kind for kind in group if kind in there) for group in groups)
     if not any(kept):
         raise UsageError(f"--kinds leaves {spec.name} without pseudo-fakes; it has {', '.join(there)}.")
