@@ -136,7 +136,7 @@ def test_in_a_folder_that_may_only_be_read_this_machines_clock_tells(
             assert (holder_of(tmp_path) is not None) == held
     assert [path.name for path in tmp_path.iterdir()] == [LOCK]
     (tmp_path / LOCK).unlink()
-    assert locks._silence(tmp_path / LOCK) == 0
+    assert locks.silence(tmp_path / LOCK) == 0
     assert holder_of(tmp_path) is None
 
 

@@ -133,6 +133,6 @@ def test_a_file_cut_short_gives_the_frames_before_the_cut(tmp_path, caplog, name
 
 def test_a_pipe_is_refused_without_opening_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    for path in (tmp_path / "pipe.mp4", Path("/dev/zero")):
-        with pytest.raises(MediaError, match="this is a pipe, not a file"):
+    for path, kind in ((tmp_path / "pipe.mp4", "pipe"), (Path("/dev/zero"), "device")):
+        with pytest.raises(MediaError, match=f"this is a {kind}, not a file"):
             probe(path)
