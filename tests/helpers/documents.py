@@ -69,12 +69,16 @@ def all_blocks(language: str) -> list[Block]:
     return [block for document in DOCUMENTS for block in blocks(document, language)]
 
 
+_SEPARATOR = re.compile(r"(?:&&|;)(?=(?:[^']*'[^']*')*[^']*$)")
+"""Between commands, not within quotes."""
+
+
 def commands(block: Block) -> list[list[str]]:
     """The words of each command of a bash block; comments are left out, and lines that go on are joined."""
     joined = block.text.replace("\\\n", " ").replace("&&\n", "\n")
     found = []
     for line in joined.splitlines():
-        for part in re.split(r"&&|;", line.split(" #")[0]) if not line.startswith("#") else []:
+        for part in _SEPARATOR.split(line.split(" #")[0]) if not line.startswith("#") else []:
             words = shlex.split(part)
             if words:
                 found.append(words)
