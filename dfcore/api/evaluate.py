@@ -101,7 +101,7 @@ def _configuration(
     if dataset is None:
         dataset = first.dataset or None
         data = data or first.root or None
-    more = {**as_trained(target, str(dataset or "")), **given}
+    more = {**as_trained(target, str(dataset or ""), given), **given}
     if data is not None:
         more["data.root"] = str(data)
     if dataset is not None:

@@ -66,7 +66,7 @@ def validation_config(
     out = out or _out(target)
     configured = partial(configure, target.specialist, data=data, dataset=dataset, store=store, out=out)
     named = configured().stage.dataset
-    return configured(set={**as_trained(target, named), **(set or {})})
+    return configured(set={**as_trained(target, named, set or {}), **(set or {})})
 
 
 def _out(target: Target) -> Path | None:

@@ -46,7 +46,7 @@ def report_tables(report: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield from _kind_tables(one)
     for one in detectors:
         for warning in one["warnings"]:
-            yield Text(f"warning: {one['name']}: {warning}", style="yellow")
+            yield Text(printable(f"warning: {one['name']}: {warning}"), style="yellow")
 
 
 def _main_table(report: Mapping[str, Any]) -> Table:

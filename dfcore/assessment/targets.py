@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,12 +108,12 @@ def _labels(named: Sequence[tuple[str, Path]]) -> list[str]:
     return [f"{label}#{i}" if labels.count(label) > 1 else label for i, label in enumerate(labels, start=1)]
 
 
-def as_trained(target: Target, dataset: str) -> dict[str, Any]:
+def as_trained(target: Target, dataset: str, given: Container[str] = ()) -> dict[str, Any]:
     """The keys by which a target is evaluated as it was validated: its clips and samples; on the dataset that it was
-    trained on, that dataset's splits too.
+    trained on, that dataset's splits too. Keys that are ``given`` are left out: the caller has set them.
 
     Raises:
-        CheckpointError: its file names code to import.
+        CheckpointError: its file names code to import, and the caller nothing else.
     """
     data = _section(target.config, "data")
     found: dict[str, Any] = {f"data.{key}": data[key] for key in _SAME_CLIPS if key in data}
@@ -123,6 +123,7 @@ def as_trained(target: Target, dataset: str) -> dict[str, Any]:
             values = _section(target.config, section)
             if name in values:
                 found[key] = values[name]
+    found = {key: value for key, value in found.items() if key not in given}
     code = code_named(found)
     if code is not None:
         raise CheckpointError(
