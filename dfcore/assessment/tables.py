@@ -12,6 +12,7 @@ from rich.text import Text
 from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import CrossTable
 from dfcore.assessment.explanations.table import faithfulness_table
+from dfcore.text import printable
 
 __all__ = ["cross_dataset_table", "report_tables"]
 

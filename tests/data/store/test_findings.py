@@ -12,10 +12,10 @@ import pytest
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.records import VideoRecord
+from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.comparisons import Comparison, ComparisonLog
 from dfcore.data.store.damage import Damage, DamageLog, StoreCheck, joined, note_damage
 from dfcore.data.store.forged_faces import ClipFinding, ForgedFaceLog, ForgedFaces, files_of
-from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.format import write_arrays
 from dfcore.data.store.index import IndexEntry
 from dfcore.data.store.origin import Origin
