@@ -41,6 +41,8 @@ PLANES, GROUP, VALUES = "planes", "group", "values"
 _IMAGE_LEVEL, _VALUE_LEVEL = 3, 9
 """Zstandard's levels: of images a higher one takes 1 % less, in ten times the time."""
 _MAGIC = "magicyuv"
+_SPARE = 2**16
+"""Bytes of a coded image beside its pixels: headers and tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ _decoders = _Decoders()
 
 def _image(packet: memoryview, height: int, width: int) -> NDArray[np.uint8]:
     """The image uint8 ``[h, w]``, in memory that the decoder lent."""
-    frames = _decoders.image.decode(Packet(_decoders.unpack.decompress(packet)))
+    frames = _decoders.image.decode(Packet(_decompressed(packet, _SPARE + 2 * height * width)))
     if len(frames) != 1 or (frames[0].height, frames[0].width, frames[0].format.name) != (height, width, "gray"):
         raise ValueError(f"a coded image is not of {width}x{height} px")
     plane: Any = frames[0].planes[0]
@@ -199,7 +201,16 @@ def _image(packet: memoryview, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _unpacked(packet: memoryview, size: int) -> bytes:
-    found: bytes = _decoders.unpack.decompress(packet)
+    found = _decompressed(packet, size)
     if len(found) != size:
         raise ValueError(f"{size} bytes were expected, {len(found)} decoded")
+    return found
+
+
+def _decompressed(packet: memoryview, most: int) -> bytes:
+    """What a packet holds; it is looked at how much it says that is before anything is made of it."""
+    claimed = zstandard.frame_content_size(packet)
+    if not 0 <= claimed <= most:
+        raise ValueError(f"at most {most} bytes were expected, the packet claims {claimed}")
+    found: bytes = _decoders.unpack.decompress(packet)
     return found

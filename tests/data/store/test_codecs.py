@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from numpy.typing import NDArray
 
 from dfcore.data.clip_part import part_of
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, MemoryClip, Speech
 from dfcore.data.reduced import reduced
+from dfcore.data.store import coding
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS, COMPACT, RAW, Coded, code
@@ -181,3 +183,16 @@ def test_a_codec_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_plan_cannot_keep_more_frames_than_it_has() -> None:
     with pytest.raises(UsageError, match="native frames must be 0 to its 8, not 9"):
         ClipPlan(native=9)
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 32, 48), np.uint8), np.arange(60, dtype=np.int16)])
+def test_a_packet_that_claims_to_hold_far_more_is_not_unpacked(
+    values: NDArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = zstandard.ZstdCompressor().compress(bytes(10**7))
+    stored = np.frombuffer(bomb, np.uint8)
+    _, how = code(values)
+    large = replace(how, sizes=(len(bomb),), shape=(1, *values.shape[1:]) if values.ndim == 3 else values.shape)
+    monkeypatch.delattr(coding._decoders, "unpack")  # who unpacks it fails
+    with pytest.raises(ValueError, match="the packet claims 10000000"):
+        large.decode(stored)
