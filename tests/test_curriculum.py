@@ -60,6 +60,7 @@ def test_all_data_must_be_there_before_anything_is_trained(roots: dict[str, Path
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_time_limit_is_the_commands_not_the_stages(roots: dict[str, Path], tmp_path: Path) -> None:
     said = dfcore(
         "train", "cm", "--out", tmp_path, *TINY, *SETS, "--chunks", "present", "--time-limit", "1s", code=75, **roots

@@ -130,6 +130,7 @@ def _serve_odd(pipe: Any, samples: Any, terminal: str) -> None:
     drivers.serve(pipe, samples, terminal)
 
 
+@pytest.mark.slow
 def test_a_crash_and_a_hang_are_faults_and_the_rest_goes_on(samples: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drivers, "serve", _serve_odd)
     driver = Driver(samples, patience=20)

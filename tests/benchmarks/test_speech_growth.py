@@ -67,6 +67,7 @@ def test_where_the_mouth_comes_and_goes_the_longest_stretch_is_read() -> None:
     assert found.mel.shape == (80, 320)
 
 
+@pytest.mark.slow
 def test_it_learns_from_some_and_is_asked_of_others() -> None:
     talks = [talk(seed) for seed in range(8)]
     people = [Person(each.name, Path(each.name), None, number // 2) for number, each in enumerate(talks)]

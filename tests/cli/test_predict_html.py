@@ -92,6 +92,7 @@ def test_going_on_needs_something_to_go_on_with(runs: Path, files: Path, tmp_pat
     assert "--html" in str(refused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_command_that_is_stopped_leaves_an_index_of_what_is_done(
     runs: Path, files: Path, tmp_path: Path, number: signal.Signals, code: int

@@ -74,6 +74,7 @@ def test_a_process_that_dies_costs_one_file(
     assert reason in died.reason
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_given_up(of_width: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PATIENCE", 5.0)
     computes, after, waits = extracted([of_width(288), of_width(192), of_width(224)])

@@ -111,6 +111,7 @@ def retrained(toy: TrainConfig, **values: Any) -> Path:
     return train(override(toy, {"stage.epochs": 1, **values}), overwrite=True).final
 
 
+@pytest.mark.slow
 def test_a_stage_made_from_weights_that_are_no_more_is_not_built_on(
     toy: TrainConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ from dfcore.training.runtime.time_limit import NO_LIMIT
 from dfcore.training.trainer import train
 
 
+@pytest.mark.slow
 def test_a_stages_model_is_gone_when_the_next_one_is_made(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Optimiser and data go with it: they are held by the same run."""
     create, init = factory.create, Run.__init__

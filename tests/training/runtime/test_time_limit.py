@@ -125,6 +125,7 @@ class TestCommand:
             main()
         return int(done.value.code or 0)
 
+    @pytest.mark.slow
     def test_it_ends_resumable_wherever_it_is_and_goes_on_to_the_same_weights(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
