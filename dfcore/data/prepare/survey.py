@@ -15,14 +15,14 @@ from dfcore.data.store.coding import COMPACT
 from dfcore.data.store.comparisons import Comparison
 from dfcore.data.store.damage import check_video
 from dfcore.data.store.forged_faces import ForgedFaces
-from dfcore.data.store.format import evidence_name
+from dfcore.data.store.format import VIDEO_SUFFIX, evidence_name, stem_of
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, StoreError
 from dfcore.files import is_file
 from dfcore.specs import EvidenceSpec
 
-__all__ = ["Survey", "Task", "missing_evidence", "survey_records"]
+__all__ = ["Survey", "Task", "can_extract", "missing_evidence", "survey_records", "written_at"]
 
 log = logging.getLogger("dfcore.data.prepare.survey")
 
@@ -32,7 +32,8 @@ class Task:
     """One video's work. With an ``entry`` its clips are there, and only the rest is to be made.
 
     ``compare``: with its original, for the audio alone may be forged. ``find_faces``: whose face was forged, of the
-    people in the clips that are there; where they are still to be made, it is found out with them.
+    people in the clips that are there; where they are still to be made, it is found out with them. ``written``:
+    when the clip file was written that was there at the survey (:func:`written_at`).
     """
 
     root: Path
@@ -45,6 +46,7 @@ class Task:
     codec: str = COMPACT
     compare: bool = False
     find_faces: bool = False
+    written: int = -1
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ def survey_records(
         compare = _to_compare(store, record, found)
         entry = _usable(store, record, plan, found)
         missing = missing_evidence(entry, evidence) if entry is not None else ()
-        if entry is not None and all(_can_extract(spec, entry) for spec in missing):
+        if entry is not None and all(can_extract(spec, entry) for spec in missing):
             faces = _to_find_faces(store, record, entry, found)
             if not missing and not compare and not faces:
                 found.reused += 1
@@ -100,8 +102,16 @@ def survey_records(
             known = store.index.get(record.id)
             wanted = plan if known is None else known.plan.union(plan)
             task = Task(store.root, record, wanted, tuple(evidence), None, origin, 0, store.codec, compare)
-            found.tasks.append(task)
+            found.tasks.append(replace(task, written=written_at(store.root, record.id)))
     return found
+
+
+def written_at(root: Path, video: str) -> int:
+    """When a video's clip file was written, in nanoseconds; -1 where there is none."""
+    try:
+        return (root / (stem_of(video) + VIDEO_SUFFIX)).stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tuple[EvidenceSpec, ...]:
@@ -109,7 +119,7 @@ def missing_evidence(entry: IndexEntry, evidence: Iterable[EvidenceSpec]) -> tup
     return tuple(spec for spec in evidence if entry.evidence.get(spec.name) != spec.version)
 
 
-def _can_extract(spec: EvidenceSpec, entry: IndexEntry) -> bool:
+def can_extract(spec: EvidenceSpec, entry: IndexEntry) -> bool:
     """Whether the frames that it is extracted from are kept at native resolution; else the video is decoded again."""
     return entry.plan.native_frames >= min(spec.frames or entry.plan.frames, entry.plan.frames)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
@@ -20,6 +21,7 @@ from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_clips
+from dfcore.data.prepare.neighbours import as_it_is_now, lost_to_others
 from dfcore.data.prepare.people import keep_forged, plan_for_all
 from dfcore.data.prepare.pseudo_fakes import forged_file
 from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
@@ -41,6 +43,8 @@ from dfcore.specs import EvidenceSpec, resolve
 
 __all__ = ["Failure", "PrepareReport", "missing_evidence", "prepare_videos", "survey"]
 
+_ROUNDS = 4
+"""How often at most what others wrote over is made again; each time it serves them too."""
 _STEPS = 3
 """How often the time that a file may take to be read: a video may be read, damaged, encoded and read again."""
 
@@ -124,22 +128,39 @@ def prepare_videos(
     started = time.monotonic()
     cores = max(1, usable_cores() // sharing)
     found = survey_records(records, store, plan, evidence, retry_failed=retry_failed)
-    tasks, failed, done = found.tasks, found.failed, 0
-    # In this process and before any work: in a worker each video would fail with the same message.
+    tasks, outcomes = found.tasks, dict[str, Failure | None]()
     _check_first(tasks, store, plan, evidence)
     _note_moved(store, found)
     with closing(Guarded(progress or SILENT).bar("preparing", len(tasks), unit="video")) as bar:
-        for task, outcome in _run(tasks, workers, cores, workers != 1 if isolate is None else isolate):
-            failure = _record(store, task, outcome)
-            done += not failure
-            if failure:
-                failed.append(failure)
-                bar.note(failed=len(failed))
-            bar.update()
+        run = partial(_run, workers=workers, cores=cores, isolate=workers != 1 if isolate is None else isolate)
+        for task, outcome, first in _outcomes(store, tasks, plan, evidence, run):
+            outcomes[task.record.id] = failure = _record(store, task, outcome)
+            if failure is not None:
+                bar.note(failed=len(found.failed) + sum(one is not None for one in outcomes.values()))
+            bar.update(int(first))
             if check is not None:  # after the outcome is in the index: what it raises must not lose a video
                 check()
     _settle(store, bool(tasks or found.moved))
-    return PrepareReport(done, found.reused, tuple(failed), time.monotonic() - started)
+    failures = tuple(one for one in outcomes.values() if one is not None)
+    seconds = time.monotonic() - started
+    return PrepareReport(len(outcomes) - len(failures), found.reused, (*found.failed, *failures), seconds)
+
+
+def _outcomes(
+    store: ClipStore,
+    tasks: Sequence[Task],
+    plan: ClipPlan,
+    evidence: Sequence[EvidenceSpec],
+    run: Callable[[Sequence[Task]], Iterator[tuple[Task, _Outcome]]],
+) -> Iterator[tuple[Task, _Outcome, bool]]:
+    """What comes of each task, and whether for the first time: what others have written over is made again."""
+    todo = tasks
+    for _ in range(_ROUNDS):
+        for task, outcome in run(todo):
+            yield task, outcome, todo is tasks
+        todo = lost_to_others(store, todo, plan, evidence)
+        if not todo:
+            return
 
 
 def _settle(store: ClipStore, changed: bool) -> None:
@@ -161,7 +182,9 @@ def _note_moved(store: ClipStore, found: Survey) -> None:
 
 
 def _check_first(tasks: Sequence[Task], store: ClipStore, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> None:
-    """An unknown name, or a place that cannot be written to, is an error of the call, not of each video."""
+    """An unknown name, or a place that cannot be written to, is an error of the call: here and before any work, for in
+    a worker each video would fail with the same message.
+    """
     if tasks:
         require_writable(store.root)
     if any(task.entry is None for task in tasks):
@@ -219,9 +242,11 @@ def _of_dead(task: Task, death: Died) -> _Outcome:
 
 def _work(task: Task) -> _Outcome:
     """One video, from file to store. Whatever is this video's own fault is an outcome, not an error."""
-    path, entry, comparison, faces, again = task.record.path, task.entry, None, None, False
-    origin = task.origin.sampled(path)
+    path, comparison, faces, again = task.record.path, None, None, False
+    origin, entry = task.origin.sampled(path), task.entry
     try:
+        task = as_it_is_now(task)
+        entry = task.entry
         if entry is None or task.evidence:
             clips, entry, faces = _clips(task, origin)
             again = True  # the file was read: what an extractor cannot do is not the file's fault
@@ -261,6 +286,9 @@ def _clips(task: Task, origin: Origin) -> tuple[list[Clip], IndexEntry, ForgedFa
     plan = plan_for_all(task.plan) if told else task.plan
     with forged_file(record, detector=task.plan.detector, threads=task.threads) as path:
         clips = extract_clips(path, plan, record=record, threads=task.threads)
+    now = as_it_is_now(task)
+    if now is not task:  # another process was quicker
+        return _clips(now, origin)
     if told:
         clips, faces = keep_forged(record, clips, task.plan.people, threads=task.threads)
     entry = write_video(task.root, record.id, clips, task.plan, origin, task.codec)

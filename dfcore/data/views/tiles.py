@@ -46,7 +46,8 @@ def evidence(name: str, views: Sequence[str]) -> Builder:
         if found is None:
             raise StoreError(
                 f"{upright.access.source.video}: {name!r} is no view ({', '.join(views)}) and no evidence of "
-                "this clip. If a specialist announces it, `dfcore prepare` with that specialist extracts it."
+                "this clip. If a specialist announces it, `dfcore prepare` with that specialist extracts it; it is "
+                "gone, too, if another process has prepared the video anew since."
             )
         return torch.from_numpy(grid.blocks(found)).float().transpose(1, 2)
 
