@@ -247,3 +247,11 @@ def test_a_smoother_face_shows_in_the_contrast():
     size = described[0, 2 * 17 : 2 * 17 + 3, 0]  # log mean residual, face minus surround, activity taken off
     assert (contrast(described[:, :3], face.mean((-2, -1))) < -1).all()
     assert torch.isfinite(size).all()
+
+
+def test_a_colour_below_black_is_black() -> None:
+    """Antialiased resizing overshoots."""
+    rgb = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    below = rgb.clone()
+    rgb[0, :, 0], below[0, 0, 0], below[0, 1:, 0] = 0, -0.004, 0
+    torch.testing.assert_close(log_chromaticity(below), log_chromaticity(rgb), rtol=0, atol=0)

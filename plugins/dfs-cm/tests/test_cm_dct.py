@@ -50,9 +50,10 @@ def test_the_matrix_is_orthonormal():
     torch.testing.assert_close(dct_matrix(8) @ dct_matrix(8).T, torch.eye(8), atol=1e-6, rtol=0)
 
 
-def test_a_image_off_the_grid_is_refused():
-    with pytest.raises(ValueError, match="60x64 has no whole number of 8x8 blocks"):
-        block_dct(torch.zeros(60, 64))
+@pytest.mark.parametrize(("height", "width"), [(60, 64), (64, 60)])
+def test_an_image_off_the_grid_is_refused(height, width):
+    with pytest.raises(ValueError, match=f"{height}x{width} has no whole number of 8x8 blocks"):
+        block_dct(torch.zeros(height, width))
 
 
 def test_zigzag_is_jpegs():

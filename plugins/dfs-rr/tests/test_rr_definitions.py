@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfs_rr.edge_sharpness import EdgeSharpness, gradient_power, reblur, smoothed, step_width
+from dfs_rr.edge_sharpness import _SIDE, EdgeSharpness, gradient_power, reblur, smoothed, step_width
 from dfs_rr.interpolation import Interpolation, line_spectrum
 from dfs_rr.multi_scale import MultiScale, Pyramid, ladder
 from dfs_rr.upscaling import Upscaling, across, band_matrix, knee, npr, npr_wide
@@ -320,3 +320,10 @@ def test_a_line_spectrum_is_of_the_tapered_line_without_its_mean() -> None:
     line, taper = random(3, 62), torch.hann_window(62, periodic=False)
     expected = np.abs(np.fft.rfft((np64(line) - np64(line).mean(-1, keepdims=True)) * np64(taper), n=64))
     near(line_spectrum(line, taper), expected, 1e-4)
+
+
+def test_an_axis_needs_a_pixel_beyond_both_sides() -> None:
+    shortest = 2 * _SIDE + 1
+    assert step_width(torch.zeros(1, 1, shortest, shortest), 2)[0].shape[2] == 1
+    with pytest.raises(ValueError, match=f"an axis of {shortest - 1} pixels is too short"):
+        step_width(torch.zeros(1, 1, shortest - 1, shortest), 2)
