@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cue_modules import axes_of, check_kept, check_refused, check_widths
 
-from dfcore.errors import ModelError
 from dfs_tm.module import CueModule
 from dfs_tm.plugin import dfcore_specialist
 
@@ -18,27 +18,15 @@ SHAPES: dict[str, tuple[int, ...]] = {
 """Of each view, after the batch."""
 
 
-@pytest.mark.parametrize(("name", "axis"), [(name, axis) for name in SHAPES for axis in range(len(SHAPES[name]))])
+@pytest.mark.parametrize(("name", "axis"), axes_of(SHAPES))
 def test_a_view_of_another_size_is_refused(name: str, axis: int) -> None:
-    module = CueModule().eval()
-    for change in (1, -1):
-        views = {name: torch.zeros(1, *shape) for name, shape in SHAPES.items()}
-        size = list(views[name].shape)
-        size[axis + 1] += change
-        views[name] = torch.zeros(size)
-        with pytest.raises(ModelError, match=rf"the view '{name}' must have the shape \[B, "):
-            module(views)
+    views = {view: torch.zeros(1, *shape) for view, shape in SHAPES.items()}
+    check_refused(CueModule(), views, name, axis)
 
 
 def test_each_cue_is_as_wide_as_announced_and_they_stand_in_that_order() -> None:
-    module, spec = CueModule(), dfcore_specialist()
-    widths = {name: cue.projection.outer.out_features for name, cue in module.named_children()}
-    assert list(widths.items()) == [(cue.name, cue.channels) for cue in spec.cues]
-    assert sum(widths.values()) == module.channels == 52
+    check_widths(CueModule(), dfcore_specialist(), 52)
 
 
 def test_what_is_fixed_is_not_kept_with_the_weights() -> None:
-    module = CueModule()
-    statistics = ("running_mean", "running_var", "num_batches_tracked")
-    kept = {name for name in module.state_dict() if name.rpartition(".")[2] not in statistics}
-    assert kept == {name for name, _ in module.named_parameters()}
+    check_kept(CueModule())

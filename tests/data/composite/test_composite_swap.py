@@ -263,7 +263,7 @@ class Maker:
     shares: ClassVar = {"b": 2.0}
 
     def __call__(self, footage: Footage, kind: str | None, rng: np.random.Generator) -> tuple[Footage, Footage]:
-        raise NotImplementedError
+        raise AssertionError("shares are told without making anything")
 
 
 def test_shares_are_weights_of_kinds_and_one_where_none_is_named() -> None:
