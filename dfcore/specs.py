@@ -52,11 +52,12 @@ VIEWS = (
     "log_mel",
     "audio_present",
     "landmarks",
+    "tile_parts",
     "mouth_openings",
 )
 """Names of the views that every clip has (:mod:`dfcore.data.views`); a specialist's evidence comes beside them."""
 
-LANDMARK_VIEWS = ("landmarks", "mouth_openings")
+LANDMARK_VIEWS = ("landmarks", "tile_parts", "mouth_openings")
 """Those of them that are made of dense landmarks; who reads one has them computed when clips are prepared."""
 
 AUGMENTATIONS = ("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur")

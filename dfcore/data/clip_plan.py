@@ -26,7 +26,7 @@ LANDMARKS = 1
 SMALL_VIEWS = frozenset(
     {
         "face", "face_mask", "tile_face", "sequence", "sequence_mask", "motion", "mouth", "mouth_present", "log_mel",
-        "audio_present", "landmarks", "mouth_openings",
+        "audio_present", "landmarks", "tile_parts", "mouth_openings",
     }
 )  # fmt: skip
 """Views that read no native planes, but for those of ``face`` in the middle frame."""

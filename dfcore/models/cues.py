@@ -20,7 +20,17 @@ from torch import Tensor, nn
 from dfcore.errors import ModelError
 from dfcore.specs import MAP_SIZE
 
-__all__ = ["HIDDEN_SHARE", "LIMIT", "CueProjection", "bounded", "bounded_norm", "hidden_samples", "required_view"]
+__all__ = [
+    "HIDDEN_SHARE",
+    "LIMIT",
+    "CueProjection",
+    "bounded",
+    "bounded_norm",
+    "hidden_samples",
+    "inner_minus_rim",
+    "part_weights",
+    "required_view",
+]
 
 LIMIT = 5.0
 """Standard deviations that a normalised feature reaches at most."""
@@ -70,6 +80,39 @@ def hidden_samples(count: int, device: torch.device, *, training: bool, share: f
         share: of the samples, each drawn for itself.
     """
     return torch.rand(count, device=device) < (share if training else 0.0)
+
+
+_LEAST_BLOCKS = 1e-2
+"""Blocks that a part of the face must fill to be told of."""
+
+
+def part_weights(parts: Tensor) -> tuple[Tensor, Tensor]:
+    """Each block's weight as part of the inner face and of its rim, of the view ``tile_parts``
+    ``[B, 49, 2, 4, 4]``: ``[B, 784]`` twice. The fourth power of the share: a block of which a part belongs elsewhere
+    says little.
+    """
+    inner, rim = parts.float().pow(4).transpose(1, 2).flatten(2).unbind(1)
+    return inner, rim
+
+
+def inner_minus_rim(values: Tensor, parts: Tensor) -> Tensor:
+    """The mean of each of K maps over the inner face, minus that over the face's own rim, and whether both are there.
+
+    The rim is the same person's skin in the same light and focus, coded alike: most of what differs between genuine
+    videos cancels.
+
+    Args:
+        values: ``[B, K, 784]``, of the 16x16 blocks of the tiles, tile by tile.
+        parts: the view ``tile_parts``, ``[B, 49, 2, 4, 4]``.
+
+    Returns:
+        ``[B, K + 1]``; all 0 where a part is missing.
+    """
+    weights = torch.stack(part_weights(parts), 1)  # [B, 2, 784]
+    total = weights.sum(-1)
+    there = (total > _LEAST_BLOCKS).all(1, keepdim=True).to(values.dtype)
+    means = (weights @ values.mT) / (total[..., None] + 1e-6)  # [B, 2, K]
+    return torch.cat([(means[:, 0] - means[:, 1]) * there, there], 1)
 
 
 class CueProjection(nn.Module):

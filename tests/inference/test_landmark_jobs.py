@@ -20,7 +20,7 @@ def test_a_view_of_landmarks_is_what_asks_for_them() -> None:
     spec = Registry().specialist("cm")
     assert not spec.uses_landmarks
     assert clip_plan(TrainConfig(), [spec]).landmarks == 0
-    for name in ("landmarks", "mouth_openings"):
+    for name in ("landmarks", "tile_parts", "mouth_openings"):
         reader = replace(spec, views=(*spec.views, name))
         assert reader.uses_landmarks
         assert clip_plan(TrainConfig(), [spec, reader]).landmarks == LANDMARKS

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from dfcore.data.clip_part import cut_part
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import extract_for_plans
 from dfcore.data.samples import spread
@@ -79,9 +79,10 @@ def needs(job: Job) -> bool:
 
 def look(job: Job) -> None:
     """Make what is not there yet, from one pass over the file."""
-    plans = [ClipPlan(clips=job.clips, frames=max(spec.clip_frames for spec in job.specs))]
+    dense = LANDMARKS if any(spec.uses_landmarks for spec in job.specs) else 0
+    plans = [ClipPlan(clips=job.clips, frames=max(spec.clip_frames for spec in job.specs), landmarks=dense)]
     if job.recipes:
-        plans.append(ClipPlan(clips=job.clips, frames=TRAIN_FRAMES))
+        plans.append(ClipPlan(clips=job.clips, frames=TRAIN_FRAMES, landmarks=dense))
     try:
         found = extract_for_plans(job.path, plans, threads=1)
         (clips, why), (whole, reason) = ((one.clips, one.reason) for one in (found[0], found[-1]))

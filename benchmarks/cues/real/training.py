@@ -79,7 +79,9 @@ def _clip(clip: Clip, footage: Footage) -> Clip:
         landmarks=tuple(tuple((px, py) for px, py in points) for points in footage.landmarks.tolist()),
     )
     source = replace(clip.source, width=width, height=height)
-    return replace(clip, source=source, header=header, y=footage.y, u=footage.u, v=footage.v, audio=None, evidence={})
+    planes = {"y": footage.y, "u": footage.u, "v": footage.v}
+    dense = None if clip.landmarks is None else clip.landmarks[:count]
+    return replace(clip, source=source, header=header, **planes, audio=None, evidence={}, landmarks=dense)
 
 
 def _number(text: str) -> int:

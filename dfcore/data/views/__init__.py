@@ -16,6 +16,8 @@ motion          float32 ``[3, 28, 28]``      the codec's motion on the same squa
                                              in the sequence's pixels, and 1 where the codec tells it, else 0
 landmarks       float32 ``[95, 2]``          dense landmarks (:mod:`dfcore.data.faces.dense`), in luma pixels of the
                                              window
+tile_parts      float32 ``[49, 2, 4, 4]``    share of each 16x16 block of the tiles that lies in the inner face, and in its
+                                             rim, by the dense landmarks
 ==============  ===========================  =======================================================================
 
 These belong to the sample as a whole, however many frames it has:
@@ -67,6 +69,7 @@ _OF_FRAMES: dict[str, Builder] = {
     "sequence_mask": sequence.sequence_mask,
     "motion": sequence.motion,
     "landmarks": landmarks.landmarks,
+    "tile_parts": landmarks.tile_parts,
 }
 _OF_SAMPLES: dict[str, Builder] = {
     "face": images.face,

@@ -1,4 +1,6 @@
-"""Views of dense landmarks: where the points are in the window, and how far the mouth is open in its speech."""
+"""Views of dense landmarks: where the points are in the window, which parts of the face lie in which blocks, and how
+far the mouth is open in its speech.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfcore.data.clips import Speech
-from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, mouth_openings
+from dfcore.data.clips import BLOCK, Speech
+from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, inner_face_mask, mouth_openings, rim_mask
 from dfcore.data.faces.geometry import to_upright
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
@@ -17,7 +19,10 @@ from dfcore.data.views.speech import middle_speech
 from dfcore.data.views.upright import UprightFrames
 from dfcore.errors import StoreError
 
-__all__ = ["landmarks", "openings_of", "speech_openings"]
+__all__ = ["landmarks", "openings_of", "speech_openings", "tile_parts"]
+
+_STEP = 2
+"""Pixels per point of the masks that parts are measured by: sixty-four points a block."""
 
 
 def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -31,6 +36,16 @@ def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     if upright.flip:
         found = found[:, list(MIRRORED)] * (-1, 1) + (upright.width, 0)
     return torch.from_numpy(np.ascontiguousarray(found, np.float32))
+
+
+def tile_parts(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
+    """The inner face's share of each block, and its rim's: float32 ``[n, 49, 2, 4, 4]``."""
+    points = landmarks(upright, grid, draw, size).numpy() / _STEP
+    height, width = upright.height // _STEP, upright.width // _STEP
+    side = BLOCK // _STEP
+    masks = np.stack([[mask(face, height, width) for mask in (inner_face_mask, rim_mask)] for face in points])
+    shares = masks.reshape(len(points), 2, height // side, side, width // side, side).mean((3, 5), dtype=np.float32)
+    return torch.from_numpy(grid.blocks(shares)).transpose(1, 2)
 
 
 def speech_openings(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:

@@ -17,7 +17,13 @@ from dfs_cm.surround import face_share
 
 __all__ = ["CueModule"]
 
-VIEWS = {"tiles": (49, 64, 64), "tile_face": (49, 4, 4), "qp": (49, 4, 4), "ghost": (49, 18, 4, 4)}
+VIEWS = {
+    "tiles": (49, 64, 64),
+    "tile_face": (49, 4, 4),
+    "tile_parts": (49, 2, 4, 4),
+    "qp": (49, 4, 4),
+    "ghost": (49, 18, 4, 4),
+}
 TILE_BLOCKS = 16
 """16x16 blocks of a tile."""
 
@@ -44,16 +50,16 @@ class CueModule(nn.Module):
 
         Args:
             views: ``tiles`` uint8 [B, 49, 64, 64] native luma; ``tile_face`` float [B, 49, 4, 4] share of each
-                16x16 block in the face; ``qp`` float [B, 49, 4, 4], -1 where unknown; ``ghost`` float
+                16x16 block in the face; ``tile_parts`` float [B, 49, 2, 4, 4] that in its inside and rim; ``qp`` float [B, 49, 4, 4], -1 where unknown; ``ghost`` float
                 [B, 49, 18, 4, 4], see :func:`dfs_cm.evidence.extract_ghost`.
 
         Raises:
             KeyError: a view is missing.
             ModelError: a view has another shape.
         """
-        tiles, tile_face, qp, ghost = (required_view(views, name, shape, "cm") for name, shape in VIEWS.items())
-        with torch.autocast(tiles.device.type, enabled=False):
-            tiles, tile_face, qp, ghost = (view.float() for view in (tiles, tile_face, qp, ghost))
+        given = [required_view(views, name, shape, "cm") for name, shape in VIEWS.items()]
+        with torch.autocast(given[0].device.type, enabled=False):
+            tiles, tile_face, parts, qp, ghost = (view.float() for view in given)
             with torch.no_grad():
                 share = face_share(tile_face)
                 magnitudes, magnitudes4 = block_dct(tiles, 8).abs_(), block_dct(tiles, 4).abs_()
@@ -61,7 +67,7 @@ class CueModule(nn.Module):
                 blocks, cells = comparisons(ghost, tile_face)
             cues = (
                 self.dct(magnitudes, magnitudes4, blocks, share),
-                self.quantization(ghost, blocks, share),
+                self.quantization(ghost, blocks, share, parts),
                 self.block_boundaries(columns, rows, cells, share),
                 self.compression_level(magnitudes, columns, rows, qp, cells, share),
             )

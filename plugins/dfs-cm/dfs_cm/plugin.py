@@ -18,7 +18,7 @@ def dfcore_specialist() -> SpecialistSpec:
             CueSpec("compression_level", 8, "zeroed high frequencies, blockiness, the quantiser as normaliser"),
         ),
         module="dfs_cm.module:CueModule",
-        views=("tiles", "tile_face", "qp", "ghost"),
+        views=("tiles", "tile_face", "tile_parts", "qp", "ghost"),
         evidence=(
             EvidenceSpec(
                 "ghost",

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from dfcore.data.faces.dense import (
     MIRRORED,
     OPENINGS,
     POINTS,
     REGIONS,
+    contour_mask,
     face_unit,
     from_stored,
     inner_face_mask,
@@ -62,18 +64,30 @@ def test_an_open_mouth_leaves_the_unit_alone() -> None:
     assert face_unit(made(0.5)) == face_unit(made(0.0))
 
 
-def test_the_inner_face_is_the_contours_inside_and_the_rim_lies_within_it() -> None:
-    face = made()
-    inside, rim = inner_face_mask(face, 220, 200), rim_mask(face, 220, 200)
-    area = np.pi * 1.15 * 1.5 * 40**2
-    assert inside.sum() == pytest.approx(area, rel=0.02)
+def test_the_contours_inside_is_an_ellipse_of_the_made_face() -> None:
+    inside = contour_mask(made(), 220, 200)
+    assert inside.sum() == pytest.approx(np.pi * 1.15 * 1.5 * 40**2, rel=0.02)
     assert inside[110, 100] == 1
     assert inside[5, 5] == 0
-    assert rim[110, 100] == 0
-    assert ((rim == 1) <= (inside == 1)).all()
-    left = round(face[:, 0].min())
-    assert rim[110, left + 3] == 1
-    assert inner_face_mask(face, 220, 200, 0.1).sum() > inside.sum()
+    assert contour_mask(made(), 220, 200, 0.1).sum() > inside.sum() > contour_mask(made(), 220, 200, -0.1).sum()
+
+
+def test_the_inner_face_holds_the_features_and_the_rim_the_rest_of_the_contours_inside() -> None:
+    face = made()
+    inner, rim, inside = (mask(face, 220, 200) for mask in (inner_face_mask, rim_mask, contour_mask))
+    features = face[[k for name, region in REGIONS.items() if name != "contour" for k in region]]
+    assert all(inner[round(y), round(x)] for x, y in features)
+    assert not (inner & rim).any()
+    assert (rim <= inside).all()
+    chin, forehead = face[REGIONS["contour"][18]], face[REGIONS["contour"][0]]
+    assert rim[round(chin[1]) - 4, round(chin[0])] == rim[round(forehead[1]) + 4, round(forehead[0])] == 1
+    assert inner.sum() == pytest.approx(ConvexHull(features).volume * 1.12**2, rel=0.03)
+
+
+def test_a_face_whose_points_coincide_has_an_inner_face_of_hardly_a_point() -> None:
+    assert inner_face_mask(np.full((95, 2), 50.0), 100, 100).sum() <= 1
+    line = np.stack([np.linspace(10, 90, 95), np.linspace(10, 90, 95)], axis=-1)
+    assert inner_face_mask(line, 100, 100).sum() < 300
 
 
 def test_jitter_is_the_points_own_noise_and_not_the_heads_motion() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dfcore.data.faces import CenterFace
-from dfcore.data.faces.dense import REGIONS, DenseLandmarks, inner_face_mask, landmarks_of, mouth_openings
+from dfcore.data.faces.dense import REGIONS, DenseLandmarks, contour_mask, landmarks_of, mouth_openings
 from dfcore.data.faces.dense.landmarker import WEIGHTS
 from dfcore.errors import DataError
 from dfcore.testing.demo.person import Person
@@ -56,8 +56,8 @@ def test_eyes_and_mouth_lie_where_the_detector_has_them(found: np.ndarray, five:
     assert (brow[:, 1] < five[:, :2, 1].mean(1) - 0.4 * apart).all()
 
 
-def test_the_inner_face_holds_eyes_and_mouth(found: np.ndarray, five: np.ndarray) -> None:
-    mask = inner_face_mask(found[0], 320, 320)
+def test_the_contour_holds_eyes_and_mouth(found: np.ndarray, five: np.ndarray) -> None:
+    mask = contour_mask(found[0], 320, 320)
     assert all(mask[int(y), int(x)] for x, y in five[0])
     assert 0.05 < mask.mean() < 0.6
 

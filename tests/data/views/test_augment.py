@@ -23,7 +23,7 @@ SPEECH = (
     "mouth_openings",
 )  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
-TILES = {"tiles", "tile_face", "qp", "ghost"}
+TILES = {"tiles", "tile_face", "tile_parts", "qp", "ghost"}
 
 
 def views(clip: Clip, names: list[str], seed: int) -> dict[str, Tensor]:

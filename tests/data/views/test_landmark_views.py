@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dfcore.data.clips import MemoryClip, Speech
-from dfcore.data.faces.dense import to_stored
+from dfcore.data.faces.dense import inner_face_mask, rim_mask, to_stored
 from dfcore.data.views import build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import StoreError
@@ -44,6 +44,30 @@ def test_a_mirror_takes_left_for_right() -> None:
     assert flipped[:, 0].mean() == pytest.approx(192 - plain[:, 0].mean().item(), abs=1e-3)
     assert flipped[:36, 0].argmax() < 18  # the contour still goes clockwise from the forehead
     assert flipped[77, 1] == plain[71, 1]
+
+
+def test_parts_are_the_blocks_shares_of_inner_face_and_rim() -> None:
+    """In a window of 448 the tiles neither overlap nor leave gaps."""
+    found = build_views(MemoryClip(made_clip(size=448)), ["tile_parts"], [2], image_size=32)["tile_parts"]
+    points = made_landmarks(np.zeros(1), (224, 224 - 0.05 * 448), 0.16 * 448)[0]
+    for part, mask in enumerate((inner_face_mask, rim_mask)):
+        blocks = mask(points, 448, 448).reshape(28, 16, 28, 16).mean((1, 3))
+        tiles = blocks.reshape(7, 4, 7, 4).transpose(0, 2, 1, 3).reshape(49, 4, 4)
+        assert np.abs(found[:, part].numpy() - tiles).max() < 0.2, part  # a point for each four pixels
+        assert found[:, part].sum() == pytest.approx(tiles.sum(), rel=0.05)
+
+
+def test_parts_are_mirrored_with_the_face() -> None:
+    clip = made_clip(size=448)
+    assert clip.landmarks is not None
+    clip.landmarks[..., 0] += 480  # sixty pixels to the right
+    plain, flipped = (
+        build_views(MemoryClip(clip), ["tile_parts"], [0], image_size=32, augment=augmentation(names), rng=Always())
+        for names in ([], ["hflip"])
+    )
+    maps = [found["tile_parts"].unflatten(0, (7, 7)) for found in (plain, flipped)]
+    assert (maps[1] - maps[0].flip(1, 4)).abs().max() < 0.26
+    assert (maps[1] - maps[0]).abs().max() > 0.9
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -93,6 +117,6 @@ def test_without_speech_they_are_zero_and_without_landmarks_an_error_says_what_t
     assert build_views(MemoryClip(silent), ["mouth_openings"], [0], image_size=32)["mouth_openings"].abs().sum() == 0
     assert clip.speech is not None
     bare = replace(clip, landmarks=None, speech=replace(clip.speech, landmarks=None))
-    for name in ("landmarks", "mouth_openings"):
+    for name in ("landmarks", "tile_parts", "mouth_openings"):
         with pytest.raises(StoreError, match="dfcore prepare"):
             build_views(MemoryClip(bare), [name], [0], image_size=32)

@@ -64,6 +64,7 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "log_mel": ((80, 240), torch.float32),
         "audio_present": ((60,), torch.float32),
         "landmarks": ((95, 2), torch.float32),
+        "tile_parts": ((49, 2, 4, 4), torch.float32),
         "mouth_openings": ((60, 4), torch.float32),
     }
     single = views(make_clip())

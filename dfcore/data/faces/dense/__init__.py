@@ -2,7 +2,15 @@
 
 from dfcore.data.faces.dense.landmarker import DenseLandmarks, landmarks_of
 from dfcore.data.faces.dense.points import MIRRORED, POINTS, REGIONS
-from dfcore.data.faces.dense.shapes import OPENINGS, face_unit, inner_face_mask, jitter, mouth_openings, rim_mask
+from dfcore.data.faces.dense.shapes import (
+    OPENINGS,
+    contour_mask,
+    face_unit,
+    inner_face_mask,
+    jitter,
+    mouth_openings,
+    rim_mask,
+)
 from dfcore.data.faces.dense.stored import from_stored, to_stored
 
 __all__ = [
@@ -11,6 +19,7 @@ __all__ = [
     "POINTS",
     "REGIONS",
     "DenseLandmarks",
+    "contour_mask",
     "face_unit",
     "from_stored",
     "inner_face_mask",

@@ -10,12 +10,13 @@ from PIL import Image, ImageDraw
 
 from dfcore.data.faces.dense.points import REGIONS
 
-__all__ = ["OPENINGS", "face_unit", "inner_face_mask", "jitter", "mouth_openings", "rim_mask"]
+__all__ = ["OPENINGS", "contour_mask", "face_unit", "inner_face_mask", "jitter", "mouth_openings", "rim_mask"]
 
 Floats = NDArray[np.floating[Any]]
 
 OPENINGS = ("lip_opening", "lip_width", "jaw_opening", "lip_height")
 """The columns of :func:`mouth_openings`."""
+_INNER = [k for part in ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "outer_lips") for k in REGIONS[part]]
 
 
 def face_unit(points: Floats) -> Floats:
@@ -50,10 +51,8 @@ def mouth_openings(points: Floats) -> NDArray[np.float32]:
     return np.asarray(np.stack([lips, wide, length[..., 0], tall], axis=-1) / unit, np.float32)
 
 
-def inner_face_mask(points: Floats, height: int, width: int, grow: float = 0.0) -> NDArray[np.uint8]:
-    """The inside of a face's contour as uint8 ``[height, width]``, 0 or 1.
-
-    The contour of the network goes from the hairline round the jaw.
+def contour_mask(points: Floats, height: int, width: int, grow: float = 0.0) -> NDArray[np.uint8]:
+    """The inside of a face's contour, from the hairline round the jaw, as uint8 ``[height, width]``, 0 or 1.
 
     Args:
         points: ``[95, 2]`` in pixels of the mask.
@@ -65,17 +64,49 @@ def inner_face_mask(points: Floats, height: int, width: int, grow: float = 0.0) 
     middle = contour.mean(0)
     away = contour - middle
     reach = np.linalg.norm(away, axis=1, keepdims=True)
-    moved = middle + away * np.maximum(1 + grow * face_unit(points) / np.maximum(reach, 1e-6), 0)
+    return _filled(middle + away * np.maximum(1 + grow * face_unit(points) / np.maximum(reach, 1e-6), 0), height, width)
+
+
+def inner_face_mask(points: Floats, height: int, width: int, grow: float = 0.12) -> NDArray[np.uint8]:
+    """The inner face, where a forged one is pasted, as uint8 ``[height, width]``, 0 or 1: the convex hull of brows,
+    eyes, nose and outer lips, made larger about its middle by the share ``grow``.
+    """
+    hull = _hull(points[_INNER])
+    middle = hull.mean(0)
+    return _filled(middle + (hull - middle) * (1 + grow), height, width)
+
+
+def rim_mask(points: Floats, height: int, width: int, apart: float = 0.15) -> NDArray[np.uint8]:
+    """The face's own rim as uint8 ``[height, width]``, 0 or 1: what its contour holds beyond the inner face made larger
+    by the share ``apart``. Skin of the same person in the same light, which what is pasted into a face seldom reaches.
+    """
+    return contour_mask(points, height, width) & ~inner_face_mask(points, height, width, apart) & 1
+
+
+def _filled(polygon: Floats, height: int, width: int) -> NDArray[np.uint8]:
     image = Image.new("L", (width, height))
-    ImageDraw.Draw(image).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in moved], fill=1)
+    ImageDraw.Draw(image).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in polygon], fill=1)
     return np.asarray(image)
 
 
-def rim_mask(points: Floats, height: int, width: int, share: float = 0.2) -> NDArray[np.uint8]:
-    """The face's own rim: between its contour and the same moved inwards by ``share`` of :func:`face_unit`; uint8
-    ``[height, width]``, 0 or 1. What is pasted into a face seldom reaches it.
-    """
-    return inner_face_mask(points, height, width) - inner_face_mask(points, height, width, -share)
+def _hull(points: Floats) -> Floats:
+    """The corners of the convex hull of ``[n, 2]``, in order; points in a line leave its ends (Andrew, 1979)."""
+    order = sorted(map(tuple, points.tolist()))
+
+    def half(way: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        kept: list[tuple[float, float]] = []
+        for x, y in way:
+            while len(kept) > 1 and _turn(kept[-2], kept[-1], (x, y)) <= 0:
+                kept.pop()
+            kept.append((x, y))
+        return kept[:-1]
+
+    return np.array(half(order) + half(order[::-1]) or order[:1])
+
+
+def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    """Positive where the way from ``a`` over ``b`` to ``c`` turns from x towards y."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def jitter(points: Floats) -> float:
