@@ -16,8 +16,7 @@ motion          float32 ``[3, 28, 28]``      the codec's motion on the same squa
                                              in the sequence's pixels, and 1 where the codec tells it, else 0
 landmarks       float32 ``[95, 2]``          dense landmarks (:mod:`dfcore.data.faces.dense`), in luma pixels of the
                                              window
-tile_parts      float32 ``[49, 2, 4, 4]``    share of each 16x16 block of the tiles that lies in the inner face, and in its
-                                             rim, by the dense landmarks
+tile_parts      float32 ``[49, 2, 4, 4]``    share of each 16x16 block of the tiles in the inner face, and in its rim
 ==============  ===========================  =======================================================================
 
 These belong to the sample as a whole, however many frames it has:

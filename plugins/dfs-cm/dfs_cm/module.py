@@ -50,8 +50,9 @@ class CueModule(nn.Module):
 
         Args:
             views: ``tiles`` uint8 [B, 49, 64, 64] native luma; ``tile_face`` float [B, 49, 4, 4] share of each
-                16x16 block in the face; ``tile_parts`` float [B, 49, 2, 4, 4] that in its inside and rim; ``qp`` float [B, 49, 4, 4], -1 where unknown; ``ghost`` float
-                [B, 49, 18, 4, 4], see :func:`dfs_cm.evidence.extract_ghost`.
+                16x16 block in the face; ``tile_parts`` float [B, 49, 2, 4, 4] that in its inside and rim; ``qp`` float
+                [B, 49, 4, 4], -1 where unknown; ``ghost`` float [B, 49, 18, 4, 4], see
+                :func:`dfs_cm.evidence.extract_ghost`.
 
         Raises:
             KeyError: a view is missing.

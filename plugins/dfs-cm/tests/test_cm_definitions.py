@@ -47,6 +47,12 @@ def tile_face() -> Tensor:
     return share
 
 
+def tile_parts() -> Tensor:
+    parts = random(2, 49, 2, 4, 4, seed=9)
+    parts[0, :20, 0], parts[0, 20:, 1] = 0, 0
+    return parts
+
+
 def ghost() -> Tensor:
     return 2 * normal(2, 49, 18, 4, 4, seed=4)
 
@@ -163,7 +169,7 @@ def places_of(found: Array) -> Array:
 def test_quantization_is_what_the_spectrum_does_not_explain_of_the_ghost() -> None:
     blocks, _ = comparisons(ghost(), tile_face())
     share = tile_face().mean((-2, -1))
-    found = QuantizationCue.features(ghost(), blocks, share)
+    found = QuantizationCue.features(ghost(), blocks, share, tile_parts())
     values = normal(2, 6, 5)
     for b in range(2):
         compared = whole_window(b)[0]
@@ -172,7 +178,9 @@ def test_quantization_is_what_the_spectrum_does_not_explain_of_the_ghost() -> No
         assert (np.abs(residual) == 3).any()
         face, cells = compared.in_face(residual), residual.reshape(12, 49, 16).mean(-1)
         least = [places_of(part[half]) for part in (cells, face) for half in (slice(6), slice(6, 12))]
-        broad = [face, *least[2:], mean_under(maps[:14], compared.surround)]
+        weights = np64(tile_parts())[b].transpose(1, 0, 2, 3).reshape(2, 784) ** 4
+        inner, rim = ((maps * weight).sum(1, keepdims=True) / weight.sum() for weight in weights)
+        broad = [face, *least[2:], mean_under(maps[:14], compared.surround), inner - rim, np.ones((1, 1))]
         expected = [cells, *least[:2], *(everywhere(part) for part in broad), np64(share[b])[None]]
         near(found[b], np.concatenate(expected), 3e-3)
         near(soft_argmin(values)[b], places_of(np64(values[b])), 1e-4)

@@ -12,6 +12,7 @@ from dfs_cm.plugin import dfcore_specialist
 SHAPES: dict[str, tuple[int, ...]] = {
     "tiles": (49, 64, 64),
     "tile_face": (49, 4, 4),
+    "tile_parts": (49, 2, 4, 4),
     "qp": (49, 4, 4),
     "ghost": (49, 18, 4, 4),
 }

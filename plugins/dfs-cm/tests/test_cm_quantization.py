@@ -37,7 +37,8 @@ def made_ghost(lifted: float, softened: float = 0.0) -> tuple[torch.Tensor, torc
 
 
 def features(ghost: torch.Tensor, tile_face: torch.Tensor) -> torch.Tensor:
-    return QuantizationCue.features(ghost, comparisons(ghost, tile_face)[0], tile_face.mean((-2, -1)))[0]
+    parts = torch.stack([tile_face, 1 - tile_face], 2)  # all that is not the face is its rim
+    return QuantizationCue.features(ghost, comparisons(ghost, tile_face)[0], tile_face.mean((-2, -1)), parts)[0]
 
 
 def test_a_face_that_changes_more_than_its_content_says_stands_out():
@@ -53,3 +54,24 @@ def test_a_softer_face_does_not():
     """Its spectrum falls, and the ghost with it, as the surround says: nothing is left over."""
     found = features(*made_ghost(0.0, softened=1.0))
     assert found[MAPS + 2 : 2 * MAPS + 2].abs().max() < 0.1
+
+
+def test_the_inner_face_is_told_from_its_rim_as_it_is():
+    """Lifted by 0.8, and by what its content differs in: nothing is fitted there."""
+    ghost, tile_face = made_ghost(0.8)
+    found = features(ghost, tile_face)[-20:-1]
+    inside = tile_face[0, :, None].bool().expand(-1, 18, -1, -1)
+    maps = ghost[0].double()
+    for k in range(18):
+        inner, rim = maps[:, k][inside[:, k]].mean(), maps[:, k][~inside[:, k]].mean()
+        assert found[k].tolist() == pytest.approx([(inner - rim).item()] * 49, abs=1e-3)
+    assert found[:MAPS].min() > 0.3
+    assert (found[18] == 1).all()
+
+
+def test_without_a_rim_nothing_is_told_of_the_inner_face():
+    ghost, tile_face = made_ghost(0.8)
+    parts = torch.stack([tile_face, 0 * tile_face], 2)
+    blocks = comparisons(ghost, tile_face)[0]
+    found = QuantizationCue.features(ghost, blocks, tile_face.mean((-2, -1)), parts)[0, -20:-1]
+    assert found.abs().max() == 0

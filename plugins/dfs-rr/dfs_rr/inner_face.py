@@ -1,9 +1,9 @@
 """The inner face against its own rim: does the detail end at another scale where a face would be pasted?
 
-A face's rim (cheeks, forehead, jaw) is skin of the same person in the same light and focus, coded alike; a swapped face
-seldom reaches it. Compared are ratios of the energies of neighbouring octaves (Burt and Adelson, IEEE Trans. Comm. 1983,
-eq. 4), so that neither brightness nor contrast counts: what an image that was enlarged lacks is detail *given* the
-coarser structure.
+A face's rim (cheeks, forehead, jaw) is skin of the same person in the same light and focus, coded alike; a swapped
+face seldom reaches it. Compared are ratios of the energies of neighbouring octaves (Burt and Adelson, IEEE Trans. Comm.
+1983, eq. 4), so that neither brightness nor contrast counts: what an image that was enlarged lacks is detail *given*
+the coarser structure.
 """
 
 from __future__ import annotations

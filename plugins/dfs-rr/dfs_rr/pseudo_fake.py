@@ -30,8 +30,6 @@ _ENLARGE = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resamplin
 _SHRINK = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 _SURROUND = 1.3
 """The square that is resampled, in units of the box's larger side: the mask's soft edge lies inside."""
-_REACH = (0.6, 1.05)
-"""How much of the box the mask reaches: the inner face alone, as where landmarks bound what is pasted, or all of it."""
 _LEAST = 8
 """Least side of the small image, in pixels."""
 
@@ -93,12 +91,11 @@ class PseudoFake:
 
 
 def _draw(factor: float, rng: np.random.Generator) -> _Recipe:
-    reach = float(rng.uniform(*_REACH))
     return _Recipe(
         factor=factor,
         shrink=_SHRINK[int(rng.integers(len(_SHRINK)))],
         enlarge=_ENLARGE[int(rng.integers(len(_ENLARGE)))],
-        axes=(reach * float(rng.uniform(0.92, 1.08)), reach * float(rng.uniform(0.92, 1.08))),
+        axes=(float(rng.uniform(0.85, 1.05)), float(rng.uniform(0.85, 1.05))),
         soft=float(rng.uniform(0.08, 0.25)),
         shift=(float(rng.uniform(0, 1)), float(rng.uniform(0, 1))),
         sharpen=int(rng.integers(60, 180)) if factor == 1 else 0,

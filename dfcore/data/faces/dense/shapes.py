@@ -16,7 +16,9 @@ Floats = NDArray[np.floating[Any]]
 
 OPENINGS = ("lip_opening", "lip_width", "jaw_opening", "lip_height")
 """The columns of :func:`mouth_openings`."""
-_INNER = [k for part in ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "outer_lips") for k in REGIONS[part]]
+_INNER = [
+    k for part in ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "outer_lips") for k in REGIONS[part]
+]
 
 
 def face_unit(points: Floats) -> Floats:
