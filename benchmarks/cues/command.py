@@ -39,7 +39,11 @@ __all__ = ["main", "run"]
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/cues", description=__doc__)
     add = parser.add_argument
-    add("--footage", type=Path, help="a folder of real videos; default: people are rendered")
+    add(
+        "--footage",
+        type=Path,
+        help="a folder of real videos, or a list as of --real-fakes; default: people are rendered",
+    )
     add("--real-fakes", type=Path, help="a CSV or a folder of real fakes and genuine videos: see cues/real/listing.py")
     add("--codecs", action="store_true", help="with --real-fakes: genuine videos in other codecs too")
     add("--specialists", default="", help="comma-separated; default: every one that ships a pseudo-fake")

@@ -21,7 +21,7 @@ from pathlib import Path
 from dfcore.data.datasets.lists import read_table
 from dfcore.errors import UsageError
 
-__all__ = ["COLUMNS", "LIST", "Video", "grouped", "read_listing"]
+__all__ = ["COLUMNS", "LIST", "Video", "grouped", "read_genuine", "read_listing"]
 
 COLUMNS = ("path", "label", "person", "pair", "method", "compression")
 LIST = "real-fakes.csv"
@@ -72,6 +72,19 @@ def read_listing(place: Path) -> list[Video]:
             f"{','.join(COLUMNS)}."
         )
     return grouped(found)
+
+
+def read_genuine(place: Path) -> list[Video]:
+    """The genuine videos of a list, which says who is in them; fakes in it are left out.
+
+    Raises:
+        UsageError: the list is not there, lacks a column, or names a file that is not there.
+    """
+    found = [video for video in _listed(place) if video.label == 0]
+    missing = [str(video.path) for video in found if not video.path.exists()]
+    if missing:
+        raise UsageError(f"{place} names {len(missing)} files that are not there, such as {missing[0]}.")
+    return found
 
 
 def _listed(path: Path) -> list[Video]:

@@ -31,7 +31,7 @@ from ..people import folder_people, pool
 from ..samples import Samples
 from .clips import PROBE, Job, Kept, background_only, look, mark, needs
 from .figures import standardised
-from .listing import Video, grouped, read_listing
+from .listing import Video, grouped, read_genuine, read_listing
 from .report import codec_rows, results, show_real, write_real
 from .training import Recipe, recipes
 
@@ -105,13 +105,20 @@ def _plan(args: argparse.Namespace) -> Plan:
     tests = read_listing(args.real_fakes)
     trains = [video for video in tests if video.label == 0]
     if args.footage:
-        without = [name for name in args.without.split(",") if name]
-        trains += [Video(p.path, 0, (p.name,)) for p in folder_people(args.footage, args.people or None, without)]
+        trains += _more(args)
         trains = list({video.path.resolve(): video for video in reversed(trains)}.values())[::-1]
         trains = [video for video in grouped([*tests, *trains]) if video.label == 0]
         trains = list({video.path.resolve(): video for video in trains}.values())
     kinds = {spec.name: _groups(spec, args.kinds) for spec in specs}
     return Plan(specs, tests, trains, kinds, tuple(CODECS) if args.codecs else ())
+
+
+def _more(args: argparse.Namespace) -> list[Video]:
+    """Genuine videos to learn from beside the tests': those of a list, or of a folder, where each is another person."""
+    if args.footage.is_file():
+        return read_genuine(args.footage)
+    without = [name for name in args.without.split(",") if name]
+    return [Video(p.path, 0, (p.name,)) for p in folder_people(args.footage, args.people or None, without)]
 
 
 def _groups(spec: SpecialistSpec, asked: str) -> tuple[tuple[str, ...], ...]:
