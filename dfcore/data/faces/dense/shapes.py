@@ -82,7 +82,8 @@ def rim_mask(points: Floats, height: int, width: int, apart: float = 0.15) -> ND
     """The face's own rim as uint8 ``[height, width]``, 0 or 1: what its contour holds beyond the inner face made larger
     by the share ``apart``. Skin of the same person in the same light, which what is pasted into a face seldom reaches.
     """
-    return contour_mask(points, height, width) & ~inner_face_mask(points, height, width, apart) & 1
+    inside, inner = contour_mask(points, height, width), inner_face_mask(points, height, width, apart)
+    return np.asarray(inside > inner, np.uint8)
 
 
 def _filled(polygon: Floats, height: int, width: int) -> NDArray[np.uint8]:
