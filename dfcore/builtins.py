@@ -174,6 +174,7 @@ def dfcore_recipes() -> list[RecipeSpec]:
                 "model.tune": "norms",
                 "model.normalize_features": True,
                 "model.classifier": "linear",
+                "model.dropout": 0.0,
                 "stage.lr": 8e-5,
                 "stage.final_lr": 5e-5,
                 "stage.warmup": 0.0,

@@ -113,7 +113,7 @@ def _assembled(
         "heads": heads,
         "dropout": dropout,
         "image_size": _positive(eye, "image_size", backbone),
-        "backbone_input_size": int(getattr(eye, "input_size", eye.image_size)),
+        "backbone_input_size": _positive(eye, "input_size" if hasattr(eye, "input_size") else "image_size", backbone),
         "normalize_features": normalize_features,
     }
     return Specialist(spec, Parts(eye, module, head, judge), config)

@@ -185,7 +185,8 @@ def _made_augmentation(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     spec = registry().component("feature_augmentation", name)
     made: Any = construct(f"feature augmentation {name!r}", spec.factory)
     require_feature_augmentation(name, made)
-    return made  # type: ignore[no-any-return]
+    augment: Callable[[Tensor, Tensor], Tensor] = made
+    return augment
 
 
 def require_feature_loss(name: str, loss: Callable[..., Any]) -> None:

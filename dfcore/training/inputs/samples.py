@@ -91,11 +91,14 @@ def make_data(
 def _sampler(
     config: TrainConfig, train: ClipSamples, power: float, world: World, total: int | None
 ) -> BalancedSampler | PairSampler:
-    how = {"seed": config.run.seed, "rank": world.rank, "world": world.size, "num_samples": total}
+    seed, rank, size = config.run.seed, world.rank, world.size
     if config.data.sampler == "pairs":
         videos, labels = [video for video, _ in train.samples], [record.label for record in train.records]
-        return PairSampler(videos, labels, partners(train.records), **how)
-    return BalancedSampler(train.labels, power=power, vary_repeats=True, **how)
+        found = partners(train.records)
+        return PairSampler(videos, labels, found, seed=seed, rank=rank, world=size, num_samples=total)
+    return BalancedSampler(
+        train.labels, power=power, seed=seed, rank=rank, world=size, vary_repeats=True, num_samples=total
+    )
 
 
 def _fingerprint(records: Sequence[VideoRecord], store: ClipStore) -> str:
