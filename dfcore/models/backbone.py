@@ -75,6 +75,7 @@ class TimmBackbone(nn.Module):
         self.image_size, self.input_size = _sizes(cfg, image_size, backbone_input_size)
         self.model = _build(name, cfg, pretrained, weights, self.input_size)
         # Buffers that are saved: another timm release may attach other weights, and values, to the same name.
+        self.mean, self.std = tuple(cfg.mean), tuple(cfg.std)
         mean, std = (torch.tensor(cfg.mean).view(-1, 1, 1), torch.tensor(cfg.std).view(-1, 1, 1))
         self.register_buffer("scale", torch.tensor(IMAGENET_STD).view(-1, 1, 1) / std)
         self.register_buffer("shift", (torch.tensor(IMAGENET_MEAN).view(-1, 1, 1) - mean) / std)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
+import dfcore
+from dfcore.cli.describe import command
 from dfcore.errors import ModelError
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
@@ -79,6 +82,18 @@ def test_parameters_are_counted():
     assert found.backbone_trained == norms
     assert found.total - found.trained == found.backbone - norms
     assert f"{norms:,} of {found.backbone:,} in the backbone" in found.text
+
+
+def test_describe_tells_the_sizes_of_a_named_backbone():
+    found = dfcore.describe("cm", backbone="test_vit")
+    assert found.fused_features == 64 + 1960
+    assert (found.model.grid, found.model.input_size, found.model.mean) == ((10, 10), 160, (0.5, 0.5, 0.5))
+    model = specialist()
+    choose_trained(model, "norms")
+    assert found.model.parameters["trained_norms"] == count_parameters(model).trained
+    shown = CliRunner().invoke(command, ["cm", "--backbone", "test_vit"]).output
+    assert "64 features, of its own 10x10 cells" in shown
+    assert "2024  (with test_vit)" in shown
 
 
 def test_a_backbone_without_norms_is_refused():
