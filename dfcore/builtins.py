@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfcore.hookspecs import API, hookimpl
-from dfcore.specs import ComponentSpec, DatasetSpec, StageSpec
+from dfcore.specs import ComponentSpec, DatasetSpec, RecipeSpec, StageSpec
 
 DFCORE_API = API
 
@@ -44,7 +44,10 @@ def dfcore_attention_heads() -> list[ComponentSpec]:
 
 @hookimpl
 def dfcore_classifiers() -> list[ComponentSpec]:
-    return [ComponentSpec("mlp", "dfcore.models.classifier:MLPClassifier", "one hidden layer with dropout")]
+    return [
+        ComponentSpec("mlp", "dfcore.models.classifier:MLPClassifier", "one hidden layer with dropout"),
+        ComponentSpec("linear", "dfcore.models.classifier:LinearClassifier", "one linear layer"),
+    ]
 
 
 @hookimpl
@@ -140,6 +143,53 @@ def dfcore_losses() -> list[ComponentSpec]:
             "the same, where the sampler leaves a share of the class correction to it (stage.balance_power below 1)",
         ),
         ComponentSpec("focal", "dfcore.training.losses:Focal", "focal loss; stage.focal_gamma, stage.focal_alpha"),
+    ]
+
+
+@hookimpl
+def dfcore_feature_losses() -> list[ComponentSpec]:
+    return [
+        ComponentSpec("alignment", "dfcore.training.features:Alignment", "features of one class lie near each other"),
+        ComponentSpec("uniformity", "dfcore.training.features:Uniformity", "features lie evenly on the sphere"),
+    ]
+
+
+@hookimpl
+def dfcore_feature_augmentations() -> list[ComponentSpec]:
+    return [
+        ComponentSpec("slerp", "dfcore.training.features:Slerp", "spherical interpolation within a class"),
+    ]
+
+
+@hookimpl
+def dfcore_recipes() -> list[RecipeSpec]:
+    return [
+        RecipeSpec(
+            "record",
+            "Norm-tuned foundation encoder",
+            {
+                "model.backbone": "vit_pe_core_large_patch14_336.fb",
+                "model.image_size": 224,
+                "model.backbone_input_size": 224,
+                "model.tune": "norms",
+                "model.normalize_features": True,
+                "model.classifier": "linear",
+                "model.dropout": 0.0,
+                "stage.lr": 8e-5,
+                "stage.final_lr": 5e-5,
+                "stage.warmup": 0.0,
+                "stage.weight_decay": 0.0,
+                "stage.batch_size": 128,
+                "stage.loss": "cross_entropy",
+                "stage.feature_losses": ("uniformity=0.5", "alignment=0.1"),
+                "stage.feature_augment": ("slerp",),
+                "data.sampler": "pairs",
+                "data.samples_per_video": 32,
+                "data.eval_samples": 32,
+            },
+            "only the norms of a Perception Encoder are trained, with pairs, alignment and uniformity",
+            ("https://arxiv.org/abs/2503.19683", "https://arxiv.org/abs/2508.06248"),
+        ),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pluggy
 
-from dfcore.specs import ComponentSpec, DatasetSpec, SpecialistSpec, StageSpec
+from dfcore.specs import ComponentSpec, DatasetSpec, RecipeSpec, SpecialistSpec, StageSpec
 
 API = 1
 """Raised by one when a change here breaks plugins."""
@@ -50,6 +50,21 @@ def dfcore_stages() -> list[StageSpec]:  # type: ignore[empty-body]
 @hookspec
 def dfcore_losses() -> list[ComponentSpec]:  # type: ignore[empty-body]
     """Announce losses; see :class:`dfcore.training.protocols.Loss`."""
+
+
+@hookspec
+def dfcore_feature_losses() -> list[ComponentSpec]:  # type: ignore[empty-body]
+    """Announce losses of what the classifier sees; see :class:`dfcore.training.protocols.FeatureLoss`."""
+
+
+@hookspec
+def dfcore_feature_augmentations() -> list[ComponentSpec]:  # type: ignore[empty-body]
+    """Announce augmentations of it; see :class:`dfcore.training.protocols.FeatureAugmentation`."""
+
+
+@hookspec
+def dfcore_recipes() -> list[RecipeSpec]:  # type: ignore[empty-body]
+    """Announce recipes: named values of the configuration."""
 
 
 @hookspec

@@ -21,7 +21,7 @@ from dfcore.discovery import PluginEntry, discover, import_announcement
 from dfcore.errors import PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from dfcore.specs import ComponentSpec, DatasetSpec, SpecialistSpec, StageSpec
+    from dfcore.specs import ComponentSpec, DatasetSpec, RecipeSpec, SpecialistSpec, StageSpec
 
 __all__ = ["COMPONENT_KINDS", "OFFICIAL", "PluginEntry", "Registry", "discover", "registry"]
 
@@ -34,9 +34,14 @@ COMPONENT_KINDS = {
     "attention_head": "dfcore_attention_heads",
     "classifier": "dfcore_classifiers",
     "loss": "dfcore_losses",
+    "feature_loss": "dfcore_feature_losses",
+    "feature_augmentation": "dfcore_feature_augmentations",
     "face_detector": "dfcore_face_detectors",
     "callback": "dfcore_callbacks",
 }
+
+
+_OTHER_KINDS = {"dataset": "dfcore_datasets", "stage": "dfcore_stages", "recipe": "dfcore_recipes"}
 
 
 class Registry:
@@ -212,6 +217,22 @@ class Registry:
             )
         return found[number]
 
+    def recipes(self) -> dict[str, RecipeSpec]:
+        """Announced recipes, by name."""
+        merged: list[RecipeSpec] = self._merged("dfcore_recipes", "name")
+        return {spec.name: spec for spec in merged}
+
+    def recipe(self, name: str) -> RecipeSpec:
+        """The recipe announced as ``name``.
+
+        Raises:
+            UnknownNameError
+        """
+        found = self.recipes()
+        if name not in found:
+            raise self._unknown("recipe", name, found)
+        return found[name]
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _misnamed(self, name: str, announced: str) -> PluginError:
@@ -228,7 +249,7 @@ class Registry:
             return PluginError("\n".join(map(str, faults)))
         others = [
             f"the {kind.replace('_', ' ')} {getattr(spec, 'name', '') or spec.number}"
-            for kind, hook in {**COMPONENT_KINDS, "dataset": "dfcore_datasets", "stage": "dfcore_stages"}.items()
+            for kind, hook in {**COMPONENT_KINDS, **_OTHER_KINDS}.items()
             for _, spec in self.announcements.of(hook, only=name)
         ]
         has = f"It announces {', '.join(others)}." if others else "It announces nothing."

@@ -26,6 +26,7 @@ __all__ = [
     "DatasetSpec",
     "DottedPath",
     "EvidenceSpec",
+    "RecipeSpec",
     "SpecialistSpec",
     "StageSpec",
     "resolve",
@@ -113,6 +114,8 @@ class SpecialistSpec:
         finding: dotted path of a class with the protocol :class:`dfcore.models.findings.Finding`: what an explanation
             says in words of what the cue module measured; "" says nothing.
         speech: seconds of mouth images and audio that a stored clip needs about its middle; 0 for none.
+        emulation: whether it may be trained on videos that were re-scaled and re-encoded as a platform does
+            (``data.emulate``); False where the coding or scaling history is itself the cue.
         spatial_map: whether the cue map's cells lie over the window, as its tiles or 49ths do; False where its axes are
             others (time, delay). What asks *where* (the background control, a heat map) needs one that does.
         summary: one sentence for ``dfcore describe``.
@@ -133,6 +136,7 @@ class SpecialistSpec:
     finding: DottedPath = ""
     speech: float = 0.0
     spatial_map: bool = True
+    emulation: bool = False
     summary: str = ""
     references: tuple[str, ...] = ()
 
@@ -216,6 +220,21 @@ class StageSpec:
     summary: str = ""
     pretraining: bool = False
     chunks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSpec:
+    """Named values of the configuration, for every stage (``dfcore train --recipe NAME``).
+
+    ``values`` (``{"stage.lr": 8e-5}``) win over what stage and dataset announce, and give way to all that a user sets.
+    ``reason`` says what they are for, and is printed with them; ``references`` are papers.
+    """
+
+    name: str
+    title: str
+    values: dict[str, Any]
+    summary: str = ""
+    references: tuple[str, ...] = ()
 
 
 def resolve(path: str | Callable[..., Any], owner: str = "") -> Any:

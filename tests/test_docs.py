@@ -39,7 +39,7 @@ def test_the_docs_name_no_other_hook_and_the_api_in_force() -> None:
 
 
 def test_every_hook_is_used() -> None:
-    asked = {*COMPONENT_KINDS.values(), "dfcore_specialist", "dfcore_datasets", "dfcore_stages"}
+    asked = {*COMPONENT_KINDS.values(), "dfcore_specialist", "dfcore_datasets", "dfcore_stages", "dfcore_recipes"}
     assert asked == set(hooks())
 
 

@@ -60,6 +60,7 @@ def call_hook(function: Callable[[], Any], hook: str) -> tuple[list[Any], list[s
         "dfcore_specialist": kinds_of.SpecialistSpec,
         "dfcore_datasets": kinds_of.DatasetSpec,
         "dfcore_stages": kinds_of.StageSpec,
+        "dfcore_recipes": kinds_of.RecipeSpec,
     }
     kind = kinds.get(hook, kinds_of.ComponentSpec)
     try:

@@ -1,7 +1,7 @@
 """One place where a configuration comes together: which source wins, and what a stage and a dataset decide.
 
-Later sources win: the stage's announcement, the dataset's defaults, ``dfcore.toml``, the arguments (``data``,
-``store``, ...), ``set``. The command line calls the functions below and adds nothing of its own.
+Later sources win: the stage's announcement, the dataset's defaults, the recipe's values, ``dfcore.toml``, the arguments
+(``data``, ``store``, ...), ``set``. The command line calls the functions below and adds nothing of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def configure(
     dataset: str | None = None,
     store: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
+    recipe: str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (the word of the command line and of dfcore.toml)
 ) -> TrainConfig:
     """The configuration of one stage.
@@ -45,10 +46,11 @@ def configure(
         dataset: the adapter that reads it; None means the stage's dataset.
         store: the clip store's folder; None means one beside the runs.
         out: the folder of runs, stores and made data; None means ``runs``.
+        recipe: an announced recipe (``record``), whose values give way to all that is set otherwise.
         set: any other key, dotted (``{"stage.lr": 2e-5}``); docs/config.md lists them. Strings are converted.
 
     Raises:
-        UnknownNameError: no such specialist, stage, dataset or key.
+        UnknownNameError: no such specialist, stage, dataset, recipe or key.
         PluginError: the specialist's plugin cannot be loaded.
         ConfigError: a value does not fit its key, or two of the arguments contradict each other.
         UsageError: nothing says where the data is, or the specialist cannot be trained yet.
@@ -56,7 +58,7 @@ def configure(
     from dfcore.plugins import registry
 
     registry().trainable(specialist)
-    given = _given(data=data, dataset=dataset, store=store, out=out, more=set)
+    given = _given(data=data, dataset=dataset, store=store, out=out, recipe=recipe, more=set)
     in_file = config.file_values()
     return _assembled(specialist, registry().stage(_stage_number(stage, given, in_file)), in_file, given)
 
@@ -66,6 +68,7 @@ def configure_curriculum(
     *,
     store: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
+    recipe: str | None = None,
     set: Mapping[str, Any] | None = None,  # noqa: A002 (as above)
 ) -> list[TrainConfig]:
     """The configurations of all stages in their order, pre-training left out, for :func:`dfcore.train_curriculum`.
@@ -83,7 +86,7 @@ def configure_curriculum(
     registry().trainable(specialist)
     known = registry()
     stages = [stage for stage in known.stages().values() if not stage.pretraining]
-    given = _given(store=store, out=out, more=set)
+    given = _given(store=store, out=out, recipe=recipe, more=set)
     _require_common(given, stages)
     in_file = config.file_values()
     in_file = {key: value for key, value in in_file.items() if key not in _OF_ONE_STAGE}
@@ -96,7 +99,13 @@ def configure_curriculum(
 
 def _given(*, more: Mapping[str, Any] | None, **arguments: str | os.PathLike[str] | None) -> dict[str, Any]:
     """What the caller says, as keys; ``more`` (the argument ``set``) wins."""
-    names = {"data": "data.root", "dataset": "stage.dataset", "store": "data.store", "out": "run.out"}
+    names = {
+        "data": "data.root",
+        "dataset": "stage.dataset",
+        "store": "data.store",
+        "out": "run.out",
+        "recipe": "run.recipe",
+    }
     found: dict[str, Any] = {names[name]: value for name, value in arguments.items() if value is not None}
     return config.checked({**found, **(more or {})})
 
@@ -123,7 +132,7 @@ def _assembled(specialist: str, stage: StageSpec, in_file: Mapping[str, Any], gi
     if data and _is_generated(data) and not given.get("stage.dataset"):
         data, dataset = None, data
     spec, root = locate_data(data, dataset, out)
-    values: dict[str, Any] = {**_stage_values(stage), **spec.defaults, **said}
+    values: dict[str, Any] = {**_stage_values(stage), **spec.defaults, **_recipe_values(said), **said}
     values |= {"stage.number": stage.number, "stage.dataset": spec.name, "data.root": str(root), "run.out": out}
     if not values.get("data.store"):
         values["data.store"] = store_folder(out, spec.name, root) or ""
@@ -147,6 +156,14 @@ def _stage_values(stage: StageSpec) -> dict[str, Any]:
         "stage.chunks": [str(chunk) for chunk in stage.chunks],
         **({"data.pseudo_fakes": 2.0, "data.pseudo_only": True} if stage.pretraining else {}),
     }
+
+
+def _recipe_values(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the recipe says that is asked for."""
+    from dfcore.plugins import registry
+
+    name = said.get("run.recipe")
+    return dict(registry().recipe(str(name)).values) if name else {}
 
 
 _OF_ONE_STAGE = ("stage.number", "stage.dataset", "data.root", "stage.start")

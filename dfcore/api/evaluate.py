@@ -34,6 +34,7 @@ class EvaluateOptions(TypedDict, total=False):
     faithfulness: bool
     probe: str
     probe_weights: str
+    emulate: str | Sequence[str]
 
 
 def evaluate(
@@ -65,7 +66,8 @@ def evaluate(
         set: any other key of the configuration, dotted.
         progress: told what is done, line by line; ``dfcore.SILENT`` says nothing.
         options: how it is evaluated: ``split``, ``operating_point``, ``control``, ``draws``, ``batch_size``, ``force``,
-            ``resume``, ``plots``, ``faithfulness``, ``probe`` and others: :class:`dfcore.assessment.options.Options`.
+            ``resume``, ``plots``, ``faithfulness``, ``probe``, ``emulate`` and others:
+            :class:`dfcore.assessment.options.Options`.
 
     Raises:
         UsageError: an argument, name or combination that cannot be.

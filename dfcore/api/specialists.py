@@ -21,22 +21,48 @@ EFFICIENTNET_B4_FEATURES = 1792
 
 
 @dataclass(frozen=True, slots=True)
+class ModelInfo(Result):
+    """A specialist with a certain backbone.
+
+    Attributes:
+        backbone: its name.
+        backbone_features: channels F of its map.
+        image_size: side of the face view in pixels.
+        input_size: side that the backbone computes at.
+        grid: cells of its own map, which is brought to 7x7; None where it gives 7x7 or does not say.
+        mean, std: that faces are normalised with for it; None where it does not say.
+        parameters: of the whole specialist and of the backbone, and how many are trained by each ``model.tune``.
+    """
+
+    backbone: str
+    backbone_features: int
+    image_size: int
+    input_size: int
+    grid: tuple[int, int] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    parameters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SpecialistInfo(Result):
     """A specialist and where it comes from.
 
     Attributes:
         spec: the announcement: title, cues, views, evidence, augmentations, references.
         distribution, version: what brought it.
+        model: with a backbone that was named; None where none was.
     """
 
     spec: SpecialistSpec
     distribution: str
     version: str
+    model: ModelInfo | None = None
 
     @property
     def fused_features(self) -> int:
-        """Length of what the classifier sees, with the default backbone."""
-        return EFFICIENTNET_B4_FEATURES + self.spec.features
+        """Length of what the classifier sees, with the default backbone or the one that was named."""
+        return (self.model.backbone_features if self.model else EFFICIENTNET_B4_FEATURES) + self.spec.features
 
     def to_dict(self) -> dict[str, Any]:
         """The announcement's fields, what follows from them, and the distribution, in one dictionary."""
@@ -50,6 +76,7 @@ class SpecialistInfo(Result):
             "uses_audio": spec.uses_audio,
             "distribution": self.distribution,
             "version": self.version,
+            **({} if self.model is None else {"model": plain(self.model)}),
         }
 
 
@@ -60,18 +87,41 @@ def specialists() -> list[str]:
     return registry().specialist_names()
 
 
-def describe(name: str) -> SpecialistInfo:
+def describe(name: str, *, backbone: str = "") -> SpecialistInfo:
     """What the specialist ``name`` looks at, and with what; its announcement is imported, not its cue module.
 
+    Args:
+        name: an installed specialist.
+        backbone: build the model with this one too, without weights, and tell its sizes; imports torch.
+
     Raises:
-        UnknownNameError: no such specialist.
+        UnknownNameError: no such specialist or backbone.
         PluginError: its plugin cannot be loaded.
+        ModelError: the model cannot be built.
     """
     from dfcore.plugins import registry
 
     spec = registry().specialist(name)
     entry = next(entry for entry in registry().entries if entry.name == name)
-    return SpecialistInfo(spec, entry.distribution, entry.version)
+    return SpecialistInfo(spec, entry.distribution, entry.version, _model(name, backbone) if backbone else None)
+
+
+def _model(name: str, backbone: str) -> ModelInfo:
+    from dfcore.models import factory
+    from dfcore.models.tuning import choose_trained, count_parameters
+
+    model = factory.create(name, backbone=backbone, pretrained=False, seed=0)
+    counts: dict[str, int] = {}
+    for tune in ("all", "norms", "head"):
+        choose_trained(model, tune)
+        found = count_parameters(model)
+        counts |= {"total": found.total, "backbone": found.backbone, f"trained_{tune}": found.trained}
+    about = model.backbone
+    rows, columns = (getattr(about, part, None) for part in ("rows", "columns"))
+    grid = None if rows is None or columns is None else (rows.shape[1], columns.shape[1])
+    mean, std = getattr(about, "mean", None), getattr(about, "std", None)
+    sizes = model.image_size, int(model.model_config["backbone_input_size"])
+    return ModelInfo(backbone, model.num_features, *sizes, grid, mean, std, counts)
 
 
 def register_dataset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from dfcore.assessment.fused import fuse, plain_mean
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.probing import score_probe
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredDetector, prepare_jobs, score_job
+from dfcore.assessment.scoring import ScoredDetector, prepare_jobs, score_emulated, score_job
 from dfcore.assessment.write import verdict_shares, write_evaluation
 from dfcore.device import choose_device
 from dfcore.evaluation.report import measure
@@ -81,6 +82,9 @@ def _assess(
     scored += [fuse(name, ensemble, scored, options) for name, ensemble in ensembles.items()]
     if ensembles and len(jobs) > 1:
         scored.append(plain_mean(scored))
+    clean = {one.name: one for one in scored}
+    for platform in options.emulate:
+        scored += _emulated(jobs, clean, platform, options, ensembles, machine)
     if options.probe:
         scored.append(score_probe(config, options, machine))
 
@@ -102,6 +106,23 @@ def _assess(
         return write_evaluation(folder, document, scored, plots=options.plots, warn=log.warn)
 
     return machine.world.on_main(finish)
+
+
+def _emulated(
+    jobs: Sequence[Job],
+    clean: Mapping[str, ScoredDetector],
+    platform: str,
+    options: Options,
+    ensembles: Mapping[str, StoredEnsemble],
+    machine: Machine,
+) -> list[ScoredDetector]:
+    """The same detectors on the videos as a platform would deliver them, named so."""
+    folder = _folder(jobs, options)
+    found = [score_emulated(job, clean[job.target.label], platform, options, machine, folder) for job in jobs]
+    found += [fuse(name, ensemble, found, options) for name, ensemble in ensembles.items()]
+    if ensembles and len(jobs) > 1:
+        found.append(plain_mean(found))
+    return [replace(one, name=f"{one.name} ({platform})", about={**one.about, "emulation": platform}) for one in found]
 
 
 def _measured(scored: ScoredDetector, options: Options) -> dict[str, Any]:

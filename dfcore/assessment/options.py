@@ -10,6 +10,7 @@ from dfcore.assessment.decisions import check_operating_point
 from dfcore.assessment.identities import ALL
 from dfcore.assessment.targets import Target
 from dfcore.config import TrainConfig
+from dfcore.data.emulation.platforms import find_platform
 from dfcore.data.records import SPLITS, VideoRecord
 from dfcore.errors import UnknownNameError, UsageError
 
@@ -47,6 +48,7 @@ class Options:
         probe: a timm encoder; its linear probe is a baseline beside the detectors. "" for none.
         probe_weights: a file with the encoder's weights, in place of timm's own; ``scratch`` starts it at random, for
             trying without a network.
+        emulate: platforms; the split is also evaluated as they would deliver it, beside the videos as they are.
 
     Raises:
         UsageError: the split or the operating point is none, or the split is not one to report figures of; or a number
@@ -65,6 +67,7 @@ class Options:
     faithfulness: bool = False
     probe: str = ""
     probe_weights: str = ""
+    emulate: tuple[str, ...] = ()
 
     def takes(self, record: VideoRecord) -> bool:
         """Whether a video is evaluated."""
@@ -81,6 +84,8 @@ class Options:
                 "test, or pass force=True to look at it all the same."
             )
         check_operating_point(self.operating_point)
+        for platform in self.emulate:
+            find_platform(platform)
         for name in ("draws", "batch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}.")
@@ -97,4 +102,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
     for name in given:
         if name not in known:
             raise UnknownNameError("option of evaluate", name, known)
+    given = dict(given)
+    emulate = given.get("emulate", ())
+    given["emulate"] = (emulate,) if isinstance(emulate, str) and emulate else tuple(emulate)
     return Options(**given)

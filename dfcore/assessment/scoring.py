@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,9 @@ from dfcore.assessment.explanations.faithfulness import measure_faithfulness
 from dfcore.assessment.identities import ALL, check_identities
 from dfcore.assessment.options import Job, Options
 from dfcore.assessment.scores_file import ScoresFile
-from dfcore.data.records import SPLITS, VideoRecord
+from dfcore.config import override
+from dfcore.data.emulation.platforms import emulated
+from dfcore.data.records import SPLITS, VideoRecord, emulated_id
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DataError, DatasetError
 from dfcore.evaluation.scored import ScoredVideo, score_videos
@@ -22,15 +24,16 @@ from dfcore.models import factory
 from dfcore.models.specialist import Specialist
 from dfcore.plugins import registry
 from dfcore.progress import Bar
+from dfcore.runs.hold import StoreHold
 from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of
 from dfcore.training.inputs.choose import Chosen, choose_videos
-from dfcore.training.inputs.prepare import Prepared, clip_plan
+from dfcore.training.inputs.prepare import Prepared, clip_plan, store_path
 from dfcore.training.inputs.sharing import prepare_together
 from dfcore.training.loaders import worker_count
 from dfcore.training.runtime.machine import Machine
 
-__all__ = ["ScoredDetector", "prepare_jobs", "say_prepared", "score_job", "unusable"]
+__all__ = ["ScoredDetector", "prepare_jobs", "say_prepared", "score_emulated", "score_job", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,39 @@ def score_job(job: Job, options: Options, machine: Machine, folder: Path) -> Sco
     )
 
 
+def score_emulated(
+    job: Job, clean: ScoredDetector, platform: str, options: Options, machine: Machine, folder: Path
+) -> ScoredDetector:
+    """Score the split's videos as a platform would deliver them, under the decisions of the videos as they are. Their
+    clips are in a store of their own. Every process calls this and has the same result.
+
+    Args:
+        job: the weights, and how they were evaluated.
+        clean: what came of the videos as they are.
+        platform: which.
+        options: how.
+        machine: on what.
+        folder: of the evaluation.
+
+    Raises:
+        DfcoreError: as :func:`score_job`.
+    """
+    spec, world = registry().specialist(job.target.specialist), machine.world
+    apart = emulated_id(str(store_path(job.config)), platform)
+    job = replace(job, config=override(job.config, {"data.store": apart}))
+    chosen = world.on_main(lambda: choose_videos(job.config, [spec]))
+    records = tuple(emulated(record, platform) for record in chosen.records if options.takes(record))
+    with ExitStack() as stack:
+        world.on_main(lambda: stack.enter_context(StoreHold(Path(apart), "evaluating")) and None)
+        prepared = prepare_together(job.config, [spec], replace(chosen, records=records), _evaluated(options), machine)
+        say_prepared(f"{clean.name}, {platform}", len(records), options.split, prepared, machine)
+        model = world.together(lambda: factory.load_to_judge(job.target.path, device=machine.device)[0])
+        score = _Scorer(job, spec, model, prepared, options, machine, folder / "scores", platform)
+        videos = [*score(options.split), *unusable(records, prepared)]
+    about = {**clean.about, "emulation": platform}
+    return replace(clean, about=about, videos=videos, faithfulness=None)
+
+
 def _faithfulness(
     job: Job,
     model: Specialist,
@@ -202,12 +238,14 @@ class _Scorer:
     options: Options
     machine: Machine
     folder: Path
+    emulation: str = ""
 
     def __call__(self, split: str) -> list[ScoredVideo]:
         machine, config = self.machine, self.job.config
         store = ClipStore(self.prepared.store)
         records = [record for record in self.prepared.records if split in (ALL, record.split)]
         label = self.job.target.label if split == self.options.split else f"{self.job.target.label}_{split}"
+        label = f"{label}_{self.emulation}" if self.emulation else label
         file = ScoresFile(self.folder, label, self._made_of(split), store, records, machine.world.rank)
         already = machine.world.on_main(lambda: self._already(file))
         left = len(records) - len(already)
@@ -251,6 +289,7 @@ class _Scorer:
             "bystanders": config.data.bystanders,
             "precision": self.machine.precision.name,
             "control": self.options.control,
+            **({"emulation": self.emulation} if self.emulation else {}),
         }
 
 

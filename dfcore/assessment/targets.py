@@ -131,7 +131,8 @@ def as_trained(target: Target, dataset: str, given: Container[str] = ()) -> dict
             f"to import. Set {code[0]} yourself, if you trust it."
         )
     # What belongs to training alone.
-    return {**found, "data.pseudo_fakes": 0.0, "data.pseudo_only": False, "data.limit": 0, "stage.chunks": ()}
+    alone = {"data.pseudo_fakes": 0.0, "data.pseudo_only": False, "data.emulate": (), "data.limit": 0}
+    return {**found, **alone, "stage.chunks": ()}
 
 
 def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Samples at once.")
 @click.option("--probe", default="", metavar="NAME", help="A baseline: a linear probe on this frozen timm encoder.")
 @click.option("--probe-weights", default="", metavar="FILE", help="The encoder's weights, where there is no network.")
+@click.option(
+    "--emulate",
+    multiple=True,
+    metavar="NAME",
+    help="Also as a platform would deliver the videos: youtube_360, x_720, ...",
+)
 @click.option("--force", is_flag=True, help="Evaluate on what was trained on all the same.")
 @click.option("--resume", is_flag=True, help="Keep the scores that are there.")
 @click.option("--plots/--no-plots", default=True, help="Draw the curves.  [default: yes]")
@@ -62,6 +68,7 @@ def command(
     batch_size: int,
     probe: str,
     probe_weights: str,
+    emulate: tuple[str, ...],
     force: bool,
     resume: bool,
     plots: bool,
@@ -77,6 +84,7 @@ def command(
     \b
     dfcore evaluate runs/cm_stage1
     dfcore evaluate runs/cm_stage1 --dataset celebdf --data /data/Celeb-DF-v2
+    dfcore evaluate runs/bg_stage1 --emulate youtube_360 --emulate x_720
     dfcore evaluate runs --data demo --json > figures.json
     dfcore evaluate --compare runs/evaluations
     torchrun --standalone --nproc-per-node 4 -m dfcore evaluate runs --data /data/dfdc --dataset dfdc
@@ -108,6 +116,7 @@ def command(
         plots=plots,
         probe=probe,
         probe_weights=probe_weights,
+        emulate=emulate,
         progress=_OnStandardError() if as_json else TERMINAL,
     )
     _show(found, as_json)

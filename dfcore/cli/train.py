@@ -6,6 +6,7 @@ import click
 
 from dfcore.cli.announce import announce, announce_file
 from dfcore.cli.options import data_options, keys_of
+from dfcore.cli.shown import shown
 from dfcore.errors import UsageError
 
 
@@ -18,6 +19,10 @@ from dfcore.errors import UsageError
     help="Stage: 1 FaceForensics++, 2 Celeb-DF, 4 DFDC; 0 pre-trains.  [default: 1, 2 and 4, one after the other]",
 )
 @data_options
+@click.option(
+    "--recipe", default=None, metavar="NAME", help="A set of values: `record`; whatever you set wins over it."
+)
+@click.option("--show-config", is_flag=True, help="Train nothing: print the configuration, as dfcore.toml takes it.")
 @click.option("--backbone", default=None, metavar="NAME", help="Any timm model.  [default: efficientnet_b4]")
 @click.option(
     "--backbone-weights", default=None, metavar="FILE", help="The backbone's weights, where there is no network."
@@ -56,6 +61,8 @@ def command(
     store: str | None,
     out: str | None,
     assignments: tuple[str, ...],
+    recipe: str | None,
+    show_config: bool,
     backbone: str | None,
     backbone_weights: str | None,
     pretrained: bool | None,
@@ -84,6 +91,7 @@ def command(
     dfcore train cm --stage 1 --data /data/FaceForensics++ --set data.compressions=c23
     dfcore train cm --stage 0 --data my_real_videos
     dfcore train cm --stage 1 --from runs/cm_stage0/cm_stage0_final.pt
+    dfcore train cm --stage 1 --data /data/FaceForensics++ --recipe record --set data.compressions=c23
     dfcore train cm
     dfcore train cm --stage 4 --data /data/dfdc --keep-chunks 1
     torchrun --standalone --nproc-per-node 4 -m dfcore train cm --stage 1
@@ -111,13 +119,20 @@ def command(
     announce_file(out=out, store=store, **given)
     if stage is None and "stage.number" not in given:
         given |= {key: value for key, value in (("data.root", data), ("stage.dataset", dataset)) if value}
-        configs = configure_curriculum(specialist, store=store, out=out, set=given)
+        configs = configure_curriculum(specialist, store=store, out=out, recipe=recipe, set=given)
+        if show_config:
+            click.echo("\n".join(map(shown, configs)))
+            return
         announce(configs)
         from dfcore.training.curriculum import train_curriculum
 
         train_curriculum(configs, overwrite=overwrite)
     else:
-        config = configure(specialist, stage=stage, data=data, dataset=dataset, store=store, out=out, set=given)
+        places = {"data": data, "dataset": dataset, "store": store, "out": out}
+        config = configure(specialist, stage=stage, recipe=recipe, set=given, **places)
+        if show_config:
+            click.echo(shown(config))
+            return
         announce([config])
         from dfcore.training.trainer import train
 

@@ -31,8 +31,8 @@ __all__ = [
 
 NAMING_KEYS = frozenset(
     {
-        "stage.dataset", "stage.loss", "data.detector", "data.augment", "model.backbone", "model.attention_head",
-        "model.classifier", "run.callbacks",
+        "stage.dataset", "stage.loss", "stage.feature_losses", "stage.feature_augment", "data.detector", "data.augment",
+        "data.emulate", "model.backbone", "model.attention_head", "model.classifier", "run.callbacks", "run.recipe",
     }
 )  # fmt: skip
 """Keys whose values name something that is announced."""
@@ -47,6 +47,7 @@ class StageConfig:
     number: int = key(1, "The stage of the curriculum; it decides the next five keys.", at_least=0)
     dataset: str = key("faceforensics", "The dataset, by the name of its adapter.")
     lr: float = key(1e-4, "Learning rate at its peak.", above=0, at_most=10)
+    final_lr: float = key(0.0, "Learning rate at the end of the cosine, at most the peak.", at_least=0, at_most=10)
     epochs: int = key(6, "Epochs over the whole dataset, or over each of its chunks.", at_least=1)
     chunks: tuple[str, ...] = key(
         (),
@@ -64,7 +65,7 @@ class StageConfig:
     weight_decay: float = key(1e-2, "AdamW's weight decay.", at_least=0, at_most=10)
     warmup: float = key(
         0.05,
-        "Share of all steps in which the learning rate rises linearly; a cosine to 0 follows.",
+        "Share of all steps in which the learning rate rises linearly; a cosine to `stage.final_lr` follows.",
         at_least=0,
         at_most=1,
     )
@@ -89,6 +90,16 @@ class StageConfig:
         below=1,
     )
     auxiliary_weight: float = key(0.3, "Weight of the cue module's own loss, where it has one.", at_least=0)
+    feature_losses: tuple[str, ...] = key(
+        (),
+        "Losses of the features, by announced name, with their weights beside the classifier's "
+        "(`uniformity=0.5,alignment=0.1`); they take `model.normalize_features`.",
+    )
+    feature_augment: tuple[str, ...] = key(
+        (),
+        "Augmentations of the features in training, by announced name, in this order (`slerp`); they take "
+        "`model.normalize_features`.",
+    )
     start: str = key(
         "",
         "A file of weights to start from, in place of those of the stage before; `scratch` starts without any.",
@@ -127,6 +138,12 @@ class DataConfig:
     clips_per_video: int = key(4, "Clips cut from each video.", at_least=1)
     clip_frames: int = key(8, "Consecutive frames of a clip; a specialist may need more.", at_least=1)
     detector: str = key("centerface", "The face detector, by its announced name.")
+    sampler: str = key(
+        "balanced",
+        "How training samples are drawn: `balanced` over the classes, or in `pairs` of a fake and its original, both "
+        "in the same batch.",
+        choices=("balanced", "pairs"),
+    )
     samples_per_video: int = key(8, "Training samples drawn per video and epoch.", at_least=1)
     eval_samples: int = key(
         8, "Samples read per video in evaluation, spread over its clips, always the same.", at_least=1
@@ -154,6 +171,14 @@ class DataConfig:
     augment: tuple[str, ...] | None = key(
         None, "Training augmentations; none (the default) means all that the specialist admits."
     )
+    emulate: tuple[str, ...] = key(
+        (),
+        "Platforms whose re-scaling and re-encoding is emulated for a share of the training videos, which are prepared "
+        "once more so.",
+    )
+    emulate_share: float = key(
+        0.5, "Share of the training videos that are emulated too; a fake goes with its original.", at_least=0, at_most=1
+    )
     workers: int = key(-1, "Loader processes; -1 chooses by device and cores.", at_least=-1)
 
 
@@ -174,12 +199,29 @@ class ModelConfig:
         at_least=0,
         at_most=4096,
     )
+    backbone_input_size: int = key(
+        0,
+        "Side in pixels that the backbone computes at; faces of another size are resized on the device. 0 takes its "
+        "own where it has a fixed one, else `model.image_size`.",
+        at_least=0,
+        at_most=4096,
+    )
+    tune: str = key(
+        "all",
+        "What is trained of the backbone: `all` of it, its `norms` alone (scales and shifts of the normalisation "
+        "layers), or nothing (`head`). Everything else is always trained.",
+        choices=("all", "norms", "head"),
+    )
+    normalize_features: bool = key(
+        False, "Bring what the classifier sees to length 1, backbone and cue map with equal shares."
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
     """Where and on what it runs."""
 
+    recipe: str = key("", "A recipe, by announced name: values that give way to whatever else is set.")
     out: str = key("runs", "The folder of the runs.", path=True, empty=False)
     device: str = key("auto", "`auto`, `cpu`, `cuda`, `cuda:N` or `mps`.")
     precision: str = key(

@@ -15,6 +15,9 @@ __all__ = [
     "Forgery",
     "Scan",
     "VideoRecord",
+    "control_of",
+    "emulated_id",
+    "emulation_of",
     "pseudo_fake_id",
     "pseudo_fake_of",
 ]
@@ -73,6 +76,8 @@ class VideoRecord:
             compared with its original, which tells whether its audio alone was (:mod:`dfcore.data.prepare.comparison`).
         clips: which of its stored clips are meant, by their numbers in the store; None means all. A fake that shows
             several people has those of whose face was forged (:mod:`dfcore.data.forged.people`).
+        emulation: the platform whose re-scaling and re-encoding the file goes through before it is prepared
+            (:mod:`dfcore.data.emulation`); "" for the file as it is.
         stored: the id under which the clip store has its clips, where that is another.
     """
 
@@ -94,6 +99,7 @@ class VideoRecord:
     either_forged: bool = False
     clips: tuple[int, ...] | None = None
     stored: str = ""
+    emulation: str = ""
 
     @property
     def store_id(self) -> str:
@@ -125,6 +131,24 @@ class Scan:
     missing: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     shared_splits: tuple[tuple[str, str], ...] = ()
+
+
+_EMULATED = "~as-"
+
+
+def emulated_id(video: str, platform: str) -> str:
+    """The id of a video as it comes from a platform."""
+    return f"{video}{_EMULATED}{platform}"
+
+
+def emulation_of(video: str) -> str:
+    """The platform that a video id names; "" for a video as it was found."""
+    return video.rpartition(_EMULATED)[2] if _EMULATED in video else ""
+
+
+def control_of(video: str) -> str:
+    """The id of the control of the pseudo-fake with that id."""
+    return f"{video.removesuffix('-fake')}-control"
 
 
 _PAIR = re.compile(r"~(?P<specialist>.+)-[0-9a-f]{16}-(?:fake|control)")

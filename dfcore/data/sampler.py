@@ -19,7 +19,7 @@ from torch.utils.data import Sampler
 from dfcore.data.records import LABEL_NAMES
 from dfcore.errors import UsageError
 
-__all__ = ["BalancedSampler", "FixedSampler", "class_weights"]
+__all__ = ["BalancedSampler", "FixedSampler", "class_weights", "drawn_again"]
 
 
 def _counts(labels: Sequence[int]) -> NDArray[np.float64]:
@@ -103,7 +103,7 @@ class BalancedSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         drawn = self._draw()
         if self.vary_repeats:
-            drawn = drawn + _repeats(drawn) * len(self.shares)
+            drawn = drawn_again(drawn, len(self.shares))
         return iter(drawn[self.rank :: self.world][self.start :].tolist())
 
     def _draw(self) -> NDArray[np.int64]:
@@ -116,6 +116,11 @@ class BalancedSampler(Sampler[int]):
         edges = np.cumsum(self.shares)
         # A number below 1 times a last edge that is about 1 stays below that edge, also when it is rounded.
         return np.searchsorted(edges, rng.random(total) * edges[-1], side="right").astype(np.int64)
+
+
+def drawn_again(drawn: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The draw with ``k * count`` added to the k-th repeat of an entry: as another sample of the same video."""
+    return drawn + _repeats(drawn) * count
 
 
 def _repeats(drawn: NDArray[np.int64]) -> NDArray[np.int64]:

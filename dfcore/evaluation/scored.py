@@ -318,7 +318,8 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     """What is known of a stored video, under the names of :class:`ScoredVideo`."""
     source = video.source
     duration = source.frame_count / source.fps if source.fps > 0 else 0.0
-    size = video.entry.origin.size if record.forgery is None else -1  # a forgery's file was never written
+    made = record.forgery is not None or record.emulation  # then its file was never kept
+    size = -1 if made else video.entry.origin.size
     boxes = [box for clip in record.clips_of(len(video)) for box in video.header(clip).boxes]
     return {
         "id": record.id,

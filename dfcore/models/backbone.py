@@ -25,7 +25,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FACE_SIZE = 224
 SMALLEST, LARGEST = 32, 1024
 _PROBED: dict[tuple[str, int], tuple[int, int, int]] = {}
-"""What models gave in this process, by name and size of the face."""
+"""What models gave in this process, by name and size of their input."""
 WELL_KNOWN = ("efficientnet_b4", "mobilenetv3_small_100", "resnet50")
 
 
@@ -40,8 +40,11 @@ class TimmBackbone(nn.Module):
         name: timm's name, with or without a tag (``efficientnet_b4.ra2_in1k``).
         pretrained: start from timm's weights for that name.
         weights: a file to start from instead.
-        image_size: side S of the face view in pixels; 0 takes 224, or the model's own size where that is smaller
-            or the only one that it admits.
+        image_size: side S of the face view in pixels; 0 takes the model's input size, or where that is not given nor
+            fixed 224, or the model's own size where that is smaller.
+        backbone_input_size: side N in pixels that the model computes at; 0 takes its own where it has a fixed one, else
+            S. Of a model with a fixed size another is one that timm resamples its positions to. Faces of another
+            side are resized by :meth:`forward`, on the device where they are.
         check: called with the state dict once the model is built, before it is run for the first time; may raise.
 
     Raises:
@@ -55,6 +58,7 @@ class TimmBackbone(nn.Module):
     shift: Tensor
     rows: Tensor
     columns: Tensor
+    pixels: Tensor
 
     def __init__(
         self,
@@ -62,14 +66,16 @@ class TimmBackbone(nn.Module):
         pretrained: bool = True,
         weights: Path | None = None,
         image_size: int = 0,
+        backbone_input_size: int = 0,
         check: Callable[[Mapping[str, Tensor]], None] | None = None,
     ) -> None:
         super().__init__()
         cfg = _configuration(name)
         self.name = name
-        self.image_size = _image_size(name, cfg, image_size)
-        self.model = _build(name, cfg, pretrained, weights)
+        self.image_size, self.input_size = _sizes(cfg, image_size, backbone_input_size)
+        self.model = _build(name, cfg, pretrained, weights, self.input_size)
         # Buffers that are saved: another timm release may attach other weights, and values, to the same name.
+        self.mean, self.std = tuple(cfg.mean), tuple(cfg.std)
         mean, std = (torch.tensor(cfg.mean).view(-1, 1, 1), torch.tensor(cfg.std).view(-1, 1, 1))
         self.register_buffer("scale", torch.tensor(IMAGENET_STD).view(-1, 1, 1) / std)
         self.register_buffer("shift", (torch.tensor(IMAGENET_MEAN).view(-1, 1, 1) - mean) / std)
@@ -79,30 +85,36 @@ class TimmBackbone(nn.Module):
         self.register_buffer("rows", resampling(rows), persistent=False)
         self.register_buffer("columns", resampling(columns), persistent=False)
         self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
+        self.resize = self.image_size != self.input_size
+        if self.resize:
+            self.register_buffer("pixels", resampling(self.image_size, self.input_size), persistent=False)
 
     def forward(self, face: Tensor) -> Tensor:
         """``face`` [B, 3, S, S], ImageNet-normalised float, to ``[B, F, 7, 7]``."""
+        if self.resize:
+            face = self.pixels @ face @ self.pixels.mT
         cells = self._as_map(self.model(face * self.scale + self.shift))
         return self.rows @ cells @ self.columns.mT if self.resample else cells
 
     def _probe(self) -> tuple[int, int, int]:
         """Features, rows and columns of the model's map, by trying: once for each name and size."""
-        known = _PROBED.get((self.name, self.image_size))
+        size = self.input_size
+        known = _PROBED.get((self.name, size))
         if known is not None:
             return known
         training = self.model.training
         self.model.eval()
         try:
             with torch.no_grad():
-                cells = self._as_map(self.model(torch.zeros(1, 3, self.image_size, self.image_size)))
+                cells = self._as_map(self.model(torch.zeros(1, 3, size, size)))
         except (RuntimeError, TypeError, ValueError, AssertionError, AttributeError) as error:
             raise ModelError(
-                f"timm's {self.name!r} does not take faces of {self.image_size} px: {type(error).__name__}: {error}. "
-                "Choose another backbone, or another model.image_size."
+                f"timm's {self.name!r} does not take faces of {size} px: {type(error).__name__}: {error}. "
+                "Choose another backbone, or another model.backbone_input_size or model.image_size."
             ) from error
         self.model.train(training)
         _, features, rows, columns = cells.shape
-        return _PROBED.setdefault((self.name, self.image_size), (features, rows, columns))
+        return _PROBED.setdefault((self.name, size), (features, rows, columns))
 
     def _as_map(self, found: Tensor) -> Tensor:
         """``[B, F, h, w]`` from a map in either memory order, or from tokens ``[B, n, F]``."""
@@ -116,7 +128,7 @@ class TimmBackbone(nn.Module):
             cells = found.new_zeros(found.shape[0], 1, 1, 1)
         if min(cells.shape[2:]) < 2:
             raise ModelError(
-                f"timm's {self.name!r} gives {list(found.shape)} for a face of {self.image_size} px, which is no map: "
+                f"timm's {self.name!r} gives {list(found.shape)} for a face of {self.input_size} px, which is no map: "
                 "the attention head needs to know where things are. Choose another backbone."
             )
         return cells
@@ -132,16 +144,17 @@ class TimmBackbone(nn.Module):
         return tokens[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
 
 
-def resampling(size: int) -> Tensor:
-    """Weights ``[7, size]`` that bring one axis to 7 cells: area means down, linear interpolation up; rows sum to 1.
+def resampling(size: int, target: int = MAP_SIZE) -> Tensor:
+    """Weights ``[target, size]`` that bring one axis to 7 cells, or to ``target`` pixels: area means down, linear
+    interpolation up; rows sum to 1.
 
     A product with fixed weights has a deterministic gradient on every device, which torch's adaptive pooling and
     interpolation have not.
     """
     axis = torch.eye(size).unsqueeze(0)
-    if size >= MAP_SIZE:
-        return F.adaptive_avg_pool1d(axis, MAP_SIZE)[0].T.contiguous()
-    return F.interpolate(axis, size=MAP_SIZE, mode="linear", align_corners=False)[0].T.contiguous()
+    if size >= target:
+        return F.adaptive_avg_pool1d(axis, target)[0].T.contiguous()
+    return F.interpolate(axis, size=target, mode="linear", align_corners=False)[0].T.contiguous()
 
 
 def _configuration(name: str) -> Any:
@@ -163,26 +176,27 @@ def _configuration(name: str) -> Any:
     return timm.get_pretrained_cfg(name)
 
 
-def _image_size(name: str, cfg: Any, wanted: int) -> int:
+def _sizes(cfg: Any, image: int, model: int) -> tuple[int, int]:
+    """The side of the face view and that of the model's input, from what is asked for, 0 where nothing is."""
     own = int(cfg.input_size[-1])
-    if cfg.fixed_input_size:
-        if wanted not in (0, own):
-            raise ModelError(
-                f"timm's {name!r} takes faces of {own} px only, not {wanted}; leave model.image_size at 0."
-            )
-        return own
-    if wanted and not SMALLEST <= wanted <= LARGEST:
-        raise ModelError(f"model.image_size must be between {SMALLEST} and {LARGEST} px, not {wanted}.")
-    return wanted or min(FACE_SIZE, own)
+    for key, size in (("image_size", image), ("backbone_input_size", model)):
+        if size and size != own and not SMALLEST <= size <= LARGEST:
+            raise ModelError(f"model.{key} must be between {SMALLEST} and {LARGEST} px, not {size}.")
+    given = model or (own if cfg.fixed_input_size else 0)
+    view = image or given or min(FACE_SIZE, own)
+    return view, given or view
 
 
-def _build(name: str, cfg: Any, pretrained: bool, weights: Path | None) -> nn.Module:
+def _build(name: str, cfg: Any, pretrained: bool, weights: Path | None, size: int) -> nn.Module:
     timm = import_timm()
+    other = cfg.fixed_input_size and size != int(cfg.input_size[-1])
+    # timm resamples the positions of weights that it fetches itself; those of a file are resampled once they are in.
+    sized = {"img_size": size} if other and weights is None else {}
     fetch = pretrained and weights is None
     overlay = pretrained_overlay(name, cfg) if fetch else {}
     try:
         model: nn.Module = timm.create_model(
-            name, pretrained=fetch, num_classes=0, pretrained_cfg_overlay=overlay or None
+            name, pretrained=fetch, num_classes=0, pretrained_cfg_overlay=overlay or None, **sized
         )
     except Exception as error:
         if fetch and is_full(error):
@@ -190,10 +204,18 @@ def _build(name: str, cfg: Any, pretrained: bool, weights: Path | None) -> nn.Mo
             raise WriteError(said) from error
         if fetch:
             raise no_weights(name, f"{type(error).__name__}: {error}") from error
-        raise ModelError(f"timm cannot build {name!r}: {type(error).__name__}: {error}.") from error
+        at = f" for faces of {size} px; leave model.backbone_input_size at 0" if sized else ""
+        raise ModelError(f"timm cannot build {name!r}{at}: {type(error).__name__}: {error}.") from error
     if weights is not None:
         classifier = cfg.classifier or ()
         load_file(model, weights, (classifier,) if isinstance(classifier, str) else classifier)
+    try:
+        if other and weights is not None:
+            model.set_input_size(img_size=size)  # type: ignore[operator]
+    except (AssertionError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"timm's {name!r} cannot take faces of {size} px ({error}). Leave model.backbone_input_size at 0."
+        ) from error
     try:
         model.reset_classifier(0, "")  # type: ignore[operator]
     except (AssertionError, TypeError, ValueError, AttributeError) as error:

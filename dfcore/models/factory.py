@@ -29,6 +29,7 @@ __all__ = ["create", "cue_module", "load", "load_to_judge"]
 
 _SPARE = 256 * 2**20
 """Bytes of tensors that building a specialist may make besides four times its weights."""
+_INPUT = "backbone_input_size"
 GENERAL_BACKBONE = "timm"
 """The announced backbone that takes every name which no plugin announces."""
 
@@ -44,6 +45,8 @@ def create(
     heads: int = 8,
     dropout: float = 0.3,
     image_size: int = 0,
+    backbone_input_size: int = 0,
+    normalize_features: bool = False,
     seed: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Specialist:
@@ -59,6 +62,9 @@ def create(
         heads: attention heads.
         dropout: of attention head and classifier.
         image_size: side S of the face view in pixels; 0 lets the backbone choose (224 for ``efficientnet_b4``).
+        backbone_input_size: side in pixels that the backbone computes at; faces are resized to it on the device. 0
+            takes its own where it has a fixed one, else S.
+        normalize_features: bring what the classifier sees to length 1.
         seed: makes everything that starts at random reproducible, and leaves torch's own generator as it was.
         device: where it is put; what is drawn is the same everywhere.
 
@@ -72,8 +78,10 @@ def create(
     spec = registry().trainable(name)
     _require_dropout(dropout)
     with _seeded(seed):
-        eye = _backbone(backbone, pretrained, Path(backbone_weights) if backbone_weights else None, image_size)
-        return _assembled(spec, eye, backbone, attention_head, classifier, heads, dropout).to(device)
+        file, sizes = Path(backbone_weights) if backbone_weights else None, (image_size, backbone_input_size)
+        eye = _backbone(backbone, pretrained, file, sizes)
+        made = _assembled(spec, eye, backbone, attention_head, classifier, heads, dropout, normalize_features)
+        return made.to(device)
 
 
 def _require_dropout(dropout: float) -> None:
@@ -89,6 +97,7 @@ def _assembled(
     classifier: str,
     heads: int,
     dropout: float,
+    normalize_features: bool = False,
 ) -> Specialist:
     """The specialist about a backbone; arguments as in :func:`create`."""
     features = _positive(eye, "num_features", backbone)
@@ -104,6 +113,8 @@ def _assembled(
         "heads": heads,
         "dropout": dropout,
         "image_size": _positive(eye, "image_size", backbone),
+        "backbone_input_size": _positive(eye, "input_size" if hasattr(eye, "input_size") else "image_size", backbone),
+        "normalize_features": normalize_features,
     }
     return Specialist(spec, Parts(eye, module, head, judge), config)
 
@@ -136,13 +147,13 @@ def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[st
     _require_installed(path, meta)
     _check_cues(path, meta)
     arguments = _model_arguments(path, meta["model"])
-    spec, image_size = registry().trainable(meta["specialist"]), arguments.pop("image_size")
+    spec, sizes = registry().trainable(meta["specialist"]), (arguments.pop("image_size"), arguments.pop(_INPUT, 0))
     _require_dropout(arguments["dropout"])
     check = partial(_check_backbone, path, arguments["backbone"], state)
     limit = _SPARE + 4 * sum(tensor.nbytes for tensor in state.values())
     try:
         with Undrawn(limit):
-            eye = _backbone(arguments["backbone"], pretrained=False, file=None, image_size=image_size, check=check)
+            eye = _backbone(arguments["backbone"], pretrained=False, file=None, sizes=sizes, check=check)
             model = _assembled(spec, eye, **arguments)
     except ModelError as error:
         if isinstance(error.__cause__, TooLarge):
@@ -179,17 +190,24 @@ def _backbone(
     name: str,
     pretrained: bool,
     file: Path | None,
-    image_size: int,
+    sizes: tuple[int, int],
     check: Callable[[Mapping[str, torch.Tensor]], None] | None = None,
 ) -> nn.Module:
-    """The backbone of that name; ``check`` is called with its state dict before it is run, where it is timm's."""
+    """The backbone of that name; ``check`` is called with its state dict before it is run, where it is timm's.
+
+    ``sizes`` are those of the face view and of what the backbone computes at, 0 for what it chooses itself.
+    """
     announced = name in registry().components("backbone") and name != GENERAL_BACKBONE
     path = registry().component("backbone", name if announced else GENERAL_BACKBONE).factory
     extra: dict[str, Any] = {} if announced or check is None else {"check": check}
-    if image_size:
-        if "image_size" not in signature(resolve(path, f"backbone {name!r}")).parameters:
-            raise ModelError(f"backbone {name!r} has a fixed image size; leave model.image_size at 0.")
-        extra["image_size"] = image_size
+    taken = signature(resolve(path, f"backbone {name!r}")).parameters
+    own = announced and _INPUT not in taken  # then it computes at the size of the face view
+    for key, size in zip(("image_size", _INPUT), sizes, strict=True):
+        if not size or (key == _INPUT and own and size == sizes[0]):
+            continue
+        if key not in taken:
+            raise ModelError(f"backbone {name!r} has a fixed image size; leave model.{key} at 0.")
+        extra[key] = size
     made: nn.Module = construct(f"backbone {name!r}", path, name, pretrained=pretrained, weights=file, **extra)
     return made
 
@@ -239,11 +257,14 @@ _ARGUMENTS: dict[str, type | tuple[type, ...]] = {
     "dropout": (int, float),
     "image_size": int,
 }
+_LATER_ARGUMENTS: dict[str, type] = {_INPUT: int, "normalize_features": bool}
+"""Likewise, which files of before do not have."""
 
 
 def _model_arguments(path: Path, model: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint says about the model, checked: it comes from a file and goes into a call."""
-    wrong = [key for key in model if key not in _ARGUMENTS]
+    wrong = [key for key in model if key not in _ARGUMENTS and key not in _LATER_ARGUMENTS]
+    wrong += [key for key, kind in _LATER_ARGUMENTS.items() if type(model.get(key, kind())) is not kind]
     wrong += [key for key, kind in _ARGUMENTS.items() if not isinstance(model.get(key), kind)]
     if wrong:
         raise CheckpointError(

@@ -24,8 +24,9 @@ class Attended(NamedTuple):
 
 
 class SpecialistOutput(NamedTuple):
-    """``logits`` [B, 2], ``cue_logits`` [B, 2], ``attention`` [B, 49, 49], ``cue_map`` [B, C, 7, 7], and ``auxiliary``
-    [], the cue module's own loss (0 where it has none, or no labels were given).
+    """``logits`` [B, 2], ``cue_logits`` [B, 2], ``attention`` [B, 49, 49], ``cue_map`` [B, C, 7, 7], ``auxiliary`` [],
+    the cue module's own loss (0 where it has none, or no labels were given), and ``features`` [B, F + C*49], what the
+    classifier sees, before it is augmented.
     """
 
     logits: Tensor
@@ -33,6 +34,7 @@ class SpecialistOutput(NamedTuple):
     attention: Tensor
     cue_map: Tensor
     auxiliary: Tensor
+    features: Tensor | None = None
 
 
 @runtime_checkable

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dfcore.errors import ModelError, UsageError
 from dfcore.models import weights
@@ -67,6 +69,10 @@ class Specialist(nn.Module):
         self.token_norm = nn.LayerNorm(self.num_features)
         self.cue_norm = nn.LayerNorm(spec.features)
         self.cue_head = nn.Linear(spec.features, 2)
+        self.normalize_features = bool(self.model_config.get("normalize_features", False))
+        # Of training: set by it, and in no file.
+        self.frozen_backbone = False
+        self.feature_augmentations: tuple[Callable[[Tensor, Tensor], Tensor], ...] = ()
 
     @property
     def fused_features(self) -> int:
@@ -92,8 +98,18 @@ class Specialist(nn.Module):
             ModelError: a view is missing or has another shape, or the backbone gave a map of a wrong shape.
             PluginError: the cue module raised something, or gave something else than a map of its announced cues.
         """
-        output = self.decide(*self.encode(views))
-        return output._replace(auxiliary=self._auxiliary(views, labels, output.cue_logits))
+        fused, attention, cue_map = self._join(*self.encode(views))
+        output = self._judged(self._augmented(fused, labels), attention, cue_map)
+        return output._replace(auxiliary=self._auxiliary(views, labels, output.cue_logits), features=fused)
+
+    def train(self, mode: bool = True) -> Self:
+        """As :meth:`torch.nn.Module.train`; a backbone of which nothing is trained stays as it judges: its batch norms
+        keep their statistics, and nothing is dropped.
+        """
+        super().train(mode)
+        if self.frozen_backbone:
+            self.backbone.eval()
+        return self
 
     def encode(self, views: Views) -> tuple[Tensor, Tensor]:
         """The two halves before they meet: the backbone's tokens ``[B, F, 7, 7]`` and the cue map ``[B, C, 7, 7]``.
@@ -117,11 +133,22 @@ class Specialist(nn.Module):
             tokens: as :meth:`encode` gives them.
             cue_map: likewise.
         """
-        fused, attention, cue_map = self._join(tokens, cue_map)
+        return self._judged(*self._join(tokens, cue_map))
+
+    def _judged(self, fused: Tensor, attention: Tensor, cue_map: Tensor) -> SpecialistOutput:
         # On the map itself, before attention: what the backbone knows must not reach this head.
         cue_logits = self.cue_head(cue_map.flatten(1))
         none = cue_logits.new_zeros((), dtype=torch.float32)
-        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none)
+        return SpecialistOutput(self.classifier(fused), cue_logits, attention, cue_map, none, fused)
+
+    def _augmented(self, fused: Tensor, labels: Tensor | None) -> Tensor:
+        # Inside of forward too: the classifier must be called once, and here, for the exchange of its gradients.
+        if labels is None or not self.training:
+            return fused
+        for augment in self.feature_augmentations:
+            with plugin_code("feature augmentation", type(augment)):
+                fused = augment(fused, labels)
+        return fused
 
     def judge_background(self, views: Views) -> SpecialistOutput:
         """Judge a batch whose faces are replaced by background, as a control: what is still told comes from the file.
@@ -183,8 +210,11 @@ class Specialist(nn.Module):
     def _join(self, tokens: Tensor, cue_map: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The classifier's input, the attention and the cue map."""
         attended = self.attention_head(tokens, cue_map)
-        fused = torch.cat([self.token_norm(attended.pooled), self.cue_norm(attended.cues)], dim=1)
-        return fused, attended.attention, cue_map
+        halves = [self.token_norm(attended.pooled), self.cue_norm(attended.cues)]
+        if self.normalize_features:
+            # Each to the same length: the cue map is the longer half, and would be most of a common direction.
+            halves = [F.normalize(half.float(), dim=1) * math.sqrt(0.5) for half in halves]
+        return torch.cat(halves, dim=1), attended.attention, cue_map
 
     def _require_views(self, views: Views) -> None:
         if not isinstance(views, Mapping):

@@ -11,7 +11,8 @@ from dfcore.errors import DfcoreError
 from dfcore.plugin_check import components, datasets, specialist
 from dfcore.plugin_check.installed import check_distribution, check_import
 from dfcore.plugin_check.problems import Problems
-from dfcore.plugins import BUILTINS, Registry
+from dfcore.plugin_check.recipes import check_recipe
+from dfcore.plugins import BUILTINS, COMPONENT_KINDS, Registry
 from dfcore.specs import resolve
 
 __all__ = ["check_plugins"]
@@ -22,6 +23,9 @@ RUN: dict[str, Callable[[Any, Problems], None]] = {
     "dfcore_attention_heads": components.check_attention_head,
     "dfcore_classifiers": components.check_classifier,
     "dfcore_losses": components.check_loss,
+    "dfcore_feature_losses": components.check_feature_loss,
+    "dfcore_feature_augmentations": components.check_feature_augmentation,
+    "dfcore_recipes": check_recipe,
     "dfcore_face_detectors": components.check_face_detector,
     "dfcore_callbacks": components.check_callback,
     "dfcore_datasets": datasets.check_dataset,
@@ -84,8 +88,9 @@ def _check_names(known: Registry, problems: dict[str, Problems]) -> None:
             with problems[name].kept(f"plugin {name!r}", name):
                 known.specialist(name)
     losses, sets = known.components("loss"), known.datasets()
-    for kind in ("backbone", "attention_head", "classifier", "face_detector", "callback"):
+    for kind in COMPONENT_KINDS:
         known.components(kind)
+    known.recipes()
     stages = known.stages()
     for owner, stage in known.announcements.of("dfcore_stages"):
         for field, name, choices in (("loss", stage.loss, losses), ("dataset", stage.dataset, sets)):

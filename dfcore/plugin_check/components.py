@@ -15,6 +15,7 @@ from dfcore.plugin_check.problems import Problems
 from dfcore.plugin_code import construct, dotted, plugin_code
 from dfcore.specs import MAP_SIZE, ComponentSpec
 from dfcore.testing.views import clip_footage
+from dfcore.training.features import require_feature_augmentation, require_feature_loss
 from dfcore.training.losses import require_loss
 from dfcore.training.protocols import require_callback
 
@@ -24,6 +25,8 @@ __all__ = [
     "check_callback",
     "check_classifier",
     "check_face_detector",
+    "check_feature_augmentation",
+    "check_feature_loss",
     "check_loss",
 ]
 
@@ -80,6 +83,20 @@ def check_loss(spec: ComponentSpec, problems: Problems) -> None:
     for weights in (None, torch.tensor([0.5, 1.5])):
         with problems.kept(f"loss {spec.name!r}", spec.factory):
             require_loss(spec.name, construct(f"loss {spec.name!r}", spec.factory, class_weights=weights))
+
+
+def check_feature_loss(spec: ComponentSpec, problems: Problems) -> None:
+    """Construct it, and take the loss of four made features."""
+    what = f"feature loss {spec.name!r}"
+    with problems.kept(what, spec.factory):
+        require_feature_loss(spec.name, construct(what, spec.factory))
+
+
+def check_feature_augmentation(spec: ComponentSpec, problems: Problems) -> None:
+    """Construct it, and augment four made features."""
+    what = f"feature augmentation {spec.name!r}"
+    with problems.kept(what, spec.factory):
+        require_feature_augmentation(spec.name, construct(what, spec.factory))
 
 
 def check_face_detector(spec: ComponentSpec, problems: Problems) -> None:

@@ -20,6 +20,7 @@ from dfcore.models.guard import not_finite_cues
 from dfcore.models.specialist import Specialist
 from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
+from dfcore.training.features import feature_loss
 from dfcore.training.loaders import evaluation_loader, training_loader
 from dfcore.training.optimiser import learning_rate, set_learning_rate
 from dfcore.training.protocols import tell
@@ -113,7 +114,9 @@ def compute_gradients(run: Run, batches: Iterator[Mapping[str, Any]], group: Gro
 
 
 def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
-    """The summed loss of a batch: the classifier's, and the cue head's and the cue module's own at their weights."""
+    """The summed loss of a batch: the classifier's, and the cue head's, the cue module's own and those of the features
+    at their weights.
+    """
     views = move_views(batch["views"], run.device, channels_last=run.channels_last)
     labels = batch["label"].to(run.device, non_blocking=True)
     with run.precision.autocast():
@@ -125,6 +128,8 @@ def batch_loss(run: Run, batch: Mapping[str, Any]) -> Tensor:
         run.totals.add_samples(losses, cue_losses, logits.argmax(dim=1) == labels)
     stage = run.config.stage
     own = stage.auxiliary_weight * len(labels) * output.auxiliary
+    for one in run.feature_losses:  # means over the batch: by its samples, as all else is a sum over these
+        own = own + one.weight * len(labels) * feature_loss(one, output.features, labels)
     return losses.sum() + stage.cue_weight * cue_losses.sum() + own
 
 
@@ -132,7 +137,7 @@ def apply_gradients(run: Run) -> None:
     """One step of the optimiser, at the schedule's rate."""
     stage = run.config.stage
     # From the step alone, so that there is no scheduler whose state could disagree with a resumed run's.
-    run.lr = learning_rate(run.step, run.plan.steps, stage.lr, stage.warmup)
+    run.lr = learning_rate(run.step, run.plan.steps, stage.lr, stage.warmup, stage.final_lr)
     set_learning_rate(run.optimiser, run.lr)
     run.scaler.step(run.optimiser)
     run.scaler.update()

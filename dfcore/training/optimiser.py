@@ -11,16 +11,16 @@ from torch import nn
 __all__ = ["learning_rate", "make_optimiser", "set_learning_rate"]
 
 
-def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
-    """The rate of optimiser step ``step`` (from 0) of ``total``: a linear rise, then a cosine to 0.
+def learning_rate(step: int, total: int, peak: float, warmup: float, final: float = 0.0) -> float:
+    """The rate of optimiser step ``step`` (from 0) of ``total``: a linear rise, then a cosine to ``final``.
 
     With ``W = round(warmup * total)`` steps of rise, step ``k < W`` has ``peak * (k + 1) / (W + 1)``; step W has the
-    peak, and a step ``total`` would have 0. The function has no state: a resumed run goes on where it was.
+    peak, and a step ``total`` would have ``final``. The function has no state: a resumed run goes on where it was.
     """
     rise = min(round(warmup * total), total - 1)
     if step < rise:
         return peak * (step + 1) / (rise + 1)
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
+    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

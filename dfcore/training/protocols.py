@@ -14,7 +14,15 @@ from dfcore.errors import PluginError, nearest
 from dfcore.plugin_code import dotted, plugin_code, wrong_call
 from dfcore.training.run import BaseCallback, Callback, Run
 
-__all__ = ["BaseCallback", "Callback", "Loss", "require_callback", "tell"]
+__all__ = [
+    "BaseCallback",
+    "Callback",
+    "FeatureAugmentation",
+    "FeatureLoss",
+    "Loss",
+    "require_callback",
+    "tell",
+]
 
 _CALLS = {
     **dict.fromkeys(("on_start", "on_step", "on_epoch", "on_finish", "on_exit"), ("run",)),
@@ -62,6 +70,29 @@ class Loss(Protocol):
         The trainer takes the mean over all samples of an optimiser step. A loss that took its own mean over each
         batch would weigh samples by the size of the batch that they happen to be in.
         """
+        ...
+
+
+@runtime_checkable
+class FeatureLoss(Protocol):
+    """A loss of what the classifier sees, an ``nn.Module``. Constructed with no arguments."""
+
+    def __call__(self, features: Tensor, labels: Tensor) -> Tensor:
+        """``features`` float32 ``[B, D]`` of length 1 and ``labels`` int64 ``[B]`` to a float32 ``[]``: the mean over
+        the samples, or pairs of samples, of one process's batch.
+        """
+        ...
+
+
+@runtime_checkable
+class FeatureAugmentation(Protocol):
+    """Changes what the classifier sees in training. Constructed with no arguments.
+
+    What it draws comes from torch's global generators: their states are saved with the run.
+    """
+
+    def __call__(self, features: Tensor, labels: Tensor) -> Tensor:
+        """``features`` ``[B, D]`` of length 1 and ``labels`` int64 ``[B]`` to ``[B, D]``, whose labels are the same."""
         ...
 
 

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
 from dfcore.models.device_views import use_channels_last
+from dfcore.models.specialist import Specialist
 from dfcore.runs.folder import RunFolder
 from dfcore.runs.lock import RunLock
+from dfcore.training.features import FeatureTerm, build_feature_augmentations, build_feature_losses
 from dfcore.training.inputs.data import EpochData, TrainingData
 from dfcore.training.loaders import worker_count
 from dfcore.training.optimiser import make_optimiser
@@ -193,6 +195,7 @@ class Run:
         world, device, precision, log: what it runs on and how it speaks.
         model: the specialist, not wrapped.
         network: the same as called in training (wrapped for several processes).
+        feature_losses: losses of what the classifier sees, with their weights.
         make_loss: makes the stage's loss for given data.
         epoch_data: what is trained on, epoch by epoch.
         data: what is trained and validated on in the epoch under way.
@@ -231,6 +234,7 @@ class Run:
     totals: Totals
     callbacks: list[Callback]
     meta: Mapping[str, Any]
+    feature_losses: tuple[FeatureTerm, ...] = ()
     channels_last: bool = False
     workers: int = 0
     odd_values: Tensor = field(default_factory=lambda: torch.zeros(()))
@@ -297,6 +301,8 @@ def assemble(
     _seed(config.run.seed, world.rank)
     model.to(device)
     channels_last = use_channels_last(model, device)
+    if stage.feature_augment and isinstance(model, Specialist):
+        model.feature_augmentations = build_feature_augmentations(stage)
     return Run(
         config=config,
         folder=RunFolder.of(config),
@@ -316,6 +322,7 @@ def assemble(
         totals=Totals(device),
         callbacks=callbacks,
         meta={"stage": stage.number, **facts},
+        feature_losses=build_feature_losses(stage, device),
         channels_last=channels_last,
         workers=worker_count(config.data.workers, device, world.local_size),
     )

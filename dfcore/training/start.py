@@ -11,6 +11,7 @@ from dfcore.errors import CheckpointError, RunError, RunExistsError
 from dfcore.files import exists, require_file
 from dfcore.models import factory, weights
 from dfcore.models.specialist import Specialist
+from dfcore.models.tuning import choose_trained
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, read_json
 from dfcore.runs.parents import outdated
@@ -217,7 +218,11 @@ def make_model(
         classifier=config.model.classifier,
         heads=config.model.heads,
         image_size=config.model.image_size,
+        backbone_input_size=config.model.backbone_input_size,
+        normalize_features=config.model.normalize_features,
         dropout=config.model.dropout,
         seed=config.run.seed,
     )
-    return model, {} if file is None else continue_from(config, model, file)
+    parent = {} if file is None else continue_from(config, model, file)
+    choose_trained(model, config.model.tune)
+    return model, parent

@@ -13,6 +13,7 @@ from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
 from dfcore.discovery import distribution_of
 from dfcore.errors import DatasetError
+from dfcore.models.tuning import Parameters, count_parameters
 from dfcore.notebook import in_notebook, links
 from dfcore.plugin_code import construct
 from dfcore.plugins import registry
@@ -137,7 +138,7 @@ def _train_alone(
     model, parent = world.together(lambda: make_model(config, world, resuming=start_mode is StartMode.RESUME))
     if start_mode is StartMode.RESUME:
         parent = world.on_main(lambda: recorded_parent(folder))
-    _log_start(config, machine, spec, chosen)
+    _log_start(config, machine, spec, chosen, count_parameters(model))
     factory, options = resolve(loss.factory), loss_options(config.stage)
     result = execute(
         config,
@@ -163,13 +164,18 @@ def _callbacks(config: TrainConfig) -> list[Callback]:
     return [construct(f"callback {spec.name!r}", spec.factory) for spec in specs]
 
 
-def _log_start(config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen) -> None:
+def _log_start(
+    config: TrainConfig, machine: Machine, spec: SpecialistSpec, chosen: Chosen, parameters: Parameters
+) -> None:
     """What is about to happen, on what, and why so."""
     stage, log = config.stage, machine.log
     length = _length(config, chosen)
     log.say(f"training   {spec.name} ({spec.title}), stage {stage.number}, {length}, seed {config.run.seed}")
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
+    if config.run.recipe:
+        log.say(f"recipe     {config.run.recipe}: {registry().recipe(config.run.recipe).summary}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
+    log.say(f"parameters {parameters.text} (model.tune={config.model.tune})")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
     for note in (*chosen.notes, *describe_defaults(config)):
         log.say(f"           {note}")

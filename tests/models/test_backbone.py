@@ -124,9 +124,36 @@ def test_an_unknown_tag_gets_the_tags():
         TimmBackbone("efficientnet_b4.ra2_in21k", pretrained=False)
 
 
-def test_a_fixed_size_is_not_changed():
-    with pytest.raises(ModelError, match="faces of 160 px only, not 64"):
-        TimmBackbone("test_vit", pretrained=False, image_size=64)
+def test_a_face_of_another_size_is_resized_to_a_fixed_one():
+    model = backbone("test_vit", 64)
+    assert (model.image_size, model.input_size) == (64, 160)
+    enlarged = F.interpolate(faces(64), size=(160, 160), mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        torch.testing.assert_close(model(faces(64)), backbone("test_vit")(enlarged), rtol=1e-4, atol=1e-4)
+
+
+def test_a_vit_computes_at_another_size_with_resampled_positions():
+    torch.manual_seed(0)
+    model = TimmBackbone("test_vit", pretrained=False, image_size=160, backbone_input_size=112).eval()
+    assert (model.image_size, model.input_size, tuple(model.rows.shape)) == (160, 112, (7, 7))
+    with torch.no_grad():
+        assert model(faces(160)).shape == (2, 64, 7, 7)
+
+
+def test_weights_of_a_file_get_resampled_positions_too(tmp_path):
+    whole = backbone("test_vit")
+    torch.save(whole.model.state_dict(), tmp_path / "weights.pth")
+    weights = tmp_path / "weights.pth"
+    smaller = TimmBackbone("test_vit", pretrained=False, weights=weights, backbone_input_size=112)
+    kept, positions = smaller.model.state_dict(), "pos_embed"
+    assert kept[positions].shape[1] == 1 + 49
+    assert torch.equal(kept[positions][:, 0], whole.model.state_dict()[positions][:, 0])
+    assert all(torch.equal(value, kept[name]) for name, value in whole.model.state_dict().items() if name != positions)
+
+
+def test_a_model_that_has_no_other_size_says_which_key_to_leave():
+    with pytest.raises(ModelError, match=r"backbone_input_size"):
+        TimmBackbone("test_maxvit", pretrained=False, image_size=160, backbone_input_size=100)
 
 
 @pytest.mark.parametrize("size", [8, 5000, -1])

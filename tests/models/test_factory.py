@@ -90,6 +90,8 @@ def test_it_is_new_and_ready_to_train(build):
         "heads": 8,
         "dropout": 0.3,
         "image_size": 64,
+        "backbone_input_size": 64,
+        "normalize_features": False,
     }
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dfcore.data.clips import ClipHeader
+from dfcore.data.emulation.encode import before_emulation
 from dfcore.data.forged.regions import REGION_BLOCK, RegionMap, difference_maps, mask_maps
 from dfcore.data.records import FAKE, VideoRecord
 from dfcore.data.store.forged_faces import MASK, ORIGINAL, ClipFinding, ForgedFaces, files_of
@@ -66,6 +67,11 @@ def find_forged_faces(record: VideoRecord, headers: Sequence[ClipHeader], *, thr
         threads: decoding threads; 0 means one per core.
     """
     files = files_of(record)
+    refused = ""
+    try:
+        headers = before_emulation(record, headers) if record.emulation else headers
+    except MediaError as error:
+        refused = str(error)
     origins = {name: Origin.of(file).sampled(file) for name, file in files.items()}
     wanted = sorted({frame for header in headers for frame in _looked_at(header)})
     reasons: list[str] = []
@@ -74,6 +80,9 @@ def find_forged_faces(record: VideoRecord, headers: Sequence[ClipHeader], *, thr
         (MASK, mask_maps, _marked_share, forged_by_mask),
         (ORIGINAL, difference_maps, _difference, forged_by_difference),
     ):
+        if refused:
+            reasons = [refused]
+            break
         if means not in files or origins[means].size < 0:
             reasons.append(f"there is no {means}.")
             continue

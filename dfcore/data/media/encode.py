@@ -15,7 +15,7 @@ from dfcore.data.media import SAMPLE_RATE
 from dfcore.disk import is_full, write_error
 from dfcore.errors import MediaError
 
-__all__ = ["filled_frame", "write_h264"]
+__all__ = ["filled_frame", "write_audio", "write_h264"]
 
 
 _AUDIO_BITS = 96_000
@@ -62,8 +62,7 @@ def write_h264(
                 container.mux(video.encode(filled_frame(planes, index, rate)))
             container.mux(video.encode(None))
             if audio is not None and audio_stream is not None:
-                audio_stream.codec_context.bit_rate = _AUDIO_BITS
-                _write_audio(container, audio_stream, audio)
+                write_audio(container, audio_stream, audio)
     except (av.FFmpegError, OSError) as error:
         if is_full(error):
             raise write_error(path, error) from error
@@ -85,7 +84,9 @@ def filled_frame(planes: Planes, index: int, rate: Fraction, pix_fmt: str = "yuv
     return frame
 
 
-def _write_audio(container: Any, stream: Any, audio: NDArray[np.int16]) -> None:
+def write_audio(container: Any, stream: Any, audio: NDArray[np.int16]) -> None:
+    """Encode audio, int16 ``[n]`` at 16 kHz, into an AAC stream of an open container."""
+    stream.codec_context.bit_rate = _AUDIO_BITS
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE, frame_size=1024)
     frame = av.AudioFrame.from_ndarray(audio[None], format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dfcore.data.composite.kinds import kind_shares
+from dfcore.data.emulation.encode import emulated_file
 from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
@@ -67,13 +68,18 @@ def forged_pairs(
 
 @contextmanager
 def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: int = 0) -> Iterator[Path]:
-    """The file to prepare: the record's own; or, for a forgery, a temporary one, made now.
+    """The file to prepare: the record's own; or, for a forgery or a video as it comes from a platform, a temporary
+    one, made now.
 
     Raises:
         MediaError: the source cannot be decoded, or not be damaged so.
         PluginError: the detector or the pseudo-fake raises something.
         WriteError: there is no space for the temporary file.
     """
+    if record.emulation:
+        with emulated_file(record, threads=threads) as path:
+            yield path
+        return
     if record.forgery is None:
         yield record.path
         return

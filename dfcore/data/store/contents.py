@@ -10,7 +10,7 @@ from pathlib import Path
 from dfcore.data.clip_plan import LANDMARKS, kept_for
 from dfcore.data.forged.people import by_person
 from dfcore.data.labels import labelled_for, with_comparisons
-from dfcore.data.records import VideoRecord, pseudo_fake_of
+from dfcore.data.records import VideoRecord, emulation_of, pseudo_fake_of
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import StoreError
 from dfcore.specs import SpecialistSpec
@@ -42,7 +42,11 @@ def stored_records(
         StoreError: it has no video of the split; or a file is damaged.
     """
     wanted = {None, spec.name} if pseudo_fakes else {None}
-    ids = [video for video in store.ids() if store.entry(video).split == split and pseudo_fake_of(video) in wanted]
+    ids = [
+        video
+        for video in store.ids()
+        if store.entry(video).split == split and pseudo_fake_of(video) in wanted and not emulation_of(video)
+    ]
     records = [record for record in (_record(store, video) for video in ids) if record is not None]
     if not records:
         found = Counter(store.entry(video).split or "none" for video in store.ids())

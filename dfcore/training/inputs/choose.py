@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dfcore.config import TrainConfig
 from dfcore.data.checks.shortcuts import LIMIT, best_word
+from dfcore.data.emulation.platforms import emulated_share, find_platform
 from dfcore.data.labels import labelled_for, uses_audio
 from dfcore.data.prepare.pseudo_fakes import forged_pairs
 from dfcore.data.records import FAKE, REAL, VideoRecord
@@ -69,6 +70,8 @@ def choose_videos(config: TrainConfig, specs: Sequence[SpecialistSpec] = ()) -> 
     records = _limited(records, config.data.limit)
     records, forged_notes = _with_pseudo_fakes(records, config, specs)
     notes += forged_notes
+    records, emulated_notes = _with_emulations(records, config, specs)
+    notes += emulated_notes
     return Chosen(spec.title, tuple(records), tuple(notes), sum(scan.missing.values()), order)
 
 
@@ -101,6 +104,28 @@ def _with_pseudo_fakes(
             f"{len(pairs) // 2} pairs of pseudo-fakes of {spec.name} and their controls are made of real videos."
         )
     return made, notes
+
+
+def _with_emulations(
+    records: list[VideoRecord], config: TrainConfig, specs: Sequence[SpecialistSpec]
+) -> tuple[list[VideoRecord], list[str]]:
+    """The records with those of a share of the training videos as platforms deliver them, and a sentence on these."""
+    names = config.data.emulate
+    if not names or not specs:
+        return records, []
+    for name in names:
+        find_platform(name)
+    refused = [spec.name for spec in specs if not spec.emulation]
+    if refused:
+        raise UsageError(
+            f"data.emulate={','.join(names)}: specialist {', '.join(refused)} does not admit it, because its cue is "
+            "what re-scaling and re-encoding change. Leave data.emulate empty; evaluate it with an emulation instead."
+        )
+    train = [record for record in records if record.split == "train"]
+    made = emulated_share(train, names, config.data.emulate_share, seed=config.run.seed)
+    return [*records, *made], [
+        f"{count_of(len(made), 'training video')} of {len(train):,} come a second time, as from {', '.join(names)}."
+    ]
 
 
 def _wanted(records: Sequence[VideoRecord], config: TrainConfig) -> list[VideoRecord]:

@@ -17,7 +17,7 @@ from dfcore.runs.hold import holders_of
 from dfcore.training.inputs.choose import Chosen
 from dfcore.training.inputs.data import EpochData, TrainingData, WholeDataset
 from dfcore.training.inputs.prepare import Prepared, store_path
-from dfcore.training.inputs.samples import draws, make_data
+from dfcore.training.inputs.samples import draws, draws_each, make_data
 from dfcore.training.runtime.machine import Machine
 from dfcore.training.runtime.memory import release_memory
 
@@ -71,7 +71,8 @@ class ChunkedData:
         self._val = [record for record in chosen.records if record.split == "val"]
         self._now: tuple[int, TrainingData] | None = None
         totals = [draws(config, self._records[chunk]) for chunk in chosen.chunks]
-        self.samples = tuple(-(-total // machine.world.size) for total in totals for _ in range(config.stage.epochs))
+        each = [draws_each(config, total, machine.world.size) for total in totals]
+        self.samples = tuple(samples for samples in each for _ in range(config.stage.epochs))
         self.fingerprint = self._fingerprint()
         self.counts = self._counts()
 

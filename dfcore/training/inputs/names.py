@@ -10,6 +10,7 @@ from dfcore.data.views.augment import AUGMENTATIONS
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec, resolve
+from dfcore.training.features import build_feature_augmentations, build_feature_losses
 from dfcore.training.losses import build_loss, loss_options
 
 __all__ = ["augmentations", "check_names"]
@@ -33,6 +34,7 @@ def check_names(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> None:
         known.component("callback", name)
     loss = known.component("loss", config.stage.loss)
     build_loss(loss.name, resolve(loss.factory, f"loss {loss.name!r}"), None, loss_options(config.stage))
+    _check_features(config)
     detector_class(config.data.detector)
     for spec in specs:
         augmentations(config, spec)
@@ -41,6 +43,25 @@ def check_names(config: TrainConfig, specs: Sequence[SpecialistSpec]) -> None:
         for path in (spec.abstain_reason, spec.pseudo_fake if config.data.pseudo_fakes else ""):
             if path:
                 resolve(path, f"specialist {spec.name!r}")
+
+
+def _check_features(config: TrainConfig) -> None:
+    stage = config.stage
+    build_feature_losses(stage)
+    build_feature_augmentations(stage)
+    for key in ("feature_losses", "feature_augment"):
+        asked = getattr(stage, key)
+        if asked and not config.model.normalize_features:
+            raise UsageError(
+                f"stage.{key}={','.join(asked)} is for features of length 1: set model.normalize_features=true too."
+            )
+    if stage.final_lr > stage.lr:
+        raise UsageError(f"stage.final_lr={stage.final_lr:g} lies above the peak, stage.lr={stage.lr:g}. Lower it.")
+    if config.data.sampler == "pairs" and stage.batch_size % 2:
+        raise UsageError(
+            f"data.sampler=pairs puts a fake and its original into one batch: stage.batch_size must be even, not "
+            f"{stage.batch_size}."
+        )
 
 
 def augmentations(config: TrainConfig, spec: SpecialistSpec) -> Sequence[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dfcore.config import TrainConfig
+from dfcore.data.pairs import PairSampler, pairs_each, partners
 from dfcore.data.records import FAKE, REAL, SPLITS, VideoRecord
 from dfcore.data.sampler import BalancedSampler, class_weights
 from dfcore.data.samples import ClipSamples
@@ -22,12 +23,17 @@ from dfcore.training.inputs.names import augmentations
 from dfcore.training.inputs.prepare import Prepared, clip_plan
 from dfcore.training.runtime.distributed import World
 
-__all__ = ["audio_share", "data_table", "draws", "make_data"]
+__all__ = ["audio_share", "data_table", "draws", "draws_each", "make_data"]
 
 
 def draws(config: TrainConfig, records: Sequence[VideoRecord]) -> int:
     """Training samples that an epoch over the records draws, on all processes together."""
     return config.data.samples_per_video * len(records)
+
+
+def draws_each(config: TrainConfig, total: int, world: int) -> int:
+    """Samples that each process draws of ``total`` that all draw together."""
+    return 2 * pairs_each(total, world) if config.data.sampler == "pairs" else -(-total // world)
 
 
 def make_data(
@@ -67,10 +73,9 @@ def make_data(
         )
 
     train = samples("train", data.samples_per_video, train=True)
-    power = config.stage.balance_power
-    sampler = BalancedSampler(
-        train.labels, power=power, seed=seed, rank=world.rank, world=world.size, vary_repeats=True, num_samples=total
-    )
+    # Pairs are balanced as they are drawn: there is nothing left for the loss to correct.
+    power = 1.0 if data.sampler == "pairs" else config.stage.balance_power
+    sampler = _sampler(config, train, power, world, total)
     return TrainingData(
         train=train,
         sampler=sampler,
@@ -80,6 +85,19 @@ def make_data(
         counts=_counts(spec, chosen, prepared),
         audio=_heard(store, by_split["train"]) if spec.speech else None,
         title=title,
+    )
+
+
+def _sampler(
+    config: TrainConfig, train: ClipSamples, power: float, world: World, total: int | None
+) -> BalancedSampler | PairSampler:
+    seed, rank, size = config.run.seed, world.rank, world.size
+    if config.data.sampler == "pairs":
+        videos, labels = [video for video, _ in train.samples], [record.label for record in train.records]
+        found = partners(train.records)
+        return PairSampler(videos, labels, found, seed=seed, rank=rank, world=size, num_samples=total)
+    return BalancedSampler(
+        train.labels, power=power, seed=seed, rank=rank, world=size, vary_repeats=True, num_samples=total
     )
 
 

@@ -26,6 +26,7 @@ def dfcore_specialist() -> SpecialistSpec:
         spatial_map=False,  # rows are time, columns delay
         # A mirror (the mouth's too), and three that touch the face view alone.
         augmentations=("hflip", "face_colour", "face_erase", "face_blur"),
+        emulation=True,
         abstain_reason="dfs_av.abstain_reason:abstain_reason",
         pseudo_fake="dfs_av.pseudo_fake:PseudoFake",
         finding="dfs_av.finding:Finding",

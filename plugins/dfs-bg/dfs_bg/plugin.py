@@ -23,6 +23,7 @@ def dfcore_specialist() -> SpecialistSpec:
         clip_frames=8,
         # An exact flip, another place on the 16-pixel lattice, and three that touch the face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
+        emulation=True,
         abstain_reason="dfs_bg.abstain_reason:abstain_reason",
         pseudo_fake="dfs_bg.pseudo_fake:PseudoFake",
         finding="dfs_bg.finding:Finding",

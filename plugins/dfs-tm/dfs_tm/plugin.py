@@ -34,6 +34,7 @@ def dfcore_specialist() -> SpecialistSpec:
         clip_frames=16,
         # An exact flip, another place on the 16-pixel lattice, and three that touch the face view alone.
         augmentations=("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur"),
+        emulation=True,
         abstain_reason="dfs_tm.abstain_reason:abstain_reason",
         pseudo_fake="dfs_tm.pseudo_fake:PseudoFake",
         finding="dfs_tm.finding:Finding",

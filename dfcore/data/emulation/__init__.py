@@ -1,0 +1,1 @@
+"""What a platform makes of a video that is uploaded to it: a smaller one, encoded again at few bits."""
