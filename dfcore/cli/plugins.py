@@ -6,9 +6,10 @@ import sys
 
 import click
 
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import table
 from dfcore.discovery import discover
-from dfcore.text import printable, to_json
+from dfcore.text import printable
 
 
 @click.command("plugins")
@@ -34,7 +35,7 @@ def command(check: bool, as_json: bool) -> None:
         for row in rows:
             row["state"] = "broken" if problems.get(row["name"]) else "ok"
     if as_json:
-        click.echo(to_json({"plugins": rows, "problems": problems} if check else {"plugins": rows}, indent=2))
+        print_json({"plugins": rows, "problems": problems} if check else {"plugins": rows})
     else:
         _show(rows, problems, check)
     if any(problems.values()):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore.cli.options import PATH
+from dfcore.cli.streams import for_console
 from dfcore.cli.text import printable
 from dfcore.kaggle import run_folder
 
@@ -267,7 +268,7 @@ class _Array:
         from dfcore.inference.output import json_line
 
         # In one write: a signal comes before or after the whole of it.
-        line = json_line(with_explanation(result, explanation))
+        line = for_console(json_line(with_explanation(result, explanation)))
         click.echo(("\n " if self.first else ",\n ") + line, nl=False)
         self.first = False
 

@@ -10,12 +10,13 @@ import click
 
 from dfcore import config
 from dfcore.cli.announce import announce_file
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.files import is_folder, what_it_is
 from dfcore.kaggle import free_space, run_folder
-from dfcore.text import count_of, to_json
+from dfcore.text import count_of
 
 if TYPE_CHECKING:
     from dfcore.runs.prune import Removal
@@ -49,7 +50,7 @@ def command(ctx: click.Context, out: str | None, as_json: bool) -> None:
             "stores": [{"path": str(store.path), "size": store.size} for store in stores],
             "free": free_space(folder).free,
         }
-        click.echo(to_json(content, indent=2))
+        print_json(content)
         return
     click.echo(_text(folder, runs, stores))
 

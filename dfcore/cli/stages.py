@@ -6,8 +6,8 @@ import dataclasses
 
 import click
 
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import table
-from dfcore.text import to_json
 
 
 @click.command("stages")
@@ -19,7 +19,7 @@ def command(as_json: bool) -> None:
     known = registry()
     stages = list(known.stages().values())
     if as_json:
-        click.echo(to_json([dataclasses.asdict(stage) for stage in stages], indent=2))
+        print_json([dataclasses.asdict(stage) for stage in stages])
         return
     datasets, losses = known.datasets(), known.components("loss")
     rows = []

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from dfcore.cli.options import PATH
+from dfcore.cli.streams import print_json
 from dfcore.cli.text import printable
 from dfcore.disk import size_text
 from dfcore.errors import StoreError
 from dfcore.files import is_folder, what_it_is
-from dfcore.text import count_of, to_json
+from dfcore.text import count_of
 
 DAMAGED = 4
 _GIVE = "Give a clip store; `dfcore runs` lists those beside the runs."
@@ -47,7 +48,7 @@ def verify_command(store: Path, as_json: bool) -> None:
         raise StoreError(f"{store} holds no prepared video. {_GIVE}")
     found = opened.verify(SILENT if as_json else TERMINAL)
     if as_json:
-        click.echo(to_json(found.to_dict(), indent=2))
+        print_json(found.to_dict())
     else:
         for one in found.damaged:
             click.echo(f"damaged  {printable(store / one.file)}: {printable(one.why)}")

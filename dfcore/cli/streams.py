@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import IO, Any
 
-__all__ = ["make_safe"]
+import click
+
+from dfcore.text import to_json
+
+__all__ = ["for_console", "make_safe", "print_json"]
 
 
 def make_safe() -> None:
@@ -35,3 +40,27 @@ class _Ascii:
 
     def __iter__(self) -> Any:
         return iter(self._stream)
+
+
+def print_json(values: Any, indent: int | None = 2) -> None:
+    """Print ``values`` as JSON that stays valid on a console which lacks some of its letters."""
+    click.echo(for_console(to_json(values, indent=indent)))
+
+
+def for_console(text: str) -> str:
+    r"""JSON, with letters that standard output's encoding lacks as JSON writes them (``\u00e9``, not ``\xe9``)."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        known = {letter: _in_json(letter, encoding) for letter in set(text)}
+        return "".join(known[letter] for letter in text)
+    return text
+
+
+def _in_json(letter: str, encoding: str) -> str:
+    try:
+        letter.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(letter)[1:-1]
+    return letter

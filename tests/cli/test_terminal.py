@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dfcore.assessment.cells import escape
-from dfcore.cli.streams import make_safe
+from dfcore.cli.streams import make_safe, print_json
 from dfcore.testing.media import write_broken
 from dfcore.text import to_json
 
@@ -48,6 +48,21 @@ def test_only_what_cannot_be_shown_is_replaced(monkeypatch: pytest.MonkeyPatch) 
     print("€ é 名 \udce9")
     sys.stdout.flush()
     assert held.getvalue() == "€ é \\u540d \\udce9\n".encode("cp1252")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "\\u540d\\u00e9"), ("cp1252", "\\u540dé"), ("utf-8", "名é")])
+def test_json_is_valid_on_a_console_that_lacks_letters(
+    encoding: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(held, encoding=encoding))
+    make_safe()
+    print_json({"file": "名é😀\\\udce9"})
+    sys.stdout.flush()
+    assert json.loads(held.getvalue().decode(encoding)) == {"file": "名é😀\\\udce9"}
+    print_json("名é")
+    sys.stdout.flush()
+    assert f'"{shown}"' in held.getvalue().decode(encoding)
 
 
 def test_a_logged_warning_is_printable(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from dfcore.text import parse_json
 __all__ = ["ArrayFile", "damaged"]
 
 _DTYPES = {"U8": np.uint8, "I8": np.int8, "I16": np.int16, "F16": np.float16, "F32": np.float32}
-
+_BEFORE_CHECKSUMS = {"video", "source", "clips", "evidence"}
+"""The entries of files that were written before there were checksums."""
 
 _compared: dict[int, int] = {}
 """Which checksums this process has compared: a bit for each array, by the file as it is on the disk."""
@@ -54,8 +55,11 @@ class ArrayFile:
             self._text, self._metadata, self._arrays = _parsed(self._bytes)
             self._checksums: dict[str, int] = dict(self._metadata.pop(CHECKSUMS, {}))
             self._coded = {key: Coded.from_json(how) for key, how in self._metadata.pop(CODED, {}).items()}
-            if self._checksums and not {ENTRIES, *self._arrays} <= self._checksums.keys():
-                raise ValueError("its checksums are not complete")
+            if self._checksums:
+                if not {ENTRIES, *self._arrays} <= self._checksums.keys():
+                    raise ValueError("its checksums are not complete")
+            elif self._coded or not self._metadata.keys() <= _BEFORE_CHECKSUMS:  # the word itself may be damaged
+                raise ValueError("its checksums are missing")
         except FileNotFoundError as error:
             raise StoreError(f"{path} is missing. `dfcore prepare` makes it again.") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -18,6 +18,7 @@ from dfcore.data.store import coding
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS, COMPACT, RAW, Coded, code
+from dfcore.data.store.format import checksum
 from dfcore.data.views import build_views
 from dfcore.errors import StoreError, UnknownNameError, UsageError
 
@@ -162,12 +163,13 @@ def test_coded_bytes_that_cannot_be_decoded_are_damage(tmp_path: Path, make_clip
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     about = json.loads(header["__metadata__"]["dfcore"])
-    del about["checksums"]  # so that nothing but the decoder can notice it
-    header["__metadata__"]["dfcore"] = json.dumps(about)
-    text = json.dumps(header).encode()
-    first, _ = header["0/y"]["data_offsets"]
+    first, last = header["0/y"]["data_offsets"]
     body = bytearray(data[8 + length :])
     body[first] ^= 0xFF
+    # Its checksum is right, so that nothing but the decoder can notice it.
+    about["checksums"]["0/y"] = checksum("uint8", (last - first,), bytes(body[first:last]))
+    header["__metadata__"]["dfcore"] = json.dumps(about, separators=(",", ":"))
+    text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + body)
     (tmp_path / "index.jsonl").unlink()
     with pytest.raises(StoreError, match=r"a\.safetensors is damaged .'0/y': it cannot be decoded"):
