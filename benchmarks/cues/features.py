@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.samples import spread
@@ -64,7 +64,8 @@ def extract(job: FeatureJob) -> None:
 
 def _plan(job: FeatureJob) -> ClipPlan:
     spec = job.readers[0].spec
-    return ClipPlan(clips=job.windows, frames=spec.clip_frames, speech=spec.speech)
+    landmarks = LANDMARKS if spec.uses_landmarks else 0
+    return ClipPlan(clips=job.windows, frames=spec.clip_frames, speech=spec.speech, landmarks=landmarks)
 
 
 def _save(reader: Reader, clips: list[Clip], why: str, image_size: int) -> None:

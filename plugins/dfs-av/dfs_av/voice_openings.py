@@ -9,13 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from dfcore.data.views.speech import mel_spectrum
 
-__all__ = ["BANDS", "LAGS_SEEN", "Fit", "VoiceModel", "fit", "judge", "voice_bands"]
+__all__ = [
+    "BANDS",
+    "CONTEXT",
+    "EXPECTED",
+    "FLOOR",
+    "LAGS_SEEN",
+    "LEVEL",
+    "SLOW",
+    "UNUSUAL",
+    "USUAL",
+    "Fit",
+    "VoiceModel",
+    "fit",
+    "judge",
+    "own_model",
+    "voice_bands",
+    "write_model",
+]
 
 BANDS = 20
 CONTEXT = 4
@@ -30,8 +50,12 @@ LEVEL = 0.25
 """What the correlation with the voice's level counts beside that with the expected openings."""
 RIDGE = 1000.0
 """Added to the diagonal of the normal equations; these, lag and level were chosen on ten people."""
-_FLOOR = -9.0
+FLOOR = -9.0
 """Log mel power below which all is silence."""
+SLOW = 51
+"""Points over which an opening's course is averaged: what is slower is a head that turns."""
+
+_OWN = Path(__file__).with_name("voice_openings.safetensors")
 
 Floats = NDArray[np.floating]
 Clip = tuple[Floats, NDArray[np.bool_], Floats]
@@ -43,6 +67,17 @@ class VoiceModel:
     """``weights`` float64 ``[181, 2]``: from the bands of nine points, and a constant, to the two openings."""
 
     weights: NDArray[np.float64]
+
+
+@cache
+def own_model() -> VoiceModel:
+    """The one that comes with the package; ``NOTICE.md`` says what it was learnt from."""
+    return VoiceModel(np.asarray(load_file(_OWN)["weights"], np.float64))
+
+
+def write_model(model: VoiceModel, place: Path) -> None:
+    """Keep a model as :func:`own_model` reads it."""
+    save_file({"weights": model.weights.astype(np.float32)}, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +95,7 @@ def voice_bands(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     mel = np.exp(mel_spectrum(samples)).reshape(BANDS, -1, len(samples) // 160).sum(1)
     padded = np.pad(mel, ((0, 0), (2, 2)), mode="edge")
     about = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1)[:, ::4].mean(-1)
-    return np.log(np.maximum(about, np.exp(_FLOOR))).T.astype(np.float32)
+    return np.log(np.maximum(about, np.exp(FLOOR))).T.astype(np.float32)
 
 
 def _inputs(bands: Floats) -> NDArray[np.float64]:
@@ -76,7 +111,7 @@ def _openings(opened: Floats, present: NDArray[np.bool_]) -> NDArray[np.float64]
     """The openings without what is slower than 2 s (a head that turns), at deviation 1: ``[n, 2]``; 0 where absent."""
     chosen = opened[:, list(EXPECTED)].astype(np.float64)
     chosen = np.where(present[:, None], chosen, np.nan)
-    kernel = np.ones(min(51, len(opened) - 1 + len(opened) % 2))
+    kernel = np.ones(min(SLOW, len(opened) - 1 + len(opened) % 2))
     held = np.isfinite(chosen[:, 0]).astype(float)
     total = np.convolve(held, kernel, "same")
     slow = np.stack([np.convolve(np.nan_to_num(c), kernel, "same") / np.maximum(total, 1) for c in chosen.T], 1)
