@@ -58,8 +58,9 @@ class VoiceFit:
         rows: the same of the seven time segments, ``[B, 7, 31]``.
         curve: correlation with what is expected, and a little of that with the level, ``[B, 31]``.
         score: the best at the delays that genuine clips have, less for unusual ones: ``[B]``, at most 1.
-        place: where, 0..30: ``[B]``.
-        above: how far the best of all delays lies above those not next to it, in their standard deviations (the same
+        row_scores: the same of the segments, ``[B, 7]``.
+        place: the delay that fits best of all 31, less for unusual ones, 0..30: ``[B]``.
+        above: how far the score lies above the delays not next to the best, in their standard deviations (the same
             voice at other times is the clip's own reference), ``[B]``.
     """
 
@@ -67,9 +68,9 @@ class VoiceFit:
         self.curve, self.rows = curves[:, 0], curves[:, 1:]
         steps = torch.arange(-LAGS, LAGS + 1, device=curves.device)
         usual = curves - UNUSUAL * (steps - USUAL).abs()
-        best = usual[..., _USED].max(-1)
-        self.score, self.row_scores = best.values[:, 0], best.values[:, 1:]
-        self.place = best.indices[:, 0] + _USED.start
+        best = usual[..., _USED].amax(-1)
+        self.score, self.row_scores = best[:, 0], best[:, 1:]
+        self.place = usual[:, 0].argmax(-1)
         far = ((steps + LAGS - self.place[:, None]).abs() > _NEAR).float()
         mean = (self.curve * far).sum(-1) / far.sum(-1)
         spread = (((self.curve - mean[:, None]).square() * far).sum(-1) / far.sum(-1)).sqrt()

@@ -37,9 +37,9 @@ class Finding:
     (:class:`dfs_av.expected_openings.VoiceFit`): that is learnt from real speech, which the towers need hours of.
 
     One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the towers'
-    likeness stands out from that at the delays that are not next to it; or else, by landmarks, where the
-    fit is good (-120 to 320 ms). The towers look at 0.6 s to either side: a voice that is further off, or another text,
-    fits at no delay.
+    likeness stands out from that at the delays that are not next to it; or else, by landmarks, where the fit is good at
+    a delay that genuine audio has. Only 0.6 s to either side are looked at: a voice that is further off, or another
+    text, fits at no delay.
     """
 
     traces = (

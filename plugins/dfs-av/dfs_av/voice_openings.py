@@ -24,6 +24,7 @@ __all__ = [
     "EXPECTED",
     "FLOOR",
     "LAGS_SEEN",
+    "LAGS_TOLD",
     "LEVEL",
     "SLOW",
     "UNUSUAL",
@@ -44,6 +45,8 @@ EXPECTED = (0, 3)
 """Which of the openings are expected: those between the inner and between the outer lips. The jaw's is too noisy."""
 LAGS_SEEN = tuple(range(-3, 9))
 """Lags of the audio, in points, that genuine clips are seen at: cameras and encoders are seldom exact."""
+LAGS_TOLD = tuple(range(-15, 16))
+"""Lags that are looked at to tell the audio's: 0.6 s to either side. A score is of those in ``LAGS_SEEN`` alone."""
 USUAL, UNUSUAL = 1.5, 0.02
 """The lag, in points, that genuine clips have most, and what a fit's score loses for each point away from it."""
 LEVEL = 0.25
@@ -82,8 +85,8 @@ def write_model(model: VoiceModel, place: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well a mouth fits a voice: ``score``, at most 1, and the ``lag`` in points at which it fits best, above 0 for
-    audio that comes late.
+    """How well a mouth fits a voice: ``score``, at most 1, at the best of ``LAGS_SEEN``; and the ``lag`` in points
+    at which it fits best of ``LAGS_TOLD``, above 0 for audio that comes late.
     """
 
     score: float
@@ -145,24 +148,27 @@ def fit(clips: Sequence[Clip], *, align: bool = True, rounds: int = 3) -> VoiceM
             cross += x.T @ y
         weights = np.linalg.solve(gram + RIDGE * np.eye(len(weights)), cross)
         if align:
-            lags = [_best(weights, *one)[1] for one in prepared]
+            lags = [LAGS_SEEN[int(_scores(weights, *one, LAGS_SEEN).argmax())] for one in prepared]
     return VoiceModel(np.asarray(weights, np.float64))
 
 
-def _best(weights: Floats, openings: Floats, present: NDArray[np.bool_], inputs: Floats) -> tuple[float, int]:
-    """The score at the best lag, and that lag."""
+def _scores(
+    weights: Floats, openings: Floats, present: NDArray[np.bool_], inputs: Floats, lags: Sequence[int]
+) -> NDArray[np.float64]:
+    """The score at each lag."""
     expected, level = inputs @ weights, inputs[:, CONTEXT : -1 : 2 * CONTEXT + 1].mean(1, keepdims=True)
     scores = []
-    for lag in LAGS_SEEN:
+    for lag in lags:
         mouth, voice = _moved(len(openings), lag)
         weight = present[mouth].astype(float)
         by_model = _correlation(openings[mouth], expected[voice], weight).mean()
         by_level = _correlation(openings[mouth], np.repeat(level[voice], len(EXPECTED), 1), weight).mean()
         scores.append((by_model + LEVEL * by_level) / (1 + LEVEL) - UNUSUAL * abs(lag - USUAL))
-    place = int(np.argmax(scores))
-    return float(scores[place]), LAGS_SEEN[place]
+    return np.array(scores)
 
 
 def judge(model: VoiceModel, opened: Floats, present: NDArray[np.bool_], bands: Floats) -> Fit:
     """How well a mouth's opened ``[n, 4]`` fit a voice's bands ``[n, 20]``."""
-    return Fit(*_best(model.weights, _openings(opened, present), present, _inputs(bands)))
+    scores = _scores(model.weights, _openings(opened, present), present, _inputs(bands), LAGS_TOLD)
+    seen = scores[LAGS_SEEN[0] - LAGS_TOLD[0] : LAGS_SEEN[-1] - LAGS_TOLD[0] + 1]
+    return Fit(float(seen.max()), LAGS_TOLD[int(scores.argmax())])
