@@ -138,6 +138,7 @@ def window(talk: Talk, at: int, late: int = 0, voice: Talk | None = None) -> dic
         "mouth_present": talk.present[at : at + POINTS],
         "log_mel": other.mel[:, 4 * first : 4 * (first + POINTS)],
         "audio_present": other.audio_present[first : first + POINTS],
+        "mouth_openings": torch.zeros(POINTS, 4),  # the towers do not read them
     }
 
 

@@ -2,6 +2,8 @@
 
     python benchmarks/voices.py --list LIST.csv                     # folds over people
     python benchmarks/voices.py --list LIST.csv --test OTHERS.csv   # learnt from all of LIST, asked of OTHERS
+    python benchmarks/voices.py --list LIST.csv --minutes 0.5,1,2   # how it grows with minutes of speech
+    python benchmarks/voices.py --list LIST.csv --write FILE        # keep what all of LIST teach, for dfs-av
 
 A list has the columns ``file`` (absolute, or relative to the list) and ``group`` (the person). A ridge regression goes
 from 20 mel bands of the voice (four points of 40 ms to either side) to the openings of lips and jaw; training clips are
@@ -31,7 +33,7 @@ from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.landmarks import openings_of
 from dfcore.errors import DfcoreError
-from dfs_av.voice_openings import VoiceModel, fit, judge, voice_bands
+from dfs_av.voice_openings import VoiceModel, fit, judge, voice_bands, write_model
 
 LENGTHS = {"2.4 s": 60, "4.8 s": 120, "8 s": 200, "whole": 0}
 SHIFTS = (3, 5, 12)
@@ -158,14 +160,29 @@ def folds_of(talks: Sequence[Talk], folds: int, seed: int) -> dict[str, int]:
     return {name: place % folds for place, name in enumerate(names)}
 
 
-def cross(talks: Sequence[Talk], folds: int, seeds: int, align: bool) -> dict[str, str]:
+def taken(talks: Sequence[Talk], minutes: float | None, seed: int) -> list[Talk]:
+    """Those of one person after another, in a drawn order, until there are so many minutes; all where it is None."""
+    if minutes is None:
+        return list(talks)
+    names = sorted({talk.person for talk in talks})
+    np.random.default_rng(seed).shuffle(names)
+    found, left = [], round(minutes * 60 * SPEECH_RATE)
+    for talk in sorted(talks, key=lambda one: names.index(one.person)):
+        if left > 0:
+            found.append(talk.part(0, left))
+            left -= len(found[-1].opened)
+    return found
+
+
+def cross(talks: Sequence[Talk], folds: int, seeds: int, align: bool, minutes: float | None = None) -> dict[str, str]:
     """Each length's figure, people held out."""
     answers = {name: Answers([], [], []) for name in LENGTHS}
     for seed in range(seeds):
         fold = folds_of(talks, folds, seed)
         for place in range(folds):
             tested = [talk for talk in talks if fold[talk.person] == place]
-            model = fit([(t.opened, t.present, t.bands) for t in talks if fold[t.person] != place], align=align)
+            learnt = taken([talk for talk in talks if fold[talk.person] != place], minutes, seed)
+            model = fit([(t.opened, t.present, t.bands) for t in learnt], align=align)
             for name, length in LENGTHS.items():
                 part = asked(model, tested, tested, length, seed)
                 answers[name].own += part.own
@@ -181,14 +198,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/voices"))
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", help="comma-separated: learn from so much, one person after another")
+    parser.add_argument("--write", type=Path, help="keep what is learnt from all of the list here, and stop")
     parser.add_argument("--no-align", action="store_true", help="without removing the training clips' natural lags")
     given = parser.parse_args()
     talks = read_talks(given.list, given.out)
     minutes = sum(len(talk.opened) for talk in talks) / SPEECH_RATE / 60
     print(f"{len(talks)} clips of {len({t.person for t in talks})} people, {minutes:.1f} minutes")
+    if given.write is not None:
+        write_model(fit([(t.opened, t.present, t.bands) for t in talks], align=not given.no_align), given.write)
+        return
     if given.test is None:
-        for name, value in cross(talks, given.folds, given.seeds, not given.no_align).items():
-            print(f"another's voice, {name:6} {value}")
+        for amount in [float(part) for part in given.minutes.split(",")] if given.minutes else [None]:
+            for name, value in cross(talks, given.folds, given.seeds, not given.no_align, amount).items():
+                print(f"{'' if amount is None else f'{amount:g} minutes, '}another's voice, {name:6} {value}")
         return
     others = read_talks(given.test, given.out)
     model = fit([(t.opened, t.present, t.bands) for t in talks], align=not given.no_align)

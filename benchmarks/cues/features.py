@@ -64,8 +64,8 @@ def extract(job: FeatureJob) -> None:
 
 def _plan(job: FeatureJob) -> ClipPlan:
     spec = job.readers[0].spec
-    dense = LANDMARKS if spec.uses_landmarks else 0
-    return ClipPlan(clips=job.windows, frames=spec.clip_frames, speech=spec.speech, landmarks=dense)
+    landmarks = LANDMARKS if spec.uses_landmarks else 0
+    return ClipPlan(clips=job.windows, frames=spec.clip_frames, speech=spec.speech, landmarks=landmarks)
 
 
 def _save(reader: Reader, clips: list[Clip], why: str, image_size: int) -> None:

@@ -1,33 +1,26 @@
 """Correlation of the mouth's signals with the audio's, per delay and time segment.
 
 An open mouth is loud: mouth area and the audio's envelope correlate, and the mouth begins to move 0.1 to 0.3 s before
-the voice (Chandrasekaran et al. 2009). The delay of the strongest correlation is the delay between the two.
+the voice (Chandrasekaran et al. 2009). So do the openings that landmarks give and those that a voice lets one expect
+(:mod:`dfs_av.expected_openings`). The delay of the strongest correlation is the delay between the two.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
-from dfs_av.speech_view import LAGS, STARTS, SpeechView, aligned, cells, grouped, segments
+from dfs_av.expected_openings import FEATURES as BY_LANDMARKS
+from dfs_av.expected_openings import ExpectedOpenings
+from dfs_av.speech_view import LAGS, STARTS, SpeechView, aligned, cells, delayed, grouped, segments
 
-__all__ = ["AudioVisualCorrelationCue", "delayed", "lagged_correlation"]
+__all__ = ["AudioVisualCorrelationCue", "lagged_correlation"]
 
 _SEEN, _AUDIO = 4, 6
 _PAIRS = _SEEN * _AUDIO
 _FLOOR = 1e-3
 """Of a signal's energy, so that what does not vary correlates with nothing."""
-
-
-def delayed(audio: Tensor) -> tuple[Tensor, Tensor]:
-    """``audio[t + delay]`` for delays -15 to 15: ``[..., 60]`` to ``[..., 31, 60]``, 0 beyond the ends; and where it
-    lies within, ``[31, 60]``.
-    """
-    windows = F.pad(audio, (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
-    inside = F.pad(torch.ones(audio.shape[-1], device=audio.device), (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
-    return windows, inside
 
 
 def lagged_correlation(seen: Tensor, audio: Tensor, weight: Tensor) -> Tensor:
@@ -64,7 +57,8 @@ class AudioVisualCorrelationCue(nn.Module):
     def __init__(self, channels: int, *, invariant: bool = False) -> None:
         super().__init__()
         self.invariant = invariant
-        self.projection = CueProjection(4 * _PAIRS + 7, channels, hidden=48)
+        self.expected_openings = ExpectedOpenings(invariant=invariant)
+        self.projection = CueProjection(4 * _PAIRS + 7 + BY_LANDMARKS, channels, hidden=48)
 
     def forward(self, speech: SpeechView) -> Tensor:
         """The cue's part of the map."""
@@ -74,7 +68,7 @@ class AudioVisualCorrelationCue(nn.Module):
         return out
 
     def describe(self, speech: SpeechView) -> Tensor:
-        """The operator alone: ``[B, 103, 49]``.
+        """The operators alone: ``[B, 116, 49]``; the last 13 are :class:`~dfs_av.expected_openings.ExpectedOpenings`.
 
         Per pair of signals the mean correlation of the cell's delays in its segment, and of the whole clip the mean
         and the maximum, and the maximum above the mean of all delays; then the clip's delay of the strongest
@@ -100,7 +94,7 @@ class AudioVisualCorrelationCue(nn.Module):
         clip = torch.cat([clip, (peak - total[:, LAGS])[:, None]], 1)
         share = segments(weight).mean(-1)[:, None]
         parts = [local.flatten(2), cells(columns=torch.cat([mean, most, above], 1)), cells(share, sharp_groups(sharp))]
-        return torch.cat([*parts, cells(clip=clip)], 1)
+        return torch.cat([*parts, cells(clip=clip), self.expected_openings(speech)], 1)
 
 
 def sharp_groups(share: Tensor) -> Tensor:

@@ -8,15 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.models.findings import Trace
+from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue
 from dfs_av.lip_sync import LipSyncCue, delay_curve, similarities
 from dfs_av.module import read_views
 from dfs_av.speech_view import LAGS
 
-__all__ = ["STANDS_OUT", "Finding", "standing_out"]
+__all__ = ["FITS", "STANDS_OUT", "Finding", "standing_out"]
 
 STANDS_OUT = 5.0
 """How far the likeness at the best delay must lie above that at the others, in their standard deviations, for a delay
 to be told: docs/explain.md says how often a foreign voice gets so far (2 of 100 windows).
+"""
+FITS = 0.5
+"""The landmarks' fit from which on their delay is told: 2 of 100 foreign voices over windows of 2.4 s get so far (189
+windows of 44 people, by what was learnt of others), and 23 of 100 own ones.
 """
 _STEP = 40.0
 """Milliseconds from one delay to the next."""
@@ -28,9 +33,13 @@ class Finding:
     """The delay at which lips and voice are most alike, by the learned towers of ``lip_sync``; and how far that
     likeness stands out from the median of the 31 delays (SyncNet's confidence, Chung and Zisserman 2016).
 
-    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where its likeness
-    stands out from that at the delays that are not next to it. Only 0.6 s to either side are looked at: a voice that is
-    further off, or another text, fits at no delay.
+    Beside it, how well the openings by landmarks fit those that the voice lets one expect
+    (:class:`dfs_av.expected_openings.VoiceFit`): that is learnt from real speech, which the towers need hours of.
+
+    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the towers'
+    likeness stands out from that at the delays that are not next to it; or else, by landmarks, where the fit is good at
+    a delay that genuine audio has. Only 0.6 s to either side are looked at: a voice that is further off, or another
+    text, fits at no delay.
     """
 
     traces = (
@@ -45,19 +54,25 @@ class Finding:
             resolution=_STEP,
         ),
         Trace("sync_confidence", "", "lips and voice fit each other at no delay", digits=3),
+        Trace("voice_fit", "", "the lips do not open as this voice lets one expect"),
     )
 
     def measure(self, views: Mapping[str, Tensor], cue_module: nn.Module) -> dict[str, Tensor]:
         """Each number of each sample; NaN without a voice. See :class:`dfcore.models.findings.Finding`."""
-        cue = cue_module.lip_sync
+        cue, correlation = cue_module.lip_sync, cue_module.audio_visual_correlation
         assert isinstance(cue, LipSyncCue)
+        assert isinstance(correlation, AudioVisualCorrelationCue)
         speech = read_views(views)
         found, inside = similarities(*cue.towers(speech.shapes, speech.cepstra, speech.audio_present))
         curve = delay_curve(found, inside, speech.weight)
         peak, place = curve.max(-1)
+        fit = correlation.expected_openings.fit(speech)
+        by_towers = standing_out(curve) >= STANDS_OUT
+        delay = (torch.where(by_towers, place, fit.place) - LAGS) * _STEP
         silent = speech.weight.sum(1) == 0
         return {
-            "delay_ms": ((place - LAGS) * _STEP).masked_fill(silent | (standing_out(curve) < STANDS_OUT), float("nan")),
+            "delay_ms": delay.masked_fill(silent | ~(by_towers | (fit.score >= FITS)), float("nan")),
+            "voice_fit": fit.score.masked_fill(silent, float("nan")),
             "sync_confidence": (peak - curve.median(-1).values).masked_fill(silent, float("nan")),
         }
 

@@ -19,7 +19,13 @@ CHANNELS = {"lip_sync": 18, "audio_visual_correlation": 18, "speech_patterns": 1
 """The cues in channel order, as announced."""
 _TOWERS = ("shapes", "cepstra", "audio_present", "weight")
 """What the towers of ``lip_sync`` read of a :class:`SpeechView`."""
-_VIEWS = {"mouth": (60, 96, 96), "mouth_present": (60,), "log_mel": (80, 240), "audio_present": (60,)}
+_VIEWS = {
+    "mouth": (60, 96, 96),
+    "mouth_present": (60,),
+    "log_mel": (80, 240),
+    "audio_present": (60,),
+    "mouth_openings": (60, 4),
+}
 
 
 class CueModule(nn.Module):
@@ -45,7 +51,8 @@ class CueModule(nn.Module):
 
         Args:
             views: ``mouth`` uint8 ``[B, 60, 96, 96]``; ``mouth_present`` float ``[B, 60]``; ``log_mel`` float
-                ``[B, 80, 240]``; ``audio_present`` float ``[B, 60]``. Others are ignored.
+                ``[B, 80, 240]``; ``audio_present`` float ``[B, 60]``; ``mouth_openings`` float ``[B, 60, 4]``. Others
+                are ignored.
 
         Raises:
             KeyError: a view is missing.
@@ -60,7 +67,7 @@ class CueModule(nn.Module):
         Returns:
             Float32. For ``lip_sync`` what its towers read: ``shapes`` ``[B, 60, 144]``, ``cepstra`` ``[B, 20, 240]``,
             ``audio_present`` and ``weight`` ``[B, 60]``. The operators' features of the others:
-            ``audio_visual_correlation`` ``[B, 103, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
+            ``audio_visual_correlation`` ``[B, 116, 49]`` and ``speech_patterns`` ``[B, 28, 49]``.
         """
         with torch.autocast(views["mouth"].device.type if "mouth" in views else "cpu", enabled=False):
             speech = read_views(views)
@@ -110,10 +117,12 @@ def read_views(views: Mapping[str, Tensor]) -> SpeechView:
         KeyError: a view is missing.
         ModelError: a view has another shape.
     """
-    mouth, present, mel, audio_present = (required_view(views, name, shape, "av") for name, shape in _VIEWS.items())
+    found = [required_view(views, name, shape, "av") for name, shape in _VIEWS.items()]
+    mouth, present, mel, audio_present, openings = found
     with torch.no_grad():
         # Shares: beyond 0 and 1 they mean nothing, and their roots are no numbers.
-        return read_speech(mouth, present.float().clamp(0, 1), mel.float(), audio_present.float().clamp(0, 1))
+        shares = present.float().clamp(0, 1), audio_present.float().clamp(0, 1)
+        return read_speech(mouth, shares[0], mel.float(), shares[1], openings.float())
 
 
 def _towers_part(speech: SpeechView) -> dict[str, Tensor]:

@@ -15,11 +15,15 @@ def dfcore_specialist() -> SpecialistSpec:
             CueSpec(
                 "lip_sync", 18, "learned similarity of mouth and voice at 31 delays: where it lies, how it spreads"
             ),
-            CueSpec("audio_visual_correlation", 18, "mouth opening and motion against envelope and bands, per delay"),
+            CueSpec(
+                "audio_visual_correlation",
+                18,
+                "mouth opening and motion against envelope and bands, per delay; by landmarks too",
+            ),
             CueSpec("speech_patterns", 12, "voice activity, onsets, 2-8 Hz modulation of voice and of mouth"),
         ),
         module="dfs_av.module:CueModule",
-        views=("mouth", "mouth_present", "log_mel", "audio_present"),
+        views=("mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings"),
         frames=1,
         clip_frames=8,
         speech=2.4,

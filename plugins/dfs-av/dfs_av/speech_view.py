@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dfs_av.opening_signals import bands_of, fast_openings
+
 __all__ = [
     "CEPSTRA",
     "GATE",
@@ -28,6 +30,7 @@ __all__ = [
     "cepstra",
     "cosines",
     "decibels",
+    "delayed",
     "grouped",
     "mouth_shapes",
     "mouth_signals",
@@ -75,6 +78,8 @@ class SpeechView:
         weight: float ``[B, 60]``, 1 where there is a voice to be seen and audio.
         seen: float ``[B, V, 60]``, :func:`mouth_signals`.
         audio: float ``[B, A, 60]``, :func:`audio_signals`.
+        openings: float ``[B, 2, 60]``, :func:`dfs_av.opening_signals.fast_openings`.
+        bands: float ``[B, 20, 60]``, :func:`dfs_av.opening_signals.bands_of`.
     """
 
     shapes: Tensor
@@ -86,10 +91,12 @@ class SpeechView:
     weight: Tensor
     seen: Tensor
     audio: Tensor
+    openings: Tensor
+    bands: Tensor
 
 
-def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tensor) -> SpeechView:
-    """The four views, with a leading batch axis. Silence before the voice is trimmed: in some datasets its length gives
+def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tensor, openings: Tensor) -> SpeechView:
+    """The five views, with a leading batch axis. Silence before the voice is trimmed: in some datasets its length gives
     the label away.
     """
     luma = F.avg_pool2d(mouth.float(), mouth.shape[-1] // SIDE)
@@ -108,6 +115,8 @@ def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tens
         weight=voice * present,
         seen=mouth_signals(luma, present),
         audio=audio_signals(mel, audio_present),
+        openings=fast_openings(openings, present),
+        bands=bands_of(mel, audio_present),
     )
 
 
@@ -215,6 +224,15 @@ def grouped(values: Tensor) -> tuple[Tensor, Tensor]:
     """Means and maxima over the seven groups of delays: ``[..., 31]`` to twice ``[..., 7]``."""
     parts = values.split(GROUPS, -1)
     return torch.stack([part.mean(-1) for part in parts], -1), torch.stack([part.amax(-1) for part in parts], -1)
+
+
+def delayed(audio: Tensor) -> tuple[Tensor, Tensor]:
+    """``audio[t + delay]`` for delays -15 to 15: ``[..., 60]`` to ``[..., 31, 60]``, 0 beyond the ends; and where it
+    lies within, ``[31, 60]``.
+    """
+    windows = F.pad(audio, (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
+    inside = F.pad(torch.ones(audio.shape[-1], device=audio.device), (LAGS, LAGS)).unfold(-1, audio.shape[-1], 1)
+    return windows, inside
 
 
 def aligned(curves: Tensor, place: Tensor) -> Tensor:

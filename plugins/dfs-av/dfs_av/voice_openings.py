@@ -9,13 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from dfcore.data.views.speech import mel_spectrum
 
-__all__ = ["BANDS", "LAGS_SEEN", "Fit", "VoiceModel", "fit", "judge", "voice_bands"]
+__all__ = [
+    "BANDS",
+    "CONTEXT",
+    "EXPECTED",
+    "FLOOR",
+    "LAGS_SEEN",
+    "LAGS_TOLD",
+    "LEVEL",
+    "SLOW",
+    "UNUSUAL",
+    "USUAL",
+    "Fit",
+    "VoiceModel",
+    "fit",
+    "judge",
+    "own_model",
+    "voice_bands",
+    "write_model",
+]
 
 BANDS = 20
 CONTEXT = 4
@@ -24,14 +45,20 @@ EXPECTED = (0, 3)
 """Which of the openings are expected: those between the inner and between the outer lips. The jaw's is too noisy."""
 LAGS_SEEN = tuple(range(-3, 9))
 """Lags of the audio, in points, that genuine clips are seen at: cameras and encoders are seldom exact."""
+LAGS_TOLD = tuple(range(-15, 16))
+"""Lags that are looked at to tell the audio's: 0.6 s to either side. A score is of those in ``LAGS_SEEN`` alone."""
 USUAL, UNUSUAL = 1.5, 0.02
 """The lag, in points, that genuine clips have most, and what a fit's score loses for each point away from it."""
 LEVEL = 0.25
 """What the correlation with the voice's level counts beside that with the expected openings."""
 RIDGE = 1000.0
 """Added to the diagonal of the normal equations; these, lag and level were chosen on ten people."""
-_FLOOR = -9.0
+FLOOR = -9.0
 """Log mel power below which all is silence."""
+SLOW = 51
+"""Points over which an opening's course is averaged: what is slower is a head that turns."""
+
+_OWN = Path(__file__).with_name("voice_openings.safetensors")
 
 Floats = NDArray[np.floating]
 Clip = tuple[Floats, NDArray[np.bool_], Floats]
@@ -45,10 +72,21 @@ class VoiceModel:
     weights: NDArray[np.float64]
 
 
+@cache
+def own_model() -> VoiceModel:
+    """The one that comes with the package; ``NOTICE.md`` says what it was learnt from."""
+    return VoiceModel(np.asarray(load_file(_OWN)["weights"], np.float64))
+
+
+def write_model(model: VoiceModel, place: Path) -> None:
+    """Keep a model as :func:`own_model` reads it."""
+    save_file({"weights": model.weights.astype(np.float32)}, place)
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well a mouth fits a voice: ``score``, at most 1, and the ``lag`` in points at which it fits best, above 0 for
-    audio that comes late.
+    """How well a mouth fits a voice: ``score``, at most 1, at the best of ``LAGS_SEEN``; and the ``lag`` in points
+    at which it fits best of ``LAGS_TOLD``, above 0 for audio that comes late.
     """
 
     score: float
@@ -60,7 +98,7 @@ def voice_bands(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     mel = np.exp(mel_spectrum(samples)).reshape(BANDS, -1, len(samples) // 160).sum(1)
     padded = np.pad(mel, ((0, 0), (2, 2)), mode="edge")
     about = np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1)[:, ::4].mean(-1)
-    return np.log(np.maximum(about, np.exp(_FLOOR))).T.astype(np.float32)
+    return np.log(np.maximum(about, np.exp(FLOOR))).T.astype(np.float32)
 
 
 def _inputs(bands: Floats) -> NDArray[np.float64]:
@@ -76,7 +114,7 @@ def _openings(opened: Floats, present: NDArray[np.bool_]) -> NDArray[np.float64]
     """The openings without what is slower than 2 s (a head that turns), at deviation 1: ``[n, 2]``; 0 where absent."""
     chosen = opened[:, list(EXPECTED)].astype(np.float64)
     chosen = np.where(present[:, None], chosen, np.nan)
-    kernel = np.ones(min(51, len(opened) - 1 + len(opened) % 2))
+    kernel = np.ones(min(SLOW, len(opened) - 1 + len(opened) % 2))
     held = np.isfinite(chosen[:, 0]).astype(float)
     total = np.convolve(held, kernel, "same")
     slow = np.stack([np.convolve(np.nan_to_num(c), kernel, "same") / np.maximum(total, 1) for c in chosen.T], 1)
@@ -110,24 +148,27 @@ def fit(clips: Sequence[Clip], *, align: bool = True, rounds: int = 3) -> VoiceM
             cross += x.T @ y
         weights = np.linalg.solve(gram + RIDGE * np.eye(len(weights)), cross)
         if align:
-            lags = [_best(weights, *one)[1] for one in prepared]
+            lags = [LAGS_SEEN[int(_scores(weights, *one, LAGS_SEEN).argmax())] for one in prepared]
     return VoiceModel(np.asarray(weights, np.float64))
 
 
-def _best(weights: Floats, openings: Floats, present: NDArray[np.bool_], inputs: Floats) -> tuple[float, int]:
-    """The score at the best lag, and that lag."""
+def _scores(
+    weights: Floats, openings: Floats, present: NDArray[np.bool_], inputs: Floats, lags: Sequence[int]
+) -> NDArray[np.float64]:
+    """The score at each lag."""
     expected, level = inputs @ weights, inputs[:, CONTEXT : -1 : 2 * CONTEXT + 1].mean(1, keepdims=True)
     scores = []
-    for lag in LAGS_SEEN:
+    for lag in lags:
         mouth, voice = _moved(len(openings), lag)
         weight = present[mouth].astype(float)
         by_model = _correlation(openings[mouth], expected[voice], weight).mean()
         by_level = _correlation(openings[mouth], np.repeat(level[voice], len(EXPECTED), 1), weight).mean()
         scores.append((by_model + LEVEL * by_level) / (1 + LEVEL) - UNUSUAL * abs(lag - USUAL))
-    place = int(np.argmax(scores))
-    return float(scores[place]), LAGS_SEEN[place]
+    return np.array(scores)
 
 
 def judge(model: VoiceModel, opened: Floats, present: NDArray[np.bool_], bands: Floats) -> Fit:
     """How well a mouth's opened ``[n, 4]`` fit a voice's bands ``[n, 20]``."""
-    return Fit(*_best(model.weights, _openings(opened, present), present, _inputs(bands)))
+    scores = _scores(model.weights, _openings(opened, present), present, _inputs(bands), LAGS_TOLD)
+    seen = scores[LAGS_SEEN[0] - LAGS_TOLD[0] : LAGS_SEEN[-1] - LAGS_TOLD[0] + 1]
+    return Fit(float(seen.max()), LAGS_TOLD[int(scores.argmax())])

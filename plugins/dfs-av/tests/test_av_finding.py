@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dfcore.testing.views import clip_views, made_clip
-from dfs_av.finding import STANDS_OUT, Finding, standing_out
+from dfs_av.finding import FITS, STANDS_OUT, Finding, standing_out
 from dfs_av.module import CueModule
 from dfs_av.plugin import dfcore_specialist
 
@@ -31,6 +31,7 @@ def test_the_delay_is_where_lips_and_voice_are_most_alike(monkeypatch: pytest.Mo
 
 def test_unlike_lips_and_voice_fit_at_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
+    views["mouth_openings"] = clip_views(dfcore_specialist(), made_clip(8, frames=FRAMES))["mouth_openings"]
     one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
     monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
     found = Finding().measure(views, module)
@@ -53,3 +54,14 @@ def test_without_a_voice_there_is_no_number() -> None:
     views["audio_present"] = torch.zeros_like(views["audio_present"])
     found = Finding().measure(views, CueModule().eval())
     assert all(bool(value.isnan().all()) for value in found.values())
+
+
+def test_where_the_towers_know_nothing_landmarks_tell_the_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
+    one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
+    monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
+    found = Finding().measure(views, module)
+    assert float(found["voice_fit"]) > FITS
+    assert float(found["delay_ms"]) == 0.0  # a mouth that opens with the voice's level
+    views["mouth_openings"] = views["mouth_openings"].roll(-2, 1)
+    assert float(Finding().measure(views, module)["delay_ms"]) == 80.0

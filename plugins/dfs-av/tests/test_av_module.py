@@ -14,6 +14,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "mouth_present": (60,),
     "log_mel": (80, 240),
     "audio_present": (60,),
+    "mouth_openings": (60, 4),
 }
 """Of each view, after the batch."""
 

@@ -58,11 +58,14 @@ def talking(late: int = 0, seed: int = 0) -> dict[str, Tensor]:
         "mouth_present": torch.ones(1, 60),
         "log_mel": torch.from_numpy(mel)[None],
         "audio_present": torch.ones(1, 60),
+        "mouth_openings": torch.from_numpy(0.3 + 0.4 * loud[30:90, None] * np.ones(4))[None].float(),
     }
 
 
 def read(views: dict[str, Tensor]) -> SpeechView:
-    return read_speech(views["mouth"], views["mouth_present"], views["log_mel"], views["audio_present"])
+    return read_speech(
+        *(views[name] for name in ("mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings"))
+    )
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
@@ -222,16 +225,16 @@ def test_what_weighs_nothing_changes_nothing() -> None:
 def test_the_cue_finds_the_delay_of_a_made_mouth(late: int) -> None:
     views = talking(late)
     features = AudioVisualCorrelationCue(18).describe(read(views))
-    assert features.shape == (1, 103, 49)
-    assert features[0, -5, 0].item() * LAGS == pytest.approx(late, abs=1)
-    away = features[0, -1, 0].item()
+    assert features.shape == (1, 116, 49)
+    assert features[0, 98, 0].item() * LAGS == pytest.approx(late, abs=1)
+    away = features[0, 102, 0].item()
     assert (away < 0.05) if late == 0 else (away > 0.05)
 
 
 def test_the_invariant_cue_does_not_see_a_constant_delay() -> None:
     cue = AudioVisualCorrelationCue(18, invariant=True)
     features = [cue.describe(read(talking(late))) for late in (0, 4)]
-    assert all(part[0, -5, 0].item() == 0 for part in features)
+    assert all(part[0, 98, 0].item() == 0 for part in features)
     plain = [AudioVisualCorrelationCue(18).describe(read(talking(late))) for late in (0, 4)]
     apart = [(a - b)[:, :96].abs().mean() for a, b in (features, plain)]
     assert apart[0] < 0.6 * apart[1]

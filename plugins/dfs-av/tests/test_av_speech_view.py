@@ -47,7 +47,13 @@ def views() -> dict[str, Tensor]:
     mel[0, :, :70] -= 12
     mel[1, 20:, 100:140] -= 30
     mel[1, :20, 100:140] -= 6
-    return {"mouth": mouth, "present": present, "mel": mel, "audio_present": heard}
+    return {
+        "mouth": mouth,
+        "present": present,
+        "mel": mel,
+        "audio_present": heard,
+        "openings": 0.3 * random(2, 60, 4, seed=5),
+    }
 
 
 def in_db(powers: Array) -> Array:
@@ -131,6 +137,21 @@ def cepstra_of(mel: Array, heard: Array) -> Array:
     return without_mean((lifted @ np.maximum(mel, np.log(1e-4))).T, np.repeat(heard, 4)).T
 
 
+def bands_of_mel(mel: Array, heard: Array) -> Array:
+    powers = np.pad(np.exp(mel).reshape(20, 4, 240).sum(1), ((0, 0), (2, 2)), "edge")
+    about = np.stack([powers[:, 4 * k : 4 * k + 5].mean(1) for k in range(60)])
+    return without_mean(np.log(np.maximum(about, np.exp(-9))), heard).T
+
+
+def openings_of(openings: Array, present: Array) -> Array:
+    """The two between the lips, without their means over the two seconds about each point."""
+    kept = openings[:, [0, 3]]
+    near_by = [present * (np.abs(np.arange(60) - k) <= 25) for k in range(60)]
+    slow = np.stack([(kept * held[:, None]).sum(0) / held.sum() for held in near_by])
+    fast = (kept - slow) * present[:, None]
+    return (fast / (np.sqrt((fast**2).sum(0) / present.sum()) + 1e-3)).T
+
+
 @pytest.mark.parametrize("clip", [0, 1])
 def test_a_sample_is_read_by_its_definition(clip: int) -> None:
     given = views()
@@ -149,6 +170,8 @@ def test_a_sample_is_read_by_its_definition(clip: int) -> None:
     near(read.audio[clip], heard_signals(mel, heard))
     near(read.shapes[clip], shapes_of(luma, present))
     near(read.cepstra[clip], cepstra_of(mel, heard), 2e-3)
+    near(read.bands[clip], bands_of_mel(mel, heard), 2e-3)
+    near(read.openings[clip], openings_of(np64(given["openings"][clip]), present))
     near(read.seen[clip], np64(mouth_signals(torch.from_numpy(luma)[None], torch.from_numpy(present)[None]))[0])
 
 

@@ -29,7 +29,7 @@ def test_an_own_voice_fits_and_anothers_does_not() -> None:
     assert min(own) > max(other)
 
 
-@pytest.mark.parametrize("late", [-3, 0, 2, 7])
+@pytest.mark.parametrize("late", [-3, 0, 2, 7, 12])
 def test_the_lag_is_that_of_the_audio(late: int) -> None:
     model = fit([talk(seed) for seed in range(8)])
     assert judge(model, *talk(30, late=late)).lag == late
