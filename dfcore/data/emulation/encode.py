@@ -77,12 +77,12 @@ def as_from_platform(source: Path, target: Path, platform: Platform, *, threads:
     try:
         with av.open(str(target), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
             video = _stream(container, platform, size, info.fps or 25.0, first)
-            sound = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+            audio_stream = None if audio is None else container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
             for frame in itertools.chain([first], frames):
                 container.mux(video.encode(_scaled(frame, size)))
             container.mux(video.encode(None))
-            if audio is not None and sound is not None:
-                write_audio(container, sound, audio)
+            if audio is not None and audio_stream is not None:
+                write_audio(container, audio_stream, audio)
     except (av.FFmpegError, OSError) as error:
         if is_full(error):
             raise write_error(target, error) from error
