@@ -45,7 +45,7 @@ KEPT_SIDE = 960
 is no longer."""
 LOOK_EVERY = 12
 """Points from one look for faces to the next: about half a second. Against looks at every other point the mouth's
-square lay .002 of its side elsewhere (median; .02 at most) in talking people of four collections."""
+square lay .002 of its side elsewhere (median; .02 at most) in talking people of three collections."""
 NEAR = 0.06
 """Seconds from a point within which a frame must lie to be the point's own."""
 _WIDTH, _BOX = 1.9, 0.55
@@ -144,7 +144,7 @@ def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: f
 
 def small_frame(frame: DecodedFrame, info: MediaInfo) -> SmallFrame:
     """What is kept of a frame for its mouth. ``info`` has the size of the first frame, in whose pixels tracks are."""
-    height, width = frame.y.shape
+    width = frame.y.shape[1]
     luma, scale = frame.y, 1.0
     while max(luma.shape) > KEPT_SIDE:  # means of 2x2 pixels: a filter of free size took a third of AV's preparing
         luma, scale = halved(luma), scale / 2
