@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ LAYOUT = 16
 """Side of the grey thumbnail that stands for an image's layout."""
 SHIFT = 2
 """Cells by which one layout may be shifted against the other, each way: the camera follows, the person walks."""
+_SHIFTS = sorted(product(range(-SHIFT, SHIFT + 1), repeat=2), key=lambda shift: abs(shift[0]) + abs(shift[1]))
+"""All of them, the least first."""
 COLOURS = 8
 """Bins per channel of the colour histogram."""
 SAME, OTHER = 0.8, 0.55
@@ -60,11 +62,12 @@ def find_cuts(signatures: Mapping[int, Signature]) -> list[int]:
 
 
 def _same_shot(before: Signature, now: Signature) -> bool:
-    shifts = range(-SHIFT, SHIFT + 1)
-    likeness = max(_correlation(before.layout, now.layout, x, y) for x in shifts for y in shifts)
-    if OTHER <= likeness < SAME:
-        return 0.5 * float(np.abs(before.colours - now.colours).sum()) <= MOST_CHANGE
-    return likeness >= SAME
+    likeness = -1.0
+    for x, y in _SHIFTS:
+        likeness = max(likeness, _correlation(before.layout, now.layout, x, y))
+        if likeness >= SAME:  # most often at once: no other shift could change the answer
+            return True
+    return likeness >= OTHER and 0.5 * float(np.abs(before.colours - now.colours).sum()) <= MOST_CHANGE
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32], x: int, y: int) -> float:

@@ -91,7 +91,7 @@ def decode(
     path: Path,
     wanted: Collection[int] | None = None,
     *,
-    side_data: bool = True,
+    side_data: bool | Collection[int] = True,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
@@ -103,7 +103,8 @@ def decode(
     Args:
         path: the file.
         wanted: indices; None for all.
-        side_data: whether to give quantisers and motion vectors, where the codec has them. It then decodes with
+        side_data: whether to give quantisers and motion vectors, where the codec has them; or the indices of the frames
+            to give them of. It then decodes with
             slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
@@ -123,19 +124,20 @@ def decode(
         for index, time, look, planes in animation.frames(path, wanted):
             yield _of_look(index, time, look, planes)
         return
+    told = wanted if side_data is True else (side_data or ())
     given = -1
     while True:
         with open_media(path) as container:
             stream = video_stream(container, path)
             if codec_name(stream) in _ONE_THREAD:
                 threads = 1
-            exporting = side_data and codec_name(stream) in side.CODECS
+            exporting = bool(side_data) and codec_name(stream) in side.CODECS
             stream.thread_type = side.THREADS if exporting else "AUTO"
             stream.codec_context.thread_count = threads
             stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
             reader = Reader(container, stream, path, one_thread=exporting or threads == 1)
             try:
-                for frame in _wanted_frames(reader, path, wanted, exporting):
+                for frame in _wanted_frames(reader, path, wanted, told if exporting else ()):
                     if frame.index > given:
                         given = frame.index
                         yield frame
@@ -154,16 +156,18 @@ def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
 
 
 def _wanted_frames(
-    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: bool
+    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: Collection[int] | None
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
+    told = None if exporting is None else frozenset(exporting)
     last = None if chosen is None else max(chosen)
     looks = _Looks(path)
 
     def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
         look = looks.of(index, frame)
         kept = chosen is None or index in chosen
-        return index, _materialised(frame, index, time, look, exporting) if kept else None
+        tell = told is None or index in told
+        return index, _materialised(frame, index, time, look, tell) if kept else None
 
     for index, frame in reader.read(made):
         if frame is not None:

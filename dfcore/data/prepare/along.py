@@ -114,7 +114,7 @@ class _Stretch:
         detectors: dict[str, FaceDetector],
         helper: ThreadPoolExecutor,
     ) -> None:
-        self.works, self.wanted, self.last = works, needs.all, max(needs.all)
+        self.works, self.wanted, self.kept, self.last = works, needs.all, needs.kept, max(needs.all)
         self._new = lambda: Watcher(info, needs.kept, needs.heard, needs.looks, detectors, helper)
         self.watcher = self._new()
 
@@ -126,7 +126,8 @@ class _Stretch:
 def _filled(path: Path, info: MediaInfo, waiting: list[_Stretch], side_data: bool, threads: int) -> Iterator[_Stretch]:
     """The stretches as the pass goes by the last frame of each. Speech may reach into the next one's frames."""
     wanted: set[int] = set().union(*(one.wanted for one in waiting))
-    for frame in decode(path, wanted, side_data=side_data, threads=threads):
+    kept: set[int] = set().union(*(one.kept for one in waiting))
+    for frame in decode(path, wanted, side_data=kept if side_data else False, threads=threads):
         for one in waiting:
             if frame.index in one.wanted:
                 one.watcher.take(frame)

@@ -98,7 +98,7 @@ def watch(
         heard: frames that speech is cut from.
         looks: the frames that each detector looks at, by its name.
         detectors: they themselves.
-        side_data: keep the codec's quantisers and motion vectors.
+        side_data: keep the codec's quantisers and motion vectors of the clips' frames.
         threads: decoding threads; 0 means one per core.
 
     Raises:
@@ -108,7 +108,7 @@ def watch(
     wanted = set(kept).union(heard, *looks.values())
     with looking() as helper:
         watcher = Watcher(info, kept, heard, looks, detectors, helper)
-        for frame in decode(path, wanted, side_data=side_data, threads=threads):
+        for frame in decode(path, wanted, side_data=set(kept) if side_data else False, threads=threads):
             watcher.take(frame)
             del frame
         return watcher.finish()

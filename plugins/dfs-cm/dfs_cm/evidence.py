@@ -89,11 +89,18 @@ def log_activity(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Gradients are differences to the right and lower neighbour; the window's last column and row have none.
     """
-    values = luma.astype(np.float32)
+    return np.log(EPSILON + np.stack([_block_mean(_gradient_energy(plane)) for plane in luma]))
+
+
+def _gradient_energy(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Squared differences to the right and lower neighbour, summed: ``[H, W]``."""
+    values = plane.astype(np.float32)
     energy = np.zeros_like(values)
-    energy[:, :, :-1] += np.diff(values, axis=2) ** 2
-    energy[:, :-1] += np.diff(values, axis=1) ** 2
-    return np.log(EPSILON + _block_mean(energy))
+    for axis in (1, 0):
+        change = np.diff(values, axis=axis)
+        change *= change
+        energy[: change.shape[0], : change.shape[1]] += change
+    return energy
 
 
 def log_motion(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -116,9 +123,11 @@ def local_spectrum(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
     matrix = _dct_matrix()
     energy = np.zeros((height // 8, 8, width // 8, 8), np.float32)
     for plane in luma.astype(np.float32):
-        blocks = plane.reshape(height // 8, 8, width // 8, 8)
-        found = np.einsum("ia,yaxb,jb->yixj", matrix, blocks, matrix, optimize=True)
-        energy += found * found / frames
+        rows = np.ascontiguousarray(plane.reshape(height // 8, 8, width).transpose(1, 0, 2)).reshape(8, -1)
+        found = ((matrix @ rows).reshape(-1, 8) @ matrix.T).reshape(8, height // 8, width // 8, 8)  # [i, y, x, j]
+        found *= found
+        found /= frames
+        energy += found.transpose(1, 0, 2, 3)
     total = np.add.outer(np.arange(8), np.arange(8))
     bands = [energy.transpose(0, 2, 1, 3)[..., (total >= low) & (total <= high)].mean(-1) for low, high in BANDS]
     halves = np.stack(bands).reshape(len(BANDS), height // BLOCK, 2, width // BLOCK, 2)
@@ -134,10 +143,18 @@ def _dct_matrix() -> NDArray[np.float32]:
 
 
 def _log_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    change = before.astype(np.float32) - after
-    return np.log(EPSILON + _block_mean(change * change))
+    return np.log(EPSILON + np.stack([_mean_square(*pair) for pair in zip(before, after, strict=True)]))
+
+
+def _mean_square(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Of the difference of two planes, in each block. A frame at a time: what is computed stays in the cache."""
+    change = (one.astype(np.int16) - other).astype(np.float32)
+    change *= change
+    return _block_mean(change)
 
 
 def _block_mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    frames, height, width = values.shape
-    return values.reshape(frames, height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(2, 4))
+    """Of each block of ``[H, W]``. Sums of integers below 2**24 are exact in float32, in whatever order."""
+    height, width = values.shape
+    rows = values.reshape(height // BLOCK, BLOCK, width).sum(axis=1)  # whole rows at a time: vectorised
+    return rows.reshape(height // BLOCK, width // BLOCK, BLOCK).sum(axis=2) / np.float32(BLOCK * BLOCK)

@@ -36,6 +36,17 @@ def test_qp_of_a_constant_quantiser_is_that_number(tmp_path):
     assert kinds == {"I", "P", "B"}
 
 
+def test_side_data_of_some_frames_is_what_it_is_of_all(tmp_path):
+    path = write_video(tmp_path / "some.mp4", **SIZE, frames=9, image=panned(), options=CONSTANT)
+    whole, some = list(decode(path)), list(decode(path, [1, 2, 5, 6], side_data={2, 6}))
+    assert [frame.index for frame in some if frame.qp is not None] == [2, 6]
+    for frame in some:
+        assert (frame.qp is None) == (frame.motion is None)
+        if frame.qp is not None:
+            np.testing.assert_array_equal(frame.qp, whole[frame.index].qp)
+            np.testing.assert_array_equal(frame.motion, whole[frame.index].motion)
+
+
 def test_qp_at_ten_bits_is_on_the_same_scale(tmp_path):
     path = write_video(tmp_path / "qp.mp4", **SIZE, frames=3, pix_fmt="yuv420p10le", options=CONSTANT)
     for frame in decode(path):  # x264 counts from 0 here, the standard from -12

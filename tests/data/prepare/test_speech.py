@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Speech
+from dfcore.data.media import DecodedFrame, MediaInfo
 from dfcore.data.prepare.extract import extract_clips
-from dfcore.data.prepare.speech import AudioTrack, mouth_squares, speech_spans
+from dfcore.data.prepare.speech import AudioTrack, mouth_squares, small_frame, speech_spans
 from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
@@ -233,6 +235,20 @@ def test_the_mouths_square_follows_the_head_and_keeps_its_size() -> None:
     assert squares[0, 2] == pytest.approx(57)  # 1.9 times 30
     assert np.diff(squares[2:-2, 0]) == pytest.approx(2.0)
     assert squares[5, 1] + squares[5, 2] / 2 == pytest.approx(190 + 0.12 * 57)
+
+
+def test_a_large_frame_is_halved_by_means_until_it_is_no_longer_than_the_limit() -> None:
+    y = np.random.default_rng(0).integers(0, 256, (120, 2000), np.uint8)
+    chroma = np.zeros((60, 1000), np.uint8)
+    frame = DecodedFrame(0, 0.0, "I", y, chroma, chroma)
+    info = MediaInfo(
+        Path(), "video", 2000, 120, 25.0, 9, 0.36, "h264", "yuv420p", "", "tv", "bt709", 0, has_audio=False
+    )
+    small = small_frame(frame, info)
+    assert (small.luma.shape, small.scale) == ((30, 500), 0.25)
+    blocks = y.astype(np.float64).reshape(30, 4, 500, 4).mean(axis=(1, 3))
+    assert np.abs(small.luma - blocks).max() <= 1.01  # rounded twice
+    assert small_frame(replace(frame, y=y[:, :960]), replace(info, width=960)).scale == 1.0
 
 
 def test_audio_before_the_beginning_is_silence() -> None:
