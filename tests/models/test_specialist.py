@@ -60,7 +60,7 @@ def test_classifier_sees_the_designs_features(b4, name):
 def test_output(build, views):
     model = build().eval()
     out = model(views(3))
-    assert [tuple(found.shape) for found in out] == [(3, 2), (3, 2), (3, 49, 49), (3, 6, 7, 7), ()]
+    assert [tuple(found.shape) for found in out] == [(3, 2), (3, 2), (3, 49, 49), (3, 6, 7, 7), (), (3, 256 + 294)]
     assert all(found.dtype == torch.float32 for found in out)
     torch.testing.assert_close(out.attention.sum(-1), torch.ones(3, 49))
     assert torch.equal(out.cue_map, model.cue_module(views(3)))
