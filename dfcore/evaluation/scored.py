@@ -318,8 +318,7 @@ def about_video(record: VideoRecord, video: StoredVideo) -> dict[str, Any]:
     """What is known of a stored video, under the names of :class:`ScoredVideo`."""
     source = video.source
     duration = source.frame_count / source.fps if source.fps > 0 else 0.0
-    made = record.forgery is not None or record.emulation  # then its file was never kept
-    size = -1 if made else video.entry.origin.size
+    size = -1 if record.forgery or record.emulation else video.entry.origin.size  # no file of these was kept
     boxes = [box for clip in record.clips_of(len(video)) for box in video.header(clip).boxes]
     return {
         "id": record.id,

@@ -54,13 +54,13 @@ def test_classifier_sees_the_designs_features(b4, name):
     if name == "cm":  # one real forward of the default model is enough
         with torch.no_grad():
             out = model({"face": torch.zeros(2, 3, 224, 224)})
-        assert [tuple(found.shape) for found in out] == [(2, 2), (2, 2), (2, 49, 49), (2, 40, 7, 7), ()]
+        assert [tuple(found.shape) for found in out] == [(2, 2), (2, 2), (2, 49, 49), (2, 40, 7, 7), (), (2, 3752)]
 
 
 def test_output(build, views):
     model = build().eval()
     out = model(views(3))
-    assert [tuple(found.shape) for found in out] == [(3, 2), (3, 2), (3, 49, 49), (3, 6, 7, 7), ()]
+    assert [tuple(found.shape) for found in out] == [(3, 2), (3, 2), (3, 49, 49), (3, 6, 7, 7), (), (3, 256 + 294)]
     assert all(found.dtype == torch.float32 for found in out)
     torch.testing.assert_close(out.attention.sum(-1), torch.ones(3, 49))
     assert torch.equal(out.cue_map, model.cue_module(views(3)))
