@@ -124,6 +124,23 @@ class Forgets:
         return {}
 
 
+class Gives:
+    """A finding that gives a weight of the module itself, and a number that nobody announced."""
+
+    traces = (Trace("weight", "high"),)
+
+    def measure(self, views: object, cue_module: object) -> dict[str, torch.Tensor]:
+        weight = torch.nn.Parameter(torch.tensor([0.5, 2.0], dtype=torch.float64))
+        return {"other": torch.zeros(2), "weight": weight}
+
+
+def test_what_a_finding_measures_comes_as_numbers_and_only_what_it_announces() -> None:
+    found = measured(plain(spec=replace(SPEC, name="gives", finding=f"{__name__}:Gives")), {})
+    assert {name: values.tolist() for name, values in found.items()} == {"weight": [0.5, 2.0]}
+    assert found["weight"].dtype == np.float64
+    assert measured(plain(), {}) == {}
+
+
 def test_a_finding_that_leaves_a_number_out_is_its_plugins_fault() -> None:
     model = plain(spec=replace(SPEC, name="forgets", finding=f"{__name__}:Forgets"))
     with pytest.raises(PluginError, match="promised"):
