@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,12 @@ def test_positions_are_those_of_the_part(video: Path) -> None:
     assert part.source is clip.source
     assert np.array_equal(part.luma([0, 7]), clip.y[[4, 11]])
     assert part.header.frames == clip.header.frames[4:12]
+
+
+def test_a_clip_that_is_no_longer_than_what_is_asked_for_is_given_itself(make_clip: Callable[..., Clip]) -> None:
+    access = MemoryClip(make_clip(3))
+    assert part_of(access, 3) is access
+    assert part_of(access, 4) is access
+    part = part_of(access, 2)
+    assert isinstance(part, ClipPart)
+    assert len(part.header.frames) == 2

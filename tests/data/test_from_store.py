@@ -148,3 +148,11 @@ def test_a_split_that_is_not_there_is_said_with_those_that_are(store: ClipStore,
         stored_records(store, SPEC, "test")
     with pytest.raises(StoreError, match="it has no videos at all"):
         stored_records(ClipStore(tmp_path / "empty"), SPEC, "train")
+
+
+def test_videos_without_a_split_are_counted_as_such(make_clip: MakeClip, tmp_path: Path) -> None:
+    found = ClipStore(tmp_path / "store")
+    for video, split in (("a", "val"), ("b", ""), ("c", "")):
+        found.write(video, [make_clip(3, 80, 64, video=video, split=split)])
+    with pytest.raises(StoreError, match=r"no labelled videos of the split 'train'; it has none 2, val 1\."):
+        stored_records(found, SPEC, "train")

@@ -110,3 +110,9 @@ def test_nonsense_is_refused() -> None:
         BalancedSampler(LABELS, power=1.5)
     with pytest.raises(UsageError, match="no samples"):
         BalancedSampler([])
+
+
+def test_a_class_that_does_not_occur_is_never_divided_by() -> None:
+    with np.errstate(all="raise"):
+        assert class_weights([0, 0], 0.0).tolist() == [1.0, 1.0]
+        assert BalancedSampler([0, 0], power=1.0).shares.tolist() == [0.5, 0.5]

@@ -124,7 +124,61 @@ class Forgets:
         return {}
 
 
+class Gives:
+    """A finding that gives a weight of the module itself, and a number that nobody announced."""
+
+    traces = (Trace("weight", "high"),)
+
+    def measure(self, views: object, cue_module: object) -> dict[str, torch.Tensor]:
+        weight = torch.nn.Parameter(torch.tensor([0.5, 2.0], dtype=torch.float64))
+        return {"other": torch.zeros(2), "weight": weight}
+
+
+def test_what_a_finding_measures_comes_as_numbers_and_only_what_it_announces() -> None:
+    found = measured(plain(spec=replace(SPEC, name="gives", finding=f"{__name__}:Gives")), {})
+    assert {name: values.tolist() for name, values in found.items()} == {"weight": [0.5, 2.0]}
+    assert found["weight"].dtype == np.float64
+    assert measured(plain(), {}) == {}
+
+
 def test_a_finding_that_leaves_a_number_out_is_its_plugins_fault() -> None:
     model = plain(spec=replace(SPEC, name="forgets", finding=f"{__name__}:Forgets"))
     with pytest.raises(PluginError, match="promised"):
         measured(model, {})
+
+
+def test_the_floor_of_a_cell_is_a_twentieth_of_its_channels_root_mean_square_deviation() -> None:
+    videos = [video(20.0 * k) for k in range(3)]
+    for one in videos:
+        one.cue_map[0, 3, 3] = 5.0
+    sd = fitted(videos).sd
+    assert sd[0, 3, 3] == pytest.approx(0.05 * 20 * (48 / 49) ** 0.5, rel=1e-5)
+    assert (sd[0, 0, 0], sd[1, 3, 3]) == pytest.approx((20, 20))
+
+
+def test_numbers_range_over_all_but_a_hundredth_on_each_side() -> None:
+    videos = [GenuineVideo(np.zeros((CHANNELS, 7, 7), np.float32), {"x": [k - 10.0, k + 10.0]}) for k in range(101)]
+    found = fitted(videos).numbers["x"]
+    assert (found.mean, found.low, found.high, found.videos) == pytest.approx((50, 1, 99, 101))
+    assert (found.moment_low, found.moment_high) == pytest.approx((-7.99, 107.99))  # of 202 samples from -10 to 110
+    assert (found.sd, found.moment_sd) == pytest.approx((29.3002, 30.8987), abs=1e-3)
+    assert (found.deviation(50 + 2 * found.sd), found.moment_deviation(50 - found.moment_sd)) == pytest.approx((2, -1))
+
+
+def test_a_number_that_never_varied_has_a_deviation_of_a_thousandth_of_it() -> None:
+    for value in (50.0, -50.0):
+        found = fitted([GenuineVideo(np.zeros((CHANNELS, 7, 7), np.float32), {"x": [value]})] * 3).numbers["x"]
+        assert (found.sd, found.moment_sd) == pytest.approx((0.050001, 0.050001))
+
+
+def test_a_number_without_a_deviation_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    fitted([video(1.0, x=0.0), video(2.0, x=40.0)]).write(path)
+    for name in ("sd", "moment_sd"):
+        text = path.read_text()
+        assert f'"{name}": 28.2843' in text
+        path.write_text(text.replace(f'"{name}": 28.2843', f'"{name}": 0.0'))
+        with pytest.raises(CheckpointError, match="not above 0"):
+            GenuineStatistics.read(path, SPEC)
+        path.write_text(text)
+    assert GenuineStatistics.read(path, SPEC).numbers["x"].videos == 2

@@ -113,3 +113,10 @@ def test_chunk_after_chunk_and_the_same_when_killed_on_the_way(parts: Path, tmp_
     again, weights = outcome(tmp_path / "killed")
     assert again == lines
     assert all(torch.equal(weights[name], value) for name, value in final.items())
+
+
+def test_chunks_are_named_in_the_order_of_their_numbers() -> None:
+    there = [*records(5), *records(40), *records(0)]  # chunks 1, 8, 0
+    assert in_chunks(there, config("0"))[2][1] == "not trained on: chunk 1, 8."
+    with pytest.raises(DatasetError, match=r"complete chunks there: 0, 1, 8\..*stage\.chunks=0,1,8, or"):
+        in_chunks(there, config("2"))

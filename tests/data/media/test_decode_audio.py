@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dfcore.data.media import decode_audio
+from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.errors import MediaError
 from dfcore.testing.media import click, tone, write_video
 
@@ -166,3 +167,25 @@ def test_frames_that_cannot_be_resampled_are_left_out(tmp_path, monkeypatch, cap
     assert abs(len(samples) - len(whole)) < 100
     half = slice(0, RATE // 2)
     assert np.abs(samples[half].astype(int) - whole[half]).max() < 100
+
+
+def test_stretches_that_touch_are_held_once_and_each_gives_what_a_span_gives(tmp_path):
+    path = write_video(tmp_path / "a.mkv", **SMALL, audio=tone(1.2), audio_codec="pcm_s16le")
+    spans = [(0.8, 0.9), (0.1, 0.3), (0.3, 0.4), (0.15, 0.2), (-0.1, 0.05)]
+    found = decode_audio_spans(path, spans)
+    assert [(at, len(samples)) for at, samples in found.stretches] == [(-1600, 2400), (1600, 4800), (12800, 1600)]
+    for start, stop in spans:
+        np.testing.assert_array_equal(found.between(start, stop), decode_audio(path, start, stop))
+    assert not found.between(0.5, 0.7).any()  # not asked for
+    assert decode_audio_spans(path, []).stretches == ()
+    assert decode_audio_spans(write_video(tmp_path / "b.mp4", **SMALL), spans) is None
+
+
+def test_times_between_samples_are_rounded_to_the_nearest():
+    spans = AudioSpans(((10, np.arange(1, 6, dtype=np.int16)),))
+    assert spans.between(11.6 / RATE, 13.7 / RATE).tolist() == [3, 4]
+    assert spans.between(11.4 / RATE, 14.0 / RATE).tolist() == [2, 3, 4]  # 2.6 samples are 3
+    assert spans.between(8 / RATE, 12 / RATE).tolist() == [0, 0, 1, 2]
+    assert spans.between(14 / RATE, 17 / RATE).tolist() == [5, 0, 0]
+    assert spans.between(-2 / RATE, 0).tolist() == [0, 0]
+    assert AudioSpans(()).between(0, 2 / RATE).tolist() == [0, 0]

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from dfcore.data.media import decode, decode_audio, probe
+from dfcore.data.media.images import is_image
 from dfcore.testing.media import scene
 
 COLOUR = (200, 60, 30)
@@ -114,3 +115,34 @@ def test_wanted_and_audio_of_a_image(tmp_path):
     Image.new("RGB", (32, 32), COLOUR).save(path)
     assert list(decode(path, [1, 2])) == []
     assert decode_audio(path) is None
+
+
+def test_of_a_photo_only_the_first_frame_is_there(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (61, 47), COLOUR).save(path)
+    assert [len(list(decode(path, wanted))) for wanted in (None, [0], [0, 3], [1], [])] == [1, 1, 1, 0, 0]
+
+
+def chunk(kind, content):
+    return len(content).to_bytes(4, "big") + kind + content + bytes(4)
+
+
+HEADER = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13))
+
+
+@pytest.mark.parametrize(
+    ("rest", "animated"),
+    [
+        (chunk(b"acTL", (2).to_bytes(4, "big") + bytes(4)) + chunk(b"IDAT", b"x"), True),
+        (chunk(b"acTL", (256).to_bytes(4, "big") + bytes(4)) + chunk(b"IDAT", b"x"), True),
+        (chunk(b"tEXt", b"words") + chunk(b"acTL", (3).to_bytes(4, "big") + bytes(4)), True),
+        (chunk(b"acTL", (1).to_bytes(4, "big") + bytes(4)) + chunk(b"IDAT", b"x"), False),
+        (chunk(b"IDAT", b"x") + chunk(b"acTL", (3).to_bytes(4, "big") + bytes(4)), False),
+        (chunk(b"acTL", (512).to_bytes(4, "big"))[:11], False),  # cut off in its number
+        (b"", False),
+    ],
+)
+def test_a_png_is_a_video_where_its_header_says_several_frames(tmp_path, rest, animated):
+    path = tmp_path / "a.png"
+    path.write_bytes(HEADER + rest)
+    assert is_image(path) == (not animated)

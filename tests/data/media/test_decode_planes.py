@@ -243,3 +243,30 @@ def test_frames_after_a_change_of_size_in_mid_stream_come_at_their_own_size(tmp_
     assert [frame.y.shape for frame in got] == [(64, 96)] * 6 + [(64, 128)] * 6
     assert [frame.index for frame in got] == list(range(12))
     assert caplog.text.count("the frame size changes in mid-stream (first at frame 6, from 96x64 to 128x64)") == 1
+
+
+def joined(path, *parts):
+    """A raw H.264 stream of parts ``(width, options of write_video)``, four frames each."""
+    whole = b""
+    for number, (width, how) in enumerate(parts):
+        part = write_video(
+            path.with_name(f"{number}.h264"), width=width, height=64, frames=4, options={"bf": "0"}, **how
+        )
+        whole += part.read_bytes()
+    path.write_bytes(whole)
+    return path
+
+
+def test_several_changes_of_size_are_warned_of_once(tmp_path, caplog):
+    path = joined(tmp_path / "a.h264", (96, {}), (128, {}), (96, {}))
+    assert [frame.y.shape[1] for frame in decode(path)] == [96] * 4 + [128] * 4 + [96] * 4
+    assert caplog.text.count("the frame size changes") == 1
+    assert "first at frame 4, from 96x64 to 128x64" in caplog.text
+
+
+def test_a_change_of_the_range_alone_is_followed_and_is_no_change_of_size(tmp_path, caplog):
+    looks = frames._Looks(tmp_path / "a.mp4")
+    formats = ["yuv420p", "yuvj420p", "yuv420p"]
+    found = [looks.of(index, av.VideoFrame(64, 48, name)).colour_range for index, name in enumerate(formats)]
+    assert found == ["tv", "pc", "tv"]
+    assert not caplog.text

@@ -1,12 +1,15 @@
 """Quantisers and motion vectors against encodes whose values are known."""
 
+from types import SimpleNamespace
+
 import av
 import numpy as np
 import pytest
 from av.codec.context import ThreadType
+from av.sidedata.sidedata import Type
 
 from dfcore.data.media import decode, frames
-from dfcore.data.media.side_data import block_motion
+from dfcore.data.media.side_data import block_motion, qp_map
 from dfcore.testing.media import scene, write_video
 
 CONSTANT = {"qp": "31", "x264-params": "ipratio=1:pbratio=1"}
@@ -183,3 +186,50 @@ def test_half_pixels_are_doubled_and_blocks_outside_left_out():
     motion = block_motion(vectors(*rows), (2, 2))
     assert motion[1, 1].tolist() == [6, -10]
     assert np.count_nonzero(motion) == 2
+
+
+def test_motion_is_rounded_and_kept_within_its_type():
+    rows = [
+        (-1, 16, 16, 8, 8, 40000, -40000, 1),  # four times as many quarter pixels
+        (1, 16, 16, 24, 8, 8192, -8192, 1),  # from the future: negated
+        (-1, 16, 16, 8, 24, 7, -5, 8),  # 3.5 and -2.5: to the even neighbour
+        (-1, 16, 16, 24, 24, 3, -3, 0),  # a scale that is not told is one of whole pixels
+    ]
+    found = block_motion(vectors(*rows), (2, 2))
+    assert found.dtype == np.int16
+    assert found.reshape(4, 2).tolist() == [[32767, -32768], [-32768, 32767], [4, -2], [12, -12]]
+
+
+@pytest.mark.parametrize("place", [(-8, 8), (8, -8), (40, 8), (8, 40)])
+def test_vectors_of_blocks_outside_on_any_side_are_left_out(place):
+    assert not block_motion(vectors((-1, 16, 16, *place, 3, -5, 4)), (2, 2)).any()
+
+
+class Described:
+    """A frame of 40 x 24 whose decoder said of its quantisers what is given."""
+
+    width, height = 40, 24
+
+    def __init__(self, count=0, kind=1, base=30, rows=(), bits=8, junk=0):
+        self.format = SimpleNamespace(components=[SimpleNamespace(bits=bits)])
+        fields = b"".join(np.array([*row, *[7] * junk], np.int32).tobytes() for row in rows)
+        size = 4 * (5 + junk)
+        head = np.array([count, 0], np.uint32).tobytes() + np.array([40, size], np.uint64).tobytes()
+        self.raw = head + np.array([kind, base, 0, 0], np.int32).tobytes() + fields
+        self.side_data = {Type.VIDEO_ENC_PARAMS: self.raw}
+
+
+@pytest.mark.parametrize("junk", [0, 2])
+def test_each_block_has_its_quantiser_and_the_others_the_frames(junk):
+    rows = [(0, 0, 16, 16, -4), (32, 16, 16, 16, 5), (-16, 0, 16, 16, 9), (48, 0, 16, 16, 9), (0, 32, 16, 16, 9)]
+    rows.append((0, -16, 16, 16, 9))
+    found = qp_map(Described(len(rows), rows=rows, junk=junk))
+    assert found.dtype == np.int8
+    assert found.tolist() == [[26, 30, 30], [30, 30, 35]]
+    assert qp_map(Described(1, rows=rows[:1], bits=10)).tolist() == [[14, 18, 18], [18] * 3]
+
+
+def test_quantisers_of_another_scale_or_of_no_block_are_none():
+    assert qp_map(Described(0)) is None
+    assert qp_map(Described(1, kind=2, rows=[(0, 0, 16, 16, 0)])) is None
+    assert qp_map(SimpleNamespace(side_data={})) is None

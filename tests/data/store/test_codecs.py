@@ -47,6 +47,9 @@ ARRAYS = {
     "evidence": RNG.normal(size=(1, 18, 6, 9)).astype(np.float16),
     "flags": np.ones(60, np.uint8),
     "no audio": np.zeros(0, np.int16),
+    "no images": np.zeros((0, 48, 32), np.uint8),
+    "no images in a group": np.zeros((0, 48, 32), np.uint8),
+    "no small images": np.zeros((0, 3, 112, 112), np.uint8),
 }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dfcore.data.store.array_file import ArrayFile
+from dfcore.data.store.index import FailureLog, Origin
 from dfcore.data.store.lines import (
     VideoLog,
     append_line,
@@ -178,3 +179,17 @@ def test_a_missing_or_empty_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(StoreError, match="is damaged"):
         ArrayFile(tmp_path / "empty")
+
+
+def test_failures_are_settled_once_they_are_saved_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    log = FailureLog(tmp_path)
+    for video in ("b", "a"):
+        log.add(video, Path(video), "no face was found", Origin())
+    assert not log.settled
+    again = FailureLog(tmp_path)
+    assert list(again) == ["b", "a"]
+    assert not again.settled
+    again.save()
+    assert again.settled
+    assert [json.loads(line)["id"] for line in read_lines(again.path)] == ["a", "b"]
+    assert FailureLog(tmp_path).settled

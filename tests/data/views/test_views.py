@@ -267,6 +267,13 @@ def test_motion_lies_where_its_block_lies_and_is_unknown_outside_of_the_window(m
     assert view[0].nonzero().tolist() == [[7, 26], [7, 27], [8, 26], [8, 27]]
 
 
+def test_what_is_known_of_motion_is_one_and_what_is_not_zero_whatever_the_sums_of_the_shares(
+    make_clip: MakeClip,
+) -> None:
+    known = views(moving(make_clip(3, 496, 208), "PPP"), ["motion"], (0,))["motion"][2]
+    assert known.unique().tolist() == [0, 1]
+
+
 def test_without_vectors_no_motion_is_known(make_clip: MakeClip) -> None:
     clip = make_clip()
     clip.motion = None

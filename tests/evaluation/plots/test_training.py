@@ -59,3 +59,14 @@ def test_png_is_readable(history: list[dict[str, object]]) -> None:
     assert image.format == "PNG"
     assert image.width > 1200
     assert len(set(image.convert("L").resize((64, 32)).tobytes())) > 3
+
+
+def test_the_best_epoch_is_marked_only_where_there_is_something_to_mark() -> None:
+    losses, areas, classes = curves([line(1, loss=0.9), line(2, loss=0.8)], "cm", best=2).axes
+    (best,) = [curve for curve in losses.lines if curve.get_label() == "best epoch"]
+    assert list(best.get_xdata()) == [2, 2]
+    assert not classes.lines
+    assert [list(curve.get_ydata()) for curve in areas.lines] == [[0.5, 0.5]]  # what chance reaches
+    assert losses.get_legend() is not None
+    assert classes.get_legend() is None
+    assert [axes.get_ylim() for axes in (areas, classes)] == [(-0.03, 1.03)] * 2

@@ -222,3 +222,10 @@ def test_folds_part_identities_and_keep_both_classes_on_either_side() -> None:
     assert two[0] != two[1]
     assert fold_numbers(label, np.zeros(60, int)) is None
     assert fold_numbers(np.ones(10, int)) is None
+
+
+def test_a_calibration_of_no_videos_is_stored_and_one_of_fewer_than_none_refused() -> None:
+    assert Calibration.from_dict(Calibration().to_dict()) == Calibration()
+    for name in ("n_real", "n_fake"):
+        with pytest.raises(CheckpointError, match="a number of videos is negative"):
+            Calibration.from_dict(Calibration().to_dict() | {name: -1})

@@ -24,6 +24,7 @@ def test_thresholds_by_hand() -> None:
     assert equal.false_alarm_rate == 0.25
     assert equal.detection_rate == 0.75
     assert equal.aim is None
+    assert equal.threshold == 74.5  # 75 to 99 are called fake
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.1, 1.0])

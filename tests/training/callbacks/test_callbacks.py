@@ -139,7 +139,11 @@ def test_early_stop(tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixt
     result, score = run_scored(tiny, tmp_path, [0.6, 0.9, 0.7, 0.9, 0.95], run__patience=2)
     assert list(score.weights) == [1, 2, 3, 4]  # 3 and 4 are not better than 2
     assert result.best_epoch == 2
-    assert "stopped early: no epoch since epoch 2 was better" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stopped early: no epoch since epoch 2 was better" in said
+    assert "best epoch 2 of 4: lowest calibrated loss 0.100, validation AUC 0.900 per video, 0.500 per frame" in said
+    for what in (f"plot       {result.plot}", f"weights    {result.final}", "calibration  "):
+        assert what in said
     assert json.loads((result.folder / "summary.json").read_text())["stopped"]
 
 

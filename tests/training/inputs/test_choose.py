@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +12,10 @@ from dfcore.config import TrainConfig, override
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.records import Scan, VideoRecord
 from dfcore.errors import DatasetError, MediaError
+from dfcore.training.inputs import choose
 from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.prepare import store_path
+from dfcore.training.inputs.samples import data_table
 from dfcore.training.trainer import train
 
 
@@ -67,3 +69,27 @@ def test_the_store_lies_beside_the_runs(toy: TrainConfig, tmp_path: Path) -> Non
     assert store_path(override(toy, {"data.store": "x"})) == Path("x")
     other = override(toy, {"data.root": str(tmp_path)})
     assert store_path(other) != path
+
+
+def test_what_pseudo_fakes_are_made_is_among_the_notes(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec: Any = SimpleNamespace(name="toy", uses_audio=False)
+    monkeypatch.setattr(choose, "forged_pairs", lambda real, spec, share, seed: list(real[:2]) * 3)
+    chosen = choose_videos(override(toy, {"data.pseudo_fakes": 0.5}), [spec])
+    assert chosen.notes[-1] == "3 pairs of pseudo-fakes of toy and their controls are made of real videos."
+    assert len(chosen.records) == len(choose_videos(toy, [spec]).records) + 6
+    assert not any("pseudo" in note for note in choose_videos(toy, [spec]).notes)
+
+
+def test_the_table_of_videos_has_a_line_for_each_compression_in_order() -> None:
+    kinds = ["raw", "c40", "c23", "hq", "b", "a"]
+    records = [VideoRecord(f"{kind}{i}", Path("x"), int(i > 0), split="train", compression=kind) for kind in kinds
+               for i in range(3)]  # fmt: skip
+    test = VideoRecord("t", Path("x"), 1, split="test", compression="c23")
+    chosen: Any = SimpleNamespace(records=[*records, test])
+    lines = data_table(chosen, cast(Any, SimpleNamespace(records=records)))
+    assert lines[0].split() == ["train", "test", "(not", "read)"]
+    assert lines[1].split() == ["real", "fake"] * 2
+    assert [line.split() for line in lines[2:]] == [
+        [kind, "1", "2", "0", "1" if kind == "c23" else "0"] for kind in sorted(kinds)
+    ]
+    assert len({len(line) for line in lines}) == 1

@@ -208,3 +208,14 @@ def test_an_nvidia_gpu_is_tuned_and_a_cpu_keeps_its_memory(
     alone = machine.make_machine(config, World(), NO_LIMIT)
     assert machine.device_name(alone).startswith(own)
     assert "each" not in machine.device_name(alone)
+
+
+def test_only_a_process_of_several_leaves_the_group_and_only_where_there_is_one(
+    group: Any,
+) -> None:
+    for size, there, left in ((1, True, 0), (2, False, 0), (2, True, 1)):
+        gone: list[int] = []
+        group.is_initialized = lambda there=there: there
+        group.destroy_process_group = lambda gone=gone: gone.append(1)
+        World(0, size).close()
+        assert len(gone) == left
