@@ -63,9 +63,7 @@ def talking(late: int = 0, seed: int = 0) -> dict[str, Tensor]:
 
 
 def read(views: dict[str, Tensor]) -> SpeechView:
-    return read_speech(
-        *(views[name] for name in ("mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings"))
-    )
+    return read_speech(*views.values())
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
