@@ -4,7 +4,7 @@
 
 Preparing is all of it: decoding, faces, evidence, and writing to a store. Decode and specialists are measured in turn,
 in one process, and the least of the rounds is taken. What is paid once a process (imports, the detector's weights) is
-paid before. Sound is decoded where the specialist reads it; a bare decode takes the images alone.
+paid before. Audio is decoded where the specialist reads it; a bare decode takes the images alone.
 """
 
 from __future__ import annotations

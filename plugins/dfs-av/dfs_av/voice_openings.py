@@ -56,7 +56,7 @@ RIDGE = 1000.0
 FLOOR = -9.0
 """Log mel power below which all is silence."""
 SLOW = 51
-"""Points over which an opening's course is averaged: what is slower is a head that turns."""
+"""Points over which an opening is averaged: what is slower is a head that turns."""
 
 _OWN = Path(__file__).with_name("voice_openings.safetensors")
 

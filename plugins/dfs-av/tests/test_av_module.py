@@ -31,3 +31,11 @@ def test_each_cue_is_as_wide_as_announced_and_they_stand_in_that_order() -> None
 
 def test_what_is_fixed_is_not_kept_with_the_weights() -> None:
     check_kept(CueModule())
+
+
+def test_the_invariant_module_is_a_switch() -> None:
+    module = CueModule(invariant=True).eval()
+    views = {view: torch.zeros(1, *shape) for view, shape in SHAPES.items()}
+    assert module(views).shape == (1, 48, 7, 7)
+    assert module.lip_sync.invariant
+    assert not CueModule().lip_sync.invariant

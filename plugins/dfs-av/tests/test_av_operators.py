@@ -341,11 +341,3 @@ def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
     assert read(pausing).audio_present[0, 26:38].all()
     assert not read(pausing).voice[0, 27:38].any()
     assert read({**quiet, "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}).audio_present.all()  # no voice at all
-
-
-def test_the_invariant_module_is_a_switch() -> None:
-    torch.manual_seed(0)
-    module = CueModule(invariant=True).eval()
-    assert module(talking(3)).shape == (1, 48, 7, 7)
-    assert module.lip_sync.invariant
-    assert not CueModule().lip_sync.invariant
