@@ -336,8 +336,7 @@ def test_what_is_before_the_voice_changes_nothing(seed: int) -> None:
     assert not read(quiet).weight[0, :26].any()
     assert not read(quiet).audio_present[0, :25].any()
     assert read(quiet).weight[0, 26:].sum() > 6
-    silence, hum = (CueModule().describe(views) for views in (quiet, humming))
-    torch.testing.assert_close(silence, hum, rtol=0, atol=1e-5)
+    torch.testing.assert_close(*(CueModule().describe(views) for views in (quiet, humming)), rtol=0, atol=1e-5)
     assert read(pausing).audio_present[0, 26:38].all()
     assert not read(pausing).voice[0, 27:38].any()
     assert read({**quiet, "log_mel": torch.full((1, 80, 240), math.log(FLOOR))}).audio_present.all()  # no voice at all
