@@ -64,6 +64,8 @@ def test_a_value_that_does_not_fit_is_refused(key: str, value: object, expected:
         ("stage.clip_norm", "nan", "a number at least 0"),
         ("stage.epochs", 0, "a whole number at least 1"),
         ("stage.epochs", True, "a whole number at least 1"),
+        ("stage.epochs", 10**20, "a whole number at most 1,000,000"),
+        ("stage.clip_norm", 1e300, "a number at most 1,000,000"),
         ("data.val_share", 1.0, "a number at least 0 and below 1"),
         ("data.workers", "-2", "a whole number at least -1"),
         ("stage.focal_alpha", 1.5, "a number above 0 and below 1 or none"),

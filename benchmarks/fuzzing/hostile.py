@@ -17,12 +17,14 @@ from typing import Any
 
 from . import hostile_files as files
 from .judge import fault_of_reason, fault_of_terminal
-from .sockets import Server, forbid_connections
+from .sockets import Server, forbid_connections, forbid_programs
 
 __all__ = ["Row", "main", "rows"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e]")
 _WIDTH = 150
+MARK = "EXECUTED"
+"""The file that is there where something hostile ran, or another program was started."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Doors:
         from .samples import make_samples
 
         self.root, self.address = root, address
-        self.mark, self.secret = root / "EXECUTED", root / "secret.txt"
+        self.mark, self.secret = root / MARK, root / "secret.txt"
         self.samples = make_samples(root / "good", kinds=("weights", "store", "run"))
         self.good = self.samples.models / "rr_stage1_final.pt"
 
@@ -70,7 +72,7 @@ class Doors:
         """A row; whatever must not be is looked for."""
         secret = self.secret.read_text() if self.secret.exists() else "-"
         if self.mark.exists():
-            fault = "EXECUTED"
+            fault = f"EXECUTED {self.mark.read_text().strip()}"
             self.mark.unlink()
         elif secret in said:
             fault = "another file's content is shown"
@@ -243,6 +245,8 @@ def rows(root: Path, address: str) -> Iterator[Row]:
 
 def _serve(pipe: Connection, root: Path, address: str) -> None:
     pipe.send(forbid_connections())
+    root.mkdir(parents=True, exist_ok=True)
+    forbid_programs(root / MARK)
     for row in rows(root, address):
         pipe.send(row)
     pipe.send(None)

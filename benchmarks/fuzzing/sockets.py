@@ -1,14 +1,20 @@
-"""No connection may be opened: the kernel ends who tries, and a server counts who comes all the same."""
+"""No connection may be opened: the kernel ends who tries, and a server counts who comes all the same. And no program
+may be started but Python's own.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import socket
 import struct
+import sys
 import threading
+from pathlib import Path
+from typing import Any
 
-__all__ = ["Server", "forbid_connections"]
+__all__ = ["Server", "forbid_connections", "forbid_programs"]
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 _KILL_PROCESS, _ALLOW = 0x80000000, 0x7FFF0000
@@ -47,6 +53,31 @@ def forbid_connections() -> str:
     if libc.prctl(_PR_SET_SECCOMP, _FILTER, ctypes.addressof(program), 0, 0):
         return ""
     return "the kernel ends a process that makes a socket of the internet's families (seccomp)"
+
+
+_STARTS = ("os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "os.startfile", "pty.spawn")
+_CONNECTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
+
+
+def forbid_programs(mark: Path) -> None:
+    """From now on this process refuses to start another program than Python, and to connect or to look up a host.
+
+    Args:
+        mark: what was tried is written there, for whoever catches the refusal.
+    """
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _CONNECTS or (event in _STARTS and not _is_python(arguments)):
+            descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.write(descriptor, f"{event} {arguments}\n".encode("utf-8", "replace"))
+            os.close(descriptor)
+            raise PermissionError(f"{event} is forbidden here")
+
+    sys.addaudithook(hook)
+
+
+def _is_python(arguments: tuple[Any, ...]) -> bool:
+    return bool(arguments) and os.fsdecode(arguments[0] or b"") == sys.executable
 
 
 class Server:

@@ -84,6 +84,8 @@ def key_of(field: dataclasses.Field[Any]) -> Key:
     return found
 
 
+LARGEST = 1_000_000
+"""Of every number that has no upper bound of its own: what is larger is a mistake, and ends in a lack of memory."""
 _EXPECTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -102,6 +104,8 @@ def convert(name: str, value: Any, kind: Any, about: Key) -> Any:
         raise ConfigError(f"{name} takes {_expected(kind, about, optional)}, not {value!r}.") from None
     if isinstance(made, (int, float)) and not isinstance(made, bool) and not about.admits(made):
         raise ConfigError(f"{name} takes {_expected(kind, about, optional)}, not {value!r}.")
+    if isinstance(made, (int, float)) and about.at_most is None and about.below is None and made > LARGEST:
+        raise ConfigError(f"{name} takes {_EXPECTED[kind]} at most {LARGEST:,}, not {value!r}.")
     if about.choices and made not in about.choices:
         raise ConfigError(f"{name} takes one of {about.range}, not {value!r}.")
     if made == "" and not about.empty:

@@ -32,6 +32,8 @@ A key is set
 * on the command line, by an option of its own (`--epochs 3`) or with `--set stage.epochs=3`;
 * in Python: `dfcore.configure("cm", set={"stage.epochs": 3})`.
 
+A number without an upper bound in the tables is at most 1,000,000.
+
 Later sources win: what the stage announces (`dfcore stages`), what the dataset announces as its defaults,
 `dfcore.toml`, the options or arguments (`--data`, `data=`), `--set` or `set=`. A dataset's folder can stand in the
 environment too (`DFCORE_DATASET_FACEFORENSICS=/data/ff`), which wins over `[datasets]` in the file.

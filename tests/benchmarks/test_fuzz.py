@@ -18,11 +18,12 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from fuzzing import driver as drivers  # noqa: E402
 from fuzzing.driver import KINDS, Driver, doors_of, kind_of, mutants_of  # noqa: E402
+from fuzzing.hostile import collect  # noqa: E402
 from fuzzing.judge import fault_of_reason, fault_of_terminal  # noqa: E402
 from fuzzing.mutate import mutate_bytes, mutate_text  # noqa: E402
 from fuzzing.outcome import FAULT, Mutant, Outcome, attempt, generator  # noqa: E402
 from fuzzing.samples import Samples, make_samples  # noqa: E402
-from fuzzing.sockets import forbid_connections  # noqa: E402
+from fuzzing.sockets import forbid_connections, forbid_programs  # noqa: E402
 
 from dfcore.data.workers.process import can_isolate  # noqa: E402
 from dfcore.errors import DataError  # noqa: E402
@@ -155,3 +156,59 @@ def test_a_process_that_connects_is_ended(family: int) -> None:
     process.start()
     process.join(60)
     assert process.exitcode == -31  # SIGSYS
+
+
+TRIED = {
+    "system": "import os; os.system('true')",
+    "exec": "import os; os.execv('/bin/true', ['true'])",
+    "popen": "import subprocess; subprocess.run(['true'])",
+    "shell": "import subprocess; subprocess.run('true', shell=True)",
+    "connect": "import socket; socket.socket().connect(('127.0.0.1', 9))",
+    "lookup": "import socket; socket.getaddrinfo('localhost', 9)",
+}
+
+
+def _tries(mark: Path, code: str) -> None:
+    forbid_programs(mark)
+    exec(code)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs as POSIX systems have them")
+@pytest.mark.parametrize("code", TRIED.values(), ids=TRIED)
+def test_a_process_that_starts_a_program_or_connects_is_refused_and_found_out(code: str, tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_tries, args=(tmp_path / "mark", code))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 1
+    assert (tmp_path / "mark").read_text()
+
+
+def test_python_itself_may_be_started(tmp_path: Path) -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
+    process = multiprocessing.get_context("spawn").Process(target=_tries, args=(tmp_path / "mark", code))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert not (tmp_path / "mark").exists()
+
+
+@pytest.mark.slow
+def test_nothing_hostile_is_executed_connects_or_passes_at_any_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DFCORE_CONFIG", raising=False)  # so that the hostile configuration files are read
+    rows, how, came = collect(tmp_path / "hostile")
+    assert [row for row in rows if row.fault] == []
+    assert came == 0
+    assert how or not sys.platform.startswith("linux")
+    doors = {row.door for row in rows}
+    for door in (
+        "predict",
+        "prepare",
+        "verify",
+        "predict --models",
+        "train --backbone-weights",
+        "store verify",
+        "resume",
+    ):
+        assert door in doors

@@ -42,7 +42,7 @@ def written(path: Path, *, wide: bool, inside: bool, turns: int = 1, kind: bytes
         ]
         entries = b""
         for item, at in ((OTHER, 0), (ITEM, place - 1)):
-            how = struct.pack(">H", int(inside)) if wide or inside else b""
+            how = struct.pack(">H", 0xABC0 | int(inside)) if wide or inside else b""
             extent = (struct.pack(">I", 9) if wide else b"") + struct.pack(">II", at, len(payload))
             entries += struct.pack(f">{n}", item) + how + struct.pack(">HIH", 0, 1, 1) + extent
         version = 2 if wide else int(inside)
@@ -75,9 +75,9 @@ def written(path: Path, *, wide: bool, inside: bool, turns: int = 1, kind: bytes
         )
         return full(b"meta", 0, content, large=wide)
 
-    ftyp = box(b"ftyp", b"mif1" + bytes(4))
-    start = len(ftyp) + len(meta(1)) + 8
-    path.write_bytes(ftyp + meta(5 if inside else start) + box(b"mdat", payload))
+    before = box(b"ftyp", b"mif1" + bytes(4)) + box(b"free", b"xyz", large=wide)
+    start = len(before) + len(meta(1)) + 8
+    path.write_bytes(before + meta(5 if inside else start) + box(b"mdat", payload))
     return path
 
 

@@ -267,3 +267,16 @@ def test_only_so_many_files_stay_open(store: ClipStore, clips: list[Clip], monke
     assert store.open("a") is first
     store.open("c")  # b is the one not used for longest
     assert list(store._open) == ["a", "c"]
+
+
+def test_the_index_is_settled_where_its_lines_are_in_the_order_of_the_ids(tmp_path: Path, make_clip: MakeClip) -> None:
+    store = ClipStore(tmp_path / "store")
+    for video in ("a/b", "a-b"):  # as the files are listed: the folder first
+        store.write(video, [make_clip(2)])
+    assert not ClipStore(store.root).index.settled
+    store.index.save()
+    lines = (store.root / "index.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["a-b", "a/b"]
+    assert ClipStore(store.root).index.settled
+    (store.root / "index.jsonl").write_text("\n".join(lines[::-1]) + "\n")
+    assert not ClipStore(store.root).index.settled
