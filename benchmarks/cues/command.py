@@ -39,11 +39,7 @@ __all__ = ["main", "run"]
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/cues", description=__doc__)
     add = parser.add_argument
-    add(
-        "--footage",
-        type=Path,
-        help="a folder of real videos, or a list as of --real-fakes; default: people are rendered",
-    )
+    add("--footage", type=Path, help="a folder of real videos, or a list like --real-fakes; default: rendered people")
     add("--real-fakes", type=Path, help="a CSV or a folder of real fakes and genuine videos: see cues/real/listing.py")
     add("--codecs", action="store_true", help="with --real-fakes: genuine videos in other codecs too")
     add("--specialists", default="", help="comma-separated; default: every one that ships a pseudo-fake")
@@ -52,12 +48,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--people", type=int, default=0, help="how many (default 24 rendered, or all in the folder)")
     add("--seeds", type=int, default=3, help="how many, each with folds and initial weights of its own")
     add("--folds", type=int, default=3)
-    add(
-        "--draws",
-        type=int,
-        default=0,
-        help="damages of each kind for every person (default: about 6 pairs in all)",
-    )
+    add("--draws", type=int, default=0, help="damages of each kind for every person (default: about 6 pairs in all)")
     add("--windows", type=int, default=2, help="clips cut from each file")
     add("--frames", type=int, default=48, help="of each file, or more where a specialist needs them")
     add("--steps", type=int, default=100, help="of training, of 32 samples each")
