@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dfcore.models.cues import CueProjection
 from dfs_bg.regions import broadcast, contrast
-from dfs_bg.texture import INNER_FACE, OCTAVES, TEXTURE, inner_face, octaves, texture
+from dfs_bg.texture import OCTAVES, TEXTURE, octaves, texture
 
 __all__ = ["KERNELS", "BackgroundConsistencyCue", "autocorrelation", "residuals", "self_consistency", "unexplained"]
 
@@ -104,18 +104,16 @@ class BackgroundConsistencyCue(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.projection = CueProjection(3 * _DESCRIPTORS + TEXTURE + INNER_FACE + 3 + 2, channels, hidden=48)
+        self.projection = CueProjection(3 * _DESCRIPTORS + TEXTURE + 3 + 2, channels, hidden=48)
 
-    def forward(self, tiles: Tensor, tile_face: Tensor, tile_parts: Tensor) -> Tensor:
-        """``tiles`` ``[B, 49, 64, 64]``, ``tile_face`` ``[B, 49, 4, 4]`` and ``tile_parts`` ``[B, 49, 2, 4, 4]`` to the
-        cue's part of the map.
-        """
+    def forward(self, tiles: Tensor, tile_face: Tensor) -> Tensor:
+        """``tiles`` ``[B, 49, 64, 64]`` and ``tile_face`` ``[B, 49, 4, 4]`` to the cue's part of the map."""
         with torch.no_grad():
-            features = self.describe(tiles, tile_face, tile_parts)
+            features = self.describe(tiles, tile_face)
         out: Tensor = self.projection(features)
         return out
 
-    def describe(self, tiles: Tensor, tile_face: Tensor, tile_parts: Tensor) -> Tensor:
+    def describe(self, tiles: Tensor, tile_face: Tensor) -> Tensor:
         """The operator alone: ``[B, K, 49]``."""
         face = tile_face.mean((-2, -1))
         described, energy, activity = _read_tiles(tiles)
@@ -123,7 +121,7 @@ class BackgroundConsistencyCue(nn.Module):
         left = unexplained(values, activity, 1 - face)
         alike = self_consistency(left, face)
         own = torch.stack([activity, face], 1)
-        whole = torch.cat([contrast(left, face), texture(energy, tile_face), inner_face(energy, tile_parts)], 1)
+        whole = torch.cat([contrast(left, face), texture(energy, tile_face)], 1)
         return torch.cat([values, left, broadcast(whole), alike, own], 1)
 
     @staticmethod

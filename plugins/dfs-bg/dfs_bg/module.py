@@ -23,7 +23,6 @@ _VIEWS = {
     "face_mask": (1, None, None),
     "tiles": (49, 64, 64),
     "tile_face": (49, 4, 4),
-    "tile_parts": (49, 2, 4, 4),
 }
 
 
@@ -47,16 +46,13 @@ class CueModule(nn.Module):
 
         Args:
             views: ``context`` float ``[B, 3, S, S]``, ImageNet-normalised; ``face_mask`` float ``[B, 1, S, S]``;
-                ``tiles`` uint8 ``[B, 49, 64, 64]``; ``tile_face`` float ``[B, 49, 4, 4]``; ``tile_parts`` float
-                ``[B, 49, 2, 4, 4]``. Others are ignored.
+                ``tiles`` uint8 ``[B, 49, 64, 64]``; ``tile_face`` float ``[B, 49, 4, 4]``. Others are ignored.
 
         Raises:
             KeyError: a view is missing.
             ModelError: a view has another shape.
         """
-        context, mask, tiles, tile_face, tile_parts = (
-            required_view(views, name, shape, "bg") for name, shape in _VIEWS.items()
-        )
+        context, mask, tiles, tile_face = (required_view(views, name, shape, "bg") for name, shape in _VIEWS.items())
         with torch.autocast(tiles.device.type, enabled=False):
             with torch.no_grad():
                 region = read_region(context.float(), mask.float())
@@ -64,6 +60,6 @@ class CueModule(nn.Module):
                 self.face_boundary(region),
                 self.lighting(region),
                 self.shadow(region),
-                self.background_consistency(tiles, tile_face.float(), tile_parts.float()),
+                self.background_consistency(tiles, tile_face.float()),
             )
             return torch.cat(cues, 1)

@@ -18,7 +18,7 @@ def dfcore_specialist() -> SpecialistSpec:
             CueSpec("background_consistency", 12, "noise residual descriptors, face against background, pair by pair"),
         ),
         module="dfs_bg.module:CueModule",
-        views=("context", "face_mask", "tiles", "tile_face", "tile_parts"),
+        views=("context", "face_mask", "tiles", "tile_face"),
         frames=1,
         clip_frames=8,
         # An exact flip, another place on the 16-pixel lattice, and three that touch the face view alone.

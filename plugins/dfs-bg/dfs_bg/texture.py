@@ -15,15 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfcore.models.cues import inner_minus_rim
-
-__all__ = ["INNER_FACE", "OCTAVES", "TEXTURE", "expected", "inner_face", "octaves", "texture"]
+__all__ = ["OCTAVES", "TEXTURE", "expected", "octaves", "texture"]
 
 OCTAVES = 4
 TEXTURE = 6 * OCTAVES + 4 * (2 * OCTAVES - 1) + 2 * 7
 """Features of the whole image."""
-INNER_FACE = 2 * OCTAVES
-"""Features of :func:`inner_face`."""
 _BLOCKS = 4
 _FLOOR = 0.05
 """Energy in grey levels squared that 8-bit rounding leaves."""
@@ -90,16 +86,3 @@ def texture(energy: Tensor, face: Tensor) -> Tensor:
     detailed = core * (logs[:, _FINE] > typical) + 1e-4
     best = (beyond * detailed[:, None]).sum(-1) / detailed.sum(-1, keepdim=True)
     return torch.cat([*found, mean.flatten(1), spread.flatten(1), best], 1)
-
-
-def inner_face(energy: Tensor, parts: Tensor) -> Tensor:
-    """The inner face's texture minus that of its own rim: ``[B, 8]``.
-
-    The octaves' mean log energies, how that changes from octave to octave, and whether both parts are there.
-
-    Args:
-        energy: of the blocks, ``[B, 49, 4, 4, 4]``.
-        parts: the view ``tile_parts``, ``[B, 49, 2, 4, 4]``.
-    """
-    logs = torch.log(energy.transpose(1, 2).flatten(2) + _FLOOR)  # [B, 4, 784]
-    return inner_minus_rim(torch.cat([logs, logs[:, :-1] - logs[:, 1:]], 1), parts)

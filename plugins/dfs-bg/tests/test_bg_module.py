@@ -10,7 +10,7 @@ from dfcore.errors import ModelError
 from dfs_bg.module import CueModule
 from dfs_bg.plugin import dfcore_specialist
 
-SHAPES: dict[str, tuple[int, ...]] = {"tiles": (49, 64, 64), "tile_face": (49, 4, 4), "tile_parts": (49, 2, 4, 4)}
+SHAPES: dict[str, tuple[int, ...]] = {"tiles": (49, 64, 64), "tile_face": (49, 4, 4)}
 """Of each view, after the batch; those of the images may have any."""
 
 

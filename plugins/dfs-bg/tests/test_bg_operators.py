@@ -243,7 +243,7 @@ def test_a_smoother_face_shows_in_the_contrast():
     tiles[:, 17:32] = 128 + (tiles[:, 17:32] - 128) * 0.3
     face = torch.zeros(1, 49, 4, 4)
     face[:, 17:32] = 1
-    described = BackgroundConsistencyCue(12).describe(tiles.clamp(0, 255).byte(), face, torch.zeros(1, 49, 2, 4, 4))
+    described = BackgroundConsistencyCue(12).describe(tiles.clamp(0, 255).byte(), face)
     size = described[0, 2 * 17 : 2 * 17 + 3, 0]  # log mean residual, face minus surround, activity taken off
     assert (contrast(described[:, :3], face.mean((-2, -1))) < -1).all()
     assert torch.isfinite(size).all()

@@ -7,7 +7,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from dfs_bg.texture import INNER_FACE, TEXTURE, expected, inner_face, octaves, texture
+from dfs_bg.texture import TEXTURE, expected, octaves, texture
 
 MEAN, BEYOND = slice(0, 4), slice(TEXTURE - 14, TEXTURE - 8)
 """Of the features: the core's mean log energies; what the two finest octaves have beyond, at core, outline, outside."""
@@ -66,19 +66,3 @@ def test_contrast_is_no_sharpness_and_a_face_made_smaller_in_between_is_less_sha
     assert (dim[BEYOND].abs() < 0.25).all()  # ... and none of them beyond what the others tell
     assert soft[BEYOND][0] < -1  # the core's finest octave is gone
     assert (soft[BEYOND][4:].abs() < 0.1).all()  # the surround's is there
-
-
-def test_an_inner_face_made_smaller_in_between_lacks_detail_that_its_rim_has() -> None:
-    tiles = faces()[0]
-    parts = torch.zeros(1, 49, 2, 4, 4)
-    parts[0, 17:24, 0], parts[0, 24:32, 1] = 1, 1
-    reduced = tiles.clone()
-    small = F.avg_pool2d(tiles[17:24, None], 2)
-    reduced[17:24] = F.interpolate(small, scale_factor=2.0, mode="bicubic")[:, 0]
-    alike, soft = (inner_face(octaves(t)[None], parts)[0] for t in (tiles, reduced))
-    assert alike.shape == (INNER_FACE,)
-    assert soft[0] - alike[0] < -1
-    assert soft[4] - alike[4] < -0.5  # against the next coarser octave too
-    assert abs(float(soft[3] - alike[3])) < 0.2
-    assert soft[-1] == 1
-    assert inner_face(octaves(tiles)[None], parts * torch.tensor([1.0, 0.0])[:, None, None]).abs().max() == 0

@@ -1,4 +1,4 @@
-"""The cue module of ``rr``: five fixed operators, each with a small learned projection."""
+"""The cue module of ``rr``: four fixed operators, each with a small learned projection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from dfcore.models.cues import hidden_samples
 from dfcore.specs import MAP_SIZE
 from dfs_rr.edge_sharpness import EdgeSharpness
-from dfs_rr.inner_face import InnerFace
 from dfs_rr.interpolation import Interpolation
 from dfs_rr.multi_scale import MultiScale
 from dfs_rr.projection import Projection
@@ -19,12 +18,12 @@ from dfs_rr.window import CONFOUNDERS, VIEWS, Operator, WindowReader, without_qu
 
 __all__ = ["CHANNELS", "CueModule"]
 
-CHANNELS = {"multi_scale": 8, "upscaling": 8, "edge_sharpness": 6, "interpolation": 4, "inner_face": 10}
+CHANNELS = {"multi_scale": 10, "upscaling": 10, "edge_sharpness": 8, "interpolation": 8}
 """The cues in channel order, as announced."""
 GROUP = 4
 """Windows that a CPU describes at a time: their maps stay in its cache, which is a third faster than a batch of 8."""
 
-_OPERATORS: tuple[type[Operator], ...] = (MultiScale, Upscaling, EdgeSharpness, Interpolation, InnerFace)
+_OPERATORS: tuple[type[Operator], ...] = (MultiScale, Upscaling, EdgeSharpness, Interpolation)
 
 
 class CueModule(nn.Module):
@@ -45,8 +44,8 @@ class CueModule(nn.Module):
         """The cue map, float32 ``[B, 36, 7, 7]``.
 
         Args:
-            views: ``tiles`` uint8 ``[B, 49, 64, 64]``; ``tile_face`` float32 ``[B, 49, 4, 4]``; ``tile_parts`` float32
-                ``[B, 49, 2, 4, 4]``; ``qp`` float32 ``[B, 49, 4, 4]``, -1 where unknown. Others are ignored.
+            views: ``tiles`` uint8 ``[B, 49, 64, 64]``; ``tile_face`` float32 ``[B, 49, 4, 4]``; ``qp`` float32
+                ``[B, 49, 4, 4]``, -1 where unknown. Others are ignored.
 
         Raises:
             KeyError: a view is missing; the message names it.

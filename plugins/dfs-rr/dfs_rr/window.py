@@ -14,8 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dfcore.models.cues import part_weights
-
 __all__ = [
     "CELLS",
     "CONFOUNDERS",
@@ -51,7 +49,7 @@ PER_RATIO = 6
 _RIDGE = 0.05
 _BLACK, _WHITE = 17, 234
 """Luma at or beyond which a pixel is clipped, in either range's headroom."""
-VIEWS = ("tiles", "tile_face", "tile_parts", "qp")
+VIEWS = ("tiles", "tile_face", "qp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +110,6 @@ class Window:
         variance: float ``[B, 784, 1]``, of each block, in squared grey levels.
         blocks, cells: the places of the window, as blocks and as tiles.
         confounders: float ``[B, 49, 6]``.
-        inner, rim: float ``[B, 784]``, each block's weight as part of the inner face, and of the face's rim
-            (:func:`dfcore.models.cues.part_weights`).
     """
 
     pixels: Tensor
@@ -121,8 +117,6 @@ class Window:
     blocks: Places
     cells: Places
     confounders: Tensor
-    inner: Tensor
-    rim: Tensor
 
 
 class BlockMean(nn.Module):
@@ -176,8 +170,7 @@ class WindowReader(nn.Module):
         self.block_mean = BlockMean()
 
     def forward(self, views: Mapping[str, Tensor]) -> Window:
-        """Read ``tiles`` uint8 ``[B, 49, 64, 64]``, ``tile_face`` and ``qp`` float32 ``[B, 49, 4, 4]``, ``tile_parts``
-        float32 ``[B, 49, 2, 4, 4]``.
+        """Read ``tiles`` uint8 ``[B, 49, 64, 64]``, ``tile_face`` and ``qp`` float32 ``[B, 49, 4, 4]``.
 
         Raises:
             KeyError: a view is missing; the message names it.
@@ -197,7 +190,6 @@ class WindowReader(nn.Module):
         contrast = variance / (variance.mean(1, keepdim=True) + FLOOR)
         weight = (1 - cell_share[..., None]) ** 2 + 1e-3
         confounders = to_cells(columns)
-        inner, rim = part_weights(views["tile_parts"])
         seen = (confounders * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
         return Window(
             pixels=pixels,
@@ -205,8 +197,6 @@ class WindowReader(nn.Module):
             blocks=Places(share**2, (1 - share) ** 2, contrast, regressors),
             cells=Places(cell_share**2, (1 - cell_share) ** 2, to_cells(contrast), to_cells(regressors)),
             confounders=torch.cat([seen[..., :4].expand(-1, CELLS, -1), confounders[..., 4:]], dim=-1),
-            inner=inner,
-            rim=rim,
         )
 
 

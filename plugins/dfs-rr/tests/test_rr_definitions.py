@@ -40,7 +40,6 @@ def views() -> dict[str, Tensor]:
     return {
         "tiles": tiles.clamp(0, 255).byte().unflatten(0, (2, 49)),
         "tile_face": share,
-        "tile_parts": random(2, 49, 2, 4, 4, seed=6),
         "qp": quantiser,
     }
 

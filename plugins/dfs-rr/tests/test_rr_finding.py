@@ -49,7 +49,7 @@ class Described(nn.Module):
         self.described = described
 
     def describe(self, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        assert set(views) == {"tiles", "tile_face", "tile_parts", "qp"}
+        assert set(views) == {"tiles", "tile_face", "qp"}
         return self.described
 
 
@@ -60,7 +60,7 @@ def test_each_number_is_a_log_ratio_of_the_face_minus_that_of_its_surround() -> 
     sizes = {"multi_scale": 60 + 6, "edge_sharpness": 36 + 6, "interpolation": 12 + 5 + 60 + 6}
     generator = torch.Generator().manual_seed(0)
     made = {cue: torch.rand(2, 49, size, generator=generator) for cue, size in sizes.items()}
-    views = dict.fromkeys(("tiles", "tile_face", "tile_parts", "qp", "face"), torch.zeros(2))
+    views = dict.fromkeys(("tiles", "tile_face", "qp", "face"), torch.zeros(2))
     found = Finding().measure(views, Described(made))
     scales, edges, peaks = (part[:, 0] for part in made.values())
     expected = {

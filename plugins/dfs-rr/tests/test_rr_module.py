@@ -20,14 +20,6 @@ def face_blocks() -> Tensor:
     return share.flatten(1, 2)
 
 
-def parts_blocks() -> Tensor:
-    """Share of the inner face (the middle tile) and of its rim (the eight about it)."""
-    parts = torch.zeros(1, 7, 7, 2, 4, 4)
-    parts[:, 2:5, 2:5, 1] = 1.0
-    parts[:, 3, 3] = torch.tensor([1.0, 0.0])[:, None, None]
-    return parts.flatten(1, 2)
-
-
 def views(count: int = 2, *, factor: float = 1.0, seed: int = 0) -> dict[str, Tensor]:
     """Windows of noise with a 1/f spectrum; the face's tiles are reduced by ``factor`` and enlarged again."""
     draw = torch.Generator().manual_seed(seed)
@@ -45,7 +37,6 @@ def views(count: int = 2, *, factor: float = 1.0, seed: int = 0) -> dict[str, Te
     return {
         "tiles": (images + noise + 120).clamp(0, 255).byte(),
         "tile_face": face_blocks().expand(count, -1, -1, -1),
-        "tile_parts": parts_blocks().expand(count, -1, -1, -1, -1),
         "qp": torch.full((count, CELLS, 4, 4), 23.0),
     }
 
@@ -91,7 +82,7 @@ def test_a_sample_does_not_depend_on_its_batch() -> None:
     torch.testing.assert_close(module(given)[1:2], alone, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["tiles", "tile_face", "tile_parts", "qp"])
+@pytest.mark.parametrize("name", ["tiles", "tile_face", "qp"])
 def test_a_missing_view_is_named(name: str) -> None:
     given = views(1)
     del given[name]
