@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fake_specialists import member, predictor
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.inference.models import Member
 from dfcore.inference.people import same_people
@@ -28,7 +28,8 @@ def members() -> dict[str, Member]:
     for name in ("cm", "tm", "av"):
         model = create(name, backbone="test_efficientnet", pretrained=False, seed=1).eval()
         model.spec = dataclasses.replace(model.spec, abstain_reason="")
-        plan = ClipPlan(clips=2, frames=model.spec.clip_frames, speech=model.spec.speech, people=2)
+        dense = LANDMARKS if model.spec.uses_landmarks else 0
+        plan = ClipPlan(clips=2, frames=model.spec.clip_frames, speech=model.spec.speech, people=2, landmarks=dense)
         found[name] = member(model, plan=plan, samples=3, hash=name)
     return found
 

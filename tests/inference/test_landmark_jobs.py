@@ -17,7 +17,7 @@ DENSE = replace(PLAIN, landmarks=LANDMARKS)
 
 
 def test_a_view_of_landmarks_is_what_asks_for_them() -> None:
-    spec = Registry().specialist("cm")
+    spec = Registry().specialist("rr")
     assert not spec.uses_landmarks
     assert clip_plan(TrainConfig(), [spec]).landmarks == 0
     for name in ("landmarks", "tile_parts", "mouth_openings"):

@@ -24,8 +24,8 @@ FACTORS = {"x1.3": 1.3, "x1.5": 1.5, "x2": 2.0, "x3": 3.0}
 """By how much the face is enlarged, by kind."""
 SHARPER = "sharper"
 SHARES: Mapping[str, float] = {SHARPER: 0.0, "swap": 2.0, "lower": 1.0, "mouth": 1.0}
-"""How often these are made, each of the others being 1. Learnt beside the others, composite swaps helped on real fakes
-(docs/cue-bench.md); sharper faces cost what the head knew of enlarged ones and are made only where they are asked for."""
+"""How often these are made, each of the others being 1. Composite swaps helped on real fakes (docs/cue-bench.md);
+sharper faces, learnt beside, cost what the head knew of enlarged ones, and are made only where they are asked for."""
 _ENLARGE = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.LANCZOS)
 _SHRINK = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 _SURROUND = 1.3
