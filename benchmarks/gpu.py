@@ -22,7 +22,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -33,7 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training_step import seconds, stepper
 
 from dfcore.api.prepare import trainable_specialists
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.config import TrainConfig
 from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
@@ -47,6 +47,7 @@ from dfcore.models.vision import import_timm
 from dfcore.plugins import registry
 from dfcore.testing.demo import Demo, make_demo
 from dfcore.testing.views import made_views
+from dfcore.training.inputs.prepare import clip_plan
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.runtime.distributed import World
@@ -189,7 +190,7 @@ def made_store(
 ) -> tuple[list[VideoRecord], ClipStore]:
     """Made videos, prepared for all specialists."""
     specs = [registry().trainable(name) for name in bench.names]
-    plan = ClipPlan(clips=2, frames=max(spec.clip_frames for spec in specs), speech=max(spec.speech for spec in specs))
+    plan = replace(clip_plan(TrainConfig(), specs), clips=2)
     records = Demo().scan(make_demo(folder / "demo", pairs=pairs, frames=frames)).records
     store = ClipStore(folder / "store")
     evidence = list(dict.fromkeys(one for spec in specs for one in spec.evidence))

@@ -34,6 +34,8 @@ def main() -> None:
     for root in parser.parse_args().stores:
         store = ClipStore(root)
         each = {video: by_array(store, video) for video in store}
+        if not each:
+            parser.error(f"{root} is no clip store, or has no videos. `dfcore prepare` makes one.")
         total = sum(each.values(), Counter[str]())
         sizes = [sum(one.values()) / 1e6 for one in each.values()]
         print(
