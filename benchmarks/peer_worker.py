@@ -201,9 +201,10 @@ class Said(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
+        self.errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:  # noqa: D102
-        self.lines.append(record.getMessage())
+        (self.errors if record.levelno >= logging.ERROR else self.lines).append(record.getMessage())
 
 
 def preparing(work: Callable[[str, str], None], said: Said) -> Measure:
@@ -211,10 +212,13 @@ def preparing(work: Callable[[str, str], None], said: Said) -> Measure:
 
     def measure(request: dict[str, Any]) -> tuple[float, int]:
         said.lines.clear()
+        said.errors.clear()
         with tempfile.TemporaryDirectory() as out:
             start = time.process_time()
             work(request["video"], out)
             taken = time.process_time() - start
+            if said.errors:  # it may have stopped half-way, and a part of the work is no measure
+                raise Unusable(f"at {request['name']} it reported: {said.errors[-1]}")
             if not any(Path(out).rglob("*.png")):
                 told = said.lines[-1] if said.lines else "it said nothing"
                 raise Unusable(f"it wrote no image for {request['name']} ({told})")
@@ -278,6 +282,7 @@ def main() -> None:
     root = Path(folder).resolve()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the checkout's code prints is no answer
+    sys.stdout.reconfigure(line_buffering=True)  # its last words are wanted if it is killed
     sys.path.pop(0)  # this file's folder, whose modules must not stand before the checkout's
     sys.dont_write_bytecode = True  # the checkout is left as it is
 
@@ -289,11 +294,15 @@ def main() -> None:
         settings = json.loads(sys.stdin.readline())
         measure = PARTS[kind, part](root, settings, notes)
         answer(ready=True, notes=notes)
-        for line in sys.stdin:
-            seconds, units = measure(json.loads(line))
-            answer(cpu=seconds, units=units)
     except (Exception, SystemExit) as error:
         answer(failed=why(error, root))
+        return
+    for line in sys.stdin:
+        try:
+            seconds, units = measure(json.loads(line))
+            answer(cpu=seconds, units=units)
+        except (Exception, SystemExit) as error:  # the next file may do
+            answer(failed=why(error, root))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from math import exp, log
 from pathlib import Path
 from statistics import median
@@ -46,6 +45,8 @@ from dfcore.training.inputs.prepare import clip_plan
 
 Side = Callable[[dict[str, Any]], tuple[float, int]]
 """Given a request, seconds of processor time, and of how many units (steps, files, images) they are."""
+Times = dict[tuple[str, int], dict[str, float]]
+"""Of a request's name and a turn: seconds of a unit, of processor time (``cpu``) and by the clock (``wall``)."""
 WORKER = Path(__file__).with_name("peer_worker.py")
 PEERS = {"deepfakebench": "DeepfakeBench", "selfblended": "SelfBlendedImages"}
 OURS = "dfcore"
@@ -125,15 +126,6 @@ class Peer:
         self.log.close()
 
 
-@dataclass
-class Times:
-    """Seconds of one side: of processor time and by the clock, and of which file (or turn) each is."""
-
-    cpu: list[float] = field(default_factory=list)
-    wall: list[float] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
-
-
 @contextmanager
 def our_step(options: Namespace) -> Iterator[Side]:
     """The trainer's step as :mod:`training_step` measures it, in a process that starts with the first."""
@@ -154,25 +146,31 @@ def our_step(options: Namespace) -> Iterator[Side]:
         process.join()
 
 
-def take_turns(sides: dict[str, Side], requests: Sequence[dict[str, Any]], rounds: int, say: Any) -> dict[str, Times]:
-    """All sides in turn for each request; the first request is done once before, as warm-up, and not counted."""
-    times: dict[str, Times] = {name: Times() for name in sides}
+def take_turns(
+    sides: dict[str, Side], requests: Sequence[dict[str, Any]], rounds: int, say: Callable[[str, str], None]
+) -> dict[str, Times]:
+    """All sides in turn for each request; the first request is done once before, as warm-up, and not counted.
+
+    A request that a side cannot answer is told to ``say``, and is not counted for this side.
+    """
+    times: dict[str, Times] = {name: {} for name in sides}
+    out: set[tuple[str, str]] = set()
     for turn in range(rounds + 1):
         for request in requests if turn else requests[:1]:
-            for name in list(times):
+            for name, side in sides.items():
+                if (name, request["name"]) in out:
+                    continue
                 start = time.perf_counter()
                 try:
-                    taken, units = sides[name](request)
+                    taken, units = side(request)
                 except NotMeasured as error:
                     say(name, str(error))
-                    del times[name]
+                    out.add((name, request["name"]))
                     continue
+                wall = time.perf_counter() - start
                 if turn:
-                    found = times[name]
-                    found.wall.append((time.perf_counter() - start) / units)
-                    found.cpu.append(taken / units)
-                    found.groups.append(request["name"] if len(requests) > 1 else str(turn))
-    return times
+                    times[name][request["name"], turn] = {"cpu": taken / units, "wall": wall / units}
+    return {name: {key: of for key, of in found.items() if (name, key[0]) not in out} for name, found in times.items()}
 
 
 def compared(ours: Sequence[float], theirs: Sequence[float], groups: Sequence[str]) -> str:
@@ -187,10 +185,14 @@ def compared(ours: Sequence[float], theirs: Sequence[float], groups: Sequence[st
 def report(part: str, times: dict[str, Times], wall: bool, unit: str) -> None:
     ours = times.pop(OURS)
     for name, theirs in times.items():
+        keys = sorted(theirs)
+        several = len({request for request, _ in keys}) > 1
+        groups = [request if several else str(turn) for request, turn in keys]
         for clock in ("cpu", "wall") if wall else ("cpu",):
-            a, b = getattr(ours, clock), getattr(theirs, clock)
-            seconds = f"ours {median(a):.4f} s, theirs {median(b):.4f} s of {clock} {unit}"
-            print(f"{part:<8} {name:<18} {seconds:<62} {compared(a, b, ours.groups)}", flush=True)
+            a, b = [ours[key][clock] for key in keys], [theirs[key][clock] for key in keys]
+            if keys:
+                seconds = f"ours {median(a):.4f} s, theirs {median(b):.4f} s of {clock} {unit}"
+                print(f"{part:<8} {name:<18} {seconds:<62} {compared(a, b, groups)}", flush=True)
 
 
 def measure_part(
@@ -245,7 +247,7 @@ def on_files(args: Any, spec: SpecialistSpec, place: Path, settings: dict[str, A
         for number, path in enumerate(found[: args.files]):
             link = place / "videos" / f"{number:03d}.mp4"  # one of the peers takes this ending alone
             link.symlink_to(path.resolve())
-            requests.append({"video": str(link), "name": path.name})
+            requests.append({"video": str(link), "name": path.relative_to(folder).as_posix()})
 
         def prepare(request: dict[str, Any]) -> tuple[float, int]:
             path = Path(request["video"])

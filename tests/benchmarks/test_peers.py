@@ -177,8 +177,24 @@ def test_another_folder_and_a_missing_file_are_told_apart(peers: ModuleType, tmp
         start(peers, "deepfakebench", "prepare", root, tmp_path)
 
 
+def test_a_file_that_one_peer_cannot_prepare_is_left_out_for_it_alone(peers: ModuleType) -> None:
+    def picky(request: dict[str, str]) -> tuple[float, int]:
+        if request["name"] == "b":
+            raise peers.NotMeasured("no face")
+        return 6.0, 3
+
+    said: list[tuple[str, str]] = []
+    sides = {"dfcore": lambda _: (1.0, 1), "picky": picky}
+    times = peers.take_turns(sides, [{"name": "a"}, {"name": "b"}], 2, lambda *told: said.append(told))
+    assert said == [("picky", "no face")]
+    assert sorted(times["dfcore"]) == [("a", 1), ("a", 2), ("b", 1), ("b", 2)]
+    assert {key: found["cpu"] for key, found in times["picky"].items()} == {("a", 1): 2.0, ("a", 2): 2.0}
+
+
 def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: ModuleType, tmp_path: Path) -> None:
-    told = "def video_manipulate(*args):\n    logger.error('no face detector')\n"
+    told = (
+        "def video_manipulate(path, *more):\n    if path.name == 'x.mp4':\n        logger.error('no face detector')\n"
+    )
     peer = start(
         peers,
         "deepfakebench",
@@ -186,8 +202,10 @@ def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: Modu
         write(tmp_path / "a", {**BENCH, "preprocessing/preprocess.py": told}),
         tmp_path,
     )
-    with pytest.raises(peers.NotMeasured, match=r"wrote no image for x.mp4 \(no face detector\)"):
+    with pytest.raises(peers.NotMeasured, match=r"at x.mp4 it reported: no face detector"):
         peer.measure({"video": "x.mp4", "name": "x.mp4"})
+    with pytest.raises(peers.NotMeasured, match=r"wrote no image for y.mp4 \(it said nothing\)"):
+        peer.measure({"video": "y.mp4", "name": "y.mp4"})
     peer.close()
     endless = "import time\nprint('waiting for a lock')\ntime.sleep(60)\n"
     root = write(tmp_path / "b", {**BENCH, "preprocessing/preprocess.py": endless})
