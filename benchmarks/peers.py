@@ -81,7 +81,11 @@ class Peer:
             text=True,
             cwd=settings["place"],
         )
-        self.notes: list[str] = self.ask(settings)["notes"]
+        try:
+            self.notes: list[str] = self.ask(settings)["notes"]
+        except NotMeasured:
+            self.close()
+            raise
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a line and wait for the answer.

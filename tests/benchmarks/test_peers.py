@@ -6,7 +6,9 @@ import importlib.util
 import re
 import sys
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -111,8 +113,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = text.splitlines()
-        path.write_text("\n".join(line[8:] if line.startswith(" " * 8) else line for line in lines) + "\n")
+        path.write_text(dedent(text))
     return root
 
 
@@ -128,9 +129,9 @@ def peers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def start(peers: ModuleType, kind: str, part: str, root: Path, place: Path, limit: float = 120.0) -> ModuleType:
+def start(peers: ModuleType, kind: str, part: str, root: Path, place: Path, limit: float = 120.0) -> Any:
     settings = {"place": str(place), "size": 8, "batch": 2, "frames": 2, "device": "cpu", "reads": 1, "crops": 0}
-    return peers.Peer(sys.executable, kind, part, root, settings, limit)  # type: ignore[no-any-return]
+    return peers.Peer(sys.executable, kind, part, root, settings, limit)
 
 
 RATIO = re.compile(r"ours \S+ s, theirs \S+ s of (cpu|wall) .* ratio ours / theirs [\d.]+ \([\d.]+ to [\d.]+\)")
