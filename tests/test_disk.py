@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
     require_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match=r"file/store cannot be written: Not a directory"):
+    with pytest.raises(WriteError, match=r"file/store: \S+/file is a file, not a folder\. Name a folder elsewhere\."):
         require_writable(tmp_path / "file" / "store")
 
     def read_only(*_: object, **how: object) -> None:

@@ -109,7 +109,7 @@ class RunLock:
     def __enter__(self) -> RunLock:
         self._made = [folder for folder in self.path.parents if not exists(folder)]
         require_target(self.path.parent, folder=True)
-        with writing(self.path):
+        with writing(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._acquire()
