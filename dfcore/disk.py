@@ -10,7 +10,7 @@ from glob import escape
 from pathlib import Path
 
 from dfcore.errors import WriteError
-from dfcore.files import why_unwritable
+from dfcore.files import is_folder, why_unwritable
 from dfcore.kaggle import free_space
 from dfcore.owner import is_left_behind, temporary_path
 
@@ -18,6 +18,7 @@ __all__ = [
     "append",
     "is_full",
     "replacing",
+    "require_place",
     "require_target",
     "require_writable",
     "size_text",
@@ -92,13 +93,29 @@ def require_writable(folder: Path) -> None:
         WriteError: it is a file, an address, may only be read, ...
     """
     require_target(folder, folder=True)
-    probe = temporary_path(folder / "probe")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.touch()
-        finally:
-            _remove(probe)
+        _probe(folder)
+
+
+def require_place(path: Path) -> None:
+    """See that a file can be made or replaced, before the work begins whose result it holds. Nothing is left behind:
+    of folders that are not there yet, the one that they would be made in is tried.
+
+    Raises:
+        WriteError: it is a folder, its folder may only be read, ...
+    """
+    require_target(path)
+    with writing(path):
+        _probe(next(folder for folder in path.absolute().parents if is_folder(folder)))
+
+
+def _probe(folder: Path) -> None:
+    probe = temporary_path(folder / "probe")
+    try:
+        probe.touch()
+    finally:
+        _remove(probe)
 
 
 def require_target(path: Path, *, folder: bool = False) -> None:

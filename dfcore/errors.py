@@ -83,12 +83,14 @@ class UsageError(DfcoreError):
 class UnknownNameError(UsageError):
     """A name that nothing installed answers to."""
 
-    def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
+    def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "", *, owner_fault: str = "") -> None:
         self.kind, self.name, self.choices = kind, name, sorted(choices)
         known = ", ".join(self.choices) if self.choices else "none"
         close = nearest(name, self.choices)
         parts = [f"unknown {kind} {name!r}."]
-        if close:
+        if owner_fault:
+            parts.append(f"A plugin that may bring it has a fault: {owner_fault}")
+        elif close:
             parts.append(f"Did you mean {close!r}?")
         parts.append(f"Known: {known}.")
         if hint:

@@ -125,8 +125,20 @@ def why_unwritable(path: Path | str, *, folder: bool = False) -> str:
     """
     kind, wanted = what_it_is(path), "a folder" if folder else "a file"
     if not kind:
-        return name_trouble(path)
+        return name_trouble(path) or _why_not_made(Path(path), wanted, folder=folder)
     return "" if kind == wanted else f"{path}: this is {kind}, not {wanted}. Name {wanted}."
+
+
+def _why_not_made(path: Path, wanted: str, *, folder: bool) -> str:
+    """Why no folder can be made on the way to a path where nothing is: the system's own words ("Not a directory", "File
+    exists") do not say which part of the path is meant.
+    """
+    for part in (path, *path.parents) if folder else path.parents:
+        if kind := what_it_is(part):
+            return "" if kind == "a folder" else f"{path}: {part} is {kind}, not a folder. Name {wanted} elsewhere."
+        if os.path.islink(part):  # noqa: PTH114 - see is_file
+            return f"{path}: the link {part} leads to {os.readlink(part)}, where no folder is. Name {wanted} elsewhere."  # noqa: PTH115
+    return ""
 
 
 def require_file(path: Path | str, error: type[DfcoreError], before: str = "", remedy: str = "") -> None:

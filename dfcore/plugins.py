@@ -11,7 +11,7 @@ nothing; ``DFCORE_DISABLE_PLUGINS`` leaves out those it lists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -274,7 +274,16 @@ class Registry:
         faulty = ", ".join(sorted(self.faults))
         if faulty:
             hints.append(f"Plugins with faults: {faulty} (see `dfcore plugins --check`).")
-        return UnknownNameError(kind, name, choices, " ".join(hints))
+        return UnknownNameError(kind, name, choices, " ".join(hints), owner_fault=self._fault_of_owner(name, choices))
+
+    def _fault_of_owner(self, name: str, choices: Iterable[str]) -> str:
+        """What is wrong with the plugin after which something is named, where it brings nothing of the kind: then no
+        other plugin's name is to be suggested.
+        """
+        wrong = {owner: [error] for owner, error in self.errors.items()} | dict(self.faults)
+        owners = [owner for owner in wrong if name.startswith(f"{owner}_") and wrong[owner]]
+        owner = max(owners, key=len, default="")
+        return str(wrong[owner][0]) if owner and not any(one.startswith(f"{owner}_") for one in choices) else ""
 
 
 @cache

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.disk import append, is_full, replacing, require_writable, size_text, write_error, writing
+from dfcore.disk import append, is_full, replacing, require_place, require_writable, size_text, write_error, writing
 from dfcore.errors import DfcoreError, WriteError
 from dfcore.kaggle import free_space
 
@@ -143,13 +143,39 @@ def test_one_exit_code_for_all_files() -> None:
     assert issubclass(WriteError, DfcoreError)
 
 
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_is_in_the_way_of_a_place_is_named(tmp_path: Path, folder: bool) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dead").symlink_to("gone")
+    check = require_writable if folder else require_place
+    for part, said in (("file", "is a file, not a folder"), ("dead", "leads to gone, where no folder is")):
+        place = tmp_path / part / "below" / "x"
+        with pytest.raises(WriteError, match=rf"^{place}: .*{tmp_path / part} {said}\. Name a \w+ elsewhere\.$"):
+            check(place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dead", "file"]
+
+
+def test_a_place_is_tried_and_nothing_is_left_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_place(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(WriteError, match="this is a folder, not a file"):
+        require_place(tmp_path)
+
+    def read_only(*_: object, **how: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", read_only)
+    with pytest.raises(WriteError, match=rf"{tmp_path / 'x'} cannot be written: Read-only file system"):
+        require_place(tmp_path / "x")
+
+
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_writable(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match=r"file/store cannot be written: Not a directory"):
+    with pytest.raises(WriteError, match=r"file/store: \S+/file is a file, not a folder\. Name a folder elsewhere\."):
         require_writable(tmp_path / "file" / "store")
 
     def read_only(*_: object, **how: object) -> None:

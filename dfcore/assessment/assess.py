@@ -16,6 +16,7 @@ from dfcore.assessment.result import Evaluation
 from dfcore.assessment.scoring import ScoredDetector, prepare_jobs, score_emulated, score_job
 from dfcore.assessment.write import verdict_shares, write_evaluation
 from dfcore.device import choose_device
+from dfcore.disk import require_place
 from dfcore.evaluation.report import measure
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
 from dfcore.plugins import registry
@@ -54,6 +55,7 @@ def assess(
         machine = make_machine(first, world, TimeLimit(first.run.time_limit), progress)
         with ExitStack() as stack:
             world.on_main(lambda: _hold(stack, jobs))
+            world.on_main(lambda: require_place(_folder(jobs, options) / "evaluation.json"))
             return _assess(jobs, options, ensembles or {}, machine)
     except BaseException:
         world.let_speak()

@@ -8,6 +8,7 @@ from pathlib import Path
 from dfcore.assessment.targets import Target
 from dfcore.assessment.validation import score_validation
 from dfcore.config import TrainConfig
+from dfcore.disk import require_place
 from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibrate_scores, calibration_path
 from dfcore.plugins import registry
@@ -51,6 +52,8 @@ def calibrate_target(target: Target, config: TrainConfig, machine: Machine, *, a
         UsageError: ``alpha`` is not between 0 and 0.5.
         WriteError: the file cannot be written.
     """
+    path = calibration_path(target.path)
+    machine.world.on_main(lambda: require_place(path))
     genuine: dict[str, GenuineVideo] = {}
     videos = score_validation(target, config, machine, genuine)
     stage, of, dataset = target.meta.get("stage"), str(target.meta["hash"]), config.stage.dataset
@@ -63,7 +66,6 @@ def calibrate_target(target: Target, config: TrainConfig, machine: Machine, *, a
         alpha=alpha,
         seed=config.run.seed,
     )
-    path = calibration_path(target.path)
     in_order = [genuine[video.id] for video in videos if video.id in genuine]
     spec = registry().specialist(target.specialist)
     statistics = GenuineStatistics.fit(in_order, spec, stage=stage, weights=of, dataset=dataset)

@@ -52,7 +52,10 @@ def fit(
     dfcore ensemble fit runs/cm_stage1 runs/av_stage4 --data /data/FakeAVCeleb --dataset fakeavceleb
     """
     from dfcore.api.ensemble import Ensemble, default_place
+    from dfcore.disk import require_place
 
+    if out:
+        require_place(Path(out))
     announce_file(store=store)
     given = keys_of({"run.device": device}, assignments)
     ensemble = Ensemble.fit(models, data=data, dataset=dataset, store=store, alpha=alpha, set=given)

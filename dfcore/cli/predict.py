@@ -114,9 +114,12 @@ def command(
     from dfcore.inference.ahead.early import EarlyStart
     from dfcore.inference.models import find_models, people_number
     from dfcore.inference.scan import scan_files
+    from dfcore.runs.output_lock import OutputLock
 
     if resume and not (jsonl or table or html):
         raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
+    for place in {place for place in (jsonl, table, html) if place is not None}:
+        click.get_current_context().with_resource(OutputLock(place, "predicting"))
     # Before torch is imported: the first file is decoded while the models are loaded.
     early = click.get_current_context().with_resource(EarlyStart(isolate))
     listed = scan_files(files)

@@ -30,7 +30,7 @@ from dfcore.files import exists, read_regular
 from dfcore.owner import is_alive, machine, process_start
 from dfcore.text import parse_json
 
-__all__ = ["BEAT", "LOCK", "SILENCE", "Holder", "RunLock", "holder_of", "lives", "read_holder", "silence"]
+__all__ = ["BEAT", "LOCK", "SILENCE", "Holder", "RunLock", "holder_of", "lives", "read_holder", "silence", "stop_hint"]
 
 LOCK = ".lock"
 BEAT = 10.0
@@ -109,7 +109,7 @@ class RunLock:
     def __enter__(self) -> RunLock:
         self._made = [folder for folder in self.path.parents if not exists(folder)]
         require_target(self.path.parent, folder=True)
-        with writing(self.path):
+        with writing(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._acquire()
@@ -150,6 +150,15 @@ class RunLock:
             "write there at once, or a folder come back that was removed. What was saved before is as it was."
         )
 
+    def refusal(self, other: Holder | None) -> str:
+        """What is said to whoever comes second; None where it cannot be told who was first."""
+        if other is None:
+            return f"{self.path.parent} is being taken by other processes at this moment. Try again."
+        return (
+            f"{self.path.parent} is in use by {other}. Two processes in one run would destroy each other's files. Wait "
+            f"until it has ended, {stop_hint(other)}, or choose another run.out."
+        )
+
     def _acquire(self) -> None:
         other = None
         for _ in range(_TRIES):
@@ -158,12 +167,12 @@ class RunLock:
                 return
             other = read_holder(self.path)
             if other is not None and lives(other, self.path):
-                raise RunLockedError(_refusal(self.path.parent, other))
+                raise RunLockedError(self.refusal(other))
             if other is None and silence(self.path) < _TORN:
                 time.sleep(0.2)  # released meanwhile, or just being written on a disk without hard links
             else:
                 self._set_aside(other)
-        raise RunLockedError(_refusal(self.path.parent, other))
+        raise RunLockedError(self.refusal(other))
 
     def _remove_strays(self) -> None:
         """Files of a moment that killed processes left beside the lock."""
@@ -218,14 +227,10 @@ class RunLock:
                     os.utime(self.path)
 
 
-def _refusal(folder: Path, other: Holder | None) -> str:
-    if other is None:
-        return f"{folder} is being taken by other processes at this moment. Try again."
-    stop = f"stop it (`kill {other.pid}`{'' if other.is_here else f' on {other.host}'}: it saves, and can be resumed)"
-    return (
-        f"{folder} is in use by {other}. Two processes in one run would destroy each other's files. Wait until it has "
-        f"ended, {stop}, or choose another run.out."
-    )
+def stop_hint(holder: Holder) -> str:
+    """How to end the process that holds a lock."""
+    where = "" if holder.is_here else f" on {holder.host}"
+    return f"stop it (`kill {holder.pid}`{where}: it saves, and can be resumed)"
 
 
 def read_holder(path: Path) -> Holder | None:

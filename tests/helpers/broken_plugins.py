@@ -132,7 +132,7 @@ SPECIALISTS = (
 PARTS = (
     _way("losses_none", "list hook returns None", "plugin.py", "return [ComponentSpec(\"losses_none_loss\"",
          "[ComponentSpec(\"losses_none_loss\"", "dfcore_losses returned nothing (None)", "Return a list",
-         line="def dfcore_losses", door="loss", meets=("Plugins with faults: ", "losses_none")),
+         line="def dfcore_losses", door="loss"),
     _way("taken", "component name taken", "plugin.py", '"taken_loss"', '"focal"', "'focal'",
          "which dfcore itself announces already", "Choose another name", line='"focal"', door=""),
     _way("mean_loss", "loss that takes a mean", "parts.py", ', reduction="none"', "", "gave []",

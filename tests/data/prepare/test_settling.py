@@ -132,5 +132,5 @@ def test_a_store_that_cannot_be_written_to_is_told_before_anything_is_decoded(
 ) -> None:
     monkeypatch.setattr("dfcore.data.prepare.videos.extract_clips", None)
     (tmp_path / "file").write_text("")
-    with pytest.raises(WriteError, match="cannot be written: Not a directory"):
+    with pytest.raises(WriteError, match=r"store: \S+/file is a file, not a folder"):
         preparing.prepare(tmp_path / "file" / "store", made_video)
