@@ -26,13 +26,15 @@ from typing import Any
 
 from dfcore.config.sections import checked, code_named
 from dfcore.errors import ConfigError, UnknownNameError
-from dfcore.files import is_file, read_regular, real_path, what_it_is
+from dfcore.files import is_file, read_regular, real_path, require_file, what_it_is
 from dfcore.text import name_bytes
 
 __all__ = ["dataset_root", "file_values", "find_file", "read_file", "redirected", "store_name"]
 
 _WRITTEN = {"run.out": "runs", "data.store": "clips"}
 """Keys that say where something is written, and what."""
+_LARGEST = 2**20
+"""Bytes of a configuration file; parsing takes seconds for each million."""
 
 
 def find_file(start: Path | None = None) -> Path | None:
@@ -43,7 +45,12 @@ def find_file(start: Path | None = None) -> Path | None:
             raise ConfigError(f"DFCORE_CONFIG names {named}, which is {what_it_is(named) or 'not there'}, not a file.")
         return Path(named)
     here = (start or Path.cwd()).resolve()
-    return next((folder / "dfcore.toml" for folder in (here, *here.parents) if is_file(folder / "dfcore.toml")), None)
+    for path in (folder / "dfcore.toml" for folder in (here, *here.parents)):
+        if is_file(path):
+            return path
+        if os.path.lexists(path):
+            require_file(path, ConfigError, remedy="It is where the configuration of this folder is looked for.")
+    return None
 
 
 def read_file(path: Path | None = None) -> dict[str, Any]:
@@ -56,20 +63,31 @@ def read_file(path: Path | None = None) -> dict[str, Any]:
     content: dict[str, Any] = {"datasets": {}, "set": {}}
     if path is None:
         return content
-    try:
-        found = tomllib.loads(read_regular(path).decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}.") from error
-    for name, table in found.items():
+    for name, table in _parsed(path).items():
         if name not in content:
             raise UnknownNameError(f"table in {path}", name, content)
         if not isinstance(table, dict):
             raise ConfigError(f"{path}: [{name}] must be a table.")
         content[name] = table
-    content["set"] = dict(_flatten(content["set"]))
+    content["set"] = _flat(content["set"], path)
     for name, folder in content["datasets"].items():
+        if not isinstance(folder, str) or not folder or "\0" in folder:
+            raise ConfigError(f"{path}: [datasets] {name} must be a folder's path, not {folder!r:.80}.")
         content["datasets"][name] = str(path.parent / Path(str(folder)).expanduser())
     return content
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_regular(path, most=_LARGEST).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = bytes(error.object[: error.start]).count(b"\n") + 1
+        raise ConfigError(f"{path}: line {line} is not UTF-8, as TOML must be. Save the file as UTF-8.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} cannot be read as TOML: its lists or tables are too deep.") from error
+    except (OSError, ValueError) as error:  # a number of very many digits is a bare ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path} cannot be read as TOML: {reason}.") from error
 
 
 def file_values(path: Path | None = None) -> dict[str, Any]:
@@ -109,6 +127,21 @@ def redirected(given: Iterable[str] = (), path: Path | None = None) -> list[str]
             by = " (named by DFCORE_CONFIG)" if os.environ.get("DFCORE_CONFIG") else ""
             said.append(f"{what} go to {value}, outside of this folder: {path}{by} says so ({key})")
     return said
+
+
+def _flat(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Dotted keys; a key that is there both ways (``"stage.lr"`` and ``[set.stage] lr``) is refused: which counts?"""
+    values: dict[str, Any] = {}
+    try:
+        pairs = list(_flatten(table))
+    except RecursionError as error:
+        raise ConfigError(f'{path}: the tables in [set] are too deep. Write keys as `"stage.lr" = 0.001`.') from error
+    for key, value in pairs:
+        if key in values:
+            both = f"{values[key]!r:.80} and {value!r:.80}"
+            raise ConfigError(f"{path} sets {key} twice, to {both}. Keep one of them.")
+        values[key] = value
+    return values
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

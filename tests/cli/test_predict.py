@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dfcore.cli.predict import command, rows
+from dfcore.errors import RunLockedError
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
+from dfcore.runs.output_lock import OutputLock
 
 
 def options(runs: Path, *more: object) -> list[str]:
@@ -177,3 +179,16 @@ def test_the_exit_code_tells_of_a_fake_when_asked(
     )
     asked = ["--exit-code"] if given else []
     assert run(files / "a.mp4", *options(runs, *asked)).exit_code == code
+
+
+@pytest.mark.parametrize("option", ["--jsonl", "--csv", "--html"])
+def test_the_second_command_that_writes_to_a_place_is_refused_before_it_judges(
+    runs: Path, files: Path, tmp_path: Path, option: str
+) -> None:
+    place = tmp_path / "found"
+    with OutputLock(place, "predicting"):
+        done = run(files / "a.mp4", *options(runs, option, place))
+    assert isinstance(done.exception, RunLockedError)
+    assert str(done.exception).startswith(f"{place} is in use by process ")
+    assert "verdict" not in done.output
+    assert not place.exists()
