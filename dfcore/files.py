@@ -137,8 +137,18 @@ def _why_not_made(path: Path, wanted: str, *, folder: bool) -> str:
         if kind := what_it_is(part):
             return "" if kind == "a folder" else f"{path}: {part} is {kind}, not a folder. Name {wanted} elsewhere."
         if os.path.islink(part):  # noqa: PTH114 - see is_file
-            return f"{path}: the link {part} leads to {os.readlink(part)}, where no folder is. Name {wanted} elsewhere."  # noqa: PTH115
+            return f"{path}: the link {part} {_where_to(part)}. Name {wanted} elsewhere."
     return ""
+
+
+def _where_to(link: Path) -> str:
+    """Of a link that no folder lies behind, where it leads."""
+    try:
+        link.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "leads to itself"
+    return f"leads to {os.readlink(link)}, where no folder is"  # noqa: PTH115 - see is_file
 
 
 def require_file(path: Path | str, error: type[DfcoreError], before: str = "", remedy: str = "") -> None:

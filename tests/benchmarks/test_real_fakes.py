@@ -149,7 +149,7 @@ def test_every_group_of_kinds_gives_as_many_pairs_and_takes_its_kinds_in_turn() 
 def test_heads_learn_from_what_training_makes_unless_kinds_are_named() -> None:
     cm, rr = (Registry().specialist(name) for name in ("cm", "rr"))
     assert bench._groups(cm, "")[1] == ("swap", "lower", "mouth")
-    assert bench._groups(rr, "") == (("x1.3", "x1.5", "x2", "x3"),)
+    assert bench._groups(rr, "") == (("x1.3", "x1.5", "x2", "x3"), ("swap", "lower", "mouth"))
     assert bench._groups(rr, "from18,x2;sharper") == (("x2",), ("sharper",))
     with pytest.raises(UsageError, match="leaves rr without"):
         bench._groups(rr, "from18")

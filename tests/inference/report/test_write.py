@@ -150,7 +150,7 @@ def test_going_on_with_other_weights_is_refused_and_adding_to_them_is_said(tmp_p
 
 def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"frames")
-    with pytest.raises(WriteError, match=r"clip\.mp4: this is a file, not a folder"):
+    with pytest.raises(WriteError, match=r"clip\.mp4 is a file, not a folder"):
         FolderReport(tmp_path / "clip.mp4", about())
     (tmp_path / "results.jsonl").write_text('{"path": "a", "verdict": "maybe"}\n')
     with pytest.raises(UsageError, match="unknown verdict"):
