@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -23,6 +24,8 @@ __all__ = [
     "require_writable",
     "size_text",
     "sync_folder",
+    "temporary_file",
+    "temporary_folder",
     "write_error",
     "writing",
 ]
@@ -84,6 +87,41 @@ def writing(path: Path, need: int = 0) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_error(path, error, need) from error
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that goes with this context.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    place = Path(tempfile.gettempdir())
+    with writing(place):
+        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
+    with folder:
+        yield Path(folder.name)
+
+
+@contextmanager
+def temporary_file(name: str, write: Callable[[Path], object]) -> Iterator[Path]:
+    """A file that is there while this context is open.
+
+    Args:
+        name: of the file; its folder is one of its own.
+        write: makes the file at the path that it is given.
+
+    Raises:
+        WriteError: there is no space for it; the message says how to choose another place.
+    """
+    with temporary_folder() as folder:
+        path = folder / name
+        try:
+            write(path)
+        except WriteError as error:
+            place = folder.parent
+            raise WriteError(f"{error} (Temporary files lie in {place}; TMPDIR names another folder.)") from error
+        yield path
 
 
 def require_writable(folder: Path) -> None:

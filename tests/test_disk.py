@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.disk import append, is_full, replacing, require_place, require_writable, size_text, write_error, writing
+from dfcore.disk import (
+    append,
+    is_full,
+    replacing,
+    require_place,
+    require_writable,
+    size_text,
+    temporary_file,
+    write_error,
+    writing,
+)
 from dfcore.errors import DfcoreError, WriteError
 from dfcore.kaggle import free_space
 
@@ -184,3 +194,24 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(
     monkeypatch.setattr(Path, "touch", read_only)
     with pytest.raises(WriteError, match=r"a cannot be written: Read-only file system"):
         require_writable(tmp_path / "a")
+
+
+def test_a_temporary_file_goes_with_its_context() -> None:
+    with temporary_file("a.txt", lambda path: path.write_text("made")) as path:
+        assert path.name == "a.txt"
+        assert path.read_text() == "made"
+    assert not path.parent.exists()
+
+
+def test_only_what_makes_a_temporary_file_is_told_of_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+
+    def full(path: Path) -> None:
+        raise WriteError(f"{path.name} is too large.")
+
+    told = pytest.raises(WriteError, match=r"^a\.mp4 is too large\. \(Temporary files lie in .*; TMPDIR names another")
+    with told, temporary_file("a.mp4", full):
+        pytest.fail("there is no file")
+    with pytest.raises(WriteError, match=r"^the store is full\.$"), temporary_file("a.mp4", Path.touch):
+        raise WriteError("the store is full.")
+    assert list(tmp_path.iterdir()) == []

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
-from dfcore.errors import RunLockedError, WriteError
+from dfcore.errors import RunLockedError
 from dfcore.files import is_folder
 from dfcore.owner import machine
 from dfcore.runs.lock import SILENCE, Holder, RunLock, holder_of, lives, read_holder, silence
@@ -40,23 +39,9 @@ class StoreHold(RunLock):
         super().__init__(store, purpose)
         self._store = store
         self.path = store / f"{_MARK}.{self._own.token}"
-        self._marked = False
 
-    def __enter__(self) -> StoreHold:
-        try:
-            super().__enter__()
-            self._marked = True
-        except WriteError:  # whoever has something to write to it says more
-            self._leave()
-            if not is_folder(self._store):
-                raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._marked:
-            super().__exit__(kind, error, traceback)
+    def _needed(self) -> bool:
+        return not is_folder(self._store)  # of one that is there, whoever has something to write to it says more
 
     def _acquire(self) -> None:
         for path in _marks(self._store):

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 
 from dfcore.disk import require_target, writing
-from dfcore.errors import RunError, RunLockedError
+from dfcore.errors import RunError, RunLockedError, WriteError
 from dfcore.files import exists, read_regular
 from dfcore.owner import is_alive, machine, process_start
 from dfcore.text import parse_json
@@ -103,31 +103,43 @@ class RunLock:
         self.path = folder / LOCK
         self._own = Holder.here(purpose)
         self._made: list[Path] = []
+        self._taken = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name=f"lock of {folder.name}")
 
     def __enter__(self) -> RunLock:
-        self._made = [folder for folder in self.path.parents if not exists(folder)]
-        require_target(self.path.parent, folder=True)
-        with writing(self.path.parent):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._acquire()
-        except BaseException:
+            self._take()
+        except BaseException as error:
             self._leave()
-            raise
-        self._thread.start()
+            if not isinstance(error, WriteError) or self._needed():
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if not self._taken:
+            return
         self._ended.set()
         self._thread.join()
         with suppress(OSError):
             if self._holds():
                 self.path.unlink()
         self._leave()
+
+    def _take(self) -> None:
+        self._made = [folder for folder in self.path.parents if not exists(folder)]
+        require_target(self.path.parent, folder=True)
+        with writing(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._acquire()
+        self._thread.start()
+        self._taken = True
+
+    def _needed(self) -> bool:
+        """Whether there is no going on where no lock can be written."""
+        return True
 
     def _leave(self) -> None:
         """Remove the folders that were made, where nothing was written to them."""

@@ -7,9 +7,7 @@ what a kill has left. The lock lies beside the file as ``.NAME.lock``; see :mod:
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
-from dfcore.errors import WriteError
 from dfcore.runs.lock import LOCK, Holder, RunLock, stop_hint
 
 __all__ = ["OutputLock"]
@@ -33,21 +31,9 @@ class OutputLock(RunLock):
         super().__init__(output.parent, purpose)
         self.output = output
         self.path = output.with_name(f".{output.name}{LOCK}")
-        self._locked = False
 
-    def __enter__(self) -> OutputLock:
-        try:
-            super().__enter__()
-            self._locked = True
-        except WriteError:
-            self._leave()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._locked:
-            super().__exit__(kind, error, traceback)
+    def _needed(self) -> bool:
+        return False
 
     def refusal(self, other: Holder | None) -> str:
         """As :meth:`RunLock.refusal`."""

@@ -13,14 +13,6 @@ from dfcore.errors import ConfigError, UnknownNameError, UsageError
 from dfcore.plugins import registry
 
 
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "dfcore.toml"
-    path.touch()
-    monkeypatch.setenv("DFCORE_CONFIG", str(path))
-    return path
-
-
 @pytest.mark.parametrize("number", sorted(registry().stages()))
 def test_the_stage_gives_the_numbers(tmp_path: Path, number: int) -> None:
     made, stage = dfcore.configure("cm", stage=number, data=tmp_path, out="here"), registry().stage(number)

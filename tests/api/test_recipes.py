@@ -18,14 +18,6 @@ from dfcore.plugins import registry
 from dfcore.specs import RecipeSpec
 
 
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "dfcore.toml"
-    path.touch()
-    monkeypatch.setenv("DFCORE_CONFIG", str(path))
-    return path
-
-
 def test_the_recipe_of_the_record_is_in_force_and_recorded(tmp_path: Path) -> None:
     made = dfcore.configure("cm", recipe="record", data=tmp_path)
     assert made.run.recipe == "record"

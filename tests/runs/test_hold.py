@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from writers import ELSEWHERE, dead_process
 
-from dfcore.errors import RunLockedError
+from dfcore.errors import RunLockedError, WriteError
 from dfcore.owner import process_start
 from dfcore.runs.hold import StoreHold, holders_of
 from dfcore.runs.lock import SILENCE, Holder, RunLock
@@ -119,3 +119,9 @@ def test_what_killed_processes_left_of_a_moment_beside_a_lock_goes(tmp_path: Pat
     os.utime(old, (1, 1))
     with RunLock(tmp_path, "training"):
         assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_store_that_is_not_there_and_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match="file is a file, not a folder"), StoreHold(tmp_path / "file" / "store", "x"):
+        pytest.fail("there is no store")

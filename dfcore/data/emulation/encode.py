@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,8 +21,8 @@ from dfcore.data.media.encode import filled_frame, write_audio
 from dfcore.data.media.frames import DecodedFrame, decode
 from dfcore.data.media.probe import probe
 from dfcore.data.records import VideoRecord
-from dfcore.disk import is_full, write_error, writing
-from dfcore.errors import MediaError, WriteError
+from dfcore.disk import is_full, temporary_file, write_error
+from dfcore.errors import MediaError
 
 __all__ = ["as_from_platform", "before_emulation", "emulated_file"]
 
@@ -40,15 +39,9 @@ def emulated_file(record: VideoRecord, *, threads: int = 0) -> Iterator[Path]:
         MediaError: the source cannot be decoded or encoded.
         WriteError: there is no space for the temporary file.
     """
-    place = Path(tempfile.gettempdir())
-    with writing(place):
-        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
-    with folder:
-        path = Path(folder.name) / f"{record.path.stem}.mp4"
-        try:
-            as_from_platform(record.path, path, find_platform(record.emulation), threads=threads)
-        except WriteError as error:
-            raise WriteError(f"{error} (Temporary files lie in {place}; TMPDIR names another folder.)") from error
+    platform = find_platform(record.emulation)
+    name = f"{record.path.stem}.mp4"
+    with temporary_file(name, lambda path: as_from_platform(record.path, path, platform, threads=threads)) as path:
         yield path
 
 

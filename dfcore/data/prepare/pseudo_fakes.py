@@ -8,7 +8,6 @@ tells them apart is that cue, and not the codec.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,8 +22,8 @@ from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
 from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord, pseudo_fake_id
 from dfcore.discovery import distribution_of
-from dfcore.disk import writing
-from dfcore.errors import UsageError, WriteError
+from dfcore.disk import temporary_file
+from dfcore.errors import UsageError
 from dfcore.plugin_code import construct, plugin_code
 from dfcore.specs import SpecialistSpec
 from dfcore.text import name_bytes
@@ -87,15 +86,8 @@ def forged_file(record: VideoRecord, *, detector: str = "centerface", threads: i
     footage = read_footage(record.path, detector=find_detector(detector), voice=forgery.voice, threads=threads)
     with plugin_code("pseudo-fake", forgery.pseudo_fake):
         control, fake = _pseudo_fake(forgery.pseudo_fake)(footage, forgery.kind, np.random.default_rng(forgery.seed))
-    place = Path(tempfile.gettempdir())
-    with writing(place):
-        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
-    with folder:
-        path = Path(folder.name) / f"{record.path.stem}.mp4"
-        try:
-            write_footage(fake if forgery.fake else control, path, crf=forgery.crf)
-        except WriteError as error:
-            raise WriteError(f"{error} (Temporary files lie in {place}; TMPDIR names another folder.)") from error
+    half, name = fake if forgery.fake else control, f"{record.path.stem}.mp4"
+    with temporary_file(name, lambda path: write_footage(half, path, crf=forgery.crf)) as path:
         yield path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from dfcore.config import TrainConfig
 from dfcore.data.prepare.videos import prepare_videos, survey
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.disk import writing
+from dfcore.disk import temporary_folder
 from dfcore.errors import DatasetError
 from dfcore.kaggle import free_space
 from dfcore.progress import TERMINAL, Progress
@@ -120,11 +119,8 @@ def estimate(
     if not todo:
         return Estimate(root, 0, 0, 0, (), 0.0, space.free, space.where)
     drawn = sorted(todo, key=lambda record: hashlib.sha256(name_bytes(record.id)).digest())[:sample]
-    place = Path(tempfile.gettempdir())
-    with writing(place):
-        folder = tempfile.TemporaryDirectory(prefix="dfcore-", dir=place)
-    with folder:
-        store = ClipStore(Path(folder.name) / "store", codec=config.data.store_codec)
+    with temporary_folder() as folder:
+        store = ClipStore(folder / "store", codec=config.data.store_codec)
         report = prepare_videos(drawn, store, plan, evidence, workers=workers, isolate=True, progress=progress)
         sizes = tuple(stored_size(store, entry) for entry in store.index.values())
     if not sizes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch import Tensor
 from dfcore.data.views.speech import mel_spectrum
 from dfcore.plugins import Registry
 from dfcore.testing.views import made_views
-from dfs_av.expected_openings import ExpectedOpenings, VoiceFit, paired_correlation
+from dfs_av.expected_openings import _NEAR, ExpectedOpenings, VoiceFit, paired_correlation
 from dfs_av.module import CueModule, read_views
-from dfs_av.speech_view import SpeechView
+from dfs_av.speech_view import SEGMENT, SpeechView
 from dfs_av.voice_openings import BANDS, CONTEXT, VoiceModel, judge, own_model, voice_bands, write_model
 
 
@@ -76,6 +77,35 @@ def test_correlation_of_a_pair_is_that_of_the_points_that_both_have() -> None:
         at = [k for k in range(50) if 10 <= k + lag < 60]
         wanted = np.corrcoef(seen[0, 0, at], audio[0, 0, [k + lag for k in at]])[0, 1]
         assert found[15 + lag].item() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_constant_series_is_correlated_with_nothing() -> None:
+    """Large values, whose variance comes out below 0 by rounding."""
+    seen, audio = 3000 + 0 * smooth(1, 1, 1, 60), 900 + 30 * smooth(2, 1, 1, 60)
+    ones = torch.ones(1, 60)
+    for one, other in ((seen, audio), (audio, seen), (seen, seen)):
+        found = paired_correlation(one, other, ones[:, None] / 7, ones)
+        assert bool(torch.isfinite(found).all())
+
+
+def test_each_segment_is_judged_by_its_own_points() -> None:
+    """A mouth that moves with the voice in the first segment, and is still afterwards."""
+    talk = speech()
+    opened = talk.openings.clone()
+    opened[..., SEGMENT:] = 0.0
+    rows = cue().fit(replace(talk, openings=opened)).row_scores[0]
+    assert rows[0] > 0.6
+    assert rows[-1] < 0.1
+
+
+def test_how_far_the_best_delay_stands_out_is_measured_away_from_it() -> None:
+    curves = 0.2 * smooth(3, 1, 8, 31)
+    curves[:, 0, 17] = 0.9
+    found = VoiceFit(curves)
+    far = [k for k in range(31) if abs(k - 17) > _NEAR]
+    away = curves[0, 0, far].double().numpy()
+    assert found.place.item() == 17
+    assert found.above.item() == pytest.approx((found.score.item() - away.mean()) / (away.std() + 0.08), rel=1e-4)
 
 
 def test_without_a_voice_nothing_fits() -> None:

@@ -90,7 +90,7 @@ def test_the_time_limit_keeps_what_is_done(toy: TrainConfig, monkeypatch: pytest
 def test_an_estimate_prepares_a_few_and_leaves_nothing(
     toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(estimating.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     before = set(tmp_path.iterdir())
     toy = override(toy, {"data.store": str(tmp_path / "later" / "store")})
     found = estimate_store(toy, sample=4, workers=1, progress=SILENT)
