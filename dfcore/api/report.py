@@ -72,6 +72,7 @@ def report(
     from dfcore.inference.explain.explainer import Explainer
     from dfcore.inference.predict import open_predictor
     from dfcore.inference.report.write import FolderReport, start_report
+    from dfcore.inference.results import FileResult
 
     predictor, listed = open_predictor(
         files,
@@ -89,16 +90,11 @@ def report(
     written = start_report(Path(path), predictor, named, listed, prior=prior, command=command, resume=resume)
     if resume and isinstance(written, FolderReport):
         listed = listed.without(written.known)
+    judge = Explainer(predictor) if explain else predictor
     judged: list[FileResult] = []
-    with written:
-        if explain:
-            with closing(Explainer(predictor).results(listed.found, listed.refused)) as explained:
-                for one in explained:
-                    written.write(one.result, one.explanation)
-                    judged.append(one.result)
-        else:
-            with closing(predictor.results(listed.found, listed.refused)) as results:
-                for result in results:
-                    written.write(result)
-                    judged.append(result)
+    with written, closing(judge.results(listed.found, listed.refused)) as results:
+        for one in results:
+            result, explanation = (one, None) if isinstance(one, FileResult) else (one.result, one.explanation)
+            written.write(result, explanation)
+            judged.append(result)
     return ReportResult(written.address, tuple(judged))

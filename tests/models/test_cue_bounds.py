@@ -70,3 +70,16 @@ def test_a_share_of_the_training_samples_is_hidden_and_none_at_test() -> None:
     device = torch.device("cpu")
     assert float(hidden_samples(4000, device, training=True).float().mean()) == pytest.approx(HIDDEN_SHARE, abs=0.03)
     assert not hidden_samples(4000, device, training=False).any()
+
+
+def test_a_feature_whose_variance_is_the_norms_floor_counts_half() -> None:
+    norm = torch.nn.BatchNorm1d(1, affine=False, momentum=None)
+    with torch.no_grad():
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        norm.running_var.fill_(norm.eps)
+        norm.num_batches_tracked.fill_(1)
+    given = torch.tensor([[2e-3]])
+    plain = norm.eval()(given)
+    torch.testing.assert_close(bounded_norm(given, norm), bounded(plain / 2))

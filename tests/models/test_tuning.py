@@ -12,7 +12,7 @@ from dfcore.cli.describe import command
 from dfcore.errors import ModelError
 from dfcore.models import factory
 from dfcore.models.specialist import Specialist
-from dfcore.models.tuning import choose_trained, count_parameters, norm_parameters
+from dfcore.models.tuning import Parameters, choose_trained, count_parameters, norm_parameters
 from dfcore.testing.views import made_views
 
 
@@ -138,3 +138,10 @@ def test_augmented_features_reach_the_classifier_in_training_alone():
     torch.testing.assert_close(output.logits, bias.expand(2, 2))
     assert output.features.norm() > 1
     assert not torch.allclose(model.eval()(views, labels).logits, bias.expand(2, 2))
+
+
+def test_what_is_trained_is_told_in_numbers_and_as_a_share() -> None:
+    assert Parameters(backbone=2000, backbone_trained=10, total=4000, trained=1010).text == (
+        "1,010 of 4,000 are trained (25.25%), 10 of 2,000 in the backbone"
+    )
+    assert "(0.00%)" in Parameters(0, 0, 0, 0).text

@@ -145,3 +145,8 @@ def test_beyond_the_image_a_square_is_black() -> None:
     assert cut[80:, 80:].max() == 0
     far = face_square(FIVE + 5000)
     assert cut_square(np.full((40, 40), 200, np.uint8), far, 96).max() == 0
+
+
+def test_the_unit_of_points_that_coincide_is_no_zero_to_divide_by() -> None:
+    assert face_unit(np.zeros((95, 2))) > 0
+    assert np.isfinite(mouth_openings(np.zeros((95, 2)))).all()
