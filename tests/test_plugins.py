@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dfcore import discovery
 from dfcore.discovery import PluginEntry, discover
 from dfcore.errors import PluginApiError, PluginError, PluginImportError, UnknownNameError
 from dfcore.hookspecs import API
@@ -171,8 +172,10 @@ def test_an_entry_point_of_another_name_than_its_specialist(install: Install) ->
         Registry().specialist("alias")
 
 
-def test_unknown_name_suggests_the_nearest_and_the_package(install: Install) -> None:
+def test_unknown_name_suggests_the_nearest_and_the_package(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("solo")
+    installed = discovery._installed
+    monkeypatch.setattr(discovery, "_installed", lambda: [one for one in installed() if one.name != "tm"])
     with pytest.raises(UnknownNameError, match="Did you mean 'solo'"):
         Registry().specialist("sollo")
     with pytest.raises(UnknownNameError, match="pip install dfs-tm"):
@@ -186,6 +189,17 @@ def test_the_switch_disables(install: Install, monkeypatch: pytest.MonkeyPatch) 
     assert [entry.name for entry in discover()] == ["other"]
     monkeypatch.setenv("DFCORE_DISABLE_PLUGINS", "made-other, solo")
     assert discover() == []
+
+
+@pytest.mark.parametrize(("variable", "value"), [("DFCORE_DISABLE_PLUGINS", "tm"), ("DFCORE_PLUGINS", "other")])
+def test_who_asks_for_what_is_switched_off_is_told_of_the_switch(
+    variable: str, value: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("tm")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UnknownNameError, match=f"is installed and left out by {variable}: change") as caught:
+        Registry().specialist("tm")
+    assert "pip install" not in str(caught.value)
 
 
 def test_the_check_names_each_problem(install: Install) -> None:

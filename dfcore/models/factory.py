@@ -15,7 +15,7 @@ from torch import nn
 
 from dfcore.announcement.source import announced_at, place_of
 from dfcore.config import code_named, convert, keys
-from dfcore.discovery import distribution_of
+from dfcore.discovery import distribution_of, left_out
 from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError, UnknownNameError
 from dfcore.models import weights
 from dfcore.models.device_views import use_channels_last
@@ -295,7 +295,9 @@ def _require_installed(path: Path, meta: dict[str, Any]) -> None:
     if name in known:
         return
     said, official = str(meta.get("distribution", "")), OFFICIAL.get(name)
-    if official:
+    if ignored := left_out(name) or left_out(said):
+        install = ignored
+    elif official:
         install = f"`pip install {official}`"
     elif re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", said):
         install = f"the file says that {said} brings it: if you trust that, `pip install {said}`"
