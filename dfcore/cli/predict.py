@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +147,7 @@ def command(
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
     tally = _Tally()
-    with _terminated(), screen, report or nullcontext():
+    with screen, report or nullcontext():
         known = total - len(todo.found) - len(todo.refused)
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
@@ -221,20 +220,6 @@ def _judged(predictor: Predictor, files: Files, explain: bool) -> Generator[_Jud
     with closing(predictor.results(files.found, files.refused)) as results:
         for result in results:
             yield _Judged(result)
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM inside ends the command in order: what is open is closed, and the exit code says so."""
-
-    def end(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _under(predictor: Predictor, tally: _Tally) -> list[str]:
