@@ -197,14 +197,16 @@ class Grid:
     text: str
 
 
-def grid(values: Map, chosen: Sequence[tuple[int, int]] = ()) -> Grid:
+def grid(values: Map, chosen: Sequence[tuple[int, int]] = (), least: float = 0.0) -> Grid:
     """A map as it is drawn.
 
     Args:
         values: 7 rows of 7; positive where a cell speaks for "fake".
         chosen: cells that are outlined.
+        least: a value that is drawn at full strength at least: what is much smaller stays faint.
     """
     largest = max((abs(value) for row in values for value in row), default=0.0)
+    largest = max(largest, least) if largest else 0.0
     marked = {(int(row), int(column)) for row, column in chosen}
     cells = tuple(
         Cell(i, j, round(abs(value) / largest, 3) if largest else 0.0, value > 0, (i, j) in marked)

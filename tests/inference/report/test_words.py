@@ -67,7 +67,15 @@ def test_every_verdict_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "random", "counts"), [(1.0, 0.1, True), (0.1, 0.1, False), (0.05, 0.1, False), (0.0, -1.0, False)]
+    ("effect", "random", "counts"),
+    [
+        (1.0, 0.1, True),
+        (0.1, 0.1, False),
+        (0.06, 0.1, False),
+        (0.0, -1.0, False),
+        (0.04, 0.0, False),
+        (0.05, 0.0, True),
+    ],
 )
 def test_only_what_lowers_the_score_more_than_chance_is_a_reason(effect: float, random: float, counts: bool) -> None:
     assert (words.hidden_by(effect, random) == "yes") is counts
