@@ -158,7 +158,10 @@ def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[st
     except ModelError as error:
         if isinstance(error.__cause__, TooLarge):
             raise _another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
-        raise
+        raise CheckpointError(f"{path}: the model that it describes cannot be built: {error}") from error
+    except UnknownNameError as error:
+        hint = f"{path} was written with it: install the plugin that brings it."
+        raise UnknownNameError(error.kind, error.name, error.choices, hint) from error
     problems = weights.mismatches(model.state_dict(), state)
     if problems:
         raise CheckpointError(
