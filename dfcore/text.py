@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
-    "count_of", "decode_text", "described", "name_bytes", "parse_duration", "parse_json", "printable", "to_json",
-    "to_json_line", "what_was_said",
+    "count_of", "decode_text", "described", "duration", "name_bytes", "parse_duration", "parse_json", "printable",
+    "to_json", "to_json_line", "what_was_said",
 ]  # fmt: skip
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -172,3 +172,13 @@ def parse_duration(text: str) -> float:
     if not total:
         raise ValueError(f"a time as 11h30m or 45m, not {text!r}.")
     return float(total)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

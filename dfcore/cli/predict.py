@@ -202,11 +202,11 @@ class _Judged:
 
 def _results(predictor: Predictor, files: Files, explain: bool, *, quiet: bool) -> Generator[_Judged, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
-    from tqdm import tqdm
+    from dfcore.progress import SILENT, TERMINAL, over
 
     total = len(files.found) + len(files.refused)
     with closing(_judged(predictor, files, explain)) as results:
-        yield from tqdm(results, total=total, unit="file", desc="judging", disable=True if quiet else None, leave=False)
+        yield from over(results, (SILENT if quiet else TERMINAL).bar("judging", total, unit="file"))
 
 
 def _judged(predictor: Predictor, files: Files, explain: bool) -> Generator[_Judged, None, None]:
