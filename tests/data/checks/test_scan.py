@@ -63,6 +63,13 @@ def test_what_folders_say_of_the_audio() -> None:
     assert said == "x: its audio is labelled fake, but its folder says real"
 
 
+@pytest.mark.parametrize(("label", "audio"), [(2, None), (REAL, 2), (-1, FAKE), (REAL, -1)])
+def test_what_is_no_label_is_shown(label: int, audio: int | None) -> None:
+    assert wrong(*OTHERS, record("x", label, audio_label=audio)) == [
+        f"x: its label is {label}, that of its audio {audio}"
+    ]
+
+
 def test_a_method_of_real_files_alone_contradicts_nothing() -> None:
     filmed = record("x", manipulation="filmed again")
     assert wrong(*OTHERS, filmed) == []

@@ -71,6 +71,13 @@ def test_what_chance_may_do_is_three_standard_errors_of_the_rank_sum(lower: int,
     assert (found.auc, found.certain) == (pytest.approx(area), certain)
 
 
+@pytest.mark.parametrize(("fakes", "certain"), [(15, False), (16, True)])
+def test_exactly_three_standard_errors_are_not_more_than_three(fakes: int, certain: bool) -> None:
+    """With 4 and 15 files they are sqrt(20 / 720) * 3 = 0.5: even a number that parts the classes may be chance."""
+    found = measured([info(fps=25.0)] * 4, [info(fps=30.0)] * fakes)["frame rate"]
+    assert (found.auc, found.certain) == (1.0, certain)
+
+
 @pytest.mark.parametrize("real", [2, 9])
 def test_words_are_told_with_the_value_that_separates(real: int) -> None:
     sound, silent = info(has_audio=True, codec="vp9"), info()
