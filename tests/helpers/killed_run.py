@@ -49,6 +49,7 @@ def beside(arguments: list[str]) -> Callable[[], None]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's jobs in the background begin with it ignored
     place, number, *what = sys.argv.pop(1).split(":")
     if what == ["--"]:
         end = sys.argv.index("--")

@@ -120,6 +120,29 @@ def test_files_are_read_by_so_many_processes(
 
 
 @pytest.mark.parametrize(
+    ("how", "frames", "disable"),
+    [({}, False, None), ({"frames": True, "progress": False}, True, True), ({"progress": True}, False, None)],
+)
+def test_by_default_no_frame_is_decoded_and_a_bar_is_shown_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, bool], frames: bool, disable: bool | None
+) -> None:
+    used: list[object] = []
+
+    def tasks(read: Any, *_: object) -> list[object]:
+        used.append(read.keywords)
+        return []
+
+    def bar(items: object, label: str, total: int, *, disable: bool | None, unit: str) -> object:
+        used.append((total, disable, unit))
+        return items
+
+    monkeypatch.setattr(verify, "run_tasks", tasks)
+    monkeypatch.setattr(verify, "tqdm", bar)
+    verify.verify(Scan("made", Path(), (VideoRecord("a", Path("a"), REAL),)), **how)
+    assert used == [{"frames": frames}, (1, disable, "file")]
+
+
+@pytest.mark.parametrize(
     ("there", "come", "said"),
     [(20, 8, ""), (5, 5, ""), (20, 7, "only 7 of its first 8 frames"), (5, 4, "only 4 of its first 5")],
 )
