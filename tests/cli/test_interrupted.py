@@ -74,7 +74,7 @@ def outcome(out: Path) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("place", ["prepared:3", "step:1", "validating:1", "saving:1"])
+@pytest.mark.parametrize("place", ["prepared:3", "step:1"])
 def test_training_that_is_interrupted_ends_as_if_it_had_not_been(
     data: Path, store: Path, whole: Path, tmp_path: Path, place: str
 ) -> None:
