@@ -91,6 +91,14 @@ def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"no results in {tmp_path} yet" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("size", "shown"), [(0, "0.0 kB"), (99_940, "99.9 kB"), (100_000, "0.1 MB"), (2_540_000, "2.5 MB")]
+)
+def test_sizes_are_in_decimal_units(tmp_path: Path, size: int, shown: str) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert notebook._size(tmp_path / "file") == shown
+
+
 class TestBringBack:
     def test_an_earlier_sessions_runs_are_copied_once(self, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         root = runs.parent / "kaggle"

@@ -20,7 +20,7 @@ from dfcore.data.workers import process
 from dfcore.inference.ahead.early import EarlyStart, expected_jobs
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.ahead.peek import peek
-from dfcore.inference.ahead.task import Task
+from dfcore.inference.ahead.task import Extract, Task
 from dfcore.inference.isolation import IsolatedExtractor, worker_count
 from dfcore.inference.models import Found, find_models, load_models
 from dfcore.inference.predict import Predictor
@@ -144,6 +144,26 @@ def test_nobody_s_early_process_is_ended() -> None:
     with EarlyStart(wanted=False) as none:
         assert none._worker is None
         none.begin([Path("a")], [])
+
+
+def test_where_no_process_can_be_started_so_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dfcore.inference.ahead.early.can_isolate", lambda: False)
+    with EarlyStart() as early:
+        assert early._worker is None
+        early.begin([Path("a")], [])
+        assert early.take(Task(JOBS, Path("a"))) == (None, False)
+
+
+def test_a_task_is_a_files_verdict_or_its_course(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(name: str) -> Any:
+        return lambda *given, **how: (name, *given, how)
+
+    monkeypatch.setattr("dfcore.inference.extraction.extract", told("verdict"))
+    monkeypatch.setattr("dfcore.inference.course.extract_course", told("course"))
+    path = Path("a.mp4")
+    assert Extract()(Task(JOBS, path, None, 3)) == ("verdict", path, JOBS, {"threads": 3})
+    assert Extract()(Task(JOBS, path, 0.5, 3)) == ("course", path, JOBS, 0.5, {"threads": 3})
+    assert isinstance(pickle.loads(pickle.dumps(Extract())), Extract)
 
 
 # -- several processes ---------------------------------------------------------------------------------------------

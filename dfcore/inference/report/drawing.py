@@ -93,9 +93,7 @@ def draw_timeline(explained: SpecialistExplanation) -> Timeline | None:
         zero=y(0.0),
         threshold=None if explained.threshold is None else y(explained.threshold),
         x_ticks=tuple(Tick(x(value), _time(value)) for value in _ticks(begin, end, 8)),
-        y_ticks=tuple(
-            Tick(y(value), f"{value:+g}".replace("-", "\u2212") if value else "0") for value in _ticks(low, high, 4)
-        ),
+        y_ticks=tuple(Tick(y(value), _level(value)) for value in _ticks(low, high, 4)),
         merged=merged,
         text=_in_words(explained, begin, end),
     )

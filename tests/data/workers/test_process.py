@@ -90,10 +90,12 @@ def test_an_error_of_the_function_is_raised_here(clock: Clock) -> None:
         (3.0, 8.0, True, "decoding it did not end within 10 seconds"),  # half of the time or more: it computed
         (3.0, 13.0, True, "far more than its size explains"),
         (3.0, None, False, "decoding it did not end within 10 seconds"),  # the system does not tell
+        (None, 5.0, True, "decoding it did not end within 10 seconds"),  # it did not tell at the beginning
+        (None, 4.9, False, "most of them spent waiting"),
     ],
 )
 def test_a_decoder_that_computed_hung_and_one_that_waited_did_not(
-    clock: Clock, before: float, after: float | None, by_file: bool, said: str
+    clock: Clock, before: float | None, after: float | None, by_file: bool, said: str
 ) -> None:
     worker = Unborn(computed=before)
     worker.give("task", 10.0)
