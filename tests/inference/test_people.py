@@ -60,6 +60,10 @@ def test_of_several_the_most_alike_goes_first_and_each_is_taken_once() -> None:
     assert same_people(known, {3: [clip(50)], 2: [clip(80)], 5: [clip(6)]}) == {5: 1, 2: 2, 3: 3}
     assert same_people({}, {4: [clip(0)], 1: [clip(9)]}) == {1: 0, 4: 1}
     assert same_people(known, {}) == {}
+    near: Clips = {0: [clip(0)], 1: [clip(4)]}  # the second one is near enough too, and nobody else's
+    assert same_people(near, {5: [clip(0)]}) == {5: 0}
+    assert same_people(near, {5: [clip(4)]}) == {5: 1}
+    assert same_people({7: [clip(0)]}, {2: [clip(0)], 3: [clip(1)]}) == {2: 7, 3: 8}
 
 
 def person(number: int) -> PersonResult:
