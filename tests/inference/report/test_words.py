@@ -133,7 +133,9 @@ def test_up_to_five_per_cent_a_ratio_says_nothing(ratio: float, said: str) -> No
 def test_each_step_of_the_verbal_scale_ends_where_the_next_begins(ratio: float, said: str) -> None:
     assert words.support(math.log(ratio)).startswith(said)
     assert words.support(-math.log(ratio)).startswith(said)
-    assert words.support(math.log(50)).endswith("for “the video is fake” over “the video is genuine”")
+    for other in (2.1, 50):
+        assert words.support(math.log(other)).endswith("for “the video is fake” over “the video is genuine”")
+        assert words.support(-math.log(other)).endswith("for “the video is genuine” over “the video is fake”")
 
 
 @pytest.mark.parametrize(
