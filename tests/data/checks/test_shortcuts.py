@@ -80,14 +80,14 @@ def test_exactly_three_standard_errors_are_not_more_than_three(fakes: int, certa
 
 @pytest.mark.parametrize("real", [2, 9])
 def test_words_are_told_with_the_value_that_separates(real: int) -> None:
-    sound, silent = info(has_audio=True, codec="vp9"), info()
-    found = measured([sound] * real + [silent] * (10 - real), [silent] * 10, compression="c23")
+    voiced, silent = info(has_audio=True, codec="vp9"), info()
+    found = measured([voiced] * real + [silent] * (10 - real), [silent] * 10, compression="c23")
     assert found["compression (c23)"].auc == 0.5
     for word in ("audio", "codec"):
         (one,) = (one for name, one in found.items() if name.startswith(word))
         assert (one.auc, one.certain) == (pytest.approx(0.5 + real / 20), real == 9)
-    assert "compression (none)" in measured([sound], [silent])
-    assert {"audio (yes)", "codec (vp9)"} <= set(measured([sound], [sound]))
+    assert "compression (none)" in measured([voiced], [silent])
+    assert {"audio (yes)", "codec (vp9)"} <= set(measured([voiced], [voiced]))
 
 
 @pytest.mark.parametrize(("auc", "certain", "warns"), [(0.7, True, True), (0.699, True, False), (0.9, False, False)])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from made_report import key_frame, model, specialist
 
-from dfcore.inference.explanation import Moment, PersonExplanation, Span
+from dfcore.inference.explanation import CueEffect, Moment, PersonExplanation, Span
 from dfcore.inference.report import drawing, frames
-from dfcore.inference.report.drawing import Band, draw_timeline, grid, spans_in_words
+from dfcore.inference.report.drawing import Band, bars, draw_timeline, grid, spans_in_words
 
 
 def drawn(*moments: Moment, **changes: Any) -> drawing.Timeline:
@@ -162,3 +162,10 @@ def test_layers_of_a_specialist_without_places_in_the_image_are_those_on_the_fac
     assert "Outlined: the cells that were hidden together (effect +0.93; as many at random +0.08)." in flat[0].legend
     assert "(effect" not in frames.layers_of(explained, ())[-1].legend
     assert len(frames.layers_of(explained, ())) == 3  # a specialist that is not known has them all
+
+
+def test_bars_are_drawn_to_the_hundredth() -> None:
+    (bar,) = bars([CueEffect("a", 1, None, 3.0, -1.0)])
+    assert (bar.effect, bar.random) == (50.0, -16.67)
+    assert bars([CueEffect("a", 1, None, -1.0, 3.0)])[0].effect == -16.67
+    assert bars([]) == []
