@@ -12,10 +12,12 @@ import pytest
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.prepare import footage
+from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.footage import read_footage
 from dfcore.data.prepare.survey import can_extract, missing_evidence, written_at
 from dfcore.errors import MediaError
 from dfcore.specs import EvidenceSpec
+from dfcore.testing.media import write_video
 
 PATH = Path("a.mp4")
 
@@ -129,3 +131,11 @@ def test_when_a_videos_clips_were_written_is_known_or_minus_one(tmp_path: Path) 
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.safetensors").touch()
     assert written_at(tmp_path, "a/b") == (tmp_path / "a" / "b.safetensors").stat().st_mtime_ns
+
+
+def test_times_of_a_clip_are_kept_to_the_microsecond_and_places_to_the_hundredth(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", width=192, height=160, frames=12, fps=30.0)
+    (clip,) = extract_clips(video, ClipPlan(clips=1, frames=4), detector=fake_parts.FixedFace())
+    assert clip.header.times == (0.133333, 0.166667, 0.2, 0.233333)
+    places = [*clip.header.boxes, *(point for points in clip.header.landmarks for point in points)]
+    assert all(value == round(value, 2) for place in places for value in place)
