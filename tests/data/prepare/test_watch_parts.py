@@ -198,6 +198,17 @@ def test_a_square_over_the_edge_repeats_it() -> None:
     assert np.array_equal(half, luma)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_mirrored_square_of_a_mirrored_image_is_the_mirrored_mouth(axis: int) -> None:
+    """Wherever the square lies between pixels, and however much it is reduced."""
+    luma = np.random.default_rng(0).integers(0, 2, (600, 600)).astype(np.uint8) * 255
+    for x, y, side in ((50.3, 40.7, 480.4), (50.0, 40.9, 300.6), (20.5, 30.25, 96.25)):
+        plain = speech._crop(speech.SmallFrame(0.0, luma, 1.0), np.array([x, y, side]))
+        across, down = (600 - x - side, y) if axis else (x, 600 - y - side)
+        turned = speech._crop(speech.SmallFrame(0.0, np.flip(luma, axis), 1.0), np.array([across, down, side]))
+        assert np.abs(np.flip(turned, axis).astype(int) - plain).max() <= 1
+
+
 @pytest.mark.parametrize(("rotation", "middle"), [(0, (32, 24)), (90, (24, 32)), (180, (32, 24)), (270, (24, 32))])
 def test_the_middle_of_an_upright_image(rotation: int, middle: tuple[float, float]) -> None:
     assert upright_middle(rotation, 64, 48) == middle
