@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dfcore.assessment import scoring
 from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import cross_table
 from dfcore.assessment.decisions import by_rules, even, may_validate
@@ -158,6 +160,56 @@ def test_decisions_rest_on_what_was_learnt_or_say_that_nothing_was() -> None:
         assert bool(found.source) == (rules is not None)
         assert found.threshold.warning.startswith("the threshold is not one that was chosen: some")
     assert (even("x").about(), even("x").ratios) == (None, None)
+
+
+def test_videos_that_could_not_be_prepared_are_there_without_a_score() -> None:
+    records = [VideoRecord(name, Path(f"/d/{name}.mp4"), 1, "swap", "test", ("p",), "c23") for name in "abc"]
+    failed = [SimpleNamespace(id="b", reason="/d/b.mp4: no face found in 3 frames looked at.")]
+    prepared: Any = SimpleNamespace(records=records[:1], report=SimpleNamespace(failed=failed))
+    found = scoring.unusable(records, prepared)
+    assert [video.id for video in found] == ["b", "c"]
+    assert [video.abstain_reason for video in found] == [
+        "not prepared: no face found in 3 frames looked at.",
+        "not prepared: no reason is known",
+    ]
+    assert (found[0].path, found[0].label, found[0].split, found[0].group) == ("/d/b.mp4", 1, "test", ("p",))
+    assert (found[0].manipulation, found[0].compression, found[0].margin) == ("swap", "c23", None)
+
+
+def test_a_score_is_written_before_it_is_counted_for_all_processes() -> None:
+    told: list[object] = []
+    bar: Any = SimpleNamespace(update=lambda steps: told.append(steps))
+    scoring._both(told.append, bar, 3)(VIDEOS[0])
+    assert told == [VIDEOS[0], 3]
+
+
+def test_all_videos_are_those_of_every_split_and_of_none() -> None:
+    assert scoring._evaluated(Options(split="all")) == ("train", "val", "test", "")
+    assert scoring._evaluated(Options(split="val")) == ("val",)
+
+
+@pytest.mark.parametrize(("splits", "said"), [(("val", "train", "val", ""), "train, val"), (("",), "no split")])
+def test_which_splits_there_are_is_said(splits: tuple[str, ...], said: str) -> None:
+    records = [VideoRecord(str(n), Path("a"), 0, split=split) for n, split in enumerate(splits)]
+    chosen: Any = SimpleNamespace(dataset="Toy", records=records)
+    assert f"Toy in /d has no test videos. It has those of: {said}. Evaluate" in scoring._no_videos(
+        chosen, "test", "/d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("control", "spatial", "said"),
+    [
+        (True, True, ""),
+        (False, True, "it was not asked for"),
+        (True, False, "the cells of this specialist"),
+    ],
+)
+def test_why_there_is_no_background_control(control: bool, spatial: bool, said: str) -> None:
+    spec: Any = SimpleNamespace(spatial_map=spatial)
+    found = scoring._no_control(spec, Options(control=control))
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
 
 
 VIDEOS = (

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.workers import process
+from dfcore.inference import isolation
 from dfcore.inference.ahead.early import EarlyStart, expected_jobs
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.ahead.peek import peek
@@ -205,6 +207,25 @@ def test_stopping_early_leaves_no_process(videos: list[Path]) -> None:
     assert any(workers)
     for worker in workers:
         assert worker is None or worker.process.poll() is not None
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_as_many_files_as_there_are_processes_are_extracted_at_once(
+    monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """Each in a place of its own: they meet, or the last one waits in vain."""
+    meet, used = threading.Barrier(workers), list[isolation._Slot]()
+
+    def extract(slot: isolation._Slot, task: Task) -> Any:
+        used.append(slot)
+        if len(used) <= workers:
+            meet.wait(timeout=20)
+        return task.path
+
+    monkeypatch.setattr(isolation._Slot, "extract", extract)
+    paths = [Path(str(n)) for n in range(7)]
+    assert list(IsolatedExtractor(JOBS, workers).extract_all(paths)) == paths
+    assert len({id(slot) for slot in used}) == workers
 
 
 def test_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:

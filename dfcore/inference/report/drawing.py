@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dfcore.inference.explanation import CueEffect, Map, Moment, Span, SpecialistExplanation
+from dfcore.text import count_of
 
 __all__ = ["Bar", "Cell", "Grid", "Timeline", "bars", "draw_timeline", "grid"]
 
@@ -151,12 +152,13 @@ def _in_words(explained: SpecialistExplanation, begin: float, end: float) -> str
     if scored:
         top = max(scored, key=lambda one: one.margin or 0.0)
         bottom = min(scored, key=lambda one: one.margin or 0.0)
+        verb = "was" if len(scored) == 1 else "were"
         parts.append(
-            f"{len(scored)} clips were scored; the margin is highest at {top.start:.2f} s ({top.margin:+.2f}) and "
-            f"lowest at {bottom.start:.2f} s ({bottom.margin:+.2f})."
+            f"{count_of(len(scored), 'clip')} {verb} scored; the margin is highest at {top.start:.2f} s "
+            f"({top.margin:+.2f}) and lowest at {bottom.start:.2f} s ({bottom.margin:+.2f})."
         )
     if len(scored) < len(moments):
-        parts.append(f"In {len(moments) - len(scored)} clips it abstains.")
+        parts.append(f"In {count_of(len(moments) - len(scored), 'clip')} it abstains.")
     parts.append(spans_in_words(explained.spans))
     return " ".join(parts)
 

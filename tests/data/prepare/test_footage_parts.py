@@ -9,13 +9,18 @@ from typing import Any
 import fake_parts
 import numpy as np
 import pytest
+from preparing import PLAN, run
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.prepare import footage
+from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.footage import read_footage
-from dfcore.data.prepare.survey import can_extract, missing_evidence, written_at
+from dfcore.data.prepare.survey import can_extract, missing_evidence, survey_records, written_at
+from dfcore.data.records import VideoRecord
+from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import MediaError
 from dfcore.specs import EvidenceSpec
+from dfcore.testing.media import write_video
 
 PATH = Path("a.mp4")
 
@@ -129,3 +134,25 @@ def test_when_a_videos_clips_were_written_is_known_or_minus_one(tmp_path: Path) 
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.safetensors").touch()
     assert written_at(tmp_path, "a/b") == (tmp_path / "a" / "b.safetensors").stat().st_mtime_ns
+
+
+def test_times_of_a_clip_are_kept_to_the_microsecond_and_places_to_the_hundredth(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", width=192, height=160, frames=12, fps=30.0)
+    (clip,) = extract_clips(video, ClipPlan(clips=1, frames=4), detector=fake_parts.FixedFace())
+    assert clip.header.times == (0.133333, 0.166667, 0.2, 0.233333)
+    places = [*clip.header.boxes, *(point for points in clip.header.landmarks for point in points)]
+    assert all(value == round(value, 2) for place in places for value in place)
+
+
+def test_a_source_that_was_emptied_speaks_against_its_clips_and_one_that_is_gone_does_not(
+    made_video: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_bytes(made_video.read_bytes())
+    records, store = [VideoRecord("v", path, 0)], tmp_path / "store"
+    assert run(records, store).done == 1
+    path.unlink()
+    assert survey_records(records, ClipStore(store), PLAN).reused == 1
+    path.touch()
+    found = survey_records(records, ClipStore(store), PLAN)
+    assert (found.reused, [task.entry for task in found.tasks]) == (0, [None])

@@ -36,7 +36,7 @@ def test_where_it_abstains_there_is_no_level() -> None:
     timeline = made(Moment(0, 1, 0.5), Moment(1, 2, None), Moment(2, 3, 0.5))
     assert timeline.steps.count("M") == 2
     assert len(timeline.silent) == 1
-    assert "In 1 clips it abstains" in timeline.text
+    assert "In 1 clip it abstains" in timeline.text
     assert draw_timeline(specialist(course=())) is None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+from base64 import b64encode
 from typing import Any
 
 import pytest
-from made_report import specialist
+from made_report import key_frame, model, specialist
 
-from dfcore.inference.explanation import Moment, Span
-from dfcore.inference.report import drawing
-from dfcore.inference.report.drawing import Band, draw_timeline, grid, spans_in_words
+from dfcore.inference.explanation import CueEffect, Moment, PersonExplanation, Span
+from dfcore.inference.report import drawing, frames
+from dfcore.inference.report.drawing import Band, bars, draw_timeline, grid, spans_in_words
 
 
 def drawn(*moments: Moment, **changes: Any) -> drawing.Timeline:
@@ -126,3 +128,44 @@ def test_cells_below_a_fiftieth_of_the_largest_are_not_drawn_unless_they_were_ch
         "Strongest of 7 by 7 cells, counted from the top left: row 4 column 4, row 7 column 7, row 6 column 6."
     )
     assert grid(rows((1, 1, -2.0))).text == "No cell stands out."
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_images_are_counted_as_they_are_written(size: int) -> None:
+    assert frames._characters([bytes(size)]) == len(b64encode(bytes(size)))
+
+
+def test_images_that_just_fit_are_shown_as_they_are() -> None:
+    people = [PersonExplanation(3, {}, (key_frame(1), key_frame(2)))]
+    exactly = sum(len(b64encode(frame.image)) for frame in people[0].frames)
+    fits, left_out = frames.view_frames(people, exactly)
+    assert ([view.reduced for view in fits[3]], left_out) == ([False, False], 0)
+    assert b64encode(people[0].frames[0].image).decode() in fits[3][0].source
+    reduced, _ = frames.view_frames(people, exactly - 1)
+    assert all(view.reduced for view in reduced[3])
+    assert frames.view_frames(people, 10) == ({3: ()}, 2)
+
+
+def test_an_image_says_what_it_is() -> None:
+    assert frames._kind(b"\x89PNG\r\n") == "image/png"
+    assert frames._kind(b"\xff\xd8\xff\xe0") == "image/jpeg"
+
+
+def test_layers_of_a_specialist_without_places_in_the_image_are_those_on_the_face() -> None:
+    explained = PersonExplanation(0, {"cm": specialist()})
+    flat = frames.layers_of(explained, (dataclasses.replace(model(), spatial=False),))
+    assert [(layer.number, layer.on, layer.kind) for layer in flat] == [
+        (0, "face_view", "effect"),
+        (1, "window", "attention"),
+    ]
+    assert flat[0].effect == 0.93
+    assert "Outlined: the cells that were hidden together (effect +0.93; as many at random +0.08)." in flat[0].legend
+    assert "(effect" not in frames.layers_of(explained, ())[-1].legend
+    assert len(frames.layers_of(explained, ())) == 3  # a specialist that is not known has them all
+
+
+def test_bars_are_drawn_to_the_hundredth() -> None:
+    (bar,) = bars([CueEffect("a", 1, None, 3.0, -1.0)])
+    assert (bar.effect, bar.random) == (50.0, -16.67)
+    assert bars([CueEffect("a", 1, None, -1.0, 3.0)])[0].effect == -16.67
+    assert bars([]) == []
