@@ -73,7 +73,7 @@ def similarities(seen: Tensor, voice: Tensor) -> tuple[Tensor, Tensor]:
     every = F.pad(seen @ voice.mT, (LAGS, LAGS))
     at = torch.arange(count, device=seen.device)[:, None] + torch.arange(DELAYS, device=seen.device)
     inside = ((at >= LAGS) & (at < LAGS + count)).to(seen.dtype)
-    return every.gather(2, at.expand(len(seen), -1, -1)), inside
+    return every.gather(2, at.expand(seen.shape[0], -1, -1)), inside
 
 
 def delay_curve(found: Tensor, inside: Tensor, weight: Tensor) -> Tensor:

@@ -85,14 +85,14 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     own_power = mean(first.square()) - own.square()
     others = mean(second, 1)
     other_powers = mean(second.square(), 1) - others.square()
-    found = first.new_empty(len(first), size, size, GRID, GRID)
+    found = []
     for dy in range(size):
         for dx in range(size):
             other = others[:, dy : dy + side : stride, dx : dx + side : stride]
             power = other_powers[:, dy : dy + side : stride, dx : dx + side : stride]
             product = mean(first * second[:, dy : dy + width, dx : dx + width]) - own * other
-            found[:, dy, dx] = product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt()
-    return found
+            found.append(product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt())
+    return torch.stack(found, 1).unflatten(1, (size, size))
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
