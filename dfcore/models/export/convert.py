@@ -132,14 +132,14 @@ def reason_of(error: Exception) -> str:
     if "your code specialized it to be a constant" in said:
         return (
             "its code holds the size of the batch fast. Where it says len(view) or int(view.shape[0]), write "
-            "view.shape[0]; do not loop over samples while torch.compiler.is_exporting() is true. "
+            "view.shape[0]; do not loop over samples while torch.compiler.is_compiling() is true. "
             "TORCH_LOGS=+dynamic shows the line."
         )
     operator = _OPERATOR.search(said)
     if operator:
         return (
             f"the operator {operator[1]} has no ONNX form ({described(chain[-1])[:300]}). Judge with PyTorch, or write "
-            "it in other operators, where torch.compiler.is_exporting() is true."
+            "it in other operators, where torch.compiler.is_compiling() is true."
         )
     return f"{described(chain[-1])[:600]} Judge with PyTorch, or choose another backbone."
 

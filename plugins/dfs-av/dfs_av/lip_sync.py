@@ -136,7 +136,7 @@ class LipSyncCue(nn.Module):
     @property
     def scale(self) -> Tensor:
         """1 / temperature of the similarities, 1 to 100."""
-        return self.towers.log_scale.clamp(0, math.log(100)).exp()
+        return self.towers.log_scale.clamp(0.0, math.log(100)).exp()
 
     def describe(self, found: Tensor, inside: Tensor, token: Tensor, weight: Tensor) -> Tensor:
         """The operator alone: ``[B, 21, 49]``.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_exporting
+from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 from dfcore.models.cues import CueProjection
@@ -48,7 +48,7 @@ def residuals(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     neighbours. All tiles are one long row meanwhile, so that a neighbour is a fixed step away and every sum runs
     through memory once; what it makes across the tiles' edges lies outside of the 60x60 that are returned.
     """
-    if is_exporting():
+    if is_compiling():
         first, second, last = F.conv2d(tiles[:, None], KERNELS).unbind(1)
         return first, second, last
     row = tiles.reshape(-1)
@@ -141,7 +141,7 @@ class BackgroundConsistencyCue(nn.Module):
 def _read_tiles(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """:func:`_read` of uint8 ``[B, 49, 64, 64]``, each with ``[B, 49, ...]``."""
     rows = tiles.flatten(0, 1)
-    parts = rows.split(_AT_ONCE) if rows.device.type == "cpu" and not is_exporting() else (rows,)
+    parts = rows.split(_AT_ONCE) if rows.device.type == "cpu" and not is_compiling() else (rows,)
     described, energy, activity = (
         torch.cat(found).unflatten(0, tiles.shape[:2]) for found in zip(*map(_read, parts), strict=True)
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.compiler import is_exporting
+from torch.compiler import is_compiling
 
 from dfcore.models.cues import hidden_samples
 from dfcore.specs import MAP_SIZE
@@ -60,7 +60,7 @@ class CueModule(nn.Module):
         Fixed functions of the views, so they may be computed once and kept.
         """
         tiles = views.get("tiles")
-        if tiles is None or tiles.device.type != "cpu" or is_exporting() or len(tiles) <= GROUP:
+        if tiles is None or tiles.device.type != "cpu" or is_compiling() or len(tiles) <= GROUP:
             return self._describe(views)
         parts = [
             self._describe({name: views[name][start : start + GROUP] for name in VIEWS if name in views})
