@@ -89,7 +89,7 @@ def export(weights: Path | str, onnx: Path | str | None = None) -> Exported:
     require_place(path)
     refuse_run_state(weights)
     model, meta = load_to_judge(weights)
-    model = model.to(memory_format=torch.contiguous_format)
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     views = made_views(model.spec, 3, image_size=model.image_size)
     stored = _calibration(weights, str(meta["hash"]))
     inputs = {name: _shape_text(views[name]) for name in model.view_names}

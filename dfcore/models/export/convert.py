@@ -22,7 +22,17 @@ from dfcore.models.protocols import Views
 from dfcore.models.specialist import Specialist
 from dfcore.text import described
 
-__all__ = ["OPSET", "OUTPUTS", "TOLERANCE", "reason_of", "require_packages", "save_onnx", "size_of", "to_onnx", "worst_difference"]
+__all__ = [
+    "OPSET",
+    "OUTPUTS",
+    "TOLERANCE",
+    "reason_of",
+    "require_packages",
+    "save_onnx",
+    "size_of",
+    "to_onnx",
+    "worst_difference",
+]
 
 OPSET = 18
 """The least that has an antialiased resize, and the one that PyTorch's exporter is written in."""

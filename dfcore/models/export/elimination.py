@@ -4,19 +4,22 @@ Each is a loop over the rows, without looking for pivots: matrices are positive 
 float64; of what it gives, the dtype is the matrix's.
 """
 
+from typing import Any
+
 import onnx
 import onnxscript
 from onnxscript import FLOAT
-from onnxscript.onnx_opset import opset18 as op
+from onnxscript.onnx_opset import opset18
 
 __all__ = ["cholesky", "solve", "solve_lower"]
 
+op: Any = opset18  # its stubs know no value of free dtype
 _OWN = onnxscript.values.Opset("dfcore", 1)
 _DOUBLE = onnx.TensorProto.DOUBLE
 
 
 @onnxscript.script(_OWN)
-def solve(matrix: FLOAT[...], right: FLOAT[...]) -> FLOAT[...]:
+def solve(matrix: FLOAT[...], right: FLOAT[...]) -> FLOAT[...]:  # type: ignore[type-arg, misc]
     """``matrix⁻¹ right`` by Gauss-Jordan: ``[..., P, P]`` and ``[..., P, K]`` to ``[..., P, K]``."""
     size = op.Squeeze(op.Shape(matrix, start=-1))
     at = op.Reshape(op.Range(0, size, 1), op.Constant(value_ints=[-1, 1]))
@@ -33,7 +36,7 @@ def solve(matrix: FLOAT[...], right: FLOAT[...]) -> FLOAT[...]:
 
 
 @onnxscript.script(_OWN)
-def cholesky(matrix: FLOAT[...]) -> FLOAT[...]:
+def cholesky(matrix: FLOAT[...]) -> FLOAT[...]:  # type: ignore[type-arg, misc]
     """The lower triangle L of ``matrix = L Lᵀ``, column by column: ``[..., P, P]`` to the same."""
     size = op.Squeeze(op.Shape(matrix, start=-1))
     down = op.Reshape(op.Range(0, size, 1), op.Constant(value_ints=[-1, 1]))
@@ -51,7 +54,7 @@ def cholesky(matrix: FLOAT[...]) -> FLOAT[...]:
 
 
 @onnxscript.script(_OWN)
-def solve_lower(matrix: FLOAT[...], right: FLOAT[...]) -> FLOAT[...]:
+def solve_lower(matrix: FLOAT[...], right: FLOAT[...]) -> FLOAT[...]:  # type: ignore[type-arg, misc]
     """``L⁻¹ right`` of a lower triangle, downwards: ``[..., P, P]`` and ``[..., P, K]`` to ``[..., P, K]``."""
     size = op.Squeeze(op.Shape(matrix, start=-1))
     at = op.Reshape(op.Range(0, size, 1), op.Constant(value_ints=[-1, 1]))

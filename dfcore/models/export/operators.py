@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from onnxscript.onnx_opset import opset18 as op
+from onnxscript.onnx_opset import opset18
 
 from dfcore.models.export import elimination
 
 __all__ = ["translations"]
+
+op: Any = opset18  # its stubs know no value of free dtype
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
