@@ -81,11 +81,11 @@ def export(weights: Path | str, onnx: Path | str | None = None) -> Exported:
         ModelError: the weights cannot be read, a part cannot be exported, or the file says something else than PyTorch.
         WriteError: it cannot be written.
     """
+    if onnx is not None and Path(onnx).suffix != ".onnx":
+        raise UsageError(f"{onnx}: an exported specialist's name ends in .onnx.")
     require_packages()
     weights = find_weights(weights)
     path = weights.with_suffix(".onnx") if onnx is None else Path(onnx)
-    if path.suffix != ".onnx":
-        raise UsageError(f"{path}: an exported specialist's name ends in .onnx.")
     require_place(path)
     refuse_run_state(weights)
     model, meta = load_to_judge(weights)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 __all__ = ["GRID", "RADIUS", "STEP", "Flow", "correlation", "measure", "soft_argmax", "warped"]
@@ -85,14 +86,35 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     own_power = mean(first.square()) - own.square()
     others = mean(second, 1)
     other_powers = mean(second.square(), 1) - others.square()
-    found = []
+    if is_compiling():
+        return _at_once(first, second, own, own_power, others, other_powers)
+    found = first.new_empty(len(first), size, size, GRID, GRID)
     for dy in range(size):
         for dx in range(size):
             other = others[:, dy : dy + side : stride, dx : dx + side : stride]
             power = other_powers[:, dy : dy + side : stride, dx : dx + side : stride]
             product = mean(first * second[:, dy : dy + width, dx : dx + width]) - own * other
-            found.append(product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt())
-    return torch.stack(found, 1).unflatten(1, (size, size))
+            found[:, dy, dx] = product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt()
+    return found
+
+
+def _at_once(
+    first: Tensor, second: Tensor, own: Tensor, own_power: Tensor, others: Tensor, other_powers: Tensor
+) -> Tensor:
+    """The same volume in a few operations, which a compiled graph needs, on 81 times the memory."""
+    size, width = 2 * RADIUS + 1, first.shape[-1]
+    stride = (width - _WINDOW) // (GRID - 1)
+
+    def displaced(maps: Tensor, count: int, step: int) -> Tensor:
+        at = (torch.arange(size)[:, None] + step * torch.arange(count)).flatten().to(maps.device)
+        rows = maps.index_select(1, at).index_select(2, at).unflatten(2, (size, count)).unflatten(1, (size, count))
+        return rows.transpose(2, 3)  # [N, 9, 9, count, count]
+
+    product = first[:, None, None] * displaced(second, width, 1)
+    mean = F.avg_pool2d(product.flatten(0, 2)[:, None], _WINDOW, stride)[:, 0].unflatten(0, (-1, size, size))
+    shared = mean - own[:, None, None] * displaced(others, GRID, stride)
+    power = own_power[:, None, None] * displaced(other_powers, GRID, stride)
+    return shared / power.clamp(min=0).add(_TEXTURE**2).sqrt()
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:

@@ -150,7 +150,11 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
     model = dfcore.load(weights)
     monkeypatch.setattr(exporting, "require_packages", lambda: None)
     monkeypatch.setattr(exporting, "to_onnx", lambda *_: Program())
-    monkeypatch.setattr(exporting, "batches_of", lambda model: [("a batch of 1", made_views(model.spec, 1))])
+    monkeypatch.setattr(
+        exporting,
+        "batches_of",
+        lambda model: [("a batch of 1", made_views(model.spec, 1, image_size=model.image_size))],
+    )
     monkeypatch.setattr(exporting, "open_session", lambda path: Session(model, 1e-3))
     with pytest.raises(ModelError, match=r"onnx/out.onnx does not say .* No file was written"):
         dfcore.export(weights, out)
