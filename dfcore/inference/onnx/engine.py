@@ -29,7 +29,8 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
         weights: the file of weights.
 
     Raises:
-        ModelError, UsageError, WriteError: as :func:`dfcore.inference.onnx.export.export`.
+        ModelError, UsageError, WriteError: as :func:`dfcore.inference.onnx.export.export`; or the file beside the
+            weights is none that dfcore exported, and is not replaced.
     """
     meta = weight_files.describe(weights)
     path, note = exported_path(weights), ""
@@ -39,7 +40,7 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
         note = f"{path} was exported; it differs from PyTorch by {made.difference:.1g} at most."
         found = open_session(path)
     spec = registry().trainable(meta["specialist"])
-    return ExportedSpecialist(spec, found, weights, int(read_metadata(found)["image_size"])), meta, note
+    return ExportedSpecialist(spec, found, weights, int(read_metadata(found, path)["image_size"])), meta, note
 
 
 def _usable(path: Path, weights: Path, meta: dict[str, Any]) -> Any:
@@ -47,5 +48,5 @@ def _usable(path: Path, weights: Path, meta: dict[str, Any]) -> Any:
     if not is_file(path):
         return None
     session = open_session(path)
-    said = read_metadata(session)
+    said = read_metadata(session, path)
     return session if {key: said.get(key) for key in origin_of(weights, meta)} == origin_of(weights, meta) else None

@@ -84,7 +84,7 @@ def to_onnx(model: Specialist, views: Views, metadata: Mapping[str, Any]) -> Any
     Args:
         model: on the CPU, in evaluation mode.
         views: a batch of three that it is traced with.
-        metadata: of the program; what is no text, as JSON.
+        metadata: of the program; each value as JSON.
 
     Raises:
         UsageError: a package is missing.
@@ -119,7 +119,7 @@ def to_onnx(model: Specialist, views: Views, metadata: Mapping[str, Any]) -> Any
         ) from error
     assert program is not None  # of torch.onnx.export without a file
     for name, value in metadata.items():
-        program.model.metadata_props[name] = value if isinstance(value, str) else json.dumps(value)
+        program.model.metadata_props[name] = json.dumps(value)
     return program
 
 

@@ -48,14 +48,22 @@ def open_session(path: Path, threads: int = 0) -> Any:
         raise CheckpointError(f"{path} cannot be run: {described(error)}. Export it again.") from error
 
 
-def read_metadata(session: Any) -> dict[str, Any]:
-    """What :func:`dfcore.export` wrote of the specialist: texts, numbers and tables by name."""
-    found: dict[str, Any] = {}
-    for name, text in session.get_modelmeta().custom_metadata_map.items():
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
+def read_metadata(session: Any, path: Path) -> dict[str, Any]:
+    """What :func:`dfcore.export` wrote of the specialist: texts, numbers and tables by name.
+
+    Args:
+        session: the file, opened.
+        path: of the file, for the message.
+
+    Raises:
+        CheckpointError: dfcore did not write it.
+    """
+    try:
+        found = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
+    except ValueError:
+        found = {}
+    if "format" not in found:
+        raise CheckpointError(f"{path} is no specialist that dfcore exported. Move it away, and export to that name.")
     return found
 
 

@@ -16,60 +16,15 @@ import dfcore
 from dfcore.errors import CheckpointError, ModelError, UnknownNameError, UsageError, WriteError
 from dfcore.inference.onnx import export as exporting
 from dfcore.inference.onnx.compared import extreme_views
-from dfcore.inference.onnx.export import find_weights, origin_of
+from dfcore.inference.onnx.export import find_weights
 from dfcore.inference.predict import engine_device
-from dfcore.models import weights as weight_files
 from dfcore.models.export import convert
 from dfcore.models.export.convert import worst_difference
-from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata
+from dfcore.models.export.session import ExportedSpecialist
 from dfcore.models.factory import create
 from dfcore.testing.views import made_views
 
 Save = Callable[..., Path]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["av", "bg", "cm", "rr", "tm"])
-def test_every_specialist_is_exported_whole_and_agrees_with_pytorch(
-    name: str, tmp_path: Path, save_specialist: Save
-) -> None:
-    pytest.importorskip("onnxscript")
-    weights = save_specialist(tmp_path, name)
-    made = dfcore.export(weights, tmp_path / "out.onnx")
-    assert made.difference <= convert.TOLERANCE
-    session = open_session(made.path)
-    said = read_metadata(session)
-    meta = weight_files.describe(weights)
-    assert {key: said[key] for key in origin_of(weights, meta)} == origin_of(weights, meta)
-    assert said["classes"] == ["real", "fake"]
-    model = dfcore.load(weights)
-    assert (said["image_size"], len(said["mean"]), len(said["std"])) == (model.image_size, 3, 3)
-    assert tuple(said["inputs"]) == model.view_names
-    assert {one.shape[0] for one in session.get_inputs()} == {"batch"}
-    views = made_views(model.spec, 4, image_size=model.image_size, seed=77)
-    exported = ExportedSpecialist(model.spec, session, weights, model.image_size)
-    with torch.inference_mode():
-        for ours, theirs in zip(model(views)[:4], exported(views)[:4], strict=True):
-            assert torch.allclose(ours, theirs, atol=2e-4, rtol=1e-4)
-
-
-@pytest.mark.slow
-def test_predict_with_onnxruntime_gives_pytorchs_verdicts(
-    tmp_path: Path, two_people: Path, save_specialist: Save
-) -> None:
-    pytest.importorskip("onnxscript")
-    weights = save_specialist(tmp_path, "rr")
-    (ours,) = dfcore.predict(two_people, weights, isolate=False)
-    (theirs,) = dfcore.predict(two_people, weights, isolate=False, engine="onnxruntime")
-    assert ours.margin is not None
-    assert theirs.margin == pytest.approx(ours.margin, abs=1e-4)
-    made = weights.with_suffix(".onnx")
-    first = made.stat().st_mtime_ns
-    list(dfcore.predict(two_people, weights, isolate=False, engine="onnxruntime"))
-    assert made.stat().st_mtime_ns == first, "it was exported twice"
-    save_specialist(tmp_path, "rr", seed=1)
-    list(dfcore.predict(two_people, weights, isolate=False, engine="onnxruntime"))
-    assert made.stat().st_mtime_ns != first, "the exported file of other weights was used"
 
 
 class Session:
