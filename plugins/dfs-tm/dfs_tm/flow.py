@@ -87,7 +87,7 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     others = mean(second, 1)
     other_powers = mean(second.square(), 1) - others.square()
     if is_compiling():
-        return _at_once(first, second, own, own_power, others, other_powers)
+        return _row_by_row(first, second, own, own_power, others, other_powers)
     found = first.new_empty(len(first), size, size, GRID, GRID)
     for dy in range(size):
         for dx in range(size):
@@ -98,23 +98,29 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     return found
 
 
-def _at_once(
+def _row_by_row(
     first: Tensor, second: Tensor, own: Tensor, own_power: Tensor, others: Tensor, other_powers: Tensor
 ) -> Tensor:
-    """The same volume in a few operations, which a compiled graph needs, on 81 times the memory."""
+    """The same volume, all displacements across at once: a ninth of the operations, which makes a compiled graph small
+    and quick, and 1.3 times the time where each is called by itself.
+    """
     size, width = 2 * RADIUS + 1, first.shape[-1]
     stride = (width - _WINDOW) // (GRID - 1)
+    side = stride * GRID
 
-    def displaced(maps: Tensor, count: int, step: int) -> Tensor:
+    def across(maps: Tensor, count: int, step: int) -> Tensor:
         at = (torch.arange(size)[:, None] + step * torch.arange(count)).flatten().to(maps.device)
-        rows = maps.index_select(1, at).index_select(2, at).unflatten(2, (size, count)).unflatten(1, (size, count))
-        return rows.transpose(2, 3)  # [N, 9, 9, count, count]
+        return maps.index_select(2, at).unflatten(2, (size, count)).transpose(1, 2)  # [N, 9, rows, count]
 
-    product = first[:, None, None] * displaced(second, width, 1)
-    mean = F.avg_pool2d(product.flatten(0, 2)[:, None], _WINDOW, stride)[:, 0].unflatten(0, (-1, size, size))
-    shared = mean - own[:, None, None] * displaced(others, GRID, stride)
-    power = own_power[:, None, None] * displaced(other_powers, GRID, stride)
-    return shared / power.clamp(min=0).add(_TEXTURE**2).sqrt()
+    wide = across(second, width, 1)
+    means, powers = across(others, GRID, stride), across(other_powers, GRID, stride)
+    found = []
+    for dy in range(size):
+        product = F.avg_pool2d(first[:, None] * wide[:, :, dy : dy + width], _WINDOW, stride)
+        product = product - own[:, None] * means[:, :, dy : dy + side : stride]
+        power = own_power[:, None] * powers[:, :, dy : dy + side : stride]
+        found.append(product / power.clamp(min=0).add(_TEXTURE**2).sqrt())
+    return torch.stack(found, 1)
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,7 @@ def test_correlation_is_that_of_every_pair_of_windows() -> None:
     np.testing.assert_allclose(found[0], matched(first, second), atol=2e-3)
 
 
-def test_a_compiled_graph_takes_all_displacements_at_once_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_graph_goes_row_by_row_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (torch.from_numpy(part[None]).float() for part in halved(textured(2)))
     expected = correlation(first, second)
     monkeypatch.setattr(flow, "is_compiling", lambda: True)
