@@ -35,7 +35,7 @@ def compare(name: str, folder: Path, options: argparse.Namespace) -> str:
     clock: Callable[[], float] = CLOCKS[options.clock]
     began = clock()
     exported, _, note = open_exported(weights)
-    took = f"exported in {clock() - began:.0f} s" if note else "exported before"
+    took = f"exported in {clock() - began:.0f} s" if "now" in note else "exported before"
     model, _ = load_to_judge(weights)
     views = made_views(model.spec, options.batch, image_size=model.image_size)
     spent: dict[str, list[float]] = {"torch": [], "onnx": []}

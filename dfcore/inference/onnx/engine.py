@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from dfcore.plugins import registry
 
 __all__ = ["exported_path", "open_exported"]
 
+_log = logging.getLogger(__name__)
+
 
 def exported_path(weights: Path) -> Path:
     """Where the exported file of weights lies: beside them, with the ending ``.onnx``."""
@@ -20,7 +23,7 @@ def exported_path(weights: Path) -> Path:
 
 
 def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], str]:
-    """A specialist that judges with ONNX Runtime, the description of its weights, and a note where a file was made.
+    """A specialist that judges with ONNX Runtime, the description of its weights, and a note of the file.
 
     The file beside the weights is used if it is of these weights, of this dfcore and of the installed plugin; else it
     is exported anew, once.
@@ -33,11 +36,13 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
             weights is none that dfcore exported, and is not replaced.
     """
     meta = weight_files.describe(weights)
-    path, note = exported_path(weights), ""
+    path = exported_path(weights)
+    note = f"ONNX Runtime runs {path}."
     found = _usable(path, weights, meta)
     if found is None:
+        _log.warning("%s is exported to ONNX first, once; that takes a minute or two.", weights)
         made = export(weights, path)
-        note = f"{path} was exported; it differs from PyTorch by {made.difference:.1g} at most."
+        note += f" It was exported now, and differs from PyTorch by {made.difference:.1g} at most."
         found = open_session(path)
     spec = registry().trainable(meta["specialist"])
     return ExportedSpecialist(spec, found, weights, int(read_metadata(found, path)["image_size"])), meta, note

@@ -67,7 +67,7 @@ def require_packages() -> None:
     if missing:
         raise UsageError(
             f"exporting to ONNX needs the package{'s' if len(missing) > 1 else ''} {' and '.join(missing)}: "
-            "pip install 'dfcore[onnx]'"
+            f"pip install 'dfcore[onnx]' (or {' '.join(missing)})."
         )
 
 

@@ -36,7 +36,7 @@ def open_session(path: Path, threads: int = 0) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise UsageError(f"ONNX Runtime cannot be imported ({error}): pip install 'dfcore[onnx]'") from error
+        raise UsageError(f"ONNX Runtime cannot be imported ({error}): pip install onnxruntime") from error
     require_file(path, CheckpointError)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or torch.get_num_threads()

@@ -50,14 +50,15 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_a_file_is_exported_once_and_again_for_other_weights(
-    exports: list[Path], tmp_path: Path, save_specialist: Callable[..., Path]
+    exports: list[Path], tmp_path: Path, save_specialist: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     weights = save_specialist(tmp_path, "rr")
     model, meta, note = open_exported(weights)
+    assert "is exported to ONNX first" in caplog.text
     assert (model.spec.name, model.image_size, meta["stage"]) == ("rr", 64, 1)
     assert exports == [exported_path(weights)] == [weights.with_suffix(".onnx")]
-    assert "was exported; it differs from PyTorch by 1e-06" in note
-    assert open_exported(weights)[2] == ""
+    assert "was exported now, and differs from PyTorch by 1e-06" in note
+    assert open_exported(weights)[2] == f"ONNX Runtime runs {exported_path(weights)}."
     assert len(exports) == 1, "it was exported twice"
     save_specialist(tmp_path, "rr", seed=1)
     open_exported(weights)
