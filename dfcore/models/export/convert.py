@@ -26,6 +26,7 @@ __all__ = [
     "OPSET",
     "OUTPUTS",
     "TOLERANCE",
+    "export_module",
     "reason_of",
     "require_packages",
     "save_onnx",
@@ -91,24 +92,11 @@ def to_onnx(model: Specialist, views: Views, metadata: Mapping[str, Any]) -> Any
         ModelError: PyTorch cannot export a part of it; the message names that.
     """
     require_packages()
-    from dfcore.models.export.operators import translations
-
     by_position, arguments = _ByPosition(model).eval(), tuple(views[name] for name in model.view_names)
-    sizes = ({0: torch.export.Dim("batch", min=1, max=BATCHES)},) * len(arguments)
     with torch.no_grad():
         by_position(*arguments)  # constants that operators keep are made here, not while it is traced
     try:
-        with torch.no_grad(), _quiet():
-            traced = torch.export.export(by_position, arguments, dynamic_shapes=(sizes,), strict=False)
-            program = torch.onnx.export(
-                traced,
-                dynamo=True,
-                input_names=list(model.view_names),
-                output_names=list(OUTPUTS),
-                opset_version=OPSET,
-                custom_translation_table=translations(),
-                verbose=False,
-            )
+        program = export_module(by_position, arguments, model.view_names, OUTPUTS)
     except MemoryError:
         raise
     except Exception as error:  # PyTorch's exporter raises whatever it meets, from inside a plugin's code too
@@ -117,10 +105,50 @@ def to_onnx(model: Specialist, views: Views, metadata: Mapping[str, Any]) -> Any
             f"specialist {model.spec.name!r} with the backbone {backbone!r} cannot be exported to ONNX by PyTorch "
             f"{torch.__version__}: {reason_of(error)}"
         ) from error
-    assert program is not None  # of torch.onnx.export without a file
     for name, value in metadata.items():
         program.model.metadata_props[name] = json.dumps(value)
     return program
+
+
+def export_module(
+    module: nn.Module, arguments: tuple[Tensor, ...], inputs: Sequence[str], outputs: Sequence[str]
+) -> Any:
+    """A module as PyTorch's ``ONNXProgram``, with a free size of batch, which is the first axis of all.
+
+    Args:
+        module: in evaluation mode; its ``forward`` takes ``*views``.
+        arguments: a batch of at least two that it is traced with.
+        inputs: names of its arguments.
+        outputs: names of the tensors that it gives.
+
+    Raises:
+        Exception: whatever PyTorch meets; see :func:`reason_of`.
+    """
+    from dfcore.models.export.operators import translations
+
+    sizes = ({0: torch.export.Dim("batch", min=1, max=BATCHES)},) * len(arguments)
+    with torch.no_grad(), _quiet():
+        traced = torch.export.export(module, arguments, dynamic_shapes=(sizes,), strict=False)
+        program: Any = torch.onnx.export(
+            traced,
+            dynamo=True,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            opset_version=OPSET,
+            custom_translation_table=translations(),
+            verbose=False,
+        )
+    _name_batch(program.model.graph)
+    return program
+
+
+def _name_batch(graph: Any) -> None:
+    """Call the free size ``batch``, of which the exporter makes ``s26`` or so."""
+    own = re.compile(rf"\b{graph.inputs[0].shape[0]}\b")
+    for value in (*graph.inputs, *graph.outputs, *(out for node in graph.all_nodes() for out in node.outputs)):
+        for place, size in enumerate(value.shape or ()):
+            if not isinstance(size, int) and size.value is not None:
+                value.shape[place] = own.sub("batch", str(size.value))
 
 
 def save_onnx(program: Any, path: Path) -> None:

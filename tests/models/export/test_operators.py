@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dfcore.models.export.convert import export_module, save_onnx
+
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
-
-BATCH = torch.export.Dim("batch", min=1, max=64)
 
 
 def gram(values: Tensor) -> Tensor:
@@ -49,38 +47,32 @@ FORMS: dict[str, Callable[[Tensor], Tensor]] = {
 class All(nn.Module):
     """Each of :data:`FORMS`."""
 
-    def forward(self, values: Tensor) -> tuple[Tensor, ...]:
-        return tuple(form(values) for form in FORMS.values())
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        return tuple(form(*given) for form in FORMS.values())
 
 
 def draw(batch: int) -> Tensor:
     return torch.randn(batch, 6, 12, generator=torch.Generator().manual_seed(batch))
 
 
-def exported(module: nn.Module) -> Any:
-    from dfcore.models.export.operators import translations
-
-    traced = torch.export.export(module.eval(), (draw(3),), dynamic_shapes=(({0: BATCH}),), strict=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.onnx.export(
-            traced, dynamo=True, opset_version=18, custom_translation_table=translations(), verbose=False
-        )
-
-
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    logging.disable(logging.WARNING)
+def session(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path: Path = tmp_path_factory.mktemp("onnx") / "all.onnx"
-    exported(All()).save(str(path))
-    logging.disable(logging.NOTSET)
+    save_onnx(export_module(All().eval(), (draw(3),), ["values"], list(FORMS)), path)
     return onnxruntime.InferenceSession(str(path))
+
+
+def test_the_size_of_the_batch_is_free_and_has_a_name(session: Any) -> None:
+    (given,) = session.get_inputs()
+    assert (given.name, given.shape) == ("values", ["batch", 6, 12])
+    assert [one.name for one in session.get_outputs()] == list(FORMS)
+    assert {one.shape[0] for one in session.get_outputs()} == {"batch"}
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
 def test_each_form_gives_pytorchs_values_for_every_size_of_a_batch(session: Any, batch: int) -> None:
     values = draw(batch)
-    found = session.run(None, {session.get_inputs()[0].name: values.numpy()})
+    found = session.run(None, {"values": values.numpy()})
     for (name, form), theirs in zip(FORMS.items(), found, strict=True):
         ours = form(values)
         assert ours.shape == theirs.shape, name
@@ -90,11 +82,11 @@ def test_each_form_gives_pytorchs_values_for_every_size_of_a_batch(session: Any,
 class Upper(nn.Module):
     """An operator in a way that has no form."""
 
-    def forward(self, values: Tensor) -> Tensor:
-        return torch.linalg.cholesky_ex(gram(values), upper=True).L
+    def forward(self, *given: Tensor) -> Tensor:
+        return torch.linalg.cholesky_ex(gram(*given), upper=True).L
 
 
 def test_a_way_of_an_operator_without_a_form_is_no_wrong_file() -> None:
     with pytest.raises(Exception, match="upper triangle") as raised:
-        exported(Upper())
+        export_module(Upper().eval(), (draw(3),), ["values"], ["found"])
     assert "linalg_cholesky_ex" in str(raised.value)

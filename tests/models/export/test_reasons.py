@@ -48,6 +48,7 @@ def test_what_cannot_be_traced_is_said_in_pytorchs_words() -> None:
     assert "data-dependent" in reason_of(raised.value)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_an_operator_without_a_form_is_named() -> None:
     pytest.importorskip("onnxscript")
     with pytest.raises(Exception, match="qr") as raised:
