@@ -26,6 +26,7 @@ COMMANDS = {
     "ensemble": "Fuse several specialists: learn how from validation videos.",
     "evaluate": "Measure trained specialists on a dataset's test split.",
     "predict": "Judge videos and photos with trained specialists.",
+    "export": "Write trained weights as an ONNX file, checked against PyTorch.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
     "store": "Verify a clip store: is what was prepared still what was written?",
