@@ -31,7 +31,8 @@ def test_the_delay_is_where_lips_and_voice_are_most_alike(monkeypatch: pytest.Mo
 
 def test_unlike_lips_and_voice_fit_at_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
-    views["mouth_openings"] = clip_views(dfcore_specialist(), made_clip(8, frames=FRAMES))["mouth_openings"]
+    other_mouth = clip_views(dfcore_specialist(), made_clip(8, frames=FRAMES))
+    views |= {name: other_mouth[name] for name in ("mouth_openings", "video_mouth_openings")}
     one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
     monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
     found = Finding().measure(views, module)
@@ -63,5 +64,5 @@ def test_where_the_towers_know_nothing_landmarks_tell_the_delay(monkeypatch: pyt
     found = Finding().measure(views, module)
     assert float(found["voice_fit"]) > FITS
     assert float(found["delay_ms"]) == 0.0  # a mouth that opens with the voice's level
-    views["mouth_openings"] = views["mouth_openings"].roll(-2, 1)
+    views["video_mouth_openings"] = views["video_mouth_openings"].roll(-2, 2)
     assert float(Finding().measure(views, module)["delay_ms"]) == 80.0
