@@ -33,7 +33,8 @@ mouth_openings   float32 ``[60, 4]``          openings of lips and jaw at the sa
 
 ``video_mouth_present``, ``video_log_mel``, ``video_audio_present`` and ``video_mouth_openings`` are four of these with
 a leading axis of 8: the sample's clip first, then the same person's others in the same video in order of time (where
-there are more than 7, spread evenly over them). A row without a clip is as a clip without speech.
+there are more than 7, spread evenly over them). A row without a clip is as a clip without speech. A moment
+that lies in a row before is not present again: the clips of a short video overlap.
 
 Two more are for the control that every figure is reported beside (:mod:`dfcore.data.views.background`):
 

@@ -12,14 +12,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dfcore.data.clips import ClipAccess
+from dfcore.data.clips import SPEECH_RATE, ClipAccess
 from dfcore.data.views import landmarks, speech
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import Builder
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 
-__all__ = ["VIDEO_CLIPS", "chosen_others", "over_video"]
+__all__ = [
+    "VIDEO_CLIPS",
+    "audio_present",
+    "chosen_others",
+    "log_mel",
+    "mouth_openings",
+    "mouth_present",
+    "over_video",
+]
 
 VIDEO_CLIPS = 8
 """Rows of the views: clips of a video that are read at most."""
@@ -40,8 +48,7 @@ def over_video(builder: Builder, missing: float = 0.0) -> Builder:
     """
 
     def build(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
-        frames = [upright, *(UprightFrames(other, [0], upright.flip) for other in chosen_others(upright.others))]
-        found = torch.stack([builder(one, grid, draw, size) for one in frames])
+        found = torch.stack([builder(one, grid, draw, size) for one in _clips(upright)])
         rows = found.new_full((VIDEO_CLIPS, *found.shape[1:]), missing)
         rows[: len(found)] = found
         return rows
@@ -49,7 +56,27 @@ def over_video(builder: Builder, missing: float = 0.0) -> Builder:
     return build
 
 
-mouth_present = over_video(speech.mouth_present)
+def mouth_present(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
+    """Where the mouth is a frame of this person that no row before shows: clips of a short video overlap, and no moment
+    is to count twice. float32 ``[8, 60]``.
+    """
+    rows = over_video(speech.mouth_present)(upright, grid, draw, size)
+    spans: list[tuple[float, float]] = []
+    for row, one in zip(rows, _clips(upright), strict=False):
+        said = speech.middle_speech(one)
+        if said is None:
+            continue
+        times = said.start + torch.arange(speech.POINTS, dtype=torch.float64) / SPEECH_RATE
+        for first, last in spans:
+            row[(times >= first) & (times < last)] = 0
+        spans.append((said.start - 0.5 / SPEECH_RATE, said.start + (speech.POINTS - 0.5) / SPEECH_RATE))
+    return rows
+
+
+def _clips(upright: UprightFrames) -> list[UprightFrames]:
+    return [upright, *(UprightFrames(other, [0], upright.flip) for other in chosen_others(upright.others))]
+
+
 log_mel = over_video(speech.log_mel, math.log(speech.FLOOR))
 audio_present = over_video(speech.audio_present)
 mouth_openings = over_video(landmarks.speech_openings)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from dfcore.data.views.video import VIDEO_CLIPS
 from dfcore.models.cues import required_view
 from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue
 from dfs_av.lip_sync import LipSyncCue
@@ -27,10 +28,10 @@ _VIEWS = {
     "mouth_openings": (60, 4),
 }
 _VIDEO = {
-    "video_mouth_present": (8, 60),
-    "video_log_mel": (8, 80, 240),
-    "video_audio_present": (8, 60),
-    "video_mouth_openings": (8, 60, 4),
+    "video_mouth_present": (VIDEO_CLIPS, 60),
+    "video_log_mel": (VIDEO_CLIPS, 80, 240),
+    "video_audio_present": (VIDEO_CLIPS, 60),
+    "video_mouth_openings": (VIDEO_CLIPS, 60, 4),
 }
 
 

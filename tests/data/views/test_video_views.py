@@ -25,9 +25,13 @@ OWN = tuple(name.removeprefix("video_") for name in VIDEO_VIEWS)
 
 
 def clip(number: int, track: int = 0) -> Clip:
+    """Of another moment than any other number's."""
     made = made_clip(number)
+    assert made.speech is not None
     first = 100 * number
-    return replace(made, header=replace(made.header, frames=tuple(range(first, first + 8)), track=track))
+    made.speech = replace(made.speech, start=4.0 * number)
+    header = replace(made.header, frames=tuple(range(first, first + 8)), track=track, speech_start=4.0 * number)
+    return replace(made, header=header)
 
 
 def views(one: Clip, *others: Clip) -> dict[str, Tensor]:
@@ -56,9 +60,23 @@ def test_a_row_without_a_clip_is_as_a_clip_without_speech() -> None:
 def test_of_many_clips_some_are_taken_spread_over_all() -> None:
     made = made_clip(1)
     assert made.speech is not None
-    others = [replace(made, speech=replace(made.speech, present=np.arange(60) < number)) for number in range(1, 22)]
+    others = [
+        replace(made, speech=replace(made.speech, present=np.arange(60) < number, start=4.0 * number))
+        for number in range(1, 22)
+    ]
     found = views(made, *others)["video_mouth_present"].sum(1)
     assert found.tolist() == [60, 2, 5, 8, 11, 14, 17, 20]
+
+
+def test_a_moment_that_two_clips_hold_counts_once() -> None:
+    clips = [clip(1), clip(2), clip(3)]
+    for one, start in zip(clips, (5.0, 4.0, 6.6), strict=True):
+        assert one.speech is not None
+        one.speech = replace(one.speech, start=start)
+    found = views(*clips)["video_mouth_present"]
+    assert found.sum(1).tolist()[:3] == [60, 25, 40]  # 4 to 5 s of the second, 7.4 to 9 s of the third
+    assert found[1].nonzero().flatten().tolist() == list(range(25))
+    assert found[2].nonzero().flatten().tolist() == list(range(20, 60))
 
 
 def test_samples_hold_the_same_persons_other_clips_of_the_record(tmp_path: Path) -> None:
