@@ -21,7 +21,8 @@ to be told: docs/explain.md says how often a foreign voice gets so far (2 of 100
 """
 FITS = 0.41
 """The landmarks' fit from which on their delay is told, over 2.4 s; over n times as much this over the root of n.
-Foreign voices, by what was learnt of others, get as far as FOREIGN_TABLE.
+One or 2 of 100 foreign voices get so far, by what was learnt of others, over 2.4, 4.8, 9.6 and 14.4 s alike; and 43,
+63, 86 and all of 100 own ones (33 people, of whom 7 talk for 14.4 s).
 """
 _STEP = 40.0
 """Milliseconds from one delay to the next."""
