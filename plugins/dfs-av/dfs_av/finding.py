@@ -38,9 +38,9 @@ class Finding:
     together (:class:`dfs_av.expected_openings.VoiceFit`): that is learnt from real speech, which the towers need hours
     of.
 
-    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the towers'
-    likeness stands out from that at the delays that are not next to it; or else, by landmarks, where the fit is good at
-    a delay that genuine audio has. Only 0.6 s to either side are looked at: a voice that is further off, or another
+    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the fit by
+    landmarks is good at a delay that genuine audio has; or else where the towers' likeness stands out from that at the
+    delays that are not next to it. Only 0.6 s to either side are looked at: a voice that is further off, or another
     text, fits at no delay.
     """
 
@@ -70,10 +70,10 @@ class Finding:
         peak, place = curve.max(-1)
         fit = correlation.expected_openings.fit(speech)
         heard = (speech.video.present * speech.video.heard).mean(-1).sum(1)  # in clips' lengths
-        by_towers = standing_out(curve) >= STANDS_OUT
-        delay = (torch.where(by_towers, place, fit.place) - LAGS) * _STEP
+        by_landmarks = fit.score >= FITS / heard.clamp(min=0.1).sqrt()
+        told = by_landmarks | (standing_out(curve) >= STANDS_OUT)
+        delay = (torch.where(by_landmarks, fit.place, place) - LAGS) * _STEP
         silent = speech.weight.sum(1) == 0
-        told = by_towers | (fit.score >= FITS / heard.clamp(min=0.1).sqrt())
         return {
             "delay_ms": delay.masked_fill(silent | ~told, float("nan")),
             "voice_fit": fit.score.masked_fill(silent, float("nan")),
