@@ -14,6 +14,7 @@ from dfcore.announcement.source import place_of
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
+from dfcore.data.views.finish import move_views
 from dfcore.discovery import distribution_of
 from dfcore.errors import DataError, DfcoreError
 from dfcore.inference.extraction import own_clip
@@ -101,9 +102,11 @@ def read_batch(member: Member, samples: Sequence[Sample], device: str) -> dict[s
     """The views of some samples, ``[B, ...]`` each, on ``device``."""
     model = member.model
     views = [
-        build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size) for clip, frames in samples
+        build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size, finish=False)
+        for clip, frames in samples
     ]
-    return {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
+    stacked = {name: torch.stack([view[name] for view in views]) for name in views[0]}
+    return move_views(stacked, torch.device(device), channels_last=False)
 
 
 def _reasons(member: Member, clips: Sequence[Clip]) -> list[str | None]:

@@ -50,8 +50,9 @@ from torch import Tensor
 from dfcore.data.clips import ClipAccess
 from dfcore.data.views import background, images, landmarks, sequence, speech, tiles
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
-from dfcore.data.views.common import Builder
-from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
+from dfcore.data.views.common import Builder, PartsBuilder
+from dfcore.data.views.finish import IMAGENET_MEAN, IMAGENET_STD, finish_views, part_name
+from dfcore.data.views.images import FACE_SCALE
 from dfcore.data.views.lattice import lattice
 from dfcore.data.views.upright import UprightFrames, upright_size
 from dfcore.specs import VIEWS
@@ -59,19 +60,15 @@ from dfcore.specs import VIEWS
 __all__ = ["CONTROL_VIEWS", "FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 
 _OF_FRAMES: dict[str, Builder] = {
-    "context": images.context,
-    "face_mask": images.face_mask,
     "tiles": tiles.tiles,
     "tile_face": tiles.tile_face,
     "qp": tiles.qp,
     "sequence": sequence.sequence,
-    "sequence_mask": sequence.sequence_mask,
     "motion": sequence.motion,
     "landmarks": landmarks.landmarks,
     "tile_parts": landmarks.tile_parts,
 }
 _OF_SAMPLES: dict[str, Builder] = {
-    "face": images.face,
     "mouth": speech.mouth,
     "mouth_present": speech.mouth_present,
     "log_mel": speech.log_mel,
@@ -79,10 +76,18 @@ _OF_SAMPLES: dict[str, Builder] = {
     "mouth_openings": landmarks.speech_openings,
 }
 _OF_CONTROL: dict[str, Builder] = {
-    "background_face": background.background_face,
     "background_cells": background.background_cells,
 }
-CONTROL_VIEWS = tuple(_OF_CONTROL)
+_FINISHED_OF_FRAMES: dict[str, PartsBuilder] = {
+    "context": images.context,
+    "face_mask": images.face_mask,
+    "sequence_mask": sequence.sequence_mask,
+}
+_FINISHED_OF_SAMPLES: dict[str, PartsBuilder] = {
+    "face": images.face,
+    "background_face": background.background_face,
+}
+CONTROL_VIEWS = ("background_face", "background_cells")
 """Names of those that the background control needs; no specialist announces them."""
 
 _COLOURED = ("context",)
@@ -97,6 +102,7 @@ def build_views(
     image_size: int,
     augment: Augmentation | None = None,
     rng: Uniform | None = None,
+    finish: bool = True,
 ) -> dict[str, Tensor]:
     """The views ``names`` of some frames of a clip; only what they need is read.
 
@@ -107,6 +113,7 @@ def build_views(
         image_size: S.
         augment: training augmentations; needs ``rng``.
         rng: where their random numbers come from.
+        finish: False leaves to :func:`dfcore.data.views.finish.finish_views` what a device makes faster for a batch.
 
     Raises:
         StoreError: a name that is neither a view nor an evidence extracted from this clip.
@@ -121,12 +128,22 @@ def build_views(
     if any(name in names for name in (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))):
         upright.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
     grid = lattice(upright.width, upright.height, draw.jitter)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name in names:
+        parts = _FINISHED_OF_FRAMES.get(name) or _FINISHED_OF_SAMPLES.get(name)
+        if parts is not None:
+            one = single or name in _FINISHED_OF_SAMPLES
+            made = parts(upright, grid, draw, image_size).items()
+            found |= {part_name(name, part): value[0] if one else value for part, value in made}
+            continue
         whole = _OF_SAMPLES.get(name) or _OF_CONTROL.get(name)
         if whole is not None:
             found[name] = whole(upright, grid, draw, image_size)
             continue
         view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(upright, grid, draw, image_size)
         found[name] = view[0] if single else view
-    return found
+    return found if not finish else {name: view[0] for name, view in finish_views(_batch_of_one(found)).items()}
+
+
+def _batch_of_one(views: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: view[None] for name, view in views.items()}

@@ -23,6 +23,7 @@ __all__ = ["landmarks", "openings_of", "speech_openings", "tile_parts"]
 
 _STEP = 2
 """Pixels per point of the masks that parts are measured by: sixty-four points a block."""
+_ONES = np.uint64(0x0101010101010101)
 
 
 def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -44,7 +45,9 @@ def tile_parts(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> 
     height, width = upright.height // _STEP, upright.width // _STEP
     side = BLOCK // _STEP
     masks = np.stack([[mask(face, height, width) for mask in (inner_face_mask, rim_mask)] for face in points])
-    shares = masks.reshape(len(points), 2, height // side, side, width // side, side).mean((3, 5), dtype=np.float32)
+    # Eight points side by side are one number whose bytes are summed, first down and then, by the product, across.
+    sums = masks.view(np.uint64).reshape(len(points), 2, height // side, side, -1).sum(axis=3, dtype=np.uint64)
+    shares = ((sums * _ONES) >> np.uint64(56)).astype(np.float32) / side**2
     return torch.from_numpy(grid.blocks(shares)).transpose(1, 2)
 
 

@@ -44,8 +44,8 @@ def mouth(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     speech = middle_speech(upright)
     if speech is None:
         return torch.zeros(POINTS, MOUTH_SIDE, MOUTH_SIDE, dtype=torch.uint8)
-    images = speech.mouth[:, :, ::-1] if upright.flip else speech.mouth
-    return torch.from_numpy(np.array(images))
+    images = torch.from_numpy(np.array(speech.mouth))
+    return images.flip(-1) if upright.flip else images
 
 
 def mouth_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
