@@ -104,8 +104,8 @@ def packed(upright: UprightFrames, square: Square, size: int) -> Tensor:
     else:
         pairs = pixels.astype("<u8")
         pairs |= pairs << 32
-        rows = np.ascontiguousarray(luma).reshape(len(luma), side // 2, 2, side)
-        pixels = np.bitwise_or(rows, pairs.view("<u4")[:, :, None])
+        pixels = luma.astype("<u4", order="C").reshape(-1, side // 2, 2, side)
+        pixels |= pairs.view("<u4")[:, :, None]
     return torch.from_numpy(pixels.view(np.uint8).reshape(-1, side, side, 4)).permute(0, 3, 1, 2)
 
 

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfcore.data.clips import BLOCK, Speech
-from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, inner_face_mask, mouth_openings, rim_mask
+from dfcore.data.clips import Speech
+from dfcore.data.faces.dense import MIRRORED, OPENINGS, from_stored, mouth_openings, part_masks
 from dfcore.data.faces.geometry import to_upright
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
@@ -22,8 +22,8 @@ from dfcore.errors import StoreError
 __all__ = ["landmarks", "openings_of", "speech_openings", "tile_parts"]
 
 _STEP = 2
-"""Pixels per point of the masks that parts are measured by: sixty-four points a block."""
-_ONES = np.uint64(0x0101010101010101)
+"""Pixels per point of the masks that parts are measured by: 8x8 points a block."""
+_ONES, _TOP = np.uint64(0x0101010101010101), np.uint64(56)
 
 
 def landmarks(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -43,12 +43,15 @@ def tile_parts(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> 
     """The inner face's share of each block, and its rim's: float32 ``[n, 49, 2, 4, 4]``."""
     points = landmarks(upright, grid, draw, size).numpy() / _STEP
     height, width = upright.height // _STEP, upright.width // _STEP
-    side = BLOCK // _STEP
-    masks = np.stack([[mask(face, height, width) for mask in (inner_face_mask, rim_mask)] for face in points])
-    # Eight points side by side are one number whose bytes are summed, first down and then, by the product, across.
-    sums = masks.view(np.uint64).reshape(len(points), 2, height // side, side, -1).sum(axis=3, dtype=np.uint64)
-    shares = ((sums * _ONES) >> np.uint64(56)).astype(np.float32) / side**2
+    shares = np.stack([[_shares(mask) for mask in part_masks(face, height, width)] for face in points])
     return torch.from_numpy(grid.blocks(shares)).transpose(1, 2)
+
+
+def _shares(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The share of ones in each 8x8 points of a mask ``[h, w]``: float32 ``[h/8, w/8]``."""
+    # Eight points side by side are one number whose bytes are summed, first down and then, by the product, across.
+    sums = np.add.reduce(mask.view(np.uint64).reshape(-1, 8, mask.shape[1] // 8), axis=1)
+    return ((sums * _ONES) >> _TOP).astype(np.float32) / 64
 
 
 def speech_openings(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
