@@ -125,7 +125,8 @@ def build_views(
         draw = augment.draw(rng, *upright_size(access))
     upright = UprightFrames(access, frames, draw.flip)
     single = len(upright.frames) == 1
-    if any(name in names for name in (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))):
+    coloured = (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))
+    if any(name in names and images.kept_pixels(upright, name, image_size) is None for name in coloured):
         upright.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
     grid = lattice(upright.width, upright.height, draw.jitter)
     found: dict[str, Tensor] = {}

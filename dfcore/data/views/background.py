@@ -41,7 +41,7 @@ def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> 
     middle = middle_frame(upright)
     place = _beside(middle)
     if place is None:
-        return {PIXELS: torch.zeros(1, size, size, 4, dtype=torch.uint8), RGB: torch.zeros(1, 3, 4)}
+        return {PIXELS: torch.zeros(1, 3, size, size, dtype=torch.uint8), RGB: torch.zeros(1, 3, 4)}
     x0, y0, x1, y1 = place
     box = middle.boxes[0]
     half = max(1, even(FACE_SCALE * max(box[2] - box[0], box[3] - box[1])) // 2)

@@ -5,7 +5,7 @@ view's name and a part's, and :func:`finish_views` makes the views of them where
 same bits on a CPU, and any other device differs by float rounding alone.
 
 ==================  ==============================  ====================================================================
-face:pixels         uint8 ``[S, S, 4]``             Y, U, V and 0 of the square at its final size; ``context`` and
+face:pixels         uint8 ``[3, S, S]``             Y, U and V of the square at its final size; ``context`` and
                                                     ``background_face`` likewise
 face:rgb            float32 ``[3, 4]``              the affine map that makes normalised RGB of them, what was drawn of
                                                     colours included
@@ -86,9 +86,9 @@ def ellipses(axes: Tensor) -> Tensor:
 
 
 def _image(pixels: Tensor, rgb: Tensor, drawn: Tensor | None) -> Tensor:
-    """Normalised RGB float32 ``[..., 3, S, S]`` of pixels ``[..., S, S, 4]``."""
-    size, on_cpu = pixels.shape[-2], pixels.device.type == "cpu"
-    flat, maps = pixels.reshape(-1, size * size, 4), rgb.reshape(-1, 3, 4)
+    """Normalised RGB float32 ``[..., 3, S, S]`` of pixels ``[..., 3, S, S]``."""
+    size, on_cpu = pixels.shape[-1], pixels.device.type == "cpu"
+    flat, maps = pixels.reshape(-1, 3, size * size), rgb.reshape(-1, 3, 4)
     images = torch.empty(len(flat), 3, size * size, device=pixels.device)
     if on_cpu:  # one at a time, so that each stays in the processor's cache
         for image, own, own_map in zip(images.split(1), flat.split(1), maps.split(1), strict=True):
@@ -98,17 +98,17 @@ def _image(pixels: Tensor, rgb: Tensor, drawn: Tensor | None) -> Tensor:
     images = images.view(-1, 3, size, size)
     if drawn is not None:
         images = _drawn_singly(images, drawn) if on_cpu else _drawn_together(images, drawn)
-    return images.view(*pixels.shape[:-3], 3, size, size)
+    return images.view(pixels.shape)
 
 
 def _normalise(pixels: Tensor, maps: Tensor, out: Tensor) -> None:
-    """``[n, S S, 4]`` through affine maps ``[n, 3, 4]`` into ``[n, 3, S S]``.
+    """``[n, 3, S S]`` through affine maps ``[n, 3, 4]`` into ``[n, 3, S S]``.
 
     Sums of products, not a product of matrices: that would be rounded to TF32 or bf16 where a model's products are.
     """
-    y, u, v = pixels[..., :3].movedim(-1, 0).to(torch.float32, memory_format=torch.contiguous_format)[:, :, None]
-    torch.mul(y, maps[:, :, :1], out=out)
-    out.addcmul_(u, maps[:, :, 1:2]).addcmul_(v, maps[:, :, 2:3]).add_(maps[:, :, 3:])
+    yuv = pixels.float()
+    torch.mul(yuv[:, :1], maps[:, :, :1], out=out)
+    out.addcmul_(yuv[:, 1:2], maps[:, :, 1:2]).addcmul_(yuv[:, 2:], maps[:, :, 2:3]).add_(maps[:, :, 3:])
     for channel, (mean, std) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
         out[:, channel].clamp_(-mean / std, (1 - mean) / std)  # 0 and 1 in RGB
 

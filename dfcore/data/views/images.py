@@ -21,16 +21,21 @@ __all__ = [
     "FACE_SCALE",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "KEPT_SIDE",
     "context",
     "ellipse_axes",
     "face",
     "face_mask",
     "face_square",
+    "kept_pixels",
     "middle_frame",
     "packed",
+    "resized",
     "small",
 ]
 
+KEPT_SIDE = 224
+"""Side of the images that a raw store keeps: the backbones' usual one."""
 FACE_SCALE = 1.3
 """Side of the face view's square in units of the face box's larger side."""
 
@@ -40,11 +45,14 @@ def face(upright: UprightFrames, _: Lattice, draw: Draw, size: int) -> Parts:
     middle = middle_frame(upright)
     x0, y0, x1, y1 = (0, 0, 0, 0) if draw.erase is None else (round(value * size) for value in draw.erase)
     drawn = torch.tensor([draw.blur * size, x0, y0, x1, y1])
-    return {**small(middle, face_square(middle), size, draw.colour), DRAWN: drawn[None]}
+    return {**small(middle, face_square(middle), size, draw.colour, kept="face"), DRAWN: drawn[None]}
 
 
 def face_square(upright: UprightFrames) -> Square:
-    """The square that the face view shows of the first frame."""
+    """The square that the face view shows of the first frame; of a mirror image the mirrored one."""
+    if upright.flip:
+        x, y, side = face_square(UprightFrames(upright.access, upright.frames[:1]))
+        return upright.width - x - side, y, side
     x0, y0, x1, y1 = upright.boxes[0]
     side = max(2, even(FACE_SCALE * max(x1 - x0, y1 - y0)))
     x, y = even((x0 + x1 - side) / 2), even((y0 + y1 - side) / 2)
@@ -61,22 +69,42 @@ def middle_frame(upright: UprightFrames) -> UprightFrames:
 
 def context(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Parts:
     """The whole window."""
-    return small(upright, whole_window(upright), size, None)
+    return small(upright, whole_window(upright), size, None, kept="context")
 
 
-def small(upright: UprightFrames, square: Square, size: int, colour: Colour | None) -> Parts:
+def small(upright: UprightFrames, square: Square, size: int, colour: Colour | None, kept: str = "") -> Parts:
     """A square of the window, resized, and what makes RGB of it (:mod:`dfcore.data.views.finish`).
 
-    The resizing is done on uint8 YUV: torch has a vectorised antialiased kernel for uint8 images of interleaved
-    channels, several times as fast as all others. It gives a mirrored image mirrored, so the small one is mirrored.
+    Args:
+        upright: the frames.
+        square: of the window.
+        size: S.
+        colour: to change colours by.
+        kept: the name under which a store may have it (:mod:`dfcore.data.views.kept`).
     """
-    resized = F.interpolate(packed(upright, square, size), size=(size, size), mode="bilinear", antialias=True)
-    pixels = resized.permute(0, 2, 3, 1).contiguous()
+    found = kept_pixels(upright, kept, size) if kept else None
+    pixels = resized(upright, square, size) if found is None else torch.from_numpy(np.array(found))
     if upright.flip:
-        pixels = pixels.view(torch.int32).flip(-2).view(torch.uint8)
+        pixels = pixels.flip(-1)
     source = upright.access.source
     rgb = _normaliser(source.colour_matrix, source.colour_range, colour)
     return {PIXELS: pixels, RGB: rgb.expand(len(pixels), 3, 4)}
+
+
+def kept_pixels(upright: UprightFrames, name: str, size: int) -> NDArray[np.uint8] | None:
+    """What a store keeps of an image view, as :func:`resized` gives it; None where it has none of that size."""
+    found = upright.kept(name) if size == KEPT_SIDE else None
+    return None if found is None or found.shape[1:] != (3, size, size) else found
+
+
+def resized(upright: UprightFrames, square: Square, size: int) -> Tensor:
+    """Y, U and V of a square, uint8 ``[n, 3, size, size]``, as it lies before the mirror.
+
+    torch has a vectorised antialiased kernel for uint8 images of interleaved channels, several times as fast as all
+    others. It gives a mirrored image mirrored, to the last bit, so that it is the small one that is mirrored.
+    """
+    pixels = packed(upright, square, size)
+    return F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True)[:, :3].contiguous()
 
 
 def packed(upright: UprightFrames, square: Square, size: int) -> Tensor:

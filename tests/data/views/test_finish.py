@@ -58,7 +58,7 @@ def test_what_a_loader_carries_of_an_image_is_bytes(clip: Clip) -> None:
     parts = read(clip, [1], 0, finish=False)
     assert parts["face:pixels"].dtype == parts["context:pixels"].dtype == torch.uint8
     sizes = {name: part.numel() * part.element_size() for name, part in parts.items()}
-    assert sizes["face:pixels"] == 4 * SIZE**2
+    assert sizes["face:pixels"] == 3 * SIZE**2
     assert sizes["face_mask:axes"] == 4 * (2 * SIZE + 1)
 
 
