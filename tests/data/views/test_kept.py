@@ -91,3 +91,12 @@ def test_without_landmarks_there_are_no_parts(tmp_path: Path) -> None:
     access = store.open("v").access(0)
     assert access.kept("parts", [0]) is None
     assert access.kept("context", [0]) is not None
+
+
+def test_a_compact_store_keeps_parts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ClipStore(tmp_path, codec="compact")
+    store.write("v", [clip_of(0)])
+    access = store.open("v").access(0)
+    assert [name for name in ("face", "context", "parts") if access.kept(name, [1]) is not None] == ["parts"]
+    monkeypatch.setattr("dfcore.data.views.landmarks.part_masks", None)
+    build_views(access, ["tile_parts"], [1], image_size=KEPT_SIDE)
