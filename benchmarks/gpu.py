@@ -38,9 +38,10 @@ from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.views.finish import move_views
 from dfcore.device import Precision, choose_device, choose_precision
 from dfcore.inference.predict import predict
-from dfcore.models.device_views import move_views, use_channels_last
+from dfcore.models.device_views import use_channels_last
 from dfcore.models.factory import create
 from dfcore.models.specialist import Specialist
 from dfcore.models.vision import import_timm
@@ -224,6 +225,7 @@ def loader_wait(
         train=True,
         augment=model.spec.augmentations,
         clip_frames=model.spec.clip_frames,
+        finish=False,
     )
     loader = evaluation_loader(data, batch_size=bench.batch, workers=loaders, device=bench.device, world=World())
     held: dict[str, Any] = {}

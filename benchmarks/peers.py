@@ -233,9 +233,9 @@ def measure_part(
 
 
 def reads_of_ours(store: ClipStore, spec: SpecialistSpec) -> Side:
-    samples = read_samples.samples_of(store, spec)
+    samples = read_samples.samples_of(store, spec, finish=True)
     reads = read_samples.READS
-    return lambda _: (read_samples.per_sample(lambda k: samples[k % len(samples)]) * reads / 1e3, reads)
+    return lambda _: (sum(read_samples.milliseconds(lambda k: samples[k % len(samples)])) / 1e3, reads)
 
 
 def on_files(args: Any, spec: SpecialistSpec, place: Path, settings: dict[str, Any]) -> None:

@@ -7,8 +7,11 @@ and compact; ``--stores`` takes two stores that were prepared so before. A sampl
 training, the face at 224 and its augmentations included. The PNG side decodes a crop of the same face with Pillow and
 normalises it: what the field's loaders do at least. All read files that are in the disk cache.
 
-Without loader processes, processor time is measured (one thread each, interleaved, medians of the rounds), so that a
-busy machine changes little; with some, samples a second by the clock, in batches of 8.
+The first figures are what a loader does. The last column adds what is left to the device, where the model is (colours,
+blur, masks: :mod:`dfcore.data.views.finish`), done here on one thread in batches of 8.
+
+Processor time is measured (one thread each, interleaved, the least of the rounds for each sample), so that a busy
+machine changes little; with loader processes, samples a second by the clock, in batches of 8.
 """
 
 from __future__ import annotations
@@ -19,13 +22,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from dfcore.api.prepare import trainable_specialists
 from dfcore.config import TrainConfig
@@ -34,6 +37,7 @@ from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.views.finish import finish_views
 from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
 from dfcore.testing.demo import Demo, make_demo
@@ -76,7 +80,7 @@ def _pngs(store: ClipStore, video: str) -> list[bytes]:
     return found
 
 
-def samples_of(store: ClipStore, spec: SpecialistSpec) -> ClipSamples:
+def samples_of(store: ClipStore, spec: SpecialistSpec, *, finish: bool = False) -> ClipSamples:
     whole = [v for v in store if all(store.entry(v).evidence.get(e.name) for e in spec.evidence)]
     records = [VideoRecord(video, Path(video), 0, split="train") for video in whole]
     return ClipSamples(
@@ -88,6 +92,7 @@ def samples_of(store: ClipStore, spec: SpecialistSpec) -> ClipSamples:
         train=True,
         augment=spec.augmentations,
         clip_frames=spec.clip_frames,
+        finish=finish,
     )
 
 
@@ -102,12 +107,20 @@ def prepared(folder: Path | None, place: Path, specs: list[SpecialistSpec], code
     return store
 
 
-def per_sample(read: Callable[[int], Any]) -> float:
-    """Milliseconds of processor time."""
-    start = time.thread_time()
+def milliseconds(read: Callable[[int], Any]) -> list[float]:
+    """Processor time of each of some readings."""
+    found = []
     for k in range(READS):
+        start = time.thread_time()
         read(k)
-    return (time.thread_time() - start) / READS * 1e3
+        found.append((time.thread_time() - start) * 1e3)
+    return found
+
+
+def finishing(data: ClipSamples) -> Callable[[int], Any]:
+    """What is left of a sample: an eighth of a batch's."""
+    batch = default_collate([data[k % len(data)]["views"] for k in range(BATCH)])
+    return lambda k: finish_views(batch) if k % BATCH == 0 else None
 
 
 def rate(dataset: Dataset[Any], workers: int, batches: int = 40) -> float:
@@ -141,16 +154,19 @@ def main() -> None:
         sets = {(spec.name, codec): samples_of(store, spec) for spec in specs for codec, store in stores.items()}
         readers: dict[Any, Callable[[int], Any]] = {"png": crops.__getitem__}
         readers |= {key: lambda k, found=found: found[k % len(found)] for key, found in sets.items()}
-        times: dict[Any, list[float]] = {key: [] for key in readers}
+        readers |= {(name, "rest"): finishing(sets[name, "raw"]) for name, codec in sets if codec == "raw"}
+        rounds: dict[Any, list[list[float]]] = {key: [] for key in readers}
         for _ in range(args.rounds + 1):
             for key, read in readers.items():
-                times[key].append(per_sample(read))
-        base = median(times["png"][1:])  # the first round compares checksums
+                rounds[key].append(milliseconds(read))
+        # The first round compares checksums.
+        times = {key: mean(map(min, zip(*found[1:], strict=True))) for key, found in rounds.items()}
+        base = times["png"]
         print(f"png-{CROP}: {base:.2f} ms of processor time a crop")
         rates = {"png": rate(crops, args.workers)} if args.workers else {}
         for key, found in sets.items():
-            each = median(times[key][1:])
-            line = f"{key[0]:<3} {key[1]:<8} {each:6.2f} ms   x {base / each:5.2f}"
+            each, both = times[key], times[key] + times[key[0], "rest"]
+            line = f"{key[0]:<3} {key[1]:<8} {each:6.2f} ms   x {base / each:5.2f}   finished x {base / both:5.2f}"
             if args.workers:
                 line += f"   {args.workers} processes x {rate(found, args.workers) / rates['png']:5.2f}"
             print(line, flush=True)

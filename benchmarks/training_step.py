@@ -21,8 +21,9 @@ from statistics import median
 import torch
 from torch.nn import functional as F
 
+from dfcore.data.views.finish import move_views
 from dfcore.device import choose_device, choose_precision
-from dfcore.models.device_views import move_views, use_channels_last
+from dfcore.models.device_views import use_channels_last
 from dfcore.models.factory import create
 from dfcore.models.vision import import_timm
 from dfcore.plugins import registry

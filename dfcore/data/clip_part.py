@@ -119,6 +119,10 @@ class ClipPart:
         """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
         return self.access.landmarks(self._whole(frames))
 
+    def kept(self, name: str, frames: Sequence[int]) -> NDArray | None:
+        """What a store keeps of a view (:mod:`dfcore.data.views.kept`), ``[n, ...]``, or None."""
+        return self.access.kept(name, self._whole(frames))
+
     def _whole(self, frames: Sequence[int]) -> Sequence[int]:
         first = self.part.start
         if isinstance(frames, range):

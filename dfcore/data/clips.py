@@ -258,6 +258,10 @@ class ClipAccess(Protocol):
         """Dense landmarks as in :attr:`Clip.landmarks`, int16 ``[n, 95, 2]``, or None where it was prepared without."""
         ...
 
+    def kept(self, name: str, frames: Sequence[int]) -> NDArray | None:
+        """What a store keeps of a view (:mod:`dfcore.data.views.kept`), ``[n, ...]``, or None."""
+        ...
+
 
 class MemoryClip:
     """A :class:`ClipAccess` to a clip that is in memory, as inference reads it."""
@@ -319,6 +323,10 @@ class MemoryClip:
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
         """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
         return None if self.clip.landmarks is None else self.clip.landmarks[list(frames)]
+
+    def kept(self, name: str, frames: Sequence[int]) -> NDArray | None:
+        """None: views are made when they are asked for."""
+        return None
 
 
 def mean_over_frames(values: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -112,6 +112,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         abstain_reason: dotted path of the function that tells it (:class:`dfcore.specs.SpecialistSpec`), or "".
         clip_frames: frames that a clip has in the specialist's own plan: of longer clips, which were stored for another
             specialist, the middle is read, as if there were no more (:mod:`dfcore.data.clip_part`); 0 reads all.
+        finish: False leaves to :func:`dfcore.data.views.finish.finish_views` what a device makes faster for a batch.
 
     Raises:
         StoreError: a video is not in the store; the message says why, where that is known.
@@ -133,6 +134,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         seed: int = 0,
         abstain_reason: str = "",
         clip_frames: int = 0,
+        finish: bool = True,
     ) -> None:
         for name, value in (("samples per video", samples_per_video), ("frames", frames), ("image size", image_size)):
             if value < 1:
@@ -140,7 +142,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.records, self.store, self.views = tuple(records), store, tuple(views)
         self.image_size, self.frames, self.train, self.seed, self.epoch = image_size, frames, train, seed, 0
         self.samples_per_video = samples_per_video
-        self.abstain_reason = abstain_reason
+        self.abstain_reason, self.finish = abstain_reason, finish
         self.augment = augmentation(augment) if train else None
         self._of_video = any(name in VIDEO_VIEWS for name in self.views)
         self.clip_frames, self._most = clip_frames, clip_frames or sys.maxsize
@@ -231,6 +233,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
             augment=self.augment,
             rng=rng,
             others=other_clips(video, record, number) if self._of_video else (),
+            finish=self.finish,
         )
         item = {"views": views, "label": record.label, "video": row, "frame": access.header.frames[positions[0]]}
         if self.abstain_reason:

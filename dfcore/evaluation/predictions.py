@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dfcore.data.views.finish import move_views
 from dfcore.evaluation.metrics.scores import probability_of
-from dfcore.models.device_views import move_views
 
 __all__ = ["Predictions", "predict_samples"]
 

@@ -26,9 +26,9 @@ from dfcore.data.records import REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.views import CONTROL_VIEWS
+from dfcore.data.views.finish import move_views
 from dfcore.errors import DataError, ModelError
 from dfcore.evaluation.genuine import GenuineTally, GenuineVideo
-from dfcore.models.device_views import move_views
 from dfcore.specs import resolve
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ def score_videos(
         videos = _score(judge, store, missing, samples, clip_frames, batch_size, workers)
         return _told(videos, progress, look), {} if tally is None else tally.videos()
 
-    shares = [part(check or _nothing)] if world is None else world.side_by_side(part, check or _nothing)
+    look = check or (lambda: None)
+    shares = [part(look)] if world is None else world.side_by_side(part, look)
     for share, held in shares:
         done |= {video.id: video for video in share}
         (genuine if genuine is not None else {}).update(held)
@@ -190,10 +191,6 @@ def _told(
             progress(video)
         look()
     return found
-
-
-def _nothing() -> None:
-    """No check was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +258,7 @@ def _score(
         samples_per_video=samples,
         abstain_reason=model.spec.abstain_reason,
         clip_frames=clip_frames,
+        finish=False,
     )
     batches = _batches(data, batch_size)
     loader = DataLoader(data, batch_sampler=[indices for _, indices in batches], num_workers=workers)

@@ -15,6 +15,7 @@ from dfcore.announcement.source import place_of
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.samples import spread
 from dfcore.data.views import build_views
+from dfcore.data.views.finish import move_views
 from dfcore.discovery import distribution_of
 from dfcore.errors import DataError, DfcoreError
 from dfcore.inference.extraction import own_clip
@@ -116,10 +117,12 @@ def read_batch(member: Member, samples: Sequence[Sample], device: str) -> dict[s
             one.frames,
             image_size=model.image_size,
             others=[MemoryClip(other) for other in one.others],
+            finish=False,
         )
         for one in samples
     ]
-    return {name: torch.stack([view[name] for view in views]).to(device) for name in views[0]}
+    stacked = {name: torch.stack([view[name] for view in views]) for name in views[0]}
+    return move_views(stacked, torch.device(device), channels_last=False)
 
 
 def _reasons(member: Member, clips: Sequence[Clip]) -> list[str | None]:

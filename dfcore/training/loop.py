@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.announcement.source import place_of
+from dfcore.data.views.finish import move_views
 from dfcore.errors import PluginError, RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
-from dfcore.models.device_views import move_views
 from dfcore.models.guard import not_finite_cues
 from dfcore.models.specialist import Specialist
 from dfcore.progress import over

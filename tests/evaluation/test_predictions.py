@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from dfcore.data.views.finish import move_views
 from dfcore.device import Precision
 from dfcore.evaluation.predictions import predict_samples
-from dfcore.models.device_views import move_views
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.runtime.distributed import World

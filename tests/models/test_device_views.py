@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dfcore.models.device_views import move_views, use_channels_last
+from dfcore.data.views.finish import move_views
+from dfcore.models.device_views import use_channels_last
 
 CPU = torch.device("cpu")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from dfcore.data.views.finish import move_views
 from dfcore.errors import ModelError, PluginError
 from dfcore.models.cues import LIMIT, CueProjection, required_view
-from dfcore.models.device_views import move_views
 from dfcore.models.guard import not_finite_cues, require_cue_map, run_cue_module
 
 CUES = tuple(SimpleNamespace(name=name, channels=channels) for name, channels in (("edge", 2), ("grid", 3)))

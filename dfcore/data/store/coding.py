@@ -7,12 +7,9 @@ coded follows from its type and shape:
     uint8 ``[n, h, w]``: each image is a packet of its own, so that one of many is decoded without the others. The image
     is coded by MagicYUV (FFmpeg's: each pixel predicted from its neighbours, the rest in Huffman codes) and then by
     Zstandard, which takes out what Huffman codes cannot say in less than a bit a pixel.
-``group``
-    uint8 ``[n, ..., w]`` that is always read whole (mouths, the frames of a sequence): the same, as a single tall image
-    of the images, or of their differences from one to the next where these take less.
 ``values``
-    anything else: the bytes of equal weight brought together, or those of the differences from one value to the next
-    where these take less, and then Zstandard.
+    anything else, and images that are always read whole (mouths, the frames of a sequence): the bytes of equal weight
+    brought together, or those of the differences from one item to the next where these take less, and then Zstandard.
 
 docs/data.md has the candidates that were measured.
 """
@@ -37,9 +34,9 @@ COMPACT, RAW = "compact", "raw"
 CODECS = (COMPACT, RAW)
 """How a store writes its arrays. What is read back is the same."""
 
-PLANES, GROUP, VALUES = "planes", "group", "values"
+PLANES, VALUES = "planes", "values"
 _IMAGE_LEVEL, _VALUE_LEVEL = 3, 9
-"""Zstandard's levels: of images a higher one takes 1 % less, in ten times the time."""
+"""Zstandard's levels: of images a higher one takes 1 to 5 % less, in five to ten times the time."""
 _MAGIC = "magicyuv"
 _SPARE = 2**16
 """Bytes of a coded image beside its pixels: headers and tables."""
@@ -70,7 +67,7 @@ class Coded:
     def from_json(cls, values: Mapping[str, Any]) -> Coded:
         """The inverse of :meth:`to_json`; KeyError, TypeError or ValueError on anything else."""
         shape, sizes = tuple(map(int, values["shape"])), tuple(map(int, values["sizes"]))
-        if values["kind"] not in (PLANES, GROUP, VALUES) or min((*shape, *sizes), default=0) < 0:
+        if values["kind"] not in (PLANES, VALUES) or min((*shape, *sizes), default=0) < 0:
             raise ValueError(f"{values['kind']!r} {shape} is no coded array")
         return cls(values["kind"], str(values["dtype"]), shape, sizes, bool(values.get("differences")))
 
@@ -105,12 +102,14 @@ class Coded:
         return found
 
     def _whole(self, stored: memoryview) -> NDArray:
-        if self.kind == GROUP:
-            found = _image(stored, math.prod(self.shape[:-1]), self.shape[-1]).reshape(self.shape)
+        size = np.dtype(self.dtype).itemsize
+        together = np.frombuffer(_unpacked(stored, size * math.prod(self.shape)), np.uint8).reshape(size, -1)
+        if size == 2:  # whole words, several times as fast as bytes at intervals
+            words = together[1].astype("<u2")
+            words <<= 8
+            words |= together[0]
+            found = words.view(self.dtype).reshape(self.shape)
         else:
-            size = np.dtype(self.dtype).itemsize
-            plain = _unpacked(stored, size * math.prod(self.shape))
-            together = np.frombuffer(plain, np.uint8).reshape(size, -1)
             found = np.ascontiguousarray(together.T).view(self.dtype).reshape(self.shape)
         if not self.differences:
             return found
@@ -130,20 +129,17 @@ def code(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Co
         values: of any type; images are uint8 with two axes or more behind the first.
         group: images that are always read whole.
     """
-    if values.dtype != np.uint8 or values.ndim < 3 or not values.size:
-        return _coded_values(values)
-    if not group and values.ndim == 3:
-        packets = [_packet(image) for image in values]
-        return _joined(packets), Coded(PLANES, "uint8", values.shape, tuple(map(len, packets)))
-    choices = [_packet(one.reshape(-1, values.shape[-1])) for one in (values, _differences(values))]
-    best = min(choices, key=len)
-    return _joined([best]), Coded(GROUP, "uint8", values.shape, (len(best),), best is not choices[0])
+    images = values.dtype == np.uint8 and values.ndim >= 3
+    if not images or group or values.ndim > 3 or not values.size:
+        return _coded_values(values, _IMAGE_LEVEL if images else _VALUE_LEVEL)
+    packets = [_packet(image) for image in values]
+    return _joined(packets), Coded(PLANES, "uint8", values.shape, tuple(map(len, packets)))
 
 
-def _coded_values(values: NDArray) -> tuple[NDArray[np.uint8], Coded]:
-    choices = [_packed_values(values)]
+def _coded_values(values: NDArray, level: int) -> tuple[NDArray[np.uint8], Coded]:
+    choices = [_packed_values(values, level)]
     if values.ndim and values.dtype.kind in "iu":
-        choices.append(_packed_values(_differences(values)))
+        choices.append(_packed_values(_differences(values), level))
     best = min(choices, key=len)
     return _joined([best]), Coded(VALUES, values.dtype.name, values.shape, (len(best),), best is not choices[0])
 
@@ -155,9 +151,9 @@ def _differences(values: NDArray) -> NDArray:
     return found
 
 
-def _packed_values(values: NDArray) -> bytes:
+def _packed_values(values: NDArray, level: int) -> bytes:
     together = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize).T
-    return zstandard.ZstdCompressor(level=_VALUE_LEVEL).compress(np.ascontiguousarray(together).tobytes())
+    return zstandard.ZstdCompressor(level=level).compress(np.ascontiguousarray(together).tobytes())
 
 
 def _joined(packets: Sequence[bytes]) -> NDArray[np.uint8]:

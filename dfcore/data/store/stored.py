@@ -213,3 +213,7 @@ class StoredClip:
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
         """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""
         return self._rows("landmarks", frames)
+
+    def kept(self, name: str, frames: Sequence[int]) -> NDArray | None:
+        """What is kept of a view (:mod:`dfcore.data.views.kept`), ``[n, ...]``, or None."""
+        return self._native_rows(name, frames) if self.video.file.length(f"{self.clip}/{name}") else None

@@ -62,7 +62,8 @@ def write_video(
             f"{video}: a stored video needs at least one clip. This is a fault in dfcore; please report it."
         )
     origin = origin or Origin()  # the inode's time is of this disk alone: the index has it
-    arrays = {f"{i}/{name}": values for i, clip in enumerate(clips) for name, values in _arrays(clip, plan).items()}
+    kept = [_arrays(clip, plan, codec) for clip in clips]
+    arrays = {f"{i}/{name}": values for i, found in enumerate(kept) for name, values in found.items()}
     groups = [key for key in arrays if key.endswith(_GROUPS)]
     headers = [clip.header.to_json() for clip in clips]
     about = {
@@ -96,7 +97,7 @@ _GROUPS = ("/mouth", "/sequence")
 _OF_NATIVE_FRAMES = ("y", "u", "v", "qp")
 
 
-def _arrays(clip: Clip, plan: ClipPlan) -> dict[str, NDArray]:
+def _arrays(clip: Clip, plan: ClipPlan, codec: str) -> dict[str, NDArray]:
     """What is kept of a clip."""
     part = plan.native_part(len(clip.header.frames))
     native = slice(part.start, part.stop)
@@ -107,6 +108,10 @@ def _arrays(clip: Clip, plan: ClipPlan) -> dict[str, NDArray]:
     if clip.speech is not None:
         found["mouth"], found["mouth_present"] = clip.speech.mouth, clip.speech.present.astype(np.uint8)
         found["speech_audio"], found["speech_landmarks"] = clip.speech.audio, clip.speech.landmarks
+    if codec != COMPACT or clip.landmarks is not None:
+        from dfcore.data.views.kept import kept_views  # imports torch, which nothing else here needs
+
+        found |= kept_views(clip, part, images=codec != COMPACT)
     return {name: values for name, values in found.items() if values is not None}
 
 

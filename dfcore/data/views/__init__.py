@@ -55,8 +55,9 @@ from torch import Tensor
 from dfcore.data.clips import ClipAccess
 from dfcore.data.views import background, images, landmarks, sequence, speech, tiles, video
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
-from dfcore.data.views.common import Builder
-from dfcore.data.views.images import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD
+from dfcore.data.views.common import Builder, PartsBuilder
+from dfcore.data.views.finish import IMAGENET_MEAN, IMAGENET_STD, finish_views, part_name
+from dfcore.data.views.images import FACE_SCALE
 from dfcore.data.views.lattice import lattice
 from dfcore.data.views.upright import UprightFrames, upright_size
 from dfcore.specs import VIEWS
@@ -64,19 +65,15 @@ from dfcore.specs import VIEWS
 __all__ = ["CONTROL_VIEWS", "FACE_SCALE", "IMAGENET_MEAN", "IMAGENET_STD", "VIEWS", "build_views"]
 
 _OF_FRAMES: dict[str, Builder] = {
-    "context": images.context,
-    "face_mask": images.face_mask,
     "tiles": tiles.tiles,
     "tile_face": tiles.tile_face,
     "qp": tiles.qp,
     "sequence": sequence.sequence,
-    "sequence_mask": sequence.sequence_mask,
     "motion": sequence.motion,
     "landmarks": landmarks.landmarks,
     "tile_parts": landmarks.tile_parts,
 }
 _OF_SAMPLES: dict[str, Builder] = {
-    "face": images.face,
     "mouth": speech.mouth,
     "mouth_present": speech.mouth_present,
     "log_mel": speech.log_mel,
@@ -88,10 +85,18 @@ _OF_SAMPLES: dict[str, Builder] = {
     "video_mouth_openings": video.mouth_openings,
 }
 _OF_CONTROL: dict[str, Builder] = {
-    "background_face": background.background_face,
     "background_cells": background.background_cells,
 }
-CONTROL_VIEWS = tuple(_OF_CONTROL)
+_FINISHED_OF_FRAMES: dict[str, PartsBuilder] = {
+    "context": images.context,
+    "face_mask": images.face_mask,
+    "sequence_mask": sequence.sequence_mask,
+}
+_FINISHED_OF_SAMPLES: dict[str, PartsBuilder] = {
+    "face": images.face,
+    "background_face": background.background_face,
+}
+CONTROL_VIEWS = ("background_face", "background_cells")
 """Names of those that the background control needs; no specialist announces them."""
 
 _COLOURED = ("context",)
@@ -107,6 +112,7 @@ def build_views(
     augment: Augmentation | None = None,
     rng: Uniform | None = None,
     others: Sequence[ClipAccess] = (),
+    finish: bool = True,
 ) -> dict[str, Tensor]:
     """The views ``names`` of some frames of a clip; only what they need is read.
 
@@ -119,6 +125,7 @@ def build_views(
         rng: where their random numbers come from.
         others: the same person's other clips in the same video, in order of time; only the views of a whole video read
             them (:data:`dfcore.specs.VIDEO_VIEWS`).
+        finish: False leaves to :func:`dfcore.data.views.finish.finish_views` what a device makes faster for a batch.
 
     Raises:
         StoreError: a name that is neither a view nor an evidence extracted from this clip.
@@ -130,15 +137,26 @@ def build_views(
         draw = augment.draw(rng, *upright_size(access))
     upright = UprightFrames(access, frames, draw.flip, others)
     single = len(upright.frames) == 1
-    if any(name in names for name in (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))):
+    coloured = (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))
+    if any(name in names and images.kept_pixels(upright, name, image_size) is None for name in coloured):
         upright.planes  # noqa: B018 - read luma and chroma in one go, before `luma` alone is asked for
     grid = lattice(upright.width, upright.height, draw.jitter)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name in names:
+        parts = _FINISHED_OF_FRAMES.get(name) or _FINISHED_OF_SAMPLES.get(name)
+        if parts is not None:
+            one = single or name in _FINISHED_OF_SAMPLES
+            made = parts(upright, grid, draw, image_size).items()
+            found |= {part_name(name, part): value[0] if one else value for part, value in made}
+            continue
         whole = _OF_SAMPLES.get(name) or _OF_CONTROL.get(name)
         if whole is not None:
             found[name] = whole(upright, grid, draw, image_size)
             continue
         view = _OF_FRAMES.get(name, tiles.evidence(name, VIEWS))(upright, grid, draw, image_size)
         found[name] = view[0] if single else view
-    return found
+    return found if not finish else {name: view[0] for name, view in finish_views(_batch_of_one(found)).items()}
+
+
+def _batch_of_one(views: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: view[None] for name, view in views.items()}

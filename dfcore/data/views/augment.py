@@ -88,7 +88,7 @@ class Augmentation:
             jitter=(_jitter(jitter_x, width), _jitter(jitter_y, height)) if "lattice_jitter" in self.names else (0, 0),
             colour=_colour(colour[1:]) if "face_colour" in self.names and colour[0] < 0.8 else None,
             erase=_rectangle(rectangle) if "face_erase" in self.names and erase < 0.25 else None,
-            blur=0.002 + 0.005 * sigma if "face_blur" in self.names and blurred < 0.2 else 0.0,
+            blur=_BLUR[0] + _BLUR[1] * sigma if "face_blur" in self.names and blurred < 0.2 else 0.0,
         )
 
 
@@ -110,6 +110,8 @@ def _jitter(uniform: float, size: int) -> int:
     return int(uniform * (2 * most + 1)) - most
 
 
+_BLUR = (0.002, 0.005)
+"""The least standard deviation of a blur, and by how much more the largest is, in shares of the image's side."""
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -143,18 +145,34 @@ def blur(images: Tensor, sigma: float) -> Tensor:
     """``[n, C, S, S]`` convolved with a Gaussian of ``sigma`` pixels; the edge is repeated outwards."""
     radius = max(1, round(3 * sigma))
     weights = [math.exp(-0.5 * (step / sigma) ** 2) for step in range(-radius, radius + 1)]
+    return convolved(images, [weight / sum(weights) for weight in weights])
+
+
+def most_radius(size: int) -> int:
+    """The radius of the widest blur that is drawn, of images with sides of ``size``."""
+    return max(1, round(3 * (_BLUR[0] + _BLUR[1]) * size))
+
+
+def convolved(images: Tensor, weights: Sequence[float] | Tensor) -> Tensor:
+    """``[n, C, S, S]`` convolved with the same weights in both directions; the edge is repeated outwards.
+
+    Args:
+        images: of the same size each.
+        weights: an odd number of them; or as many tensors that images are multiplied by.
+    """
+    radius = len(weights) // 2
     found = F.pad(images, (radius,) * 4, mode="replicate")
     for axis in (-1, -2):  # a sum of shifted images: several times as fast as torch's convolution of few channels
         side = images.shape[axis]
-        summed = found.narrow(axis, 0, side) * (weights[0] / sum(weights))
+        summed = found.narrow(axis, 0, side) * weights[0]
         for shift, weight in enumerate(weights[1:], start=1):
-            summed.add_(found.narrow(axis, shift, side), alpha=weight / sum(weights))
+            part = found.narrow(axis, shift, side)
+            summed = summed.addcmul_(part, weight) if isinstance(weight, Tensor) else summed.add_(part, alpha=weight)
         found = summed
     return found
 
 
-def erase(images: Tensor, rectangle: tuple[float, float, float, float]) -> None:
-    """Set a rectangle (in shares of the sides) of ``[n, C, S, S]`` to 0, in place."""
-    side = images.shape[-1]
-    x0, y0, x1, y1 = (round(value * side) for value in rectangle)
+def erase(images: Tensor, rectangle: Sequence[float]) -> None:
+    """Set a rectangle ``(x0, y0, x1, y1)`` in pixels of ``[n, C, S, S]`` to 0, in place."""
+    x0, y0, x1, y1 = map(int, rectangle)
     images[..., y0:y1, x0:x1] = 0.0

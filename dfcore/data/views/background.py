@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dfcore.data.views.augment import Draw
-from dfcore.data.views.common import even, whole_window
-from dfcore.data.views.images import FACE_SCALE, ellipse_mask, middle_frame, normalised
+from dfcore.data.views.common import Parts, even, whole_window
+from dfcore.data.views.finish import PIXELS, RGB, ellipses
+from dfcore.data.views.images import FACE_SCALE, ellipse_axes, middle_frame, small
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.tiles import tile_face
 from dfcore.data.views.upright import UprightFrames
@@ -31,8 +32,8 @@ MIN_SIDE = 16
 _FINE = 16 * MAP_SIZE
 
 
-def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Tensor:
-    """Background of the middle frame in place of the face: float32 ``[3, S, S]``, ImageNet-normalised.
+def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> Parts:
+    """Background of the middle frame in place of the face.
 
     The largest rectangle of the window beside the face, mirrored at its edges until it is as large as the square of
     the ``face`` view, and resized as that is: the same pixels per pixel. Zeros where there is no such rectangle.
@@ -40,7 +41,7 @@ def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> 
     middle = middle_frame(upright)
     place = _beside(middle)
     if place is None:
-        return torch.zeros(3, size, size)
+        return {PIXELS: torch.zeros(1, 3, size, size, dtype=torch.uint8), RGB: torch.zeros(1, 3, 4)}
     x0, y0, x1, y1 = place
     box = middle.boxes[0]
     half = max(1, even(FACE_SCALE * max(box[2] - box[0], box[3] - box[1])) // 2)
@@ -50,7 +51,7 @@ def background_face(upright: UprightFrames, _: Lattice, __: Draw, size: int) -> 
     patch = UprightFrames(middle.access, middle.frames, middle.flip)
     patch.width = patch.height = 2 * half
     patch.planes = (y[:, fine[0]][:, :, fine[1]], u[:, rows][:, :, columns], v[:, rows][:, :, columns])
-    return normalised(patch, (0, 0, 2 * half), size, None)[0]
+    return small(patch, (0, 0, 2 * half), size, None)
 
 
 def background_cells(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
@@ -63,7 +64,7 @@ def background_cells(upright: UprightFrames, grid: Lattice, draw: Draw, size: in
     if _beside(middle_frame(upright)) is None:
         return torch.zeros(MAP_SIZE, MAP_SIZE)
     tiles = tile_face(upright, grid, draw, size).mean(dim=(2, 3)).unflatten(1, (MAP_SIZE, MAP_SIZE))
-    masks = ellipse_mask(upright.boxes, whole_window(upright), _FINE)
+    masks = ellipses(ellipse_axes(upright.boxes, whole_window(upright), _FINE))
     squares = F.avg_pool2d(masks, _FINE // MAP_SIZE)[:, 0]
     share = torch.maximum(tiles, squares).amax(dim=0)
     clean = share == 0

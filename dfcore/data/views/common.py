@@ -10,10 +10,16 @@ from dfcore.data.views.augment import Draw
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 
-__all__ = ["Builder", "Square", "ellipse", "even", "whole_window"]
+__all__ = ["Builder", "Parts", "PartsBuilder", "Square", "ellipse", "even", "whole_window"]
 
 Builder = Callable[[UprightFrames, Lattice, Draw, int], Tensor]
 """Makes a view of a upright: its tile lattice, what was drawn for the sample, the images' side S."""
+
+Parts = dict[str, Tensor]
+"""What a view is finished from (:mod:`dfcore.data.views.finish`), each with a leading axis of n frames."""
+
+PartsBuilder = Callable[[UprightFrames, Lattice, Draw, int], Parts]
+"""The same of a view that is finished later."""
 
 Square = tuple[int, int, int]
 """x, y, side in luma pixels of the upright window, all even; it may leave the window."""

@@ -7,7 +7,7 @@ tiles overlap; in one of 64 all coincide; a larger one is sampled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -63,6 +63,10 @@ class Lattice:
     def origins(self) -> NDArray[np.intp]:
         """(x, y) of each tile's first pixel, int ``[49, 2]``."""
         return np.array([(x, y) for y in self.rows for x in self.columns], dtype=np.intp)
+
+    def mirrored(self) -> Lattice:
+        """The lattice of the mirrored window whose tiles, each mirrored, are these tiles in the same order."""
+        return replace(self, columns=tuple(self.width - TILE - x for x in self.columns))
 
     def tiles(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The tiles of a luma plane uint8 ``[H, W]``: uint8 ``[49, 64, 64]``, a copy."""

@@ -10,8 +10,9 @@ from torch import Tensor
 from dfcore.data.clips import BLOCK
 from dfcore.data.reduced import SEQUENCE_SIDE
 from dfcore.data.views.augment import Draw
-from dfcore.data.views.common import whole_window
-from dfcore.data.views.images import ellipse_mask
+from dfcore.data.views.common import Parts, whole_window
+from dfcore.data.views.finish import AXES
+from dfcore.data.views.images import ellipse_axes
 from dfcore.data.views.lattice import Lattice
 from dfcore.data.views.upright import UprightFrames
 
@@ -24,12 +25,15 @@ QUARTER = 4
 
 def sequence(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """Y, U, V of the whole window: uint8 ``[n, 3, 112, 112]``. No colour is changed: what flickers must stay so."""
-    return torch.from_numpy(np.array(upright.sequence(), order="C"))
+    found = upright.sequence()
+    if upright.flip:  # mirrored by torch, which is several times as fast as numpy
+        return torch.from_numpy(np.array(found[..., ::-1], order="C")).flip(-1)
+    return torch.from_numpy(np.array(found, order="C"))
 
 
-def sequence_mask(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
-    """The face's ellipse in the sequence: float32 ``[n, 1, 112, 112]``."""
-    return ellipse_mask(upright.boxes, whole_window(upright), SEQUENCE_SIDE)
+def sequence_mask(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Parts:
+    """The face's ellipse in the sequence."""
+    return {AXES: ellipse_axes(upright.boxes, whole_window(upright), SEQUENCE_SIDE)}
 
 
 def motion(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
@@ -47,7 +51,8 @@ def motion(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     told = np.array([upright.access.header.pict_types[i : i + 1] in ("P", "B") for i in upright.frames], np.float32)
     told = told[:, None, None, None]
     scale = np.float32(SEQUENCE_SIDE / side / QUARTER)
-    view[:, :2] = (down @ vectors @ across.T) * scale * told
+    rows = np.ascontiguousarray(vectors).reshape(-1, vectors.shape[3]) @ across.T  # one product, not one for each frame
+    view[:, :2] = (down @ rows.reshape(*vectors.shape[:3], MOTION_SIDE)) * scale * told
     view[:, 2:] = np.minimum(down.sum(1)[:, None] * across.sum(1), 1).round() * told
     return torch.from_numpy(view)
 

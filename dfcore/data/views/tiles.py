@@ -21,7 +21,11 @@ __all__ = ["evidence", "qp", "tile_face", "tiles"]
 
 def tiles(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:
     """Native luma: uint8 ``[n, 49, 64, 64]``."""
-    return torch.from_numpy(np.stack([grid.tiles(plane) for plane in upright.luma]))
+    planes, flip = upright.luma, upright.flip
+    if flip:  # columns that run backwards are read several times as slowly: tiles are cut before the mirror
+        planes, grid = planes[..., ::-1], grid.mirrored()
+    found = torch.from_numpy(np.stack([grid.tiles(plane) for plane in planes]))
+    return found.flip(-1) if flip else found
 
 
 def tile_face(upright: UprightFrames, grid: Lattice, _: Draw, __: int) -> Tensor:

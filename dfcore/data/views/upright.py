@@ -107,6 +107,10 @@ class UprightFrames:
             x, y = -y, x
         return self._placed(np.stack([-x if self.flip else x, y], axis=1))
 
+    def kept(self, name: str) -> NDArray | None:
+        """What the store keeps of a view of these frames (:mod:`dfcore.data.views.kept`), not mirrored; or None."""
+        return self.access.kept(name, self.frames)
+
     def evidence(self, name: str) -> NDArray | None:
         """An evidence at these frames ``[n, C, H/16, W/16]``; for a single frame its mean over the clip; or None."""
         if len(self.frames) == 1:

@@ -9,7 +9,6 @@ at last.
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import pickle
 import queue
@@ -130,7 +129,6 @@ def main(descriptor: int) -> None:
     warnings.simplefilter("ignore")  # a library's remarks on a file's metadata; what matters is logged or raised
     pipe = Connection(descriptor)
     function = pipe.recv()  # imports what it needs, before memory is measured
-    gc.freeze()  # what was imported stays: there is no need to look at it at every collection
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     try:
         send_large(pipe, ("ready", None))

@@ -70,6 +70,7 @@ def make_data(
             seed=seed,
             abstain_reason="" if train else spec.abstain_reason,
             clip_frames=clip_plan(config, [spec]).frames,
+            finish=False,
         )
 
     train = samples("train", data.samples_per_video, train=True)

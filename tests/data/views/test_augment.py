@@ -112,7 +112,7 @@ def test_colour_is_an_affine_map_of_rgb(make_clip: Callable[..., Clip]) -> None:
 
 def test_erasing_sets_a_rectangle_to_the_mean_colour() -> None:
     images = torch.ones(2, 3, 50, 50)
-    erase(images, (0.2, 0.4, 0.6, 0.5))
+    erase(images, (10, 20, 30, 25))
     assert (images[:, :, 20:25, 10:30] == 0).all()
     assert images.sum() == 2 * 3 * (2500 - 5 * 20)
     for seed in range(200):

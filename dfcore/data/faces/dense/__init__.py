@@ -9,6 +9,7 @@ from dfcore.data.faces.dense.shapes import (
     inner_face_mask,
     jitter,
     mouth_openings,
+    part_masks,
     rim_mask,
 )
 from dfcore.data.faces.dense.stored import from_stored, to_stored
@@ -26,6 +27,7 @@ __all__ = [
     "jitter",
     "landmarks_of",
     "mouth_openings",
+    "part_masks",
     "rim_mask",
     "to_stored",
 ]

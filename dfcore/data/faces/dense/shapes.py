@@ -10,7 +10,16 @@ from PIL import Image, ImageDraw
 
 from dfcore.data.faces.dense.points import REGIONS
 
-__all__ = ["OPENINGS", "contour_mask", "face_unit", "inner_face_mask", "jitter", "mouth_openings", "rim_mask"]
+__all__ = [
+    "OPENINGS",
+    "contour_mask",
+    "face_unit",
+    "inner_face_mask",
+    "jitter",
+    "mouth_openings",
+    "part_masks",
+    "rim_mask",
+]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -19,6 +28,9 @@ OPENINGS = ("lip_opening", "lip_width", "jaw_opening", "lip_height")
 _INNER = [
     k for part in ("left_brow", "right_brow", "left_eye", "right_eye", "nose", "outer_lips") for k in REGIONS[part]
 ]
+
+_GROW, _APART = 0.12, 0.15
+"""How much larger than its hull the inner face is, and where its rim begins."""
 
 
 def face_unit(points: Floats) -> Floats:
@@ -46,8 +58,8 @@ def mouth_openings(points: Floats) -> NDArray[np.float32]:
     down = points[..., chin, :] - points[..., nose, :]
     length = np.linalg.norm(down, axis=-1, keepdims=True)
     down = down / np.maximum(length, 1e-6)
-    pairs = [(inner[k], inner[12 - k]) for k in range(1, 6)]
-    lips = np.mean([((points[..., b, :] - points[..., a, :]) * down).sum(-1) for a, b in pairs], axis=0)
+    upper, lower = list(inner[1:6]), list(inner[11:6:-1])
+    lips = ((points[..., lower, :].mean(-2) - points[..., upper, :].mean(-2)) * down).sum(-1)
     wide = np.linalg.norm(points[..., outer[6], :] - points[..., outer[0], :], axis=-1)
     tall = ((points[..., outer[9], :] - points[..., outer[3], :]) * down).sum(-1)
     return np.asarray(np.stack([lips, wide, length[..., 0], tall], axis=-1) / unit, np.float32)
@@ -63,32 +75,47 @@ def contour_mask(points: Floats, height: int, width: int, grow: float = 0.0) -> 
         grow: by how much of :func:`face_unit` the contour is moved outwards from its middle; negative inwards.
     """
     contour = points[list(REGIONS["contour"])]
+    if not grow:
+        return _filled(contour, height, width)
     middle = contour.mean(0)
     away = contour - middle
     reach = np.linalg.norm(away, axis=1, keepdims=True)
     return _filled(middle + away * np.maximum(1 + grow * face_unit(points) / np.maximum(reach, 1e-6), 0), height, width)
 
 
-def inner_face_mask(points: Floats, height: int, width: int, grow: float = 0.12) -> NDArray[np.uint8]:
+def inner_face_mask(points: Floats, height: int, width: int, grow: float = _GROW) -> NDArray[np.uint8]:
     """The inner face, where a forged one is pasted, as uint8 ``[height, width]``, 0 or 1: the convex hull of brows,
     eyes, nose and outer lips, made larger about its middle by the share ``grow``.
     """
-    hull = _hull(points[_INNER])
-    middle = hull.mean(0)
-    return _filled(middle + (hull - middle) * (1 + grow), height, width)
+    return _filled(_larger(_hull(points[_INNER]), grow), height, width)
 
 
-def rim_mask(points: Floats, height: int, width: int, apart: float = 0.15) -> NDArray[np.uint8]:
+def rim_mask(points: Floats, height: int, width: int, apart: float = _APART) -> NDArray[np.uint8]:
     """The face's own rim as uint8 ``[height, width]``, 0 or 1: what its contour holds beyond the inner face made larger
     by the share ``apart``. Skin of the same person in the same light, which what is pasted into a face seldom reaches.
     """
-    inside, inner = contour_mask(points, height, width), inner_face_mask(points, height, width, apart)
-    return np.asarray(inside > inner, np.uint8)
+    return _rim(points, _hull(points[_INNER]), height, width, apart)
+
+
+def part_masks(points: Floats, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """:func:`inner_face_mask` and :func:`rim_mask`, for which the hull is looked for once."""
+    hull = _hull(points[_INNER])
+    return _filled(_larger(hull, _GROW), height, width), _rim(points, hull, height, width, _APART)
+
+
+def _rim(points: Floats, hull: Floats, height: int, width: int, apart: float) -> NDArray[np.uint8]:
+    outside = contour_mask(points, height, width) > _filled(_larger(hull, apart), height, width)
+    return outside.view(np.uint8)
+
+
+def _larger(hull: Floats, share: float) -> Floats:
+    middle = hull.mean(0)
+    return np.asarray(middle + (hull - middle) * (1 + share))
 
 
 def _filled(polygon: Floats, height: int, width: int) -> NDArray[np.uint8]:
     image = Image.new("L", (width, height))
-    ImageDraw.Draw(image).polygon([(float(x) - 0.5, float(y) - 0.5) for x, y in polygon], fill=1)
+    ImageDraw.Draw(image).polygon((polygon.astype(np.float64) - 0.5).ravel().tolist(), fill=1)
     return np.asarray(image)
 
 
@@ -99,17 +126,15 @@ def _hull(points: Floats) -> Floats:
     def half(way: list[tuple[float, float]]) -> list[tuple[float, float]]:
         kept: list[tuple[float, float]] = []
         for x, y in way:
-            while len(kept) > 1 and _turn(kept[-2], kept[-1], (x, y)) <= 0:
+            while len(kept) > 1:
+                (ax, ay), (bx, by) = kept[-2], kept[-1]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:  # from a over b to here it turns from x towards y
+                    break
                 kept.pop()
             kept.append((x, y))
         return kept[:-1]
 
     return np.array(half(order) + half(order[::-1]) or order[:1])
-
-
-def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
-    """Positive where the way from ``a`` over ``b`` to ``c`` turns from x towards y."""
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def jitter(points: Floats) -> float:
