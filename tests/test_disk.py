@@ -92,6 +92,14 @@ def test_what_was_there_stays_when_its_successor_cannot_be_written(tmp_path: Pat
     assert path.read_text() == "new"
 
 
+def test_folders_on_the_way_to_a_new_file_are_made(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a" / "b" / "c") as temporary:
+        assert temporary.parent == tmp_path / "a" / "b"
+        temporary.write_text("new")
+    assert (tmp_path / "a" / "b" / "c").read_text() == "new"
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["c"]
+
+
 def test_an_append_is_whole_or_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, write = tmp_path / "lines", os.write
     append(path, b"one\n", sync=True)

@@ -61,6 +61,8 @@ def test_where_temp_cannot_be_made_the_systems_is_taken(root: Path, monkeypatch:
     here = kaggle()
     assert here is not None
     assert here.scratch == Path("/elsewhere")
+    (root / "temp").mkdir()  # it is there already
+    assert here.scratch == root / "temp"
 
 
 def test_in_the_working_folder_its_limit_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
