@@ -14,6 +14,7 @@ from dfcore.assessment import scoring
 from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import cross_table
 from dfcore.assessment.decisions import by_rules, even, may_validate
+from dfcore.assessment.ensemble import judged_before
 from dfcore.assessment.identities import _listed
 from dfcore.assessment.options import Options, options_of
 from dfcore.assessment.result import Evaluation
@@ -134,6 +135,16 @@ def test_who_may_choose_a_threshold(config: dict[str, Any], split: str, said: st
     assert may_validate(target(**config), "faceforensics", records) == said
 
 
+@pytest.mark.parametrize(
+    ("metrics", "judged"), [(None, True), ({}, True), ({"coverage": 0}, False), ({"coverage": 0.1}, True), ("x", True)]
+)
+def test_without_a_calibration_the_metrics_say_whether_anything_was_judged(
+    tmp_path: Path, metrics: Any, judged: bool
+) -> None:
+    meta = {"specialist": "cm", "hash": "abc", "metrics": metrics}
+    assert judged_before(Target("cm", tmp_path / "cm_stage1_final.pt", meta)) == judged
+
+
 @pytest.mark.parametrize(("count", "shown"), [(5, "n0, n1, n2, n3, n4"), (6, "n0, n1, n2, n3, n4, ... (6 in all)")])
 def test_five_identities_are_named(count: int, shown: str) -> None:
     assert _listed({f"n{n}" for n in range(count)}) == shown
@@ -151,7 +162,8 @@ def test_decisions_rest_on_what_was_learnt_or_say_that_nothing_was() -> None:
     learnt = by_rules(RULES, "equal_error", "made videos")
     assert (learnt.threshold.name, learnt.source) == ("equal_error", "made videos")
     assert learnt.threshold.source == "made videos, 50 real and 50 fake"
-    assert -3 < learnt.threshold.margin <= 3
+    assert (learnt.threshold.margin, learnt.threshold.warning) == (0.0, "")  # in the middle between the two
+    assert "50 real validation videos are too few" in by_rules(RULES, "false_alarms_1", "x").threshold.warning
     about = learnt.about() or {}
     assert (about["source"], about["real"], about["fake"]) == ("made videos", 50, 50)
     one_class = VerdictRules.fit([0] * 5, [0.0] * 5)
