@@ -64,6 +64,9 @@ def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> 
     assert str(write_error(tmp_path / "x", OSError(errno.EACCES, "Permission denied"))).startswith(
         f"{tmp_path}/x cannot be written: Permission denied."
     )
+    assert "/x cannot be written: unexpected pos 3." in str(
+        write_error(tmp_path / "x", RuntimeError("unexpected pos 3"))
+    )
 
 
 def test_sizes_for_people() -> None:
