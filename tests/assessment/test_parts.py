@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dfcore.assessment import scoring
+from dfcore.assessment import probing, scoring
 from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import cross_table
 from dfcore.assessment.decisions import by_rules, even, may_validate
@@ -297,3 +297,22 @@ def test_of_two_figures_for_one_cell_the_later_counts() -> None:
     table = cross_table([evaluation("A", cm=0.7), evaluation("B", cm=0.6), evaluation("A", cm=0.9)])
     assert (table.rows, table.columns) == (("cm, unknown",), ("A, test", "B, test"))
     assert [interval.value for interval in table.cells.values()] == [0.9, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("given", "pretrained", "file"), [("", True, None), ("scratch", False, None), ("x.pth", False, Path("x.pth"))]
+)
+def test_a_probes_encoder_starts_from_timms_weights_a_file_or_at_random(
+    monkeypatch: pytest.MonkeyPatch, given: str, pretrained: bool, file: Path | None
+) -> None:
+    class Told(Exception):
+        """What the encoder was asked for."""
+
+    def backbone(name: str, **how: object) -> object:
+        raise Told(name, how)
+
+    monkeypatch.setattr(probing, "TimmBackbone", backbone)
+    options: Any = Options(probe="resnet18", probe_weights=given)
+    with pytest.raises(Told) as found:
+        probing._score(None, options, None, None)  # type: ignore[arg-type]
+    assert found.value.args == ("resnet18", {"pretrained": pretrained, "weights": file})
