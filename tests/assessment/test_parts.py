@@ -305,14 +305,14 @@ def test_of_two_figures_for_one_cell_the_later_counts() -> None:
 def test_a_probes_encoder_starts_from_timms_weights_a_file_or_at_random(
     monkeypatch: pytest.MonkeyPatch, given: str, pretrained: bool, file: Path | None
 ) -> None:
-    class Told(Exception):
+    class ToldError(Exception):
         """What the encoder was asked for."""
 
     def backbone(name: str, **how: object) -> object:
-        raise Told(name, how)
+        raise ToldError(name, how)
 
     monkeypatch.setattr(probing, "TimmBackbone", backbone)
     options: Any = Options(probe="resnet18", probe_weights=given)
-    with pytest.raises(Told) as found:
+    with pytest.raises(ToldError) as found:
         probing._score(None, options, None, None)  # type: ignore[arg-type]
     assert found.value.args == ("resnet18", {"pretrained": pretrained, "weights": file})
