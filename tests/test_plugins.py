@@ -215,6 +215,18 @@ def test_stages_are_in_the_order_of_their_numbers_whoever_announces_them(install
     assert list(Registry().stages()) == [0, 1, 2, 3, 4, 9]
 
 
+def test_a_fault_is_told_with_a_name_that_its_plugin_would_bring() -> None:
+    registry = Registry([])
+    for owner in ("cm_more", "cm", "bg"):
+        registry.faults[owner] = [f"{owner} is odd"]  # type: ignore[list-item]
+    assert registry._fault_of_owner("cm_one", ["rr_one"]) == "cm is odd"
+    assert registry._fault_of_owner("cm_more_one", ["rr_one"]) == "cm_more is odd"  # the longest name that fits
+    assert registry._fault_of_owner("cm_one", ["cm_other"]) == ""  # it brings others of the kind
+    assert registry._fault_of_owner("cmone", []) == ""
+    with pytest.raises(UnknownNameError, match=r"Plugins with faults: bg, cm, cm_more \(see"):
+        registry.specialist("foo")
+
+
 def test_a_component_that_two_plugins_announce_names_the_first(install: Install) -> None:
     hook = "\n@hookimpl\ndef dfcore_losses():\n    return [ComponentSpec('hinge', 'made:X')]\n"
     install("first", GOOD + hook)
