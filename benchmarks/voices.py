@@ -90,7 +90,7 @@ def read_talks(path: Path, folder: Path, everything: bool = False) -> list[Talk]
             continue
         bands = voice_bands(audio[: count * (16000 // SPEECH_RATE)])
         if not everything and level_range(bands) < LEAST_RANGE:
-            print(f"left out, its sound never pauses: {row['file']}", file=sys.stderr)
+            print(f"left out, its audio never pauses: {row['file']}", file=sys.stderr)
             continue
         found.append(Talk(place.stem, row["group"], opened[:count], present[:count], bands))
     return found

@@ -65,7 +65,7 @@ def test_no_plugin_says_what_to_install() -> None:
     assert registry.entries == []
     with pytest.raises(UnknownNameError, match="pip install dfs-cm"):
         registry.specialist("foo")
-    assert set(registry.stages()) == {0, 1, 2, 4}
+    assert list(registry.stages()) == [0, 1, 2, 4]
 
 
 def test_discovery_imports_nothing(install: Install) -> None:
@@ -221,6 +221,24 @@ def test_stages_are_checked_for_the_names_that_they_use(install: Install) -> Non
     assert "stage 7 names the loss 'focall'" in found[0]
     assert "made_steps_module.py" in found[0]
     assert "stage 7 comes after stage 6, which nothing announces" in found[1]
+
+
+def test_stages_are_in_the_order_of_their_numbers_whoever_announces_them(install: Install) -> None:
+    between = STAGES.replace("StageSpec(7", "StageSpec(9, 'Nine', 'folder', 1e-4, 1, 'focal'), StageSpec(3")
+    install("steps", GOOD.replace("CueSpec, Sp", "CueSpec, StageSpec, Sp") + between)
+    assert list(Registry().stages()) == [0, 1, 2, 3, 4, 9]
+
+
+def test_a_fault_is_told_with_a_name_that_its_plugin_would_bring() -> None:
+    registry = Registry([])
+    for owner in ("cm_more", "cm", "bg"):
+        registry.faults[owner] = [f"{owner} is odd"]  # type: ignore[list-item]
+    assert registry._fault_of_owner("cm_one", ["rr_one"]) == "cm is odd"
+    assert registry._fault_of_owner("cm_more_one", ["rr_one"]) == "cm_more is odd"  # the longest name that fits
+    assert registry._fault_of_owner("cm_one", ["cm_other"]) == ""  # it brings others of the kind
+    assert registry._fault_of_owner("cmone", []) == ""
+    with pytest.raises(UnknownNameError, match=r"Plugins with faults: bg, cm, cm_more \(see"):
+        registry.specialist("foo")
 
 
 def test_a_component_that_two_plugins_announce_names_the_first(install: Install) -> None:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from dfcore.specs import LANDMARK_VIEWS, VIEWS, CueSpec, DatasetSpec, EvidenceSpec, SpecialistSpec, StageSpec
+from dfcore.errors import PluginImportError
+from dfcore.specs import (
+    LANDMARK_VIEWS,
+    VIEWS,
+    CueSpec,
+    DatasetSpec,
+    EvidenceSpec,
+    SpecialistSpec,
+    StageSpec,
+    resolve,
+)
 
 PLAIN = SpecialistSpec("cm", "Compression", (CueSpec("dct", 3), CueSpec("blocks", 2)))
 
@@ -36,6 +49,28 @@ def test_evidence_is_of_all_frames_and_a_stage_stands_by_itself() -> None:
     other = DatasetSpec("other", "Other", "x:Y")
     dataset.defaults["a"] = 1
     assert other.defaults == {}, "each has its own"
+
+
+def test_what_a_path_names_must_be_a_class_or_function_and_what_there_is_is_said() -> None:
+    assert resolve("dfcore.text:printable") is resolve(resolve)("dfcore.text:printable")
+    with pytest.raises(
+        PluginImportError, match=r"'dfcore\.version:__version__' .*not a class or function.* defines \w"
+    ):
+        resolve("dfcore.version:__version__")
+    with pytest.raises(
+        PluginImportError, match=r"it is '[^']+', not a class or function\. Name one; only_text defines none\."
+    ):
+        resolve("only_text:TEXT")
+    for path in ("dfcore.text", ":x", "dfcore.text:"):
+        with pytest.raises(PluginImportError, match="is not of the form"):
+            resolve(path)
+
+
+@pytest.fixture(autouse=True)
+def _a_module_without_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    module: Any = ModuleType("only_text")
+    module.TEXT = "text"
+    monkeypatch.setitem(sys.modules, "only_text", module)
 
 
 @pytest.mark.parametrize("name", LANDMARK_VIEWS)

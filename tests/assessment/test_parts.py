@@ -1,4 +1,4 @@
-"""What an evaluation is put together from, each part by itself: options, names, decisions, tables of scores."""
+"""What an evaluation is put together from, each part by itself: decisions, tables of scores, plots."""
 
 from __future__ import annotations
 
@@ -10,136 +10,23 @@ from typing import Any
 
 import pytest
 
-from dfcore.assessment import scoring
+from dfcore.assessment import probing, scoring, validation, write
 from dfcore.assessment.cells import cell, escape
 from dfcore.assessment.cross import cross_table
-from dfcore.assessment.decisions import by_rules, even, may_validate
-from dfcore.assessment.identities import _listed
-from dfcore.assessment.options import Options, options_of
+from dfcore.assessment.decisions import by_rules, even
+from dfcore.assessment.options import Options
 from dfcore.assessment.result import Evaluation
 from dfcore.assessment.scoring import ScoredDetector
-from dfcore.assessment.targets import Target, _labels, as_trained
 from dfcore.assessment.write import COLUMNS, scores_table, verdict_shares
+from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
-from dfcore.errors import CheckpointError, UnknownNameError, UsageError
 from dfcore.evaluation.metrics.intervals import Interval
 from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.rules import VerdictRules
+from dfcore.runs.hold import holders_of
 
 RULES = VerdictRules.fit([0, 1] * 50, [-3.0, 3.0] * 50, alpha=0.1)
 """Of fifty real and fifty fake videos that lie far apart."""
-
-
-# -- options ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"split": "tset"}, "there is no split 'tset'; choose from train, val, test, all"),
-        ({"split": "all", "probe": "resnet18"}, "a probe is fitted to the training videos"),
-        ({"split": "train"}, "the training split gives no figures"),
-        ({"operating_point": "best"}, "unknown operating point 'best'; choose from equal_error"),
-        ({"draws": 0}, "draws must be at least 1, not 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
-        ({"emulate": ("youtube_361",)}, "youtube_360"),
-    ],
-)
-def test_what_cannot_be_evaluated_is_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises((UsageError, UnknownNameError), match=said):
-        Options(**given)
-
-
-def test_what_can_be_evaluated_is_not() -> None:
-    for given in ({"split": "all"}, {"split": "train", "force": True}, {"split": "val", "probe": "x"}, {"draws": 1}):
-        assert Options(**given).batch_size == 8  # type: ignore[arg-type]
-    record = VideoRecord("a", Path("a"), 0, split="val")
-    assert [Options(split=split).takes(record) for split in ("val", "test", "all")] == [True, False, True]
-
-
-@pytest.mark.parametrize(
-    ("given", "platforms"),
-    [("youtube_360", ("youtube_360",)), (["youtube_360", "x_720"], ("youtube_360", "x_720")), ("", ()), ((), ())],
-)
-def test_one_platform_may_be_named_by_itself(given: Any, platforms: tuple[str, ...]) -> None:
-    assert options_of({"emulate": given}).emulate == platforms
-
-
-# -- what weights are called, and by what they are evaluated ----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("paths", "labels"),
-    [
-        (("a/x.pt", "b/y.pt"), ["a/cm", "b/cm"]),
-        (("a/one/x.pt", "b/one/x.pt"), ["a/one/cm", "b/one/cm"]),
-        (("a/x.pt",), ["cm"]),
-        ((), []),
-    ],
-)
-def test_weights_of_one_name_are_told_apart_by_as_many_folders_as_it_takes(
-    tmp_path: Path, paths: tuple[str, ...], labels: list[str]
-) -> None:
-    assert _labels([("cm", tmp_path / path) for path in paths]) == labels
-    others = _labels([("rr", tmp_path / "c/z.pt"), *(("cm", tmp_path / path) for path in paths)])
-    assert others == ["rr", *labels]
-
-
-def test_weights_of_one_name_in_one_folder_are_numbered(tmp_path: Path) -> None:
-    first, second = _labels([("cm", tmp_path / "a/x.pt"), ("cm", tmp_path / "a/y.pt")])
-    assert (first[-7:], second[-7:]) == ("/a/cm#1", "/a/cm#2")
-
-
-def target(**config: Any) -> Target:
-    return Target("cm_stage1", Path("cm.pt"), {"specialist": "cm", "config": config})
-
-
-TRAINED = {
-    "stage": {"dataset": "faceforensics", "chunks": (1,)},
-    "data": {"people": 2, "eval_samples": 5, "val_share": 0.3, "compressions": ["c23"], "limit": 7, "root": "/d"},
-    "run": {"seed": 9},
-}
-ALONE = {"data.pseudo_fakes": 0.0, "data.pseudo_only": False, "data.emulate": (), "data.limit": 0, "stage.chunks": ()}
-
-
-def test_weights_are_evaluated_as_they_were_validated() -> None:
-    clips = {"data.people": 2, "data.eval_samples": 5}
-    splits = {"data.val_share": 0.3, "data.compressions": ["c23"], "run.seed": 9}
-    assert as_trained(target(**TRAINED), "faceforensics") == {**clips, **splits, **ALONE}
-    assert as_trained(target(**TRAINED), "celebdf") == {**clips, **ALONE}
-    given = as_trained(target(**TRAINED), "faceforensics", ("data.people", "run.seed"))
-    assert set(given) == {"data.eval_samples", "data.val_share", "data.compressions", *ALONE}
-    assert as_trained(target(stage=5, data="x"), "celebdf") == ALONE
-    assert (target(**TRAINED).root, target().root, target().dataset) == ("/d", "", "")
-
-
-def test_weights_may_not_name_code_to_import_unless_another_is_given() -> None:
-    odd = target(data={"detector": "os:system"})
-    with pytest.raises(CheckpointError, match=r"must not name code to import\. Set data\.detector yourself"):
-        as_trained(odd, "celebdf")
-    assert "data.detector" not in as_trained(odd, "celebdf", ("data.detector",))
-
-
-@pytest.mark.parametrize(
-    ("config", "split", "said"),
-    [
-        (TRAINED, "val", ""),
-        (TRAINED, "train", "there is no validation split"),
-        ({"stage": {"dataset": "celebdf"}}, "val", "FaceForensics++ is not the dataset that cm_stage1 was trained on"),
-        ({}, "val", "cm_stage1 does not say what it was trained on"),
-    ],
-)
-def test_who_may_choose_a_threshold(config: dict[str, Any], split: str, said: str) -> None:
-    records = [VideoRecord("a", Path("a"), 0, split=split)]
-    assert may_validate(target(**config), "faceforensics", records) == said
-
-
-@pytest.mark.parametrize(("count", "shown"), [(5, "n0, n1, n2, n3, n4"), (6, "n0, n1, n2, n3, n4, ... (6 in all)")])
-def test_five_identities_are_named(count: int, shown: str) -> None:
-    assert _listed({f"n{n}" for n in range(count)}) == shown
-
-
-# -- decisions and tables ---------------------------------------------------------------------------------------------
 
 
 def detector(name: str, *videos: ScoredVideo, rules: VerdictRules | None = None) -> ScoredDetector:
@@ -151,7 +38,8 @@ def test_decisions_rest_on_what_was_learnt_or_say_that_nothing_was() -> None:
     learnt = by_rules(RULES, "equal_error", "made videos")
     assert (learnt.threshold.name, learnt.source) == ("equal_error", "made videos")
     assert learnt.threshold.source == "made videos, 50 real and 50 fake"
-    assert -3 < learnt.threshold.margin <= 3
+    assert (learnt.threshold.margin, learnt.threshold.warning) == (0.0, "")  # in the middle between the two
+    assert "50 real validation videos are too few" in by_rules(RULES, "false_alarms_1", "x").threshold.warning
     about = learnt.about() or {}
     assert (about["source"], about["real"], about["fake"]) == ("made videos", 50, 50)
     one_class = VerdictRules.fit([0] * 5, [0.0] * 5)
@@ -285,3 +173,55 @@ def test_of_two_figures_for_one_cell_the_later_counts() -> None:
     table = cross_table([evaluation("A", cm=0.7), evaluation("B", cm=0.6), evaluation("A", cm=0.9)])
     assert (table.rows, table.columns) == (("cm, unknown",), ("A, test", "B, test"))
     assert [interval.value for interval in table.cells.values()] == [0.9, 0.6]
+
+
+def test_calibrated_margins_are_drawn_beside_the_raw_ones_where_something_was_fitted() -> None:
+    scored = {"cm": detector("cm", *VIDEOS, rules=RULES), "raw": detector("raw", *VIDEOS)}
+    figure = Interval(0.9, 0.8, 1.0).to_dict()
+    kinds = {"cm": {"swap": {"auc": figure}}, "raw": {}}
+    detectors = [
+        {"name": name, "video": {"auc": figure}, "threshold": {"name": "even", "margin": 0.0},
+         "by": {"manipulation": kinds[name]}, "leak_floor": {"auc": figure}}
+        for name in scored
+    ]  # fmt: skip
+    drawn = dict(write._plots({"title": "T", "split": "test", "detectors": detectors}, scored))
+    assert set(drawn) == {"roc", "precision_recall", "reliability", "scores_cm", "manipulations_cm", "scores_raw"}
+    curves: Any = drawn["reliability"]
+    assert list(curves.args[0]) == ["cm", "raw", "cm, calibrated"]
+    labels, margins = curves.args[0]["raw"]
+    assert (labels, margins.tolist()) == ([0, 1, 1], [-5.0, 0.0, 5.0])  # those that were judged
+    assert curves.args[0]["cm, calibrated"][1].tolist() == RULES.calibration.log_likelihood_ratio(margins).tolist()
+
+
+def test_a_stores_hold_stays_in_the_first_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the first process's work returns is sent to the others."""
+    sent: list[object] = []
+    world: Any = SimpleNamespace(
+        on_main=lambda work: sent.append(work()), let_speak=lambda: None, close=lambda: sent.append("closed")
+    )
+    monkeypatch.setattr(validation.World, "start", lambda choose: world)
+    monkeypatch.setattr(validation, "make_machine", lambda *_: "machine")
+    config = override(TrainConfig(specialist="cm"), {"data.store": str(tmp_path / "store"), "run.device": "cpu"})
+    held = validation.on_machine(config, lambda machine: [one.purpose for one in holders_of(tmp_path / "store")])
+    assert held == ["calibrating"]
+    assert sent == [None, "closed"]
+    assert holders_of(tmp_path / "store") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "pretrained", "file"), [("", True, None), ("scratch", False, None), ("x.pth", False, Path("x.pth"))]
+)
+def test_a_probes_encoder_starts_from_timms_weights_a_file_or_at_random(
+    monkeypatch: pytest.MonkeyPatch, given: str, pretrained: bool, file: Path | None
+) -> None:
+    class ToldError(Exception):
+        """What the encoder was asked for."""
+
+    def backbone(name: str, **how: object) -> object:
+        raise ToldError(name, how)
+
+    monkeypatch.setattr(probing, "TimmBackbone", backbone)
+    options: Any = Options(probe="resnet18", probe_weights=given)
+    with pytest.raises(ToldError) as found:
+        probing._score(None, options, None, None)  # type: ignore[arg-type]
+    assert found.value.args == ("resnet18", {"pretrained": pretrained, "weights": file})

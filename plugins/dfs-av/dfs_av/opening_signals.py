@@ -52,9 +52,9 @@ def bands_of(mel: Tensor, heard: Tensor) -> Tensor:
     return (level - (level * mask).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)) * mask
 
 
-def whitened(course: Tensor) -> Tensor:
+def whitened(series: Tensor) -> Tensor:
     """Each point of ``[..., n]`` less :data:`~dfs_av.voice_openings.WHITENED` of the one before; the first is 0."""
-    return F.pad(course[..., 1:] - WHITENED * course[..., :-1], (1, 0))
+    return F.pad(series[..., 1:] - WHITENED * series[..., :-1], (1, 0))
 
 
 def follows(held: Tensor) -> Tensor:

@@ -54,8 +54,8 @@ LAGS_TOLD = tuple(range(-15, 16))
 USUAL, UNUSUAL = 1.5, 0.02
 """The lag, in points, that genuine clips have most, and what a fit's score loses for each point away from it."""
 WHITENED = 0.5
-"""How much of each point's value is taken from the next before courses are compared. Both change slowly, so that
-neighbouring points say nearly the same; a course less some of itself one point earlier has more independent points.
+"""How much of each point's value is taken from the next before series are compared. Both change slowly, so that
+neighbouring points say nearly the same; a series less some of itself one point earlier has more independent points.
 """
 LEVEL = 0.25
 """What the correlation with the voice's level counts beside that with the expected openings."""
@@ -147,10 +147,10 @@ def _moved(count: int, lag: int) -> tuple[slice, slice]:
     return slice(max(0, -lag), count - max(0, lag)), slice(max(0, lag), count - max(0, -lag))
 
 
-def _whitened(course: Floats) -> Floats:
+def _whitened(series: Floats) -> Floats:
     """Each point less some of the one before; the first is 0."""
-    found = np.zeros_like(course)
-    found[1:] = course[1:] - WHITENED * course[:-1]
+    found = np.zeros_like(series)
+    found[1:] = series[1:] - WHITENED * series[:-1]
     return found
 
 

@@ -106,9 +106,9 @@ def test_sums_of_two_halves_make_the_correlation_of_the_whole() -> None:
     seen, audio = smooth(1, 1, 1, 60), smooth(2, 1, 1, 60)
     halves = torch.zeros(1, 2, 60)
     halves[0, 0, :30] = halves[0, 1, 30:] = 1
-    for course in (seen, audio):
-        course -= (course[..., :30].mean(), course[..., 30:].mean())[0] * halves[:, :1]
-        course -= course[..., 30:].mean() * halves[:, 1:]
+    for series in (seen, audio):
+        series -= (series[..., :30].mean(), series[..., 30:].mean())[0] * halves[:, :1]
+        series -= series[..., 30:].mean() * halves[:, 1:]
     ones = torch.ones(1, 60)
     whole = correlations(seen, audio, ones[:, None], ones)[..., 15]
     parts = correlation_of(correlation_sums(seen, audio, halves, ones).sum(1))[..., 15]
