@@ -107,8 +107,8 @@ def _normalise(pixels: Tensor, maps: Tensor, out: Tensor) -> None:
     Sums of products, not a product of matrices: that would be rounded to TF32 or bf16 where a model's products are.
     """
     yuv = pixels.float()
-    torch.mul(yuv[:, :1], maps[:, :, :1], out=out)
-    out.addcmul_(yuv[:, 1:2], maps[:, :, 1:2]).addcmul_(yuv[:, 2:], maps[:, :, 2:3]).add_(maps[:, :, 3:])
+    torch.addcmul(maps[:, :, 3:], yuv[:, :1], maps[:, :, :1], out=out)
+    out.addcmul_(yuv[:, 1:2], maps[:, :, 1:2]).addcmul_(yuv[:, 2:], maps[:, :, 2:3])
     for channel, (mean, std) in enumerate(zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)):
         out[:, channel].clamp_(-mean / std, (1 - mean) / std)  # 0 and 1 in RGB
 
