@@ -22,7 +22,7 @@ from cues.real import run as bench  # noqa: E402
 from cues.real.clips import background_only  # noqa: E402
 from cues.real.figures import figures, standardised  # noqa: E402
 from cues.real.listing import LIST, Video, grouped, read_listing  # noqa: E402
-from cues.real.pictures import chosen_pairs  # noqa: E402
+from cues.real.maps import chosen_pairs  # noqa: E402
 from cues.real.report import codec_rows  # noqa: E402
 from cues.real.training import recipes, window_footage  # noqa: E402
 
@@ -218,5 +218,5 @@ def test_it_runs_through_and_nobody_is_trained_and_tested_on(tmp_path: Path, mon
         frozenset({*range(12)} - {*range(4 * n, 4 * n + 4)}) for n in range(3)
     }
     assert (tmp_path / "out" / "real-fakes.md").exists()
-    with Image.open(tmp_path / "out" / "real-fakes.png") as picture:
-        assert picture.width > 2 * picture.height  # one pair: two faces and two maps
+    with Image.open(tmp_path / "out" / "real-fakes.png") as image:
+        assert image.width > 2 * image.height  # one pair: two faces and two maps

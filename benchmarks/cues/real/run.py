@@ -32,7 +32,7 @@ from ..samples import Samples
 from .clips import PROBE, Job, Kept, background_only, look, mark, needs
 from .figures import standardised
 from .listing import Video, grouped, read_genuine, read_listing
-from .pictures import draw_pairs
+from .maps import draw_pairs
 from .report import codec_rows, results, show_real, write_real
 from .training import Recipe, recipes
 
@@ -90,9 +90,9 @@ def run_real(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     found["seconds"] = round(time.monotonic() - start)
     write_real(found, args.out)
     show_real(found, console)
-    picture = draw_pairs(plan.tests, parts, args.out / "real-fakes.png")
-    if picture is not None:
-        console.print(f"a pair of each method, with the maps: {picture}")
+    image = draw_pairs(plan.tests, parts, args.out / "real-fakes.png")
+    if image is not None:
+        console.print(f"a pair of each method, with the maps: {image}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where the cue heads see a fake: a picture with one pair of every method and each specialist's map."""
+"""Where the cue heads see a fake: a image with one pair of every method and each specialist's map."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def chosen_pairs(videos: Sequence[Video]) -> list[tuple[int, int]]:
 
 
 def draw_pairs(videos: Sequence[Video], parts: Mapping[str, Floats], place: Path) -> Path | None:
-    """Write the picture; None where no fake has its original beside it.
+    """Write the image; None where no fake has its original beside it.
 
     Args:
         videos: the tests.
         parts: ``[V, 7, 7]`` of each specialist: what each cell adds to the margin; NaN where nothing was judged.
-        place: of the picture.
+        place: of the image.
     """
     from matplotlib.figure import Figure
 
