@@ -15,7 +15,7 @@ from dfcore.testing.media import tone
 from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue, lagged_correlation
 from dfs_av.lip_sync import FEATURES, LipSyncCue, contrastive_loss, delay_curve, similarities
 from dfs_av.module import CueModule, read_views
-from dfs_av.speech_patterns import RHYTHMS, SpeechPatternsCue, coherence, modulation
+from dfs_av.speech_patterns import SpeechPatternsCue, coherence
 from dfs_av.speech_view import (
     CEPSTRA,
     GROUPS,
@@ -307,14 +307,6 @@ def test_the_towers_see_a_fifth_of_a_second() -> None:
 
 
 # -- patterns ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("hertz", "column"), [(1.5, 0), (2.5, 1), (3.5, 2), (4.5, 3), (6.0, 4), (7.5, 5), (10.0, 6)])
-def test_the_rhythm_of_a_sine(hertz: float, column: int) -> None:
-    wave = torch.sin(2 * math.pi * hertz * torch.arange(60) / 25)[None]
-    assert modulation(wave).argmax().item() == column
-    assert RHYTHMS[column][0] <= hertz < RHYTHMS[column][1]
-    assert modulation(torch.zeros(1, 60)).unique().item() == pytest.approx(math.log(1e-4))
 
 
 def test_signals_that_share_a_rhythm_are_coherent_whatever_their_delay() -> None:

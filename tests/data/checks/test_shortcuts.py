@@ -11,6 +11,7 @@ from dfcore.data.checks import verify
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
+from dfcore.progress import Bar, Silent
 
 
 def info(path: Path = Path("absent"), **changes: Any) -> MediaInfo:
@@ -121,11 +122,11 @@ def test_files_are_read_by_so_many_processes(
 
 
 @pytest.mark.parametrize(
-    ("how", "frames", "disable"),
-    [({}, False, None), ({"frames": True, "progress": False}, True, True), ({"progress": True}, False, None)],
+    ("how", "frames", "seen"),
+    [({}, False, True), ({"frames": True, "progress": False}, True, False), ({"progress": True}, False, True)],
 )
 def test_by_default_no_frame_is_decoded_and_a_bar_is_shown_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, how: dict[str, bool], frames: bool, disable: bool | None
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, bool], frames: bool, seen: bool
 ) -> None:
     used: list[object] = []
 
@@ -133,14 +134,15 @@ def test_by_default_no_frame_is_decoded_and_a_bar_is_shown_on_a_terminal(
         used.append(read.keywords)
         return []
 
-    def bar(items: object, label: str, total: int, *, disable: bool | None, unit: str) -> object:
-        used.append((total, disable, unit))
-        return items
+    class Watched(Silent):
+        def bar(self, label: str, total: int | None, **how: Any) -> Bar:
+            used.append((label, total, how["unit"]))
+            return self
 
     monkeypatch.setattr(verify, "run_tasks", tasks)
-    monkeypatch.setattr(verify, "tqdm", bar)
+    monkeypatch.setattr(verify, "TERMINAL", Watched())
     verify.verify(Scan("made", Path(), (VideoRecord("a", Path("a"), REAL),)), **how)
-    assert used == [{"frames": frames}, (1, disable, "file")]
+    assert used == [{"frames": frames}, *[("reading", 1, "file")] * seen]
 
 
 @pytest.mark.parametrize(
