@@ -65,11 +65,8 @@ def talking(late: int = 0, seed: int = 0) -> dict[str, Tensor]:
 
 def alone(views: dict[str, Tensor]) -> dict[str, Tensor]:
     """The views of a video that has this clip alone."""
-    of_video = {name: views[name.removeprefix("video_")] for name in VIDEO_VIEWS}
-    return {
-        name: torch.cat([view[:, None], torch.zeros_like(view)[:, None].expand(-1, 7, *view.shape[1:])], 1)
-        for name, view in of_video.items()
-    }
+    rows = {name: views[name.removeprefix("video_")][:, None] for name in VIDEO_VIEWS}
+    return {name: torch.cat([row, torch.zeros_like(row.repeat_interleave(7, 1))], 1) for name, row in rows.items()}
 
 
 def read(views: dict[str, Tensor]) -> SpeechView:
