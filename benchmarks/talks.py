@@ -17,6 +17,7 @@ from dfcore.data.clips import SPEECH_RATE
 from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.speech import mel_spectrum
+from dfcore.data.views.video import VIDEO_CLIPS
 from dfcore.errors import DfcoreError
 from dfs_av.abstain_reason import LEAST_MOUTH, LEAST_VOICE, voiced_points
 from dfs_av.module import CueModule
@@ -42,6 +43,15 @@ LONGEST = 59.0
 SPARSE, TESTED = 4, 10
 """Points from one window to the next: of those learnt from, of those tested."""
 _STEP = 16000 // SPEECH_RATE
+
+_UNREAD: dict[str, Tensor] = {
+    "mouth_openings": torch.zeros(POINTS, 4),
+    "video_mouth_present": torch.zeros(VIDEO_CLIPS, POINTS),
+    "video_log_mel": torch.zeros(VIDEO_CLIPS, 80, 4 * POINTS),
+    "video_audio_present": torch.zeros(VIDEO_CLIPS, POINTS),
+    "video_mouth_openings": torch.zeros(VIDEO_CLIPS, POINTS, 4),
+}
+"""What the module reads beside, and its towers do not."""
 
 Described = dict[str, Tensor]
 
@@ -138,7 +148,7 @@ def window(talk: Talk, at: int, late: int = 0, voice: Talk | None = None) -> dic
         "mouth_present": talk.present[at : at + POINTS],
         "log_mel": other.mel[:, 4 * first : 4 * (first + POINTS)],
         "audio_present": other.audio_present[first : first + POINTS],
-        "mouth_openings": torch.zeros(POINTS, 4),  # the towers do not read them
+        **_UNREAD,
     }
 
 

@@ -27,6 +27,7 @@ from dfcore.models.device_views import use_channels_last
 from dfcore.models.factory import create
 from dfcore.models.vision import import_timm
 from dfcore.plugins import registry
+from dfcore.specs import VIDEO_VIEWS
 from dfcore.testing.views import made_views
 from dfcore.training.losses import CrossEntropy
 from dfcore.training.runtime.memory import keep_freed_memory
@@ -73,7 +74,10 @@ def make_step(options: argparse.Namespace, which: str, device: torch.device) -> 
         return stepper(bare, lambda: F.cross_entropy(bare(face).float(), labels), precision)
     use_channels_last(specialist, device)  # as the trainer does: the backbone alone
     specialist.train()
-    views = move_views(made_views(spec, options.batch, image_size=specialist.image_size), device, channels_last=True)
+    made = made_views(spec, options.batch, image_size=specialist.image_size)
+    for name in set(made) & set(VIDEO_VIEWS):  # as of a video of so many clips
+        made[name][:, 1 : options.clips] = made[name][:, :1]
+    views = move_views(made, device, channels_last=True)
     criterion = CrossEntropy()
 
     def full_loss() -> torch.Tensor:
@@ -101,6 +105,7 @@ def main() -> None:
     parser.add_argument("--specialist", default="cm")
     parser.add_argument("--backbone", default="efficientnet_b4")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--clips", type=int, default=4, help="of each video, for a specialist that reads several")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--rounds", type=int, default=5)

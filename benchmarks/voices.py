@@ -5,13 +5,18 @@
     python benchmarks/voices.py --list LIST.csv --minutes 0.5,1,2   # how it grows with minutes of speech
     python benchmarks/voices.py --list LIST.csv --write FILE        # keep what all of LIST teach, for dfs-av
 
-A list has the columns ``file`` (absolute, or relative to the list) and ``group`` (the person). A ridge regression goes
-from 20 mel bands of the voice (four points of 40 ms to either side) to the openings of lips and jaw; training clips are
-first moved by their own natural lag, which is found by the regression itself, three rounds of it. A window is judged by
-how well the openings that were seen correlate with those that were expected and with the voice's level, at the best of
-the lags that genuine clips have. The forgery is another person's voice of the same length.
+A list has the columns ``file`` (absolute, or relative to the list) and ``group`` (the person). It should name talks in
+which the person seen is the one heard; what never pauses (music, a crowd) is left out, unless ``--all`` is given.
 
-It prints AUC over windows of 2.4, 4.8 and 8 s and whole clips, with the 95 % interval by drawing people.
+A ridge regression goes from 20 mel bands of the voice (four points of 40 ms to either side) to the openings of the
+lips; training clips are first moved by their own natural lag, which is found by the regression itself, three rounds of
+it. A window is judged by how well the openings that were seen correlate with those that were expected and with the
+voice's level, at the best of the lags that genuine clips have. The forgery is another person's voice of the same
+length.
+
+It prints AUC over windows of 2.4, 4.8 and 8 s; over several pieces of 2.4 s of one clip, apart from each other and
+pooled as the cue module pools a video's clips; and over whole clips, by their evidence, for these differ in length. The
+95 % interval is by drawing people.
 """
 
 from __future__ import annotations
@@ -33,13 +38,17 @@ from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.landmarks import openings_of
 from dfcore.errors import DfcoreError
-from dfs_av.voice_openings import VoiceModel, fit, judge, voice_bands, write_model
+from dfs_av.voice_openings import VoiceModel, fit, judge, judge_together, voice_bands, write_model
 
-LENGTHS = {"2.4 s": 60, "4.8 s": 120, "8 s": 200, "whole": 0}
-SHIFTS = (3, 5, 12)
-LONGEST = 20.0
-"""Seconds of each, about its middle."""
+PIECE = 60
+"""Points of a clip as AV reads it: 2.4 s."""
+LENGTHS = {"2.4 s": 60, "4.8 s": 120, "8 s": 200, "2 x 2.4 s": 2, "4 x 2.4 s": 4, "whole": 0}
+"""Points of a window; below :data:`PIECE` how many pieces are pooled; 0 for all that there is."""
+LONGEST, TESTED = 40.0, 20.0
+"""Seconds of each that are learnt from and that are tested, about its middle."""
 LEAST_PRESENT = 0.8
+LEAST_RANGE = 12.0
+"""Decibels between a talk's loud and quiet tenth, below which it has no pauses."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +67,14 @@ class Talk:
         return Talk(self.name, self.person, self.opened[rows], self.present[rows], self.bands[rows])
 
 
-def read_talks(path: Path, folder: Path) -> list[Talk]:
-    """The talks of a list, kept in ``folder``."""
+def level_range(bands: NDArray[np.float32]) -> float:
+    """Decibels from the 10th to the 90th percentile of the level."""
+    low, high = np.quantile(10 * np.log10(np.exp(bands).sum(1)), [0.1, 0.9])
+    return float(high - low)
+
+
+def read_talks(path: Path, folder: Path, everything: bool = False) -> list[Talk]:
+    """The talks of a list, kept in ``folder``; with ``everything`` those too that have no pauses."""
     folder.mkdir(parents=True, exist_ok=True)
     with path.open() as lines:
         rows = list(csv.DictReader(lines))
@@ -74,6 +89,9 @@ def read_talks(path: Path, folder: Path) -> list[Talk]:
         if count < 30 or present[:count].mean() < LEAST_PRESENT:
             continue
         bands = voice_bands(audio[: count * (16000 // SPEECH_RATE)])
+        if not everything and level_range(bands) < LEAST_RANGE:
+            print(f"left out, its audio never pauses: {row['file']}", file=sys.stderr)
+            continue
         found.append(Talk(place.stem, row["group"], opened[:count], present[:count], bands))
     return found
 
@@ -109,10 +127,13 @@ class Answers:
 
 def questions(talk: Talk, talks: Sequence[Talk], length: int, rng: np.random.Generator) -> list[tuple[Talk, Talk]]:
     """Windows of a talk, each with the same of another person's voice."""
-    count = length or len(talk.opened)
-    others = [other for other in talks if other.person != talk.person and len(other.bands) >= min(count, 60)]
+    count = length * PIECE if length < PIECE else length
+    count = count or len(talk.opened)
+    others = [other for other in talks if other.person != talk.person and len(other.bands) >= min(count, PIECE)]
+    if length:
+        others = [other for other in others if len(other.bands) >= count]
     found = []
-    for first in range(0, len(talk.opened) - count + 1, max(count // 2, 1)):
+    for first in range(0, len(talk.opened) - count + 1, max(count // 2, 1)) if others else ():
         other = others[int(rng.integers(len(others)))]
         size = min(count, len(other.bands))
         start = int(rng.integers(len(other.bands) - size + 1))
@@ -121,16 +142,32 @@ def questions(talk: Talk, talks: Sequence[Talk], length: int, rng: np.random.Gen
     return found
 
 
+def score(model: VoiceModel, talk: Talk, length: int) -> float:
+    """Of a window; of its pieces together; or how much speaks for a whole clip."""
+    if not 0 < length < PIECE:
+        found = judge(model, talk.opened, talk.present, talk.bands)
+        return found.score if length else found.evidence
+    parts = [talk.part(PIECE * k, PIECE) for k in range(length)]
+    return judge_together(model, [(part.opened, part.present, part.bands) for part in parts]).score
+
+
 def asked(model: VoiceModel, tested: Sequence[Talk], lenders: Sequence[Talk], length: int, seed: int) -> Answers:
     """Foreign voices, several draws of whose."""
     rng, found = np.random.default_rng(seed), Answers([], [], [])
+    tested, lenders = middles(tested), middles(lenders)
     for talk in tested:
         for _ in range(3 if length else 8):
             for own, forged in questions(talk, lenders, length, rng):
-                found.own.append(judge(model, own.opened, own.present, own.bands).score)
-                found.forged.append(judge(model, forged.opened, forged.present, forged.bands).score)
+                found.own.append(score(model, own, length))
+                found.forged.append(score(model, forged, length))
                 found.person.append(talk.person)
     return found
+
+
+def middles(talks: Sequence[Talk]) -> list[Talk]:
+    """The middle of each, of what is tested at most."""
+    most = round(TESTED * SPEECH_RATE)
+    return [talk.part(max(0, (len(talk.opened) - most) // 2), most) for talk in talks]
 
 
 def auc(own: NDArray, forged: NDArray, w: NDArray) -> float:
@@ -200,9 +237,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--minutes", help="comma-separated: learn from so much, one person after another")
     parser.add_argument("--write", type=Path, help="keep what is learnt from all of the list here, and stop")
+    parser.add_argument("--all", action="store_true", help="keep what never pauses too")
     parser.add_argument("--no-align", action="store_true", help="without removing the training clips' natural lags")
     given = parser.parse_args()
-    talks = read_talks(given.list, given.out)
+    talks = read_talks(given.list, given.out, given.all)
     minutes = sum(len(talk.opened) for talk in talks) / SPEECH_RATE / 60
     print(f"{len(talks)} clips of {len({t.person for t in talks})} people, {minutes:.1f} minutes")
     if given.write is not None:
@@ -211,15 +249,16 @@ def main() -> None:
     if given.test is None:
         for amount in [float(part) for part in given.minutes.split(",")] if given.minutes else [None]:
             for name, value in cross(talks, given.folds, given.seeds, not given.no_align, amount).items():
-                print(f"{'' if amount is None else f'{amount:g} minutes, '}another's voice, {name:6} {value}")
+                print(f"{'' if amount is None else f'{amount:g} minutes, '}another's voice, {name:9} {value}")
         return
-    others = read_talks(given.test, given.out)
+    others = read_talks(given.test, given.out, True)
     model = fit([(t.opened, t.present, t.bands) for t in talks], align=not given.no_align)
     for name, length in LENGTHS.items():
-        print(f"another's voice, {name:6} {figure(asked(model, others, others, length, 0))}")
+        if (found := asked(model, others, others, length, 0)).own:
+            print(f"another's voice, {name:9} {figure(found)}")
     for talk in others:
-        found = judge(model, talk.opened, talk.present, talk.bands)
-        print(f"{talk.name:40} score {found.score:.3f}  audio {1000 * found.lag / SPEECH_RATE:+.0f} ms")
+        fitted = judge(model, talk.opened, talk.present, talk.bands)
+        print(f"{talk.name:40} score {fitted.score:.3f}  audio {1000 * fitted.lag / SPEECH_RATE:+.0f} ms")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.data.store.clip_store import ClipStore
     from dfcore.inference.explain.explainer import explain
     from dfcore.inference.explanation import Explained
+    from dfcore.inference.onnx.export import Exported, export
     from dfcore.inference.predict import predict
     from dfcore.inference.results import FileResult
     from dfcore.models.factory import create, load
@@ -89,6 +90,7 @@ _WHERE = {
     "Estimate": "dfcore.training.inputs.estimate",
     "Evaluation": "dfcore.assessment.result",
     "Explained": "dfcore.inference.explanation",
+    "Exported": "dfcore.inference.onnx.export",
     "FileResult": "dfcore.inference.results",
     "calibrate": "dfcore.api.calibrate",
     "configure": "dfcore.api.configure",
@@ -98,6 +100,7 @@ _WHERE = {
     "estimate_store": "dfcore.api.prepare",
     "explain": "dfcore.inference.explain.explainer",
     "evaluate": "dfcore.api.evaluate",
+    "export": "dfcore.inference.onnx.export",
     "load": "dfcore.models.factory",
     "predict": "dfcore.inference.predict",
     "prepare": "dfcore.api.prepare",
@@ -123,6 +126,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Explained",
+    "Exported",
     "FileResult",
     "MediaError",
     "ModelError",
@@ -159,6 +163,7 @@ __all__ = [
     "estimate_store",
     "evaluate",
     "explain",
+    "export",
     "load",
     "predict",
     "prepare",

@@ -19,6 +19,7 @@ HEAVY = ("torch", "timm", "torchvision", "numpy", "scipy", "rich", "av", "onnxru
 
 GROUP = "dfcore.plugins"
 """The entry-point group."""
+_ALLOWED, _DENIED = "DFCORE_PLUGINS", "DFCORE_DISABLE_PLUGINS"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +39,16 @@ class PluginEntry:
 def discover() -> list[PluginEntry]:
     """Installed and enabled plugins, by name; nothing of them is imported."""
     return [entry for entry in _installed() if _enabled(entry)]
+
+
+def left_out(name: str) -> str:
+    """What to do about a plugin that is installed and not enabled, by its name or its distribution's; "" if it is."""
+    for entry in _installed():
+        if name in (entry.name, entry.distribution) and not _enabled(entry):
+            denied = {entry.name, entry.distribution} & _names(os.environ.get(_DENIED, ""))
+            variable = _DENIED if denied else _ALLOWED
+            return f"{entry.distribution} {entry.version} is installed and left out by {variable}: change that variable"
+    return ""
 
 
 def is_plugin(path: str) -> bool:
@@ -71,7 +82,7 @@ def _installed() -> list[PluginEntry]:
 
 
 def _enabled(entry: PluginEntry) -> bool:
-    allowed, denied = os.environ.get("DFCORE_PLUGINS"), os.environ.get("DFCORE_DISABLE_PLUGINS", "")
+    allowed, denied = os.environ.get(_ALLOWED), os.environ.get(_DENIED, "")
     names = {entry.name, entry.distribution}
     if names & _names(denied):
         return False

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dfcore.announcement.asked import Announcements
-from dfcore.discovery import PluginEntry, discover, import_announcement
+from dfcore.discovery import PluginEntry, discover, import_announcement, left_out
 from dfcore.errors import PluginError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -264,7 +264,9 @@ class Registry:
     def _unknown(self, kind: str, name: str, choices: Any) -> UnknownNameError:
         hints = []
         if kind == "specialist":
-            if name in OFFICIAL:
+            if ignored := left_out(name):
+                hints.append(f"{ignored}.")
+            elif name in OFFICIAL:
                 hints.append(f"Install it with `pip install {OFFICIAL[name]}`.")
             elif not choices:
                 hints.append("No specialist is installed; for example: `pip install dfs-cm`.")

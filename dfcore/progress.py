@@ -7,15 +7,18 @@ Training and preparing say what they do through a :class:`Progress`. :data:`TERM
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, Protocol, TypeVar
 
 from dfcore.disk import is_full
-from dfcore.text import described, printable
+from dfcore.text import described, duration, printable
 
 __all__ = ["SILENT", "TERMINAL", "Bar", "Guarded", "Progress", "Silent", "Terminal", "over"]
 
 Item = TypeVar("Item")
+EVERY = 60.0
+"""Seconds between two lines in a log."""
 
 
 class Bar(Protocol):
@@ -95,8 +98,11 @@ class Terminal:
         self._write(f"warning: {text}", sys.stderr)
 
     def bar(self, label: str, total: int | None, *, initial: int = 0, unit: str = "it") -> Bar:
-        """A bar on standard error, which goes away when it is closed."""
-        return _TerminalBar(label, total, initial, unit)
+        """A bar on standard error, which goes away when it is closed; where that is no terminal but a log, a line each
+        minute.
+        """
+        shown = sys.stderr is not None and sys.stderr.isatty()
+        return _TerminalBar(label, total, initial, unit) if shown else _LoggedBar(self, label, total, initial, unit)
 
     @staticmethod
     def _write(text: str, stream: Any) -> None:
@@ -133,6 +139,37 @@ class _TerminalBar:
 
     def close(self) -> None:
         self._bar.close()
+
+
+class _LoggedBar:
+    """Tells how far it is in lines, for the log of a job that nobody watches: the first after :data:`EVERY` seconds."""
+
+    shown = False
+
+    def __init__(self, terminal: Terminal, label: str, total: int | None, initial: int, unit: str) -> None:
+        self._terminal, self._label, self._unit = terminal, label, unit
+        self._total, self._count, self._initial = total, initial, initial
+        self._begun = self._said = time.monotonic()
+
+    def update(self, steps: int = 1) -> None:
+        self._count += steps
+        now = time.monotonic()
+        if now - self._said >= EVERY and self._count != self._total:
+            self._said = now
+            self._terminal._write(self._line(now - self._begun), sys.stderr)
+
+    def _line(self, seconds: float) -> str:
+        rate = (self._count - self._initial) / seconds
+        if self._total is None:
+            return f"{self._label}: {self._count:,}, {rate:.3g} {self._unit}/s"
+        left = f", {duration((self._total - self._count) / rate)} left" if rate > 0 else ""
+        return f"{self._label}: {self._count:,} of {self._total:,}, {rate:.3g} {self._unit}/s{left}"
+
+    def note(self, **values: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class Guarded:

@@ -20,6 +20,7 @@ __all__ = [
     "AUGMENTATIONS",
     "LANDMARK_VIEWS",
     "MAP_SIZE",
+    "VIDEO_VIEWS",
     "VIEWS",
     "ComponentSpec",
     "CueSpec",
@@ -55,11 +56,18 @@ VIEWS = (
     "landmarks",
     "tile_parts",
     "mouth_openings",
+    "video_mouth_present",
+    "video_log_mel",
+    "video_audio_present",
+    "video_mouth_openings",
 )
 """Names of the views that every clip has (:mod:`dfcore.data.views`); a specialist's evidence comes beside them."""
 
-LANDMARK_VIEWS = ("landmarks", "tile_parts", "mouth_openings")
+LANDMARK_VIEWS = ("landmarks", "tile_parts", "mouth_openings", "video_mouth_openings")
 """Those of them that are made of dense landmarks; who reads one has them computed when clips are prepared."""
+
+VIDEO_VIEWS = tuple(name for name in VIEWS if name.startswith("video_"))
+"""Those of them that hold the same person's other clips of the same video too."""
 
 AUGMENTATIONS = ("hflip", "lattice_jitter", "face_colour", "face_erase", "face_blur")
 """Names of the training augmentations (:mod:`dfcore.data.views.augment`)."""

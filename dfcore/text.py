@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
-    "count_of", "decode_text", "described", "name_bytes", "parse_json", "printable", "to_json", "to_json_line",
-    "what_was_said",
+    "count_of", "decode_text", "described", "duration", "name_bytes", "parse_duration", "parse_json", "printable",
+    "to_json", "to_json_line", "what_was_said",
 ]  # fmt: skip
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -155,3 +155,30 @@ def what_was_said(error: Exception) -> str:
     if not text or isinstance(error, _BUGS) or _OF_ITSELF.search(text):
         return "its parts do not fit together"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
+
+
+def parse_duration(text: str) -> float:
+    """``"11h30m"``, ``"45m"``, ``"90s"`` to seconds.
+
+    Raises:
+        ValueError: it is of another form, or nothing.
+    """
+    match = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise ValueError(f"a time as 11h30m or 45m, not {text!r}.")
+    return float(total)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -35,6 +35,7 @@ def test_what_is_asked_for_is_done() -> None:
     assert "slower" in chosen.reason
     with chosen.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert choose_precision(CPU, "fp32").reason == choose_precision(CUDA, "fp16").reason == "as asked"
     assert not chosen.scaler().is_enabled()
     assert choose_precision(CPU, "fp16").scaler().is_enabled()
 
@@ -59,6 +60,10 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_device("mps")
     with pytest.raises(UnknownNameError, match="cuda"):
         choose_device("cuta")
+    with monkeypatch.context() as apple:
+        apple.setattr(torch.backends.mps, "is_available", lambda: True)
+        assert choose_device() == choose_device("mps") == torch.device("mps")
+        assert choose_device("cpu") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("auto", local_rank=1) == torch.device("cuda", 1)

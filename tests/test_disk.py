@@ -64,6 +64,9 @@ def test_the_message_says_which_file_how_much_and_what_to_do(tmp_path: Path) -> 
     assert str(write_error(tmp_path / "x", OSError(errno.EACCES, "Permission denied"))).startswith(
         f"{tmp_path}/x cannot be written: Permission denied."
     )
+    assert "/x cannot be written: unexpected pos 3." in str(
+        write_error(tmp_path / "x", RuntimeError("unexpected pos 3"))
+    )
 
 
 def test_sizes_for_people() -> None:
@@ -90,6 +93,14 @@ def test_what_was_there_stays_when_its_successor_cannot_be_written(tmp_path: Pat
     with replacing(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
+
+
+def test_folders_on_the_way_to_a_new_file_are_made(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a" / "b" / "c") as temporary:
+        assert temporary.parent == tmp_path / "a" / "b"
+        temporary.write_text("new")
+    assert (tmp_path / "a" / "b" / "c").read_text() == "new"
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["c"]
 
 
 def test_an_append_is_whole_or_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

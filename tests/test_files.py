@@ -52,6 +52,25 @@ def test_an_address_is_no_path(address: str) -> None:
         require_file(address, RunError, "stage.start=", "Give another.")
 
 
+def test_a_file_that_is_there_is_required_and_nothing_else_will_do(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "link").symlink_to("a")
+    require_file(tmp_path / "a", RunError)
+    require_file(tmp_path / "link", RunError)
+    with pytest.raises(RunError, match=rf"^x: {tmp_path}: this is a folder, not a file. Name a file. So\.$"):
+        require_file(tmp_path, RunError, "x: ", "So.")
+    with pytest.raises(RunError, match=r"b: no such file\. Check the path\.$"):
+        require_file(tmp_path / "b", RunError)
+
+
+def test_no_more_than_a_gibibyte_is_read_unless_more_is_asked_for(tmp_path: Path) -> None:
+    with (tmp_path / "holes").open("wb") as file:
+        file.truncate(2**30 + 9)
+    with pytest.raises(OSError, match="it has 1,073,741,833 bytes, and at most 1,073,741,824 are read"):
+        read_regular(tmp_path / "holes")
+    assert read_regular(tmp_path / "holes", start=2**30 + 4) == bytes(5)
+
+
 def test_windows_drives_and_colons_in_names_are_paths() -> None:
     assert name_trouble("C:\\data") == name_trouble("c:/data") == name_trouble("a: b.mp4") == ""
 

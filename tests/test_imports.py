@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "models": {"light", "models"},
     "evaluation": {"light", "data", "models", "evaluation"},
     "training": {"light", "runs", "data", "models", "evaluation", "training"},
-    "inference": {"light", "runs", "data", "models", "evaluation", "inference"},
+    "inference": {"light", "runs", "data", "models", "evaluation", "testing", "inference"},
     "assessment": {"light", "runs", "data", "models", "evaluation", "training", "inference", "assessment"},
     "testing": {"light", "data", "models", "testing"},
     "plugin_check": {"light", "data", "models", "testing", "training", "plugin_check"},

@@ -61,6 +61,8 @@ def test_where_temp_cannot_be_made_the_systems_is_taken(root: Path, monkeypatch:
     here = kaggle()
     assert here is not None
     assert here.scratch == Path("/elsewhere")
+    (root / "temp").mkdir()  # it is there already
+    assert here.scratch == root / "temp"
 
 
 def test_in_the_working_folder_its_limit_counts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +79,14 @@ def test_in_the_working_folder_its_limit_counts(root: Path, monkeypatch: pytest.
     assert free_space(root / "temp/x").where == str(root)
     (root / "working/z").write_bytes(b"x" * 9000)
     assert free_space(root / "working").free == 0
+
+
+def test_kaggle_keeps_twenty_gigabytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**12))
+    (root / "working/x").write_bytes(bytes(1000))
+    found = free_space(root / "working")
+    assert found.free == 19_999_999_000
+    assert found.where == f"{root / 'working'} (Kaggle keeps 20 GB there at most)"
 
 
 def test_a_full_disk_counts_before_the_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

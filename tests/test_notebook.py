@@ -51,6 +51,17 @@ def test_results_are_what_is_worth_keeping(runs: Path) -> None:
     assert [path.name for path in notebook.results(runs / "cm_stage1")] == NAMES
 
 
+def test_results_are_in_order_however_a_folder_lists_them(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for epoch in (11, 3, 7):
+        (runs / f"cm_stage1/cm_stage1_epoch{epoch:02d}.zip").touch()
+    listed = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: sorted(listed(self, pattern), reverse=True))
+    assert [path.name for path in notebook.results(runs / "cm_stage1") if path.suffix == ".zip"] == [
+        f"cm_stage1_epoch{epoch:02d}.zip" for epoch in (2, 3, 7, 11)
+    ]
+    assert [path.parent.name for path in notebook.results(runs)][:: len(NAMES) + 3] == ["cm_stage1", "cm_stage2"]
+
+
 def test_in_a_kernel_they_are_links_relative_to_the_working_directory(
     runs: Path, shown: list[tuple[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +100,14 @@ def test_without_a_kernel_they_are_paths(
 def test_nothing_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     notebook.links(tmp_path)
     assert f"no results in {tmp_path} yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(0, "0.0 kB"), (99_940, "99.9 kB"), (100_000, "0.1 MB"), (2_540_000, "2.5 MB")]
+)
+def test_sizes_are_in_decimal_units(tmp_path: Path, size: int, shown: str) -> None:
+    (tmp_path / "file").write_bytes(bytes(size))
+    assert notebook._size(tmp_path / "file") == shown
 
 
 class TestBringBack:

@@ -25,6 +25,14 @@ def test_where_no_line_is_the_plugins_the_last_one_is_named() -> None:
         _divides()
 
 
+def test_a_line_within_the_context_itself_is_named() -> None:
+    with (
+        pytest.raises(PluginError, match=r"failed in test_a_line_within_.*test_plugin_code.py:\d+: ValueError: odd"),
+        plugin_code("evidence x", "elsewhere.module:thing"),
+    ):
+        raise ValueError("odd")
+
+
 def _divides() -> None:
     with plugin_code("evidence x", "elsewhere.module:thing"):
         _zero()

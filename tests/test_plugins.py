@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dfcore import discovery
 from dfcore.discovery import PluginEntry, discover
 from dfcore.errors import PluginApiError, PluginError, PluginImportError, UnknownNameError
 from dfcore.hookspecs import API
@@ -64,7 +65,7 @@ def test_no_plugin_says_what_to_install() -> None:
     assert registry.entries == []
     with pytest.raises(UnknownNameError, match="pip install dfs-cm"):
         registry.specialist("foo")
-    assert set(registry.stages()) == {0, 1, 2, 4}
+    assert list(registry.stages()) == [0, 1, 2, 4]
 
 
 def test_discovery_imports_nothing(install: Install) -> None:
@@ -171,8 +172,10 @@ def test_an_entry_point_of_another_name_than_its_specialist(install: Install) ->
         Registry().specialist("alias")
 
 
-def test_unknown_name_suggests_the_nearest_and_the_package(install: Install) -> None:
+def test_unknown_name_suggests_the_nearest_and_the_package(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("solo")
+    installed = discovery._installed
+    monkeypatch.setattr(discovery, "_installed", lambda: [one for one in installed() if one.name != "tm"])
     with pytest.raises(UnknownNameError, match="Did you mean 'solo'"):
         Registry().specialist("sollo")
     with pytest.raises(UnknownNameError, match="pip install dfs-tm"):
@@ -186,6 +189,17 @@ def test_the_switch_disables(install: Install, monkeypatch: pytest.MonkeyPatch) 
     assert [entry.name for entry in discover()] == ["other"]
     monkeypatch.setenv("DFCORE_DISABLE_PLUGINS", "made-other, solo")
     assert discover() == []
+
+
+@pytest.mark.parametrize(("variable", "value"), [("DFCORE_DISABLE_PLUGINS", "tm"), ("DFCORE_PLUGINS", "other")])
+def test_who_asks_for_what_is_switched_off_is_told_of_the_switch(
+    variable: str, value: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("tm")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UnknownNameError, match=f"is installed and left out by {variable}: change") as caught:
+        Registry().specialist("tm")
+    assert "pip install" not in str(caught.value)
 
 
 def test_the_check_names_each_problem(install: Install) -> None:
@@ -207,6 +221,24 @@ def test_stages_are_checked_for_the_names_that_they_use(install: Install) -> Non
     assert "stage 7 names the loss 'focall'" in found[0]
     assert "made_steps_module.py" in found[0]
     assert "stage 7 comes after stage 6, which nothing announces" in found[1]
+
+
+def test_stages_are_in_the_order_of_their_numbers_whoever_announces_them(install: Install) -> None:
+    between = STAGES.replace("StageSpec(7", "StageSpec(9, 'Nine', 'folder', 1e-4, 1, 'focal'), StageSpec(3")
+    install("steps", GOOD.replace("CueSpec, Sp", "CueSpec, StageSpec, Sp") + between)
+    assert list(Registry().stages()) == [0, 1, 2, 3, 4, 9]
+
+
+def test_a_fault_is_told_with_a_name_that_its_plugin_would_bring() -> None:
+    registry = Registry([])
+    for owner in ("cm_more", "cm", "bg"):
+        registry.faults[owner] = [f"{owner} is odd"]  # type: ignore[list-item]
+    assert registry._fault_of_owner("cm_one", ["rr_one"]) == "cm is odd"
+    assert registry._fault_of_owner("cm_more_one", ["rr_one"]) == "cm_more is odd"  # the longest name that fits
+    assert registry._fault_of_owner("cm_one", ["cm_other"]) == ""  # it brings others of the kind
+    assert registry._fault_of_owner("cmone", []) == ""
+    with pytest.raises(UnknownNameError, match=r"Plugins with faults: bg, cm, cm_more \(see"):
+        registry.specialist("foo")
 
 
 def test_a_component_that_two_plugins_announce_names_the_first(install: Install) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 
 import pytest
 
-from dfcore.text import decode_text, name_bytes, parse_json, printable, to_json_line, what_was_said
+from dfcore.text import (
+    count_of,
+    decode_text,
+    described,
+    name_bytes,
+    parse_json,
+    printable,
+    to_json,
+    to_json_line,
+    what_was_said,
+)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
@@ -24,6 +35,7 @@ def test_encodings(encoding: str) -> None:
         ("a\u202egpj.exe", "a\\u202egpj.exe"),
         ("two\nlines\tand\x7f\x9b", "two\\x0alines\\x09and\\x7f\\x9b"),
         ("a\u2028b\U000e0001", "a\\u2028b\\U000e0001"),
+        ("\xad\u0600\ufeff\U000110bd", "\\xad\\u0600\\ufeff\\U000110bd"),  # the first and last of each length
         (os.fsdecode(b"caf\xe9.mp4"), "caf\\xe9.mp4"),
         ("lone \ud800", "lone \\ud800"),
         ("क्\u200dष 👨\u200d👩", "क्\u200dष 👨\u200d👩"),
@@ -71,7 +83,44 @@ def test_a_number_of_thousands_of_digits_is_a_value_error_without_pythons_advice
         (struct.error("unpack requires a buffer of 2 bytes"), "its parts do not fit together"),
         (UnicodeDecodeError("utf-8", b"\xb2", 0, 1, "invalid start byte"), "a text in it is damaged"),
         (ValueError("x" * 500), "x" * 197 + "..."),
+        (ValueError("x" * 201), "x" * 197 + "..."),
+        (ValueError("x" * 200), "x" * 200),
+        (ValueError(" two\nlines "), "two"),
     ],
 )
 def test_what_a_library_said_of_a_file_is_about_the_file(error: Exception, said: str) -> None:
     assert what_was_said(error) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0 videos"), (1, "1 video"), (2, "2 videos"), (1200, "1,200 videos"), (-1, "-1 videos")]
+)
+def test_a_number_has_its_noun(number: int, shown: str) -> None:
+    assert count_of(number, "video") == shown
+    assert count_of(number, "person", "people").endswith("1 person" if number == 1 else " people")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ValueError("two\n  lines"), "ValueError: two lines"),
+        (ValueError(), "ValueError"),
+        (KeyError("name"), "KeyError: 'name'"),
+        (KeyError("no such name"), "KeyError: no such name"),
+        (KeyError(), "KeyError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_an_exception_is_described_in_one_line(error: BaseException, shown: str) -> None:
+    assert described(error) == shown
+
+
+def test_numbers_that_json_has_not_are_null_or_an_error_and_all_others_as_they_are() -> None:
+    values = {"a": [math.nan, 1.5, (math.inf, 2)], "b": {"c": -math.inf, "d": None, "e": True}}
+    assert to_json(values) == '{"a":[null,1.5,[null,2]],"b":{"c":null,"d":null,"e":true}}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        to_json(values, strict=True)
+    assert to_json({"a": 1}, 1) == '{\n "a": 1\n}'
+    assert to_json("\ud7ff\ue000é") == '"\ud7ff\ue000é"'  # on either side of the surrogates
+    assert to_json("\ud800") == '"\\ud800"'
+    assert to_json("\udfff") == '"\\udfff"'

@@ -145,12 +145,16 @@ def _specialists(args: argparse.Namespace) -> tuple[list[SpecialistSpec], list[s
 
 def _stretch(args: argparse.Namespace, spec: SpecialistSpec) -> int:
     """Frames of each file: for speech, a quarter more than what is read of it."""
-    return max(args.frames, spec.clip_frames, round(1.25 * FPS * spec.speech))
+    return max(args.frames, spec.clip_frames, _spoken(spec))
+
+
+def _spoken(spec: SpecialistSpec) -> int:
+    return round(1.25 * FPS * spec.speech)
 
 
 def _windows(args: argparse.Namespace, spec: SpecialistSpec) -> int:
-    """Clips of each file; one where each needs speech about it."""
-    return 1 if spec.speech else args.windows
+    """Clips of each file; as many as there is speech for, where each needs speech about it."""
+    return _stretch(args, spec) // _spoken(spec) if spec.speech else args.windows
 
 
 def _people(args: argparse.Namespace) -> list[Person]:

@@ -73,7 +73,8 @@ def _save(reader: Reader, clips: list[Clip], why: str, image_size: int) -> None:
     for clip in clips:
         reason = resolve(reader.spec.abstain_reason)(MemoryClip(clip)) if reader.spec.abstain_reason else None
         if reason is None:
-            kept.append((_position(clip), _views(clip, reader, image_size)))
+            others = [one for one in clips if one is not clip and one.header.track == clip.header.track]
+            kept.append((_position(clip), _views(clip, others, reader, image_size)))
         else:
             why = reason
     data = {name: torch.cat([views[name] for _, views in kept]) for name in kept[0][1]} if kept else {}
@@ -89,14 +90,17 @@ def _position(clip: Clip) -> int:
 
 
 @torch.no_grad()
-def _views(clip: Clip, reader: Reader, image_size: int) -> dict[str, Tensor]:
-    """Of one clip, each with a batch axis of 1: what the reader's learned part starts from."""
+def _views(clip: Clip, others: list[Clip], reader: Reader, image_size: int) -> dict[str, Tensor]:
+    """Of one clip, each with a batch axis of 1: what the reader's learned part starts from. ``others`` are the same
+    person's in the same file.
+    """
     spec = reader.spec
     frames = spread([len(clip.header.frames)], 1, spec.frames)[0][1]
     for evidence in spec.evidence:
         clip.evidence[evidence.name] = resolve(evidence.extractor)(clip)
     names = tuple(dict.fromkeys((*spec.views, *(evidence.name for evidence in spec.evidence))))
-    views = build_views(MemoryClip(clip), (FACE, *names), frames, image_size=image_size)
+    company = [MemoryClip(other) for other in others]
+    views = build_views(MemoryClip(clip), (FACE, *names), frames, image_size=image_size, others=company)
     found = describe(_module(spec.module), {name: views[name][None] for name in names})
     if reader.backbone:
         found = found | {TOKENS: _backbone(reader.backbone, image_size)(views[FACE][None]).half()}

@@ -19,12 +19,12 @@ from torch.nn import functional as F
 from dfcore.models.attention import CrossAttentionHead
 from dfcore.models.classifier import MLPClassifier
 from dfcore.models.specialist import Parts, Specialist
-from dfcore.specs import SpecialistSpec
+from dfcore.specs import MAP_SIZE, SpecialistSpec
 
 from .features import Learned
 from .samples import Samples
 
-__all__ = ["ARMS", "Budget", "predict", "train"]
+__all__ = ["ARMS", "Budget", "cell_parts", "predict", "train"]
 
 ARMS = ("cue", "backbone", "both")
 CUE_WEIGHT = 0.3
@@ -141,6 +141,27 @@ def predict(model: nn.Module, samples: Samples, chosen: NDArray[np.int64]) -> ND
         logits = _run(model, samples, numbers[start : start + _BATCH])[0]
         margins.append((logits[:, 1] - logits[:, 0]).double().numpy())
     return np.concatenate(margins)[back] if margins else np.zeros(0)
+
+
+@torch.no_grad()
+def cell_parts(
+    model: nn.Module, samples: Samples, chosen: NDArray[np.int64], genuine: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """What each cell adds to the margin of the samples numbered ``chosen``: ``[n, 7, 7]``, of a cue head.
+
+    A cue head is linear in the cells, so their sum is the margin less the genuine samples' mean margin.
+    """
+    assert isinstance(model, _Cue)
+
+    def maps(numbers: NDArray[np.int64]) -> Tensor:
+        rows = torch.from_numpy(samples.row[numbers])
+        return model.learned({name: values[rows] for name, values in samples.data.items()})
+
+    weight = model.head.weight[1] - model.head.weight[0]
+    usual = maps(genuine).mean(0, keepdim=True)
+    moved = (maps(chosen) - usual).flatten(2)  # [n, C, 49]
+    parts = (moved * weight.view(1, moved.shape[1], -1)).sum(1)
+    return parts.view(len(parts), MAP_SIZE, MAP_SIZE).double().numpy()
 
 
 def _loss(output: tuple[Tensor, ...], labels: Tensor) -> Tensor:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +26,7 @@ COMMANDS = {
     "ensemble": "Fuse several specialists: learn how from validation videos.",
     "evaluate": "Measure trained specialists on a dataset's test split.",
     "predict": "Judge videos and photos with trained specialists.",
+    "export": "Write trained weights as an ONNX file, checked against PyTorch.",
     "runs": "List the runs and what they came to; delete what they need no more.",
     "prepare": "Make the clip store of a dataset ahead of training.",
     "store": "Verify a clip store: is what was prepared still what was written?",
@@ -88,7 +93,8 @@ def main() -> None:
     """Run the command line; exits with the code of the error, as the tree in :mod:`dfcore.errors` says."""
     make_safe()
     try:
-        code = cli.main(standalone_mode=False, prog_name="dfcore") or 0
+        with _terminating():
+            code = cli.main(standalone_mode=False, prog_name="dfcore") or 0
         sys.stdout.flush()  # a run goes on without its reader, who may have left long ago
         sys.exit(code)
     except click.exceptions.Exit as done:
@@ -96,9 +102,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminated = isinstance(error.__cause__ or error, _Terminated)  # click's Abort was caused by what it caught
+        click.echo("Terminated." if terminated else "Interrupted.", err=True)
+        sys.exit(143 if terminated else 130)
     except BrokenPipeError:  # `dfcore ... | head`: the reader has left, there is nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -114,6 +121,27 @@ def main() -> None:
             said = str(shown) if isinstance(shown, UnknownNameError) else as_options(str(shown))
             click.echo(f"Error: {printable(said, lines=True)}", err=True)
         sys.exit(shown.exit_code)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever is closed in order on Ctrl-C is on it too."""
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """While it is open SIGTERM (a cluster's end of the time, ``kill``) ends a command in order, as Ctrl-C does."""
+
+    def end(number: int, frame: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield  # handlers can be set on the main thread only; and another's handler stays
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _as_ours(error: OSError) -> DfcoreError:

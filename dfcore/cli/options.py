@@ -11,7 +11,7 @@ import click
 
 from dfcore.errors import ConfigError
 
-__all__ = ["PATH", "GivenPath", "data_options", "keys_of", "parse_set"]
+__all__ = ["PATH", "GivenPath", "People", "data_options", "keys_of", "parse_set"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +30,20 @@ class GivenPath(click.Path):
 
 PATH = GivenPath(path_type=Path)
 """The type of every argument and option that names a file or folder."""
+
+
+class People(click.ParamType):
+    """A number from 1, or ``all``."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number, or the word."""
+        if value == "all" or isinstance(value, int):
+            return value
+        if not (value.isdigit() and int(value) >= 1):
+            self.fail(f"{value!r} is neither a number from 1 nor 'all'.", param, ctx)
+        return int(value)
 
 
 def data_options(command: Command) -> Command:

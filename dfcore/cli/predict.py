@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.options import PATH
+from dfcore.cli.options import PATH, People
 from dfcore.cli.streams import for_console
 from dfcore.cli.text import printable
 from dfcore.kaggle import run_folder
@@ -27,20 +26,6 @@ if TYPE_CHECKING:
 
 FOUND_FAKE = 10
 NOT_JUDGED = 4
-
-
-class People(click.ParamType):
-    """A number from 1, or ``all``."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """The number, or the word."""
-        if value == "all" or isinstance(value, int):
-            return value
-        if not (value.isdigit() and int(value) >= 1):
-            self.fail(f"{value!r} is neither a number from 1 nor 'all'.", param, ctx)
-        return int(value)
 
 
 @click.command("predict")
@@ -63,6 +48,13 @@ class People(click.ParamType):
 @click.option("--samples", type=click.IntRange(min=1), help="Samples a person.  [default: as in evaluation]")
 @click.option("--detector", metavar="NAME", help="Face detector.  [default: as in training]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps", help="Where to compute.")
+@click.option(
+    "--engine",
+    type=click.Choice(["torch", "onnxruntime"]),
+    default="torch",
+    show_default=True,
+    help="What runs the models; onnxruntime exports them beside their weights once.",
+)
 @click.option("--jsonl", type=PATH, help="Append a JSON line for each file.")
 @click.option("--csv", "table", type=PATH, help="Append a row for each file.")
 @click.option("--html", type=PATH, help="Write a report: a page (.html), or a folder of an index and pages.")
@@ -85,6 +77,7 @@ def command(
     samples: int | None,
     detector: str | None,
     device: str,
+    engine: str,
     jsonl: Path | None,
     table: Path | None,
     html: Path | None,
@@ -128,11 +121,11 @@ def command(
         early.begin(listed.found, find_models(given)[0], people=people_number(people), detector=detector)
 
     from dfcore.device import choose_device
-    from dfcore.inference.predict import Predictor, find_and_load
+    from dfcore.inference.predict import Predictor, engine_device, find_and_load
     from dfcore.inference.verdict import find_judge
 
-    chosen = str(choose_device(device))
-    roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector)
+    chosen = str(choose_device(engine_device(engine, device)))
+    roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector, engine=engine)
     judge = find_judge(roster.members, ensemble, prior=prior)
     predictor = Predictor(roster, judge, chosen, isolate=isolate, workers=workers, early=early)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
@@ -148,7 +141,7 @@ def command(
     todo = _without_known(listed, outputs if resume else [])
     screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
     tally = _Tally()
-    with _terminated(), screen, report or nullcontext():
+    with screen, report or nullcontext():
         known = total - len(todo.found) - len(todo.refused)
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
@@ -203,11 +196,11 @@ class _Judged:
 
 def _results(predictor: Predictor, files: Files, explain: bool, *, quiet: bool) -> Generator[_Judged, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
-    from tqdm import tqdm
+    from dfcore.progress import SILENT, TERMINAL, over
 
     total = len(files.found) + len(files.refused)
     with closing(_judged(predictor, files, explain)) as results:
-        yield from tqdm(results, total=total, unit="file", desc="judging", disable=True if quiet else None, leave=False)
+        yield from over(results, (SILENT if quiet else TERMINAL).bar("judging", total, unit="file"))
 
 
 def _judged(predictor: Predictor, files: Files, explain: bool) -> Generator[_Judged, None, None]:
@@ -221,20 +214,6 @@ def _judged(predictor: Predictor, files: Files, explain: bool) -> Generator[_Jud
     with closing(predictor.results(files.found, files.refused)) as results:
         for result in results:
             yield _Judged(result)
-
-
-@contextmanager
-def _terminated() -> Iterator[None]:
-    """SIGTERM inside ends the command in order: what is open is closed, and the exit code says so."""
-
-    def end(number: int, frame: Any) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _under(predictor: Predictor, tally: _Tally) -> list[str]:

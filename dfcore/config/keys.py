@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from dfcore.errors import ConfigError
 from dfcore.files import name_trouble
+from dfcore.text import parse_duration
 
 __all__ = ["Key", "convert", "key", "key_of"]
 
@@ -30,6 +31,7 @@ class Key:
         choices: the words that a text may be; () leaves it free.
         path: whether it is the path of a file or folder: an address is none.
         empty: whether a text may be empty.
+        duration: whether a text that is not empty says how long (``"11h30m"``).
     """
 
     meaning: str
@@ -40,6 +42,7 @@ class Key:
     choices: tuple[str, ...] = ()
     path: bool = False
     empty: bool = True
+    duration: bool = False
 
     @property
     def range(self) -> str:
@@ -71,9 +74,10 @@ def key(
     choices: tuple[str, ...] = (),
     path: bool = False,
     empty: bool = True,
+    duration: bool = False,
 ) -> T:
     """A dataclass field with a :class:`Key`. Typed as its default, as ``dataclasses.field`` is."""
-    about = Key(meaning, at_least, at_most, above, below, choices, path, empty)
+    about = Key(meaning, at_least, at_most, above, below, choices, path, empty, duration)
     found: T = dataclasses.field(default=default, metadata={"key": about})
     return found
 
@@ -110,6 +114,11 @@ def convert(name: str, value: Any, kind: Any, about: Key) -> Any:
         raise ConfigError(f"{name} takes one of {about.range}, not {value!r}.")
     if made == "" and not about.empty:
         raise ConfigError(f"{name} is empty. Name a folder, or leave it out.")
+    if about.duration and made:
+        try:
+            parse_duration(made)
+        except ValueError as error:
+            raise ConfigError(f"{name} takes {error}") from None
     if about.path and (trouble := name_trouble(made)):
         raise ConfigError(f"{name}={trouble}")
     return made

@@ -179,7 +179,7 @@ class DataConfig:
     emulate_share: float = key(
         0.5, "Share of the training videos that are emulated too; a fake goes with its original.", at_least=0, at_most=1
     )
-    workers: int = key(-1, "Loader processes; -1 chooses by device and cores.", at_least=-1)
+    workers: int = key(-1, "Loader processes; -1 chooses by device and cores.", at_least=-1, at_most=1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,9 @@ class RunConfig:
     )
     keep: int = key(3, "Best-epoch checkpoints kept; the best one always is.", at_least=0)
     time_limit: str = key(
-        "", "After this time (`11h30m`) training stops behind the step under way, resumable; empty means never."
+        "",
+        "After this time (`11h30m`) training stops behind the step under way, resumable; empty means never.",
+        duration=True,
     )
     patience: int = key(
         0, "Epochs without a better one (lowest calibrated validation loss) before stopping; 0 means never.", at_least=0

@@ -111,9 +111,9 @@ class ClipPart:
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return _audio(self.access.audio(), self.access.header, self.part, self.source.fps)
 
-    def speech(self) -> Speech | None:
+    def speech(self, *, mouth: bool = True) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without."""
-        return self.access.speech()
+        return self.access.speech(mouth=mouth)
 
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
         """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""

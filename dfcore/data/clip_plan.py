@@ -26,7 +26,8 @@ LANDMARKS = 1
 SMALL_VIEWS = frozenset(
     {
         "face", "face_mask", "tile_face", "sequence", "sequence_mask", "motion", "mouth", "mouth_present", "log_mel",
-        "audio_present", "landmarks", "tile_parts", "mouth_openings",
+        "audio_present", "landmarks", "tile_parts", "mouth_openings", "video_mouth_present", "video_log_mel",
+        "video_audio_present", "video_mouth_openings",
     }
 )  # fmt: skip
 """Views that read no native planes, but for those of ``face`` in the middle frame."""

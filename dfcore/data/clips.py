@@ -248,8 +248,10 @@ class ClipAccess(Protocol):
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         ...
 
-    def speech(self) -> Speech | None:
-        """Mouth and audio about the clip's middle, or None where it was prepared without."""
+    def speech(self, *, mouth: bool = True) -> Speech | None:
+        """Mouth and audio about the clip's middle, or None where it was prepared without; the mouth's images, whose
+        decoding takes long, may be left out (``[0, 96, 96]``).
+        """
         ...
 
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
@@ -314,8 +316,8 @@ class MemoryClip:
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return self.clip.audio
 
-    def speech(self) -> Speech | None:
-        """Mouth and audio about the clip's middle, or None where it was prepared without."""
+    def speech(self, *, mouth: bool = True) -> Speech | None:
+        """Mouth and audio about the clip's middle, or None where it was prepared without; the images cost nothing."""
         return self.clip.speech
 
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:

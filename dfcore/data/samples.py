@@ -17,17 +17,19 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from dfcore.data.clip_part import part_of
+from dfcore.data.clips import ClipAccess
 from dfcore.data.protocols import ReadsViews
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.contents import require_prepared_for, stored_records
+from dfcore.data.store.stored import StoredVideo
 from dfcore.data.views import build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.errors import UsageError
-from dfcore.specs import resolve
+from dfcore.specs import VIDEO_VIEWS, resolve
 from dfcore.text import name_bytes
 
-__all__ = ["ClipSamples", "sample_generator", "spread"]
+__all__ = ["ClipSamples", "other_clips", "sample_generator", "spread"]
 
 
 def spread(lengths: Sequence[int], samples: int, frames: int = 1) -> list[tuple[int, list[int]]]:
@@ -65,6 +67,16 @@ def spread(lengths: Sequence[int], samples: int, frames: int = 1) -> list[tuple[
 
 def _positions(start: int, frames: int, length: int) -> list[int]:
     return [min(start + i, length - 1) for i in range(frames)]
+
+
+def other_clips(video: StoredVideo, record: VideoRecord, clip: int) -> list[ClipAccess]:
+    """The same person's other clips of a stored video, of those that its record means, in order of time."""
+    track = video.header(clip).track
+    return [
+        video.access(other)
+        for other in record.clips_of(len(video))
+        if other != clip and video.header(other).track == track
+    ]
 
 
 def _number(text: str) -> int:
@@ -132,6 +144,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         self.samples_per_video = samples_per_video
         self.abstain_reason, self.finish = abstain_reason, finish
         self.augment = augmentation(augment) if train else None
+        self._of_video = any(name in VIDEO_VIEWS for name in self.views)
         self.clip_frames, self._most = clip_frames, clip_frames or sys.maxsize
         self._lengths = [
             [min(length, self._most) for length in store.entry(record.store_id).frames_of(record.clips)]
@@ -204,16 +217,25 @@ class ClipSamples(Dataset[dict[str, Any]]):
         if index < 0 or (index >= len(self) and not self.train):
             raise IndexError(f"sample {index} of {len(self)}")
         repeat, place = divmod(index, len(self))
-        video, draw = self.samples[place]
+        row, draw = self.samples[place]
         draw += repeat * self.samples_per_video
-        record = self.records[video]
+        record = self.records[row]
         rng = sample_generator(self.seed, self.epoch, record.id, draw)
-        clip, positions = self._drawn(video, draw, rng) if self.train else self._fixed[video][draw]
+        clip, positions = self._drawn(row, draw, rng) if self.train else self._fixed[row][draw]
         number = clip if record.clips is None else record.clips[clip]
-        access = part_of(self.store.open(record.store_id).access(number), self._most)
-        how: dict[str, Any] = {"image_size": self.image_size, "augment": self.augment, "finish": self.finish}
-        views = build_views(access, self.views, positions, rng=rng, **how)
-        item = {"views": views, "label": record.label, "video": video, "frame": access.header.frames[positions[0]]}
+        video = self.store.open(record.store_id)
+        access = part_of(video.access(number), self._most)
+        views = build_views(
+            access,
+            self.views,
+            positions,
+            image_size=self.image_size,
+            augment=self.augment,
+            rng=rng,
+            others=other_clips(video, record, number) if self._of_video else (),
+            finish=self.finish,
+        )
+        item = {"views": views, "label": record.label, "video": row, "frame": access.header.frames[positions[0]]}
         if self.abstain_reason:
             item["judged"] = resolve(self.abstain_reason)(access) is None
         return item

@@ -1,6 +1,7 @@
 """What an explanation consists of: frozen results that know their dictionaries.
 
 A cue, a region or a span counts as a reason for "fake" only by its *effect*: how much lower the margin is without it.
+One of less than :data:`LEAST_EFFECT` is no reason, and is drawn as faint as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from dfcore.inference.results import FileResult
 
 __all__ = [
+    "LEAST_EFFECT",
     "CueEffect",
     "Explained",
     "FileExplanation",
@@ -25,6 +27,9 @@ __all__ = [
     "SpecialistExplanation",
     "with_explanation",
 ]
+
+LEAST_EFFECT = 0.05
+"""Log-odds: less moves no probability by more than 1.25 points, and is within what rounding and re-encoding do."""
 
 Map = tuple[tuple[float, ...], ...]
 """7 rows of 7 numbers, one for each cell."""

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -76,8 +77,12 @@ def specialists_code(member: Member) -> Iterator[None]:
         raise
 
 
-Sample = tuple[Clip, Sequence[int]]
-"""A clip, and positions of frames in it."""
+class Sample(NamedTuple):
+    """A clip, positions of frames in it, and the same person's other clips of the video, in order of time."""
+
+    clip: Clip
+    frames: Sequence[int]
+    others: Sequence[Clip] = ()
 
 
 def samples_of(member: Member, clips: Sequence[Clip], samples: int) -> tuple[list[Sample], str]:
@@ -93,7 +98,11 @@ def samples_of(member: Member, clips: Sequence[Clip], samples: int) -> tuple[lis
     own = [own_clip(clip, member.plan, member.model.spec.evidence) for clip in clips]
     reasons = _reasons(member, own)
     found = spread([len(clip.header.frames) for clip in own], samples, member.model.spec.frames)
-    kept: list[Sample] = [(own[index], frames) for index, frames in found if reasons[index] is None]
+    kept = [
+        Sample(own[index], frames, [*own[:index], *own[index + 1 :]])
+        for index, frames in found
+        if reasons[index] is None
+    ]
     why = next((reason for reason in reasons if reason is not None), "it has no clip that it can judge")
     return kept, "" if kept else why
 
@@ -102,8 +111,15 @@ def read_batch(member: Member, samples: Sequence[Sample], device: str) -> dict[s
     """The views of some samples, ``[B, ...]`` each, on ``device``."""
     model = member.model
     views = [
-        build_views(MemoryClip(clip), model.view_names, frames, image_size=model.image_size, finish=False)
-        for clip, frames in samples
+        build_views(
+            MemoryClip(one.clip),
+            model.view_names,
+            one.frames,
+            image_size=model.image_size,
+            others=[MemoryClip(other) for other in one.others],
+            finish=False,
+        )
+        for one in samples
     ]
     stacked = {name: torch.stack([view[name] for view in views]) for name in views[0]}
     return move_views(stacked, torch.device(device), channels_last=False)

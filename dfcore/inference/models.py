@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dfcore.config import code_named
 from dfcore.data.clip_plan import LANDMARKS, ClipPlan
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
     from dfcore.specs import SpecialistSpec
 
-__all__ = ["ALL_PEOPLE", "Found", "Member", "Roster", "find_models", "load_models", "people_number", "plan_of"]
+__all__ = [
+    "ALL_PEOPLE",
+    "Found",
+    "Member",
+    "Roster",
+    "find_models",
+    "load_models",
+    "people_number",
+    "plan_of",
+    "refuse_run_state",
+]
 
 FINAL = re.compile(r"(?P<name>.+)_stage(?P<stage>\d+)_final\.pt")
 ALL_PEOPLE = 64
@@ -167,6 +177,7 @@ def load_models(
     samples: int | None = None,
     detector: str | None = None,
     notes: Sequence[str] = (),
+    engine: str = "torch",
 ) -> Roster:
     """The specialists in those files, on ``device``.
 
@@ -180,6 +191,7 @@ def load_models(
         samples: a person, likewise.
         detector: of faces, likewise.
         notes: to begin with.
+        engine: ``torch`` or ``onnxruntime``.
 
     Raises:
         ModelError: a named file cannot be loaded, or none can.
@@ -190,7 +202,9 @@ def load_models(
     members: list[Member] = []
     for one in found:
         try:
-            members.append(_load(one.path, device, people, samples, detector))
+            model, meta, note = _open(one.path, device, engine)
+            said += [note] if note else []
+            members.append(_member(one.path, model, meta, people, samples, detector))
         except (UnknownNameError, PluginError) as error:
             if one.named and len(found) == 1:
                 raise
@@ -204,9 +218,12 @@ def load_models(
     return Roster(tuple(_labelled(members)), tuple(said))
 
 
-def _load(path: Path, device: str, people: int | None, samples: int | None, detector: str | None) -> Member:
-    from dfcore.models.factory import load_to_judge
+def refuse_run_state(path: Path) -> None:
+    """Refuse the state of a run under way.
 
+    Raises:
+        CheckpointError: it says what to give in its place.
+    """
     if path.name == "last.pt":
         final = next(path.parent.glob("*_final.pt"), None)
         instead = f"give {final}" if final else "finish the run (resume=True), or name a best epoch's .zip"
@@ -214,7 +231,29 @@ def _load(path: Path, device: str, people: int | None, samples: int | None, dete
             f"{path} is the state of a run under way, not weights to judge with: {instead}; for a finished run give "
             "its *_final.pt."
         )
-    model, meta = load_to_judge(path, device=device)
+
+
+def _open(path: Path, device: str, engine: str) -> tuple[Specialist, Mapping[str, Any], str]:
+    """The specialist, the description of its weights, and a note where something was made on the way."""
+    refuse_run_state(path)
+    if engine == "torch":
+        from dfcore.models.factory import load_to_judge
+
+        return *load_to_judge(path, device=device), ""
+    from dfcore.inference.onnx.engine import open_exported
+
+    exported, meta, note = open_exported(path)
+    return cast("Specialist", exported), meta, note  # it does all that is asked of one that judges
+
+
+def _member(
+    path: Path,
+    model: Specialist,
+    meta: Mapping[str, Any],
+    people: int | None,
+    samples: int | None,
+    detector: str | None,
+) -> Member:
     data, stage = _mapping(_mapping(meta.get("config")).get("data")), meta.get("stage")
     dataset = str(_mapping(_mapping(meta.get("config")).get("stage")).get("dataset", ""))
     member = Member(

@@ -11,7 +11,7 @@ from pathlib import Path
 from dfcore.data.clips import Clip
 from dfcore.data.faces.look import find_detector
 from dfcore.data.protocols import FaceDetector
-from dfcore.errors import DataError, DfcoreError, UsageError
+from dfcore.errors import DataError, DfcoreError, UnknownNameError, UsageError
 from dfcore.evaluation.verdicts.rules import class_key
 from dfcore.inference.ahead.early import EarlyStart
 from dfcore.inference.ahead.jobs import Job, join_jobs
@@ -25,9 +25,11 @@ from dfcore.inference.scan import Files, scan_files
 from dfcore.inference.verdict import Judge, find_judge
 from dfcore.text import described
 
-__all__ = ["PathLike", "Predictor", "open_predictor", "predict"]
+__all__ = ["ENGINES", "PathLike", "Predictor", "engine_device", "open_predictor", "predict"]
 
 PathLike = str | os.PathLike[str]
+ENGINES = ("torch", "onnxruntime")
+"""What runs the models."""
 
 
 def predict(
@@ -42,6 +44,7 @@ def predict(
     prior: float = 0.5,
     isolate: bool = True,
     workers: int | None = None,
+    engine: str = "torch",
 ) -> Generator[FileResult, None, None]:
     """Judge videos and photos with trained specialists, file by file.
 
@@ -60,6 +63,8 @@ def predict(
         prior: the share of fakes among such videos, before they are judged; it moves the probability alone.
         isolate: decode in processes of their own, so that a decoder that crashes or hangs costs one file.
         workers: such processes; None chooses by cores and memory. Results come in the order of the files in any case.
+        engine: ``torch``, or ``onnxruntime``: the models are run from ONNX files beside their weights, which are
+            exported where there are none. On the CPU alone; needs ``dfcore[onnx]``.
 
     Returns:
         A result for each file. One that cannot be judged has the verdict ``none`` and the reason; it is not raised.
@@ -81,6 +86,7 @@ def predict(
         prior=prior,
         isolate=isolate,
         workers=workers,
+        engine=engine,
     )
     return predictor.results(listed.found, listed.refused)
 
@@ -97,13 +103,14 @@ def open_predictor(
     prior: float = 0.5,
     isolate: bool = True,
     workers: int | None = None,
+    engine: str = "torch",
 ) -> tuple[Predictor, Files]:
     """The specialists, ready to judge, and the files; arguments and errors as in :func:`predict`."""
     from dfcore.device import choose_device
 
     listed = scan_files([Path(path) for path in _listed(files)])
-    chosen = str(choose_device(device))
-    roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector)
+    chosen = str(choose_device(engine_device(engine, device)))
+    roster = find_and_load(_listed(models), chosen, people=people, samples=samples, detector=detector, engine=engine)
     judge_ = find_judge(roster.members, None if ensemble is None else Path(ensemble), prior=prior)
     return Predictor(roster, judge_, chosen, isolate=isolate, workers=workers), listed
 
@@ -115,6 +122,7 @@ def find_and_load(
     people: int | str | None = None,
     samples: int | None = None,
     detector: str | None = None,
+    engine: str = "torch",
 ) -> Roster:
     """The specialists that are meant; arguments as in :func:`predict`."""
     for name, value in (("people", people), ("samples", samples)):
@@ -122,7 +130,22 @@ def find_and_load(
             raise UsageError(f"{name} must be a number from 1, not {value!r}.")
     number = people_number(people)
     found, notes = find_models([Path(path) for path in models])
-    return load_models(found, device, people=number, samples=samples, detector=detector, notes=notes)
+    return load_models(found, device, people=number, samples=samples, detector=detector, notes=notes, engine=engine)
+
+
+def engine_device(engine: str, device: str) -> str:
+    """The device that is asked for, where the engine can compute there.
+
+    Raises:
+        UsageError: there is no such engine, or it cannot.
+    """
+    if engine not in ENGINES:
+        raise UnknownNameError("engine", engine, ENGINES)
+    if engine == "torch":
+        return device
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"ONNX Runtime judges on the CPU here, not on {device}. Use device=cpu, or engine=torch.")
+    return "cpu"
 
 
 def _listed(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:

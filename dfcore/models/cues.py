@@ -79,7 +79,9 @@ def hidden_samples(count: int, device: torch.device, *, training: bool, share: f
         training: the module's mode.
         share: of the samples, each drawn for itself.
     """
-    return torch.rand(count, device=device) < (share if training else 0.0)
+    if not training:
+        return torch.zeros(count, dtype=torch.bool, device=device)
+    return torch.rand(count, device=device) < share
 
 
 _LEAST_BLOCKS = 1e-2

@@ -15,7 +15,7 @@ from torch import nn
 
 from dfcore.announcement.source import announced_at, place_of
 from dfcore.config import code_named, convert, keys
-from dfcore.discovery import distribution_of
+from dfcore.discovery import distribution_of, left_out
 from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError, UnknownNameError
 from dfcore.models import weights
 from dfcore.models.device_views import use_channels_last
@@ -158,7 +158,10 @@ def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[st
     except ModelError as error:
         if isinstance(error.__cause__, TooLarge):
             raise _another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
-        raise
+        raise CheckpointError(f"{path}: the model that it describes cannot be built: {error}") from error
+    except UnknownNameError as error:
+        hint = f"{path} was written with it: install the plugin that brings it."
+        raise UnknownNameError(error.kind, error.name, error.choices, hint) from error
     problems = weights.mismatches(model.state_dict(), state)
     if problems:
         raise CheckpointError(
@@ -295,7 +298,9 @@ def _require_installed(path: Path, meta: dict[str, Any]) -> None:
     if name in known:
         return
     said, official = str(meta.get("distribution", "")), OFFICIAL.get(name)
-    if official:
+    if ignored := left_out(name) or left_out(said):
+        install = ignored
+    elif official:
         install = f"`pip install {official}`"
     elif re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", said):
         install = f"the file says that {said} brings it: if you trust that, `pip install {said}`"

@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from cues.command import parse  # noqa: E402
+from cues.heads import cell_parts, predict  # noqa: E402
 from cues.real import run as bench  # noqa: E402
 from cues.real.clips import background_only  # noqa: E402
 from cues.real.figures import figures, standardised  # noqa: E402
 from cues.real.listing import LIST, Video, grouped, read_listing  # noqa: E402
+from cues.real.maps import chosen_pairs  # noqa: E402
 from cues.real.report import codec_rows  # noqa: E402
 from cues.real.training import recipes, window_footage  # noqa: E402
 
@@ -136,6 +139,15 @@ def test_the_control_sees_nothing_of_the_face() -> None:
     assert not seen["a"][:, 2].any()
 
 
+def test_one_pair_of_each_method_is_drawn() -> None:
+    found = [
+        replace(video, method="swap" if n < 6 else "edit") if video.label else video
+        for n, video in enumerate(videos(4))
+    ]
+    assert chosen_pairs(found) == [(0, 1), (6, 7)]
+    assert chosen_pairs([replace(video, original=None) for video in found]) == []
+
+
 # -- training --------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +195,11 @@ def test_it_runs_through_and_nobody_is_trained_and_tested_on(tmp_path: Path, mon
 
     def watched(arm: str, spec: Any, samples: Any, chosen: Any, budget: Any, seed: int) -> Any:
         given.append((set(chosen.tolist()), len(samples.label)))
-        return kept(arm, spec, samples, chosen, budget, seed)
+        model = kept(arm, spec, samples, chosen, budget, seed)
+        parts, genuine = cell_parts(model, samples, chosen, chosen[::2]), predict(model, samples, chosen[::2])
+        margins = predict(model, samples, chosen)
+        np.testing.assert_allclose(parts.sum((1, 2)), margins - genuine.mean(), atol=1e-5)
+        return model
 
     monkeypatch.setattr(bench, "train", watched)
     place = made_list(tmp_path, 3)
@@ -202,3 +218,5 @@ def test_it_runs_through_and_nobody_is_trained_and_tested_on(tmp_path: Path, mon
         frozenset({*range(12)} - {*range(4 * n, 4 * n + 4)}) for n in range(3)
     }
     assert (tmp_path / "out" / "real-fakes.md").exists()
+    with Image.open(tmp_path / "out" / "real-fakes.png") as image:
+        assert image.width > 2 * image.height  # one pair: two faces and two maps

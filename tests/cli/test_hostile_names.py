@@ -62,6 +62,8 @@ COMMANDS = (
     "runs --out OUT prune NAME",
     "train NAME",
     "predict DATA --models OUT --detector NAME",
+    "export NAME",
+    "export OUT --onnx OUT/NAME",
     "train rr --stage 1 --data DATA --dataset folder --set NAME=1",
     "train rr --stage 1 --data DATA --dataset folder --set stage.lr=NAME",
     "runs --out OUT prune --stores --yes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,41 @@ def test_train_checks_its_keys_before_it_imports_torch(assignment: str, said: st
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     arguments = ("train", "cm", "--stage", "1", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path))
     assert "nowhere" in dfcore(*arguments, code=4).stderr
+
+
+WAITING = """
+import sys, time, click
+sys.path[:] = sys.argv.pop(1).split('|')
+import dfcore.cli as cli
+
+def wait():
+    try:
+        print('ready', flush=True)
+        time.sleep(60)
+    finally:
+        print('closed', flush=True)
+
+cli.LazyGroup.get_command = lambda self, ctx, name: click.Command(name, callback=wait)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "Interrupted."), (signal.SIGTERM, 143, "Terminated.")]
+)
+def test_a_signal_ends_every_command_in_order(number: signal.Signals, code: int, said: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, "|".join(sys.path), "stages"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell starts what it puts in the background with Ctrl-C ignored, and that is handed on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (code, "closed\n")
+    assert said in errors
+    assert "Traceback" not in errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from dfcore.cli import _as_ours, cli
-from dfcore.errors import DfcoreError
+from dfcore.errors import DfcoreError, WriteError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes and devices as Linux has them")
 SECONDS = 20
@@ -81,6 +82,17 @@ WRITTEN = {
     "prepare --store": "prepare rr --dataset folder --data DATA --store @",
     "prepare --out": "prepare rr --dataset folder --data DATA --out @",
 }
+ALSO_WRITTEN = {
+    "predict --html, an index": "predict VIDEO DATA --models MODEL --html @",
+    "ensemble fit --out": "ensemble fit MODEL MODEL --out @",
+    "evaluate --out": "evaluate MODEL --dataset folder --data DATA --out @",
+}
+NOWHERE = {
+    "below a file": (lambda root: f"{root}/data/real/real.mp4/x.html", r"real\.mp4 is a file, not a folder"),
+    "behind a dead link": (lambda root: f"{root}/dead/x.html", "leads to gone, where no folder is"),
+    "where nobody may write": (lambda _: "/sys/x.html", "/sys/.* cannot be written"),
+}
+"""Places at which nothing can be written, also by a superuser, and what is said of them."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +101,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, runs: Path, files: Path) ->
     root = tmp_path_factory.mktemp("places")
     os.mkfifo(root / "pipe")
     (root / "loop").symlink_to("loop")
+    (root / "dead").symlink_to("gone")
     (root / "circle").mkdir()
     (root / "circle" / "again").symlink_to(root / "circle")
     for label in ("real", "fake"):
@@ -137,7 +150,7 @@ def answer(
 
 
 def _none_here(*_: Any, **__: Any) -> Any:
-    pytest.fail("it went as far as preparing videos")
+    pytest.fail("it went as far as preparing or judging videos")
 
 
 @pytest.mark.parametrize("kind", SPECIAL)
@@ -168,6 +181,38 @@ def test_nothing_is_written_to_what_is_no_file(
     assert not (tmp_path / "-").exists()
     assert not (tmp_path / "https:").exists()
     assert Path("/dev/zero").is_char_device()
+
+
+@pytest.mark.parametrize("kind", NOWHERE)
+@pytest.mark.parametrize("command", (WRITTEN | ALSO_WRITTEN).values(), ids=WRITTEN | ALSO_WRITTEN)
+def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
+    answer: Callable[[str, str], tuple[int, str]],
+    places: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    kind: str,
+) -> None:
+    monkeypatch.setattr("dfcore.inference.predict.Predictor.results", _none_here)
+    monkeypatch.setattr("dfcore.inference.explain.explainer.Explainer.results", _none_here)
+    monkeypatch.setattr("dfcore.training.inputs.prepare.prepare_videos", _none_here)
+    place, found = NOWHERE[kind]
+    code, said = answer(command, place(places["ROOT"]))
+    assert code == WriteError.exit_code, said
+    assert re.search(found, said), said
+
+
+def test_a_calibration_that_cannot_be_written_is_said_before_the_videos_are_scored(
+    answer: Callable[[str, str], tuple[int, str]],
+    places: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dfcore.assessment.calibrate.score_validation", _none_here)
+    weights = shutil.copy(places["MODEL"], tmp_path / "rr_stage1_final.pt")
+    (tmp_path / "rr_stage1_calibration.json").mkdir()
+    code, said = answer("calibrate @ --dataset folder --data DATA --out OUT", str(weights))
+    assert code == WriteError.exit_code, said
+    assert "rr_stage1_calibration.json: this is a folder, not a file" in said
 
 
 def test_a_configuration_that_is_no_file_is_refused_at_once(

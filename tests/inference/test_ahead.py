@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +18,11 @@ import torch
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.workers import process
+from dfcore.inference import isolation
 from dfcore.inference.ahead.early import EarlyStart, expected_jobs
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.ahead.peek import peek
-from dfcore.inference.ahead.task import Task
+from dfcore.inference.ahead.task import Extract, Task
 from dfcore.inference.isolation import IsolatedExtractor, worker_count
 from dfcore.inference.models import Found, find_models, load_models
 from dfcore.inference.predict import Predictor
@@ -146,6 +148,26 @@ def test_nobody_s_early_process_is_ended() -> None:
         none.begin([Path("a")], [])
 
 
+def test_where_no_process_can_be_started_so_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dfcore.inference.ahead.early.can_isolate", lambda: False)
+    with EarlyStart() as early:
+        assert early._worker is None
+        early.begin([Path("a")], [])
+        assert early.take(Task(JOBS, Path("a"))) == (None, False)
+
+
+def test_a_task_is_a_files_verdict_or_its_course(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(name: str) -> Any:
+        return lambda *given, **how: (name, *given, how)
+
+    monkeypatch.setattr("dfcore.inference.extraction.extract", told("verdict"))
+    monkeypatch.setattr("dfcore.inference.course.extract_course", told("course"))
+    path = Path("a.mp4")
+    assert Extract()(Task(JOBS, path, None, 3)) == ("verdict", path, JOBS, {"threads": 3})
+    assert Extract()(Task(JOBS, path, 0.5, 3)) == ("course", path, JOBS, 0.5, {"threads": 3})
+    assert isinstance(pickle.loads(pickle.dumps(Extract())), Extract)
+
+
 # -- several processes ---------------------------------------------------------------------------------------------
 
 
@@ -185,6 +207,25 @@ def test_stopping_early_leaves_no_process(videos: list[Path]) -> None:
     assert any(workers)
     for worker in workers:
         assert worker is None or worker.process.poll() is not None
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_as_many_files_as_there_are_processes_are_extracted_at_once(
+    monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """Each in a place of its own: they meet, or the last one waits in vain."""
+    meet, used = threading.Barrier(workers), list[isolation._Slot]()
+
+    def extract(slot: isolation._Slot, task: Task) -> Any:
+        used.append(slot)
+        if len(used) <= workers:
+            meet.wait(timeout=20)
+        return task.path
+
+    monkeypatch.setattr(isolation._Slot, "extract", extract)
+    paths = [Path(str(n)) for n in range(7)]
+    assert list(IsolatedExtractor(JOBS, workers).extract_all(paths)) == paths
+    assert len({id(slot) for slot in used}) == workers
 
 
 def test_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:

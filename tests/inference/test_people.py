@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dfcore.inference.explanation import FileExplanation, KeyFrame, PersonExplanation, SpecialistExplanation
 from dfcore.inference.judging import probability
 from dfcore.inference.output import stored_results
 from dfcore.inference.people import by_person, same_people
@@ -59,6 +60,10 @@ def test_of_several_the_most_alike_goes_first_and_each_is_taken_once() -> None:
     assert same_people(known, {3: [clip(50)], 2: [clip(80)], 5: [clip(6)]}) == {5: 1, 2: 2, 3: 3}
     assert same_people({}, {4: [clip(0)], 1: [clip(9)]}) == {1: 0, 4: 1}
     assert same_people(known, {}) == {}
+    near: Clips = {0: [clip(0)], 1: [clip(4)]}  # the second one is near enough too, and nobody else's
+    assert same_people(near, {5: [clip(0)]}) == {5: 0}
+    assert same_people(near, {5: [clip(4)]}) == {5: 1}
+    assert same_people({7: [clip(0)]}, {2: [clip(0)], 3: [clip(1)]}) == {2: 7, 3: 8}
 
 
 def person(number: int) -> PersonResult:
@@ -74,6 +79,25 @@ def test_a_file_is_about_the_person_that_its_verdict_names() -> None:
     assert FileResult(Path("a"), "none").chosen is None
     assert FileResult(Path("a"), "none").specialists == {}
     assert SpecialistScore(0.5).counted
+
+
+def test_an_explanation_is_plain_values_without_its_images_and_what_is_not_known_is_empty() -> None:
+    image = KeyFrame(1.5, 37, b"jpeg", (64, 48), (1, 2, 3, 4), (0, 0, 64, 48))
+    made = PersonExplanation(2, {"cm": SpecialistExplanation("cm", "Compression")}, (image,))
+    plain = FileExplanation(Path("a.mp4"), (made,)).to_dict()
+    assert (plain["path"], plain["facts"], plain["notes"]) == ("a.mp4", {}, ())
+    (person,) = plain["people"]
+    assert person["specialists"]["cm"] == {
+        "label": "cm", "title": "Compression", "margin": None, "abstained": "", "finding": "", "numbers": {},
+        "cues": (), "regions": (), "attention": None, "course": (), "spans": (), "threshold": None,
+        "threshold_from": "", "samples": 0, "notes": (),
+    }  # fmt: skip
+    assert person["frames"] == (
+        {
+            "time": 1.5, "frame": 37, "size": (64, 48), "face": (1, 2, 3, 4), "window": (0, 0, 64, 48),
+            "face_view": (0.0, 0.0, 0.0, 0.0),
+        },
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("odds", "found"), [(0.0, 0.5), (1.0986122886681098, 0.75), (-1e9, 0.0), (1e9, 1.0)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -213,6 +214,19 @@ def test_weights_that_do_not_fit_are_listed(final):
 def test_a_description_with_other_arguments_is_refused(final, change):
     rewritten(final, lambda content: content["model"].update(change))
     with pytest.raises(CheckpointError, match=f"does not fit this dfcore.*{next(iter(change))}"):
+        factory.load(final)
+
+
+@pytest.mark.parametrize("part", ["classifier", "attention_head", "backbone"])
+def test_a_part_that_nothing_installed_brings_is_told_with_the_file(final, part):
+    rewritten(final, lambda content: content["model"].update({part: "nonesuch"}))
+    with pytest.raises(UnknownNameError, match=f"{re.escape(str(final))} was written with it"):
+        factory.load(final)
+
+
+def test_a_part_that_cannot_be_built_is_told_with_the_file(final):
+    rewritten(final, lambda content: content["model"].update(heads=7))
+    with pytest.raises(CheckpointError, match=f"{re.escape(str(final))}: the model that it describes cannot be built"):
         factory.load(final)
 
 

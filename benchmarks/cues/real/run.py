@@ -24,14 +24,15 @@ from dfcore.data.media import probe
 from dfcore.data.media.codecs import CODECS
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
-from dfcore.specs import SpecialistSpec, resolve
+from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
 
-from ..heads import Budget, predict, train
+from ..heads import Budget, cell_parts, predict, train
 from ..people import folder_people, pool
 from ..samples import Samples
 from .clips import PROBE, Job, Kept, background_only, look, mark, needs
 from .figures import standardised
 from .listing import Video, grouped, read_genuine, read_listing
+from .maps import draw_pairs
 from .report import codec_rows, results, show_real, write_real
 from .training import Recipe, recipes
 
@@ -78,7 +79,7 @@ def run_real(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     start = time.monotonic()
     plan = _plan(args)
     _look(plan, args, console)
-    margins = _margins(plan, args)
+    margins, parts = _margins(plan, args)
     count = len(plan.tests)
     found = results({arm: values[:, :count] for arm, values in margins.items()}, plan.tests)
     found["codecs"] = {
@@ -89,6 +90,9 @@ def run_real(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     found["seconds"] = round(time.monotonic() - start)
     write_real(found, args.out)
     show_real(found, console)
+    image = draw_pairs(plan.tests, parts, args.out / "real-fakes.png")
+    if image is not None:
+        console.print(f"a pair of each method, with the maps: {image}")
     return found
 
 
@@ -177,9 +181,12 @@ def _look(plan: Plan, args: argparse.Namespace, console: Console) -> None:
 # -- margins ---------------------------------------------------------------------------------------------------------
 
 
-def _margins(plan: Plan, args: argparse.Namespace) -> dict[str, Floats]:
-    """By arm ``[S, V]``: each specialist, its background alone, all together, the encoder, the file's facts."""
+def _margins(plan: Plan, args: argparse.Namespace) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """By arm ``[S, V]``: each specialist, its background alone, all together, the encoder, the file's facts. And what
+    each cell adds to the tests' margins, by specialist ``[V, 7, 7]``.
+    """
     found: dict[str, Floats] = {}
+    parts_of: dict[str, Floats] = {}
     groups = sorted({video.group for video in (*plan.tests, *plan.trains)})
     folds = []
     for seed in range(args.seeds):
@@ -187,9 +194,9 @@ def _margins(plan: Plan, args: argparse.Namespace) -> dict[str, Floats]:
         folds.append({group: int(order[i]) % args.folds for i, group in enumerate(groups)})
     for spec in plan.specs:
         gathered = _Gathered.of(plan, spec.name)
-        found[spec.name] = _cue_margins(spec, gathered, plan, folds, args)
+        found[spec.name], parts_of[spec.name] = _cue_margins(spec, gathered, plan, folds, args)
         background = gathered.background()
-        found[f"{spec.name} background"] = _cue_margins(spec, background, plan, folds, args)
+        found[f"{spec.name} background"], _ = _cue_margins(spec, background, plan, folds, args)
     for ending in ("", " background"):
         held = [found[f"{spec.name}{ending}"][:, : len(plan.tests)] for spec in plan.specs]
         parts = np.stack([standardised(values, plan.tests) for values in held])
@@ -197,7 +204,7 @@ def _margins(plan: Plan, args: argparse.Namespace) -> dict[str, Floats]:
     if args.backbone:
         found[PROBE] = _probe_margins(plan, folds)
     found[LEAK] = _leak_margins(plan, folds)
-    return found
+    return found, parts_of
 
 
 @dataclass(slots=True)
@@ -253,9 +260,11 @@ def _cue_margins(
     plan: Plan,
     folds: Sequence[Mapping[str, int]],
     args: argparse.Namespace,
-) -> Floats:
+) -> tuple[Floats, Floats]:
+    """The margins ``[S, V]``, and what each cell adds to them ``[V, 7, 7]``, the mean over the seeds."""
     samples, rows_ = gathered.samples(), plan.rows
     margins = np.full((len(folds), len(rows_)), np.nan)
+    parts = np.full((len(rows_), MAP_SIZE, MAP_SIZE), np.nan)
     for seed, fold in enumerate(folds):
         for tested in sorted(set(fold.values())):
             away = {n for n, video in enumerate(plan.trains) if fold[video.group] != tested}
@@ -264,11 +273,14 @@ def _cue_margins(
             if not len(chosen) or not here:
                 continue
             model = train("cue", spec, samples, chosen, Budget(args.steps), seed)
+            genuine = chosen[gathered.label[chosen] == 0]
             for number in here:
                 rows = np.flatnonzero(gathered.video == -1 - number)
                 if len(rows):
                     margins[seed, number] = predict(model, samples, rows).mean()
-    return margins
+                    part = cell_parts(model, samples, rows, genuine).mean(0) / len(folds)
+                    parts[number] = part if np.isnan(parts[number]).all() else parts[number] + part
+    return margins, parts
 
 
 def _probe_margins(plan: Plan, folds: Sequence[Mapping[str, int]]) -> Floats:

@@ -10,7 +10,7 @@ from torch import Tensor
 from dfcore.data.clip_part import part_of
 from dfcore.data.clips import ClipAccess
 from dfcore.data.records import VideoRecord
-from dfcore.data.samples import spread
+from dfcore.data.samples import other_clips, spread
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import build_views
 from dfcore.data.views.images import face_square
@@ -68,17 +68,24 @@ def read_samples(
         device: where the model is.
     """
     spec, video = model.spec, store.open(record.store_id)
-    accesses = [part_of(video.access(clip), clip_frames) for clip in record.clips_of(len(video))]
+    held = [(clip, part_of(video.access(clip), clip_frames)) for clip in record.clips_of(len(video))]
     if spec.abstain_reason:
-        accesses = [access for access in accesses if resolve(spec.abstain_reason)(access) is None]
+        held = [(clip, access) for clip, access in held if resolve(spec.abstain_reason)(access) is None]
+    accesses = [access for _, access in held]
     if not accesses:
         return None
     draws = spread([len(access.header.frames) for access in accesses], samples, spec.frames)
     total = min(FACE_SAMPLES, len(draws))
     chosen = sorted({(2 * k + 1) * len(draws) // (2 * total) for k in range(total)})
     views = [
-        build_views(accesses[clip], model.view_names, positions, image_size=model.image_size)
-        for clip, positions in draws
+        build_views(
+            accesses[place],
+            model.view_names,
+            positions,
+            image_size=model.image_size,
+            others=other_clips(video, record, held[place][0]),
+        )
+        for place, positions in draws
     ]
     parts = []
     for start in range(0, len(views), BATCH):

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from dfcore.data.checks.scan import Problem, check_copies, check_ids, check_leaks, check_polarity
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo, decode, probe
@@ -24,6 +22,7 @@ from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
 from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
+from dfcore.progress import SILENT, TERMINAL, over
 
 __all__ = ["Count", "Localised", "Report", "Unreadable", "verify"]
 
@@ -165,7 +164,8 @@ def _read_all(
     of_path: dict[Path, list[VideoRecord]] = defaultdict(list)
     for record in records:
         of_path[record.path].append(record)
-    for path, outcome in tqdm(found, "reading", len(tasks), disable=None if progress else True, unit="file"):
+    bar = (TERMINAL if progress else SILENT).bar("reading", len(tasks), unit="file")
+    for path, outcome in over(found, bar):
         record = of_path[path].pop()
         if isinstance(outcome, MediaInfo):
             infos[record.id] = outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clip_plan import ClipPlan, own_part
-from dfcore.data.clips import Clip, ClipHeader, Planes, SourceHeader, Speech, mean_over_frames
+from dfcore.data.clips import MOUTH_SIDE, Clip, ClipHeader, Planes, SourceHeader, Speech, mean_over_frames
 from dfcore.data.reduced import reduced
 from dfcore.data.store.array_file import ArrayFile, damaged
 from dfcore.data.store.damage import note_damage
@@ -183,20 +184,31 @@ class StoredClip:
         """16 kHz mono int16 ``[n]``, exactly the clip's span, or None without audio."""
         return self.video.file.get(f"{self.clip}/audio")
 
-    def speech(self) -> Speech | None:
-        """Mouth and audio about the clip's middle, or None where it was prepared without; they are read once."""
-        return self._speech
+    def speech(self, *, mouth: bool = True) -> Speech | None:
+        """Mouth and audio about the clip's middle, or None where it was prepared without; they are read once, the
+        images only where they are asked for.
+        """
+        return self._speech if mouth else self._speech_alone
 
     @cached_property
     def _speech(self) -> Speech | None:
+        found = self._speech_alone
+        return None if found is None else replace(found, mouth=self._speech_array("mouth"))
+
+    @cached_property
+    def _speech_alone(self) -> Speech | None:
         start, file = self.header.speech_start, self.video.file
         if start is None:
             return None
-        mouth, present = (file.get(f"{self.clip}/{name}") for name in ("mouth", "mouth_present"))
-        if mouth is None or present is None:
-            raise damaged(file.path, f"clip {self.clip} has no mouth")
+        present, none = self._speech_array("mouth_present"), np.zeros((0, MOUTH_SIDE, MOUTH_SIDE), np.uint8)
         audio, landmarks = (file.get(f"{self.clip}/speech_{name}") for name in ("audio", "landmarks"))
-        return Speech(mouth, present.astype(bool), start, audio, landmarks)
+        return Speech(none, present.astype(bool), start, audio, landmarks)
+
+    def _speech_array(self, name: str) -> NDArray:
+        found = self.video.file.get(f"{self.clip}/{name}")
+        if found is None:
+            raise damaged(self.video.file.path, f"clip {self.clip} has no mouth")
+        return found
 
     def landmarks(self, frames: Sequence[int]) -> NDArray[np.int16] | None:
         """Dense landmarks int16 ``[n, 95, 2]``, or None where it was prepared without."""

@@ -31,6 +31,11 @@ audio_present   float32 ``[60]``             1 where there is audio
 mouth_openings   float32 ``[60, 4]``          openings of lips and jaw at the same points, by dense landmarks
 ==============  ===========================  =======================================================================
 
+``video_mouth_present``, ``video_log_mel``, ``video_audio_present`` and ``video_mouth_openings`` are four of these with
+a leading axis of 8: the sample's clip first, then the same person's others in the same video in order of time (where
+there are more than 7, spread evenly over them). A row without a clip is as a clip without speech. A moment
+that lies in a row before is not present again: the clips of a short video overlap.
+
 Two more are for the control that every figure is reported beside (:mod:`dfcore.data.views.background`):
 
 ================  =========================  =======================================================================
@@ -48,7 +53,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dfcore.data.clips import ClipAccess
-from dfcore.data.views import background, images, landmarks, sequence, speech, tiles
+from dfcore.data.views import background, images, landmarks, sequence, speech, tiles, video
 from dfcore.data.views.augment import Augmentation, Draw, Uniform
 from dfcore.data.views.common import Builder, PartsBuilder
 from dfcore.data.views.finish import IMAGENET_MEAN, IMAGENET_STD, finish_views, part_name
@@ -74,6 +79,10 @@ _OF_SAMPLES: dict[str, Builder] = {
     "log_mel": speech.log_mel,
     "audio_present": speech.audio_present,
     "mouth_openings": landmarks.speech_openings,
+    "video_mouth_present": video.mouth_present,
+    "video_log_mel": video.log_mel,
+    "video_audio_present": video.audio_present,
+    "video_mouth_openings": video.mouth_openings,
 }
 _OF_CONTROL: dict[str, Builder] = {
     "background_cells": background.background_cells,
@@ -102,6 +111,7 @@ def build_views(
     image_size: int,
     augment: Augmentation | None = None,
     rng: Uniform | None = None,
+    others: Sequence[ClipAccess] = (),
     finish: bool = True,
 ) -> dict[str, Tensor]:
     """The views ``names`` of some frames of a clip; only what they need is read.
@@ -113,6 +123,8 @@ def build_views(
         image_size: S.
         augment: training augmentations; needs ``rng``.
         rng: where their random numbers come from.
+        others: the same person's other clips in the same video, in order of time; only the views of a whole video read
+            them (:data:`dfcore.specs.VIDEO_VIEWS`).
         finish: False leaves to :func:`dfcore.data.views.finish.finish_views` what a device makes faster for a batch.
 
     Raises:
@@ -123,7 +135,7 @@ def build_views(
         if rng is None:
             raise ValueError("augmentations need a random generator")
         draw = augment.draw(rng, *upright_size(access))
-    upright = UprightFrames(access, frames, draw.flip)
+    upright = UprightFrames(access, frames, draw.flip, others)
     single = len(upright.frames) == 1
     coloured = (*_COLOURED, *(_COLOURED_IN_THE_MIDDLE if single else ()))
     if any(name in names and images.kept_pixels(upright, name, image_size) is None for name in coloured):

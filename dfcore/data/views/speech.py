@@ -42,7 +42,7 @@ _FFT, _WINDOW, _HOP = 512, 400, 160
 
 def mouth(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """The mouth: uint8 ``[60, 96, 96]``; 0 for a clip without speech."""
-    speech = middle_speech(upright)
+    speech = middle_speech(upright, mouth=True)
     if speech is None:
         return torch.zeros(POINTS, MOUTH_SIDE, MOUTH_SIDE, dtype=torch.uint8)
     images = torch.from_numpy(np.array(speech.mouth))
@@ -105,19 +105,19 @@ def _triangles() -> NDArray[np.float32]:
     return np.asarray(weights, np.float32)
 
 
-def middle_speech(upright: UprightFrames) -> Speech | None:
-    """The middle 60 points of the clip's speech, or None.
+def middle_speech(upright: UprightFrames, *, mouth: bool = False) -> Speech | None:
+    """The middle 60 points of the clip's speech, with the images of the mouth or without; or None.
 
     Raises:
         StoreError: it has fewer.
     """
-    found = upright.access.speech()
-    if found is None or len(found.mouth) == POINTS:
+    found = upright.access.speech(mouth=mouth)
+    if found is None or len(found.present) == POINTS:
         return found
-    extra = len(found.mouth) - POINTS
+    extra = len(found.present) - POINTS
     if extra < 0:
         raise StoreError(
-            f"{upright.access.source.video}: its clips hold {len(found.mouth) / SPEECH_RATE} s of speech; "
+            f"{upright.access.source.video}: its clips hold {len(found.present) / SPEECH_RATE} s of speech; "
             f"{POINTS / SPEECH_RATE} s are needed. Prepare it again with `dfcore prepare`."
         )
     part, step = slice(extra // 2, extra // 2 + POINTS), _RATE // SPEECH_RATE

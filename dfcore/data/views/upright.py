@@ -32,10 +32,13 @@ class UprightFrames:
     Attributes:
         frames: positions in the clip, n of them.
         width, height: the upright window, in luma pixels.
+        others: the same person's other clips in the same video.
     """
 
-    def __init__(self, access: ClipAccess, frames: Sequence[int], flip: bool = False) -> None:
-        self.access, self.frames, self.flip = access, list(frames), flip
+    def __init__(
+        self, access: ClipAccess, frames: Sequence[int], flip: bool = False, others: Sequence[ClipAccess] = ()
+    ) -> None:
+        self.access, self.frames, self.flip, self.others = access, list(frames), flip, others
         self.width, self.height = upright_size(access)
 
     def _placed(self, maps: NDArray) -> NDArray:

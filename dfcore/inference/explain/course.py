@@ -33,6 +33,8 @@ SHARE = 0.7
 """Of the largest of n draws: in simulated courses of 10 to 30 moments it found more spans than 1 and 0."""
 FALLBACK = "false_alarms_5"
 """The operating point that spans are called by where the conformal rule has too few videos for one."""
+LEAST_GENUINE = 9
+"""Genuine validation videos without which that says too little: above n of them lies 1 in n + 1 of the genuine ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,5 +228,10 @@ def threshold_of(member: Member, in_class: str | None) -> tuple[float | None, st
     point = rules.operating_points.get(FALLBACK)
     if point is None:
         return None, "no moment is called forged: there were too few validation videos for any threshold"
+    if point.n_real < LEAST_GENUINE:
+        return (
+            None,
+            f"no moment is called forged: {point.n_real} genuine validation videos, and it takes {LEAST_GENUINE}",
+        )
     few = f", above all {point.n_real} of them" if point.false_alarm_rate == 0 else ""
     return point.threshold, f"at most 5% of genuine validation videos reach it{few}"

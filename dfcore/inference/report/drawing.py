@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dfcore.inference.explanation import CueEffect, Map, Moment, Span, SpecialistExplanation
+from dfcore.text import count_of
 
 __all__ = ["Bar", "Cell", "Grid", "Timeline", "bars", "draw_timeline", "grid"]
 
@@ -93,9 +94,7 @@ def draw_timeline(explained: SpecialistExplanation) -> Timeline | None:
         zero=y(0.0),
         threshold=None if explained.threshold is None else y(explained.threshold),
         x_ticks=tuple(Tick(x(value), _time(value)) for value in _ticks(begin, end, 8)),
-        y_ticks=tuple(
-            Tick(y(value), f"{value:+g}".replace("-", "\u2212") if value else "0") for value in _ticks(low, high, 4)
-        ),
+        y_ticks=tuple(Tick(y(value), _level(value)) for value in _ticks(low, high, 4)),
         merged=merged,
         text=_in_words(explained, begin, end),
     )
@@ -153,12 +152,13 @@ def _in_words(explained: SpecialistExplanation, begin: float, end: float) -> str
     if scored:
         top = max(scored, key=lambda one: one.margin or 0.0)
         bottom = min(scored, key=lambda one: one.margin or 0.0)
+        verb = "was" if len(scored) == 1 else "were"
         parts.append(
-            f"{len(scored)} clips were scored; the margin is highest at {top.start:.2f} s ({top.margin:+.2f}) and "
-            f"lowest at {bottom.start:.2f} s ({bottom.margin:+.2f})."
+            f"{count_of(len(scored), 'clip')} {verb} scored; the margin is highest at {top.start:.2f} s "
+            f"({top.margin:+.2f}) and lowest at {bottom.start:.2f} s ({bottom.margin:+.2f})."
         )
     if len(scored) < len(moments):
-        parts.append(f"In {len(moments) - len(scored)} clips it abstains.")
+        parts.append(f"In {count_of(len(moments) - len(scored), 'clip')} it abstains.")
     parts.append(spans_in_words(explained.spans))
     return " ".join(parts)
 
@@ -197,14 +197,16 @@ class Grid:
     text: str
 
 
-def grid(values: Map, chosen: Sequence[tuple[int, int]] = ()) -> Grid:
+def grid(values: Map, chosen: Sequence[tuple[int, int]] = (), least: float = 0.0) -> Grid:
     """A map as it is drawn.
 
     Args:
         values: 7 rows of 7; positive where a cell speaks for "fake".
         chosen: cells that are outlined.
+        least: a value that is drawn at full strength at least: what is much smaller stays faint.
     """
     largest = max((abs(value) for row in values for value in row), default=0.0)
+    largest = max(largest, least) if largest else 0.0
     marked = {(int(row), int(column)) for row, column in chosen}
     cells = tuple(
         Cell(i, j, round(abs(value) / largest, 3) if largest else 0.0, value > 0, (i, j) in marked)

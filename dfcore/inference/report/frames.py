@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from dfcore.errors import DataError
-from dfcore.inference.explanation import KeyFrame, PersonExplanation
+from dfcore.inference.explanation import LEAST_EFFECT, KeyFrame, PersonExplanation
 from dfcore.inference.report.about import ModelFacts
 from dfcore.inference.report.drawing import Grid, grid
 from dfcore.inference.report.words import signed
@@ -79,10 +79,10 @@ def layers_of(person: PersonExplanation, models: Sequence[ModelFacts]) -> list[L
         for region in explained.regions:
             on_face = region.on == "face"
             if on_face or spatial.get(label, True):
-                drawn = grid(region.effects, region.cells)
+                drawn = grid(region.effects, region.cells, LEAST_EFFECT)
                 where = "what the network sees of the face" if on_face else "the cue map"
                 legend = (
-                    f"Each cell: how much the log-odds of “fake” fall when it is hidden; the fullest by "
+                    f"Each cell: how much the log-odds of “fake” fall when it is hidden; a full one by "
                     f"{drawn.largest:.2f}."
                 )
                 if region.cells:

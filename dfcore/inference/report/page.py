@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.inference.explanation import (
+    LEAST_EFFECT,
     CueEffect,
     FileExplanation,
     PersonExplanation,
@@ -61,8 +62,8 @@ class SpecialistView:
             spans=spans_in_words(explained.spans),
             cues=tuple(zip(explained.cues, bars(explained.cues), counts, strict=True)),
             regions=tuple(
-                (region, grid(region.effects, region.cells), words.hidden_by(region.effect, region.random_effect))
-                for region in explained.regions
+                (one, grid(one.effects, one.cells, LEAST_EFFECT), words.hidden_by(one.effect, one.random_effect))
+                for one in explained.regions
             ),
             attention=None if explained.attention is None else grid(explained.attention),
             numbers=tuple(words.number_rows(explained.numbers)),

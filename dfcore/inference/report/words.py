@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfcore.evaluation.metrics.scores import margin_of, probability_of
+from dfcore.inference.explanation import LEAST_EFFECT
 from dfcore.text import count_of
 
 __all__ = [
@@ -181,8 +182,10 @@ def sentence(text: str, *, begin: bool = True) -> str:
 
 def hidden_by(effect: float, random_effect: float) -> str:
     """Whether taking something away lowers the score by more than taking as much away at random."""
-    if effect <= 0:
-        return "no: the score does not fall without it"
+    if effect <= -LEAST_EFFECT:
+        return "no: the score rises without it"
+    if effect < LEAST_EFFECT:
+        return "no: the score hardly changes without it"
     if effect <= random_effect:
         return "no: as much at random does the same"
     return "yes"

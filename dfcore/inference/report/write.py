@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from dfcore.disk import replacing, require_target, require_writable
+from dfcore.disk import replacing, require_place, require_target, require_writable
 from dfcore.files import is_folder
 from dfcore.inference.explanation import FileExplanation
 from dfcore.inference.output import JsonLines, stored_results
@@ -68,7 +68,7 @@ class PageReport:
     """The report of a single file: a page at ``path``."""
 
     def __init__(self, path: Path, about: About) -> None:
-        require_target(path)
+        require_place(path)  # before the file is judged and explained
         self.address, self.about = path, about
         self.known = set[str]()
 

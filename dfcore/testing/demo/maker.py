@@ -18,13 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.data.records import SPLITS
 from dfcore.data.workers.machine import usable_cores
 from dfcore.disk import is_full, write_error
 from dfcore.errors import DatasetError, UsageError
+from dfcore.progress import TERMINAL
 from dfcore.testing.demo.lock import alone
 from dfcore.testing.demo.video import fake_path, original_path, pair_videos
 
@@ -160,9 +159,12 @@ def _fill(work: Path, plan: Plan, workers: int) -> None:
     """Write all videos that are not there yet."""
     todo = [pair for pair in plan.chosen() if not all((work / path).exists() for path in _paths(pair))]
     jobs = [(str(work), pair, plan.seed, plan.frames, plan.size) for pair in todo]
-    with tqdm(total=4 * len(jobs), desc="making demo data", unit="video", disable=None) as bar:
+    bar = TERMINAL.bar("making demo data", 4 * len(jobs), unit="video")
+    try:
         for written in _run(jobs, min(workers, len(jobs))):
             bar.update(written)
+    finally:
+        bar.close()
 
 
 def _run(jobs: list[tuple[str, tuple[str, str], int, int, int]], workers: int) -> Iterator[int]:

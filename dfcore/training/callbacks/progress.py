@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from dfcore.progress import Bar
+from dfcore.text import duration
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run
 
@@ -73,13 +73,3 @@ def epoch_line(line: dict[str, Any], epochs: int) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A metric for people; undefined ones as ``n/a``."""
     return "n/a" if value is None else f"{value:.{digits}f}"
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
 from dfcore.errors import ConfigError, TimeLimitReached
+from dfcore.text import parse_duration
 
-__all__ = ["NO_LIMIT", "TimeLimit", "parse_duration"]
-
-_FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?:in)?)?(?:(\d+)s)?")
-
-
-def parse_duration(text: str) -> float:
-    """``"11h30m"``, ``"45m"``, ``"90s"`` to seconds.
-
-    Raises:
-        ConfigError: it is of another form, or nothing.
-    """
-    match = _FORM.fullmatch(text.strip().lower().replace(" ", ""))
-    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    total = 3600 * hours + 60 * minutes + seconds
-    if not total:
-        raise ConfigError(f"run.time_limit takes a time as 11h30m or 45m, not {text!r}.")
-    return float(total)
+__all__ = ["NO_LIMIT", "TimeLimit"]
 
 
 class TimeLimit:
@@ -36,7 +20,10 @@ class TimeLimit:
 
     def __init__(self, text: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self.text, self._clock = text, clock
-        self._end = clock() + parse_duration(text) if text else None
+        try:
+            self._end = clock() + parse_duration(text) if text else None
+        except ValueError as error:
+            raise ConfigError(f"run.time_limit takes {error}") from None
 
     @property
     def over(self) -> bool:

@@ -20,7 +20,7 @@ _STEP = 16000 // SPEECH_RATE
 
 def abstain_reason(clip: ClipAccess) -> str | None:
     """The reason to abstain, or None: there must be a mouth to see and a voice to hear."""
-    speech = clip.speech()
+    speech = clip.speech(mouth=False)
     if speech is None:
         return "no moving mouth: a photo, or a clip that was prepared without speech"
     if speech.present.mean() < LEAST_MOUTH:

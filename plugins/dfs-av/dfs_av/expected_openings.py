@@ -3,7 +3,7 @@
 :mod:`dfs_av.voice_openings` learnt, from genuine speech alone, how far a voice's mel bands let one expect the lips to
 be open; each training clip was first moved by its own natural lag. What it learnt is fixed here: a convolution over
 nine points. The openings that dense landmarks give are correlated with those expected and with the voice's level at 31
-delays, in the clip and in each time segment.
+delays, in each time segment of the clip, and in all clips of its video together (:mod:`dfs_av.correlation_sums`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dfs_av.speech_view import LAGS, POINTS, SEGMENT, STARTS, SpeechView, aligned, cells, delayed, grouped
+from dfs_av.correlation_sums import correlation_of, correlation_sums
+from dfs_av.opening_signals import follows, whitened
+from dfs_av.speech_view import LAGS, POINTS, SEGMENT, STARTS, SpeechView, aligned, cells, grouped
 from dfs_av.voice_openings import BANDS, CONTEXT, EXPECTED, LAGS_SEEN, LEVEL, UNUSUAL, USUAL, VoiceModel, own_model
 
-__all__ = ["FEATURES", "ExpectedOpenings", "VoiceFit", "paired_correlation"]
+__all__ = ["FEATURES", "ExpectedOpenings", "VoiceFit"]
 
 FEATURES = 13
 _NEAR = 4
@@ -26,37 +28,13 @@ _USED = slice(LAGS + LAGS_SEEN[0], LAGS + LAGS_SEEN[-1] + 1)
 """The delays, of the 31, that genuine clips are seen at."""
 
 
-def paired_correlation(seen: Tensor, audio: Tensor, weight: Tensor, heard: Tensor) -> Tensor:
-    """Correlation of each signal seen with its own of the audio at each delay, -1..1: ``[B, R, V, 31]``.
-
-    Audio that comes k points late peaks at +k. Unlike :func:`dfs_av.audio_visual_correlation.lagged_correlation` it
-    leaves out the points at which the delayed audio is absent.
-
-    Args:
-        seen: ``[B, V, n]``.
-        audio: ``[B, V, n]``.
-        weight: R weightings of the mouth's points, ``[B, R, n]``.
-        heard: 1 where there is audio, ``[B, n]``.
-    """
-    later, _ = delayed(audio)  # [B, V, 31, n]
-    held, _ = delayed(heard)  # [B, 31, n]
-    each = held[:, None] * weight[:, :, None]  # [B, R, 31, n]
-    share = each / (each.sum(-1, keepdim=True) + 1e-6)
-    here = torch.einsum("brdn,bvn->brvd", share, seen)
-    there = torch.einsum("brdn,bvdn->brvd", share, later)
-    both = torch.einsum("brdn,bvn,bvdn->brvd", share, seen, later) - here * there
-    own = torch.einsum("brdn,bvn->brvd", share, seen.square()) - here.square()
-    its = torch.einsum("brdn,bvdn->brvd", share, later.square()) - there.square()
-    found: Tensor = both / (own.clamp(min=0) * its.clamp(min=0) + 1e-6).sqrt()
-    return found
-
-
 class VoiceFit:
     """How well a mouth fits a voice at each delay, and what follows from it.
 
     Attributes:
-        rows: the same of the seven time segments, ``[B, 7, 31]``.
-        curve: correlation with what is expected, and a little of that with the level, ``[B, 31]``.
+        rows: the same of the seven time segments of the sample's own clip, ``[B, 7, 31]``.
+        curve: correlation of all the video's clips with what is expected, and a little of that with the level,
+            ``[B, 31]``.
         score: the best at the delays that genuine clips have, less for unusual ones: ``[B]``, at most 1.
         row_scores: the same of the segments, ``[B, 7]``.
         place: the delay that fits best of all 31, less for unusual ones, 0..30: ``[B]``.
@@ -96,20 +74,30 @@ class ExpectedOpenings(nn.Module):
         self.register_buffer("weights", kernel, persistent=False)
 
     def curves(self, speech: SpeechView) -> tuple[Tensor, Tensor]:
-        """Correlation with the expected openings and with the level, ``[B, 8, 31]`` each: of the clip and its seven
-        time segments.
+        """Correlation with the expected openings and with the level, ``[B, 8, 31]`` each: of all the video's clips
+        together, and of the seven time segments of the sample's own.
         """
-        heard = speech.audio_present
-        expected = F.conv1d(speech.bands, self.weights, padding=CONTEXT)
-        level = speech.bands.mean(1, keepdim=True).expand_as(expected)
-        weight = speech.present[:, None] * _spans(speech.present.device)
-        audio = torch.cat([expected, level], 1) * heard[:, None]
-        found = paired_correlation(speech.openings.repeat(1, 2, 1), audio, weight, heard)
+        video, own = speech.video, speech
+        clips = (video.heard > 0).any(-1).nonzero(as_tuple=True)
+        sums = self._sums(video.openings[clips], video.bands[clips], video.present[clips][:, None], video.heard[clips])
+        of_clips = sums.new_zeros(*video.present.shape[:2], *sums.shape[1:])
+        of_clips[clips] = sums
+        pooled = of_clips.sum(1)
+        spans = own.present[:, None] * _spans(own.present.device)
+        found = correlation_of(torch.cat([pooled, self._sums(own.openings, own.bands, spans, own.audio_present)], 1))
         count = len(EXPECTED)
         return found[:, :, :count].mean(2), found[:, :, count:].mean(2)
 
+    def _sums(self, openings: Tensor, bands: Tensor, weight: Tensor, heard: Tensor) -> Tensor:
+        """Of the two openings with what is expected and with the level, ``[B, R, 4, 31, 4]``."""
+        expected = F.conv1d(bands, self.weights, padding=CONTEXT)
+        level = bands.mean(1, keepdim=True).expand_as(expected)
+        audio = torch.cat([expected, level], 1) * heard[:, None]
+        seen = openings.repeat(1, 2, 1)
+        return correlation_sums(whitened(seen), whitened(audio), follows(weight), follows(heard))
+
     def fit(self, speech: SpeechView) -> VoiceFit:
-        """What :func:`dfs_av.voice_openings.judge` says of a clip, of a batch."""
+        """What :func:`dfs_av.voice_openings.judge` says of a clip, of a batch of videos."""
         by_model, by_level = self.curves(speech)
         return VoiceFit((by_model + LEVEL * by_level) / (1 + LEVEL))
 
@@ -117,9 +105,9 @@ class ExpectedOpenings(nn.Module):
         """The operator: ``[B, 13, 49]``.
 
         Per cell the mean and maximum of the fit at its delays in its segment; per row the segment's best; per column
-        the clip's (mean, maximum), and the maxima for the expected openings and the level alone; per clip its score,
-        its delay, its best above the median, the same in deviations of the other delays, the fit at delay 0, and what
-        share was weighed.
+        the video's (mean, maximum), and the maxima for the expected openings and the level alone; per video its score,
+        its delay, its best above the median, the same in deviations of the other delays, the fit at delay 0, and how
+        many clips' length was weighed. Where the video has no other clip its own is the sample's.
         """
         by_model, by_level = self.curves(speech)
         curves = (by_model + LEVEL * by_level) / (1 + LEVEL)
@@ -137,7 +125,7 @@ class ExpectedOpenings(nn.Module):
             found.score - curves[:, 0].median(-1).values,
             found.above,
             curves[:, 0, LAGS],
-            (speech.present * speech.voice).mean(1),
+            (speech.video.present * speech.video.voice).mean(-1).sum(1),
         ]
         local = torch.stack([mean[:, 1:], most[:, 1:]], 1).flatten(2)
         return torch.cat([local, cells(found.row_scores[:, None], torch.stack(columns, 1), torch.stack(clip, 1))], 1)
@@ -145,9 +133,8 @@ class ExpectedOpenings(nn.Module):
 
 @cache
 def _spans(device: torch.device) -> Tensor:
-    """Which points belong to the clip and to each of its seven segments: ``[8, 60]``."""
-    spans = torch.ones(1 + len(STARTS), POINTS, device=device)
-    for row, start in enumerate(STARTS, 1):
-        spans[row] = 0
+    """Which points belong to each of the clip's seven segments: ``[7, 60]``."""
+    spans = torch.zeros(len(STARTS), POINTS, device=device)
+    for row, start in enumerate(STARTS):
         spans[row, start : start + SEGMENT] = 1
     return spans

@@ -19,9 +19,10 @@ STANDS_OUT = 5.0
 """How far the likeness at the best delay must lie above that at the others, in their standard deviations, for a delay
 to be told: docs/explain.md says how often a foreign voice gets so far (2 of 100 windows).
 """
-FITS = 0.5
-"""The landmarks' fit from which on their delay is told: 2 of 100 foreign voices over windows of 2.4 s get so far (189
-windows of 44 people, by what was learnt of others), and 23 of 100 own ones.
+FITS = 0.41
+"""The landmarks' fit from which on their delay is told, over 2.4 s; over n times as much this over the root of n.
+One or 2 of 100 foreign voices get so far, by what was learnt of others, over 2.4, 4.8, 9.6 and 14.4 s alike; and 43,
+63, 86 and all of 100 own ones (33 people, of whom 7 talk for 14.4 s).
 """
 _STEP = 40.0
 """Milliseconds from one delay to the next."""
@@ -33,12 +34,13 @@ class Finding:
     """The delay at which lips and voice are most alike, by the learned towers of ``lip_sync``; and how far that
     likeness stands out from the median of the 31 delays (SyncNet's confidence, Chung and Zisserman 2016).
 
-    Beside it, how well the openings by landmarks fit those that the voice lets one expect
-    (:class:`dfs_av.expected_openings.VoiceFit`): that is learnt from real speech, which the towers need hours of.
+    Beside it, how well the openings by landmarks fit those that the voice lets one expect, in all of the video's clips
+    together (:class:`dfs_av.expected_openings.VoiceFit`): that is learnt from real speech, which the towers need hours
+    of.
 
-    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the towers'
-    likeness stands out from that at the delays that are not next to it; or else, by landmarks, where the fit is good at
-    a delay that genuine audio has. Only 0.6 s to either side are looked at: a voice that is further off, or another
+    One of 31 delays is always the best, of a foreign voice too. So a delay is told of a sample only where the fit by
+    landmarks is good at a delay that genuine audio has; or else where the towers' likeness stands out from that at the
+    delays that are not next to it. Only 0.6 s to either side are looked at: a voice that is further off, or another
     text, fits at no delay.
     """
 
@@ -67,11 +69,13 @@ class Finding:
         curve = delay_curve(found, inside, speech.weight)
         peak, place = curve.max(-1)
         fit = correlation.expected_openings.fit(speech)
-        by_towers = standing_out(curve) >= STANDS_OUT
-        delay = (torch.where(by_towers, place, fit.place) - LAGS) * _STEP
+        heard = (speech.video.present * speech.video.heard).mean(-1).sum(1)  # in clips' lengths
+        by_landmarks = fit.score >= FITS / heard.clamp(min=0.1).sqrt()
+        told = by_landmarks | (standing_out(curve) >= STANDS_OUT)
+        delay = (torch.where(by_landmarks, fit.place, place) - LAGS) * _STEP
         silent = speech.weight.sum(1) == 0
         return {
-            "delay_ms": delay.masked_fill(silent | ~(by_towers | (fit.score >= FITS)), float("nan")),
+            "delay_ms": delay.masked_fill(silent | ~told, float("nan")),
             "voice_fit": fit.score.masked_fill(silent, float("nan")),
             "sync_confidence": (peak - curve.median(-1).values).masked_fill(silent, float("nan")),
         }

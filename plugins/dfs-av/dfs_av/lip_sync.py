@@ -73,7 +73,7 @@ def similarities(seen: Tensor, voice: Tensor) -> tuple[Tensor, Tensor]:
     every = F.pad(seen @ voice.mT, (LAGS, LAGS))
     at = torch.arange(count, device=seen.device)[:, None] + torch.arange(DELAYS, device=seen.device)
     inside = ((at >= LAGS) & (at < LAGS + count)).to(seen.dtype)
-    return every.gather(2, at.expand(len(seen), -1, -1)), inside
+    return every.gather(2, at.expand(seen.shape[0], -1, -1)), inside
 
 
 def delay_curve(found: Tensor, inside: Tensor, weight: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class LipSyncCue(nn.Module):
     @property
     def scale(self) -> Tensor:
         """1 / temperature of the similarities, 1 to 100."""
-        return self.towers.log_scale.clamp(0, math.log(100)).exp()
+        return self.towers.log_scale.clamp(0.0, math.log(100)).exp()
 
     def describe(self, found: Tensor, inside: Tensor, token: Tensor, weight: Tensor) -> Tensor:
         """The operator alone: ``[B, 21, 49]``.

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from dfcore.data.views.video import VIDEO_CLIPS
 from dfcore.models.cues import required_view
 from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue
 from dfs_av.lip_sync import LipSyncCue
 from dfs_av.speech_patterns import SpeechPatternsCue
-from dfs_av.speech_view import SpeechView, read_speech
+from dfs_av.speech_view import SpeechView, read_speech, read_video
 
 __all__ = ["CHANNELS", "CueModule", "read_views"]
 
@@ -25,6 +26,12 @@ _VIEWS = {
     "log_mel": (80, 240),
     "audio_present": (60,),
     "mouth_openings": (60, 4),
+}
+_VIDEO = {
+    "video_mouth_present": (VIDEO_CLIPS, 60),
+    "video_log_mel": (VIDEO_CLIPS, 80, 240),
+    "video_audio_present": (VIDEO_CLIPS, 60),
+    "video_mouth_openings": (VIDEO_CLIPS, 60, 4),
 }
 
 
@@ -51,7 +58,8 @@ class CueModule(nn.Module):
 
         Args:
             views: ``mouth`` uint8 ``[B, 60, 96, 96]``; ``mouth_present`` float ``[B, 60]``; ``log_mel`` float
-                ``[B, 80, 240]``; ``audio_present`` float ``[B, 60]``; ``mouth_openings`` float ``[B, 60, 4]``. Others
+                ``[B, 80, 240]``; ``audio_present`` float ``[B, 60]``; ``mouth_openings`` float ``[B, 60, 4]``; and of
+                the video's clips the last four with an axis of 8 behind B, ``video_mouth_present`` and so on. Others
                 are ignored.
 
         Raises:
@@ -99,7 +107,7 @@ class CueModule(nn.Module):
         if not real.any():
             return None
         with torch.no_grad():
-            speech = read_views({name: views[name][real] for name in _VIEWS})
+            speech = read_views({name: views[name][real] for name in (*_VIEWS, *_VIDEO)})
         return self.described_loss(_towers_part(speech), labels[real])
 
     def described_loss(self, described: Mapping[str, Tensor], labels: Tensor) -> Tensor | None:
@@ -118,11 +126,15 @@ def read_views(views: Mapping[str, Tensor]) -> SpeechView:
         ModelError: a view has another shape.
     """
     found = [required_view(views, name, shape, "av") for name, shape in _VIEWS.items()]
-    mouth, present, mel, audio_present, openings = found
+    of_video = [required_view(views, name, shape, "av") for name, shape in _VIDEO.items()]
     with torch.no_grad():
-        # Shares: beyond 0 and 1 they mean nothing, and their roots are no numbers.
-        shares = present.float().clamp(0, 1), audio_present.float().clamp(0, 1)
-        return read_speech(mouth, shares[0], mel.float(), shares[1], openings.float())
+        video = read_video(*_numbers(*of_video))
+        return read_speech(found[0], *_numbers(*found[1:]), video)
+
+
+def _numbers(present: Tensor, mel: Tensor, heard: Tensor, openings: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Float32; shares beyond 0 and 1 mean nothing, and their roots are no numbers."""
+    return present.float().clamp(0, 1), mel.float(), heard.float().clamp(0, 1), openings.float()
 
 
 def _towers_part(speech: SpeechView) -> dict[str, Tensor]:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfs_av.voice_openings import BANDS, EXPECTED, FLOOR, SLOW
+from dfs_av.voice_openings import BANDS, EXPECTED, FLOOR, SLOW, WHITENED
 
-__all__ = ["bands_of", "fast_openings"]
+__all__ = ["bands_of", "fast_openings", "follows", "whitened"]
 
 
 def fast_openings(openings: Tensor, present: Tensor) -> Tensor:
@@ -50,3 +50,13 @@ def bands_of(mel: Tensor, heard: Tensor) -> Tensor:
     level = about.clamp(min=math.exp(FLOOR)).log()
     mask = heard[:, None]
     return (level - (level * mask).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)) * mask
+
+
+def whitened(series: Tensor) -> Tensor:
+    """Each point of ``[..., n]`` less :data:`~dfs_av.voice_openings.WHITENED` of the one before; the first is 0."""
+    return F.pad(series[..., 1:] - WHITENED * series[..., :-1], (1, 0))
+
+
+def follows(held: Tensor) -> Tensor:
+    """Where a point of ``[..., n]`` and the one before it are both held."""
+    return F.pad(held[..., 1:] * held[..., :-1], (1, 0))

@@ -23,7 +23,10 @@ def dfcore_specialist() -> SpecialistSpec:
             CueSpec("speech_patterns", 12, "voice activity, onsets, 2-8 Hz modulation of voice and of mouth"),
         ),
         module="dfs_av.module:CueModule",
-        views=("mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings"),
+        views=(
+            *("mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings"),
+            *("video_mouth_present", "video_log_mel", "video_audio_present", "video_mouth_openings"),
+        ),
         frames=1,
         clip_frames=8,
         speech=2.4,

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dfs_av.opening_signals import bands_of, fast_openings
+from dfs_av.voice_openings import BANDS, EXPECTED
 
 __all__ = [
     "CEPSTRA",
@@ -22,6 +23,7 @@ __all__ = [
     "SIDE",
     "STARTS",
     "SpeechView",
+    "VideoSpeech",
     "after_onset",
     "aligned",
     "at_points",
@@ -35,6 +37,7 @@ __all__ = [
     "mouth_shapes",
     "mouth_signals",
     "read_speech",
+    "read_video",
     "segments",
     "voice_weight",
 ]
@@ -65,6 +68,25 @@ _BANDS = ((0, 20), (20, 40), (40, 60), (60, 80))
 
 
 @dataclass(frozen=True, slots=True)
+class VideoSpeech:
+    """The speech of K clips of each sample's video, the sample's own among them. Rows without a clip are 0.
+
+    Attributes:
+        openings: float ``[B, K, 2, 60]``, :func:`dfs_av.opening_signals.fast_openings`.
+        bands: float ``[B, K, 20, 60]``, :func:`dfs_av.opening_signals.bands_of`.
+        present: float ``[B, K, 60]``.
+        heard: float ``[B, K, 60]``, 1 where there is audio and the clip's voice has begun.
+        voice: float ``[B, K, 60]``, 1 where there is a voice.
+    """
+
+    openings: Tensor
+    bands: Tensor
+    present: Tensor
+    heard: Tensor
+    voice: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechView:
     """A batch of speech.
 
@@ -80,6 +102,7 @@ class SpeechView:
         audio: float ``[B, A, 60]``, :func:`audio_signals`.
         openings: float ``[B, 2, 60]``, :func:`dfs_av.opening_signals.fast_openings`.
         bands: float ``[B, 20, 60]``, :func:`dfs_av.opening_signals.bands_of`.
+        video: of all the video's clips.
     """
 
     shapes: Tensor
@@ -93,11 +116,28 @@ class SpeechView:
     audio: Tensor
     openings: Tensor
     bands: Tensor
+    video: VideoSpeech
 
 
-def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tensor, openings: Tensor) -> SpeechView:
-    """The five views, with a leading batch axis. Silence before the voice is trimmed: in some datasets its length gives
-    the label away.
+def read_video(present: Tensor, mel: Tensor, audio_present: Tensor, openings: Tensor) -> VideoSpeech:
+    """The four views of a video's clips, ``[B, K, ...]`` each. Silence before a clip's voice is trimmed."""
+    shape = present.shape[:2]
+    found = [present.new_zeros(*shape, *size, POINTS) for size in ((len(EXPECTED),), (BANDS,), (), ())]
+    held = ((present > 0).any(-1) & (audio_present > 0).any(-1)).nonzero(as_tuple=True)  # most videos have few clips
+    if len(held[0]):
+        voices, mouths, heard = mel[held], present[held], audio_present[held]
+        heard = heard * after_onset(voice_weight(voices, heard))
+        parts = fast_openings(openings[held], mouths), bands_of(voices, heard), heard, voice_weight(voices, heard)
+        for whole, part in zip(found, parts, strict=True):
+            whole[held] = part
+    return VideoSpeech(found[0], found[1], present, found[2], found[3])
+
+
+def read_speech(
+    mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tensor, openings: Tensor, video: VideoSpeech
+) -> SpeechView:
+    """The five views of a clip, with a leading batch axis, and its video. Silence before the voice is trimmed: in some
+    datasets its length gives the label away.
     """
     luma = F.avg_pool2d(mouth.float(), mouth.shape[-1] // SIDE)
     luma = luma - luma.mean((1, 2, 3), keepdim=True)
@@ -117,6 +157,7 @@ def read_speech(mouth: Tensor, present: Tensor, mel: Tensor, audio_present: Tens
         audio=audio_signals(mel, audio_present),
         openings=fast_openings(openings, present),
         bands=bands_of(mel, audio_present),
+        video=video,
     )
 
 

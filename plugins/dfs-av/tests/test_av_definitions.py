@@ -16,7 +16,7 @@ from torch import Tensor
 from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue, lagged_correlation
 from dfs_av.lip_sync import LipSyncCue, contrastive_loss, delay_curve, similarities
 from dfs_av.speech_patterns import RHYTHMS, SpeechPatternsCue, coherence, modulation
-from dfs_av.speech_view import SpeechView, aligned, delayed
+from dfs_av.speech_view import SpeechView, VideoSpeech, aligned, delayed
 
 Array = NDArray[np.float64]
 STARTS = range(0, 37, 6)
@@ -63,6 +63,7 @@ def speech() -> SpeechView:
         audio,
         torch.zeros(3, 2, 60),
         torch.zeros(3, 20, 60),
+        VideoSpeech(torch.zeros(3, 1, 2, 60), torch.zeros(3, 1, 20, 60), *(torch.zeros(3, 1, 60) for _ in range(3))),
     )
 
 

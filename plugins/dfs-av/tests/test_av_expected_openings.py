@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from torch import Tensor
 from dfcore.data.views.speech import mel_spectrum
 from dfcore.plugins import Registry
 from dfcore.testing.views import made_views
-from dfs_av.expected_openings import _NEAR, ExpectedOpenings, VoiceFit, paired_correlation
+from dfs_av.correlation_sums import correlation_of, correlation_sums
+from dfs_av.expected_openings import _NEAR, ExpectedOpenings, VoiceFit
 from dfs_av.module import CueModule, read_views
-from dfs_av.speech_view import SEGMENT, SpeechView
+from dfs_av.speech_view import SEGMENT, SpeechView, VideoSpeech
 from dfs_av.voice_openings import BANDS, CONTEXT, VoiceModel, judge, own_model, voice_bands, write_model
 
 
@@ -29,8 +30,15 @@ def speech(late: int = 0, voice: int = 1) -> SpeechView:
     bands, others = smooth(1, 1, BANDS, 100), smooth(voice, 1, BANDS, 100)
     opened = bands[:, 3, 20:80] + bands[:, 8, 20:80]
     ones, none = torch.ones(1, 60), torch.zeros(1, 1)
-    heard = others[..., 20 - late : 80 - late]
-    return SpeechView(none, none, ones, ones, ones, ones, ones, none, none, opened[:, None].expand(-1, 2, -1), heard)
+    openings, heard = opened[:, None].expand(-1, 2, -1), others[..., 20 - late : 80 - late]
+    video = VideoSpeech(openings[:, None], heard[:, None], *(ones[:, None] for _ in range(3)))
+    return SpeechView(none, none, ones, ones, ones, ones, ones, none, none, openings, heard, video)
+
+
+def together(*talks: SpeechView) -> SpeechView:
+    """The first, with all in its video."""
+    joined = {one.name: torch.cat([getattr(talk.video, one.name) for talk in talks], 1) for one in fields(VideoSpeech)}
+    return replace(talks[0], video=VideoSpeech(**joined))
 
 
 def cue(invariant: bool = False) -> ExpectedOpenings:
@@ -60,6 +68,7 @@ def test_a_batch_is_judged_as_whole_clips_are() -> None:
     rng = np.random.default_rng(0)
     audio = (rng.normal(0, 2000, 38400) * np.repeat(rng.uniform(0.3, 1, 120), 320)).astype(np.int16)
     views["log_mel"], views["audio_present"] = torch.from_numpy(mel_spectrum(audio))[None], torch.ones(1, 60)
+    views["video_log_mel"][:, 0], views["video_audio_present"][:, 0] = views["log_mel"], 1
     read = read_views(views)
     heard = read.audio_present[0].numpy() > 0
     found = ExpectedOpenings().fit(read)
@@ -68,11 +77,15 @@ def test_a_batch_is_judged_as_whole_clips_are() -> None:
     assert found.score.item() == pytest.approx(wanted.score, abs=0.05)
 
 
+def correlations(seen: Tensor, audio: Tensor, weight: Tensor, heard: Tensor) -> Tensor:
+    return correlation_of(correlation_sums(seen, audio, weight, heard))
+
+
 def test_correlation_of_a_pair_is_that_of_the_points_that_both_have() -> None:
     seen, audio = smooth(1, 1, 1, 60), smooth(2, 1, 1, 60)
     heard, weight = torch.ones(1, 60), torch.ones(1, 1, 60)
     heard[0, :10], weight[0, 0, 50:] = 0, 0
-    found = paired_correlation(seen, audio, weight, heard)[0, 0, 0]
+    found = correlations(seen, audio, weight, heard)[0, 0, 0]
     for lag in (-6, 0, 9):
         at = [k for k in range(50) if 10 <= k + lag < 60]
         wanted = np.corrcoef(seen[0, 0, at], audio[0, 0, [k + lag for k in at]])[0, 1]
@@ -84,8 +97,53 @@ def test_a_constant_series_is_correlated_with_nothing() -> None:
     seen, audio = 3000 + 0 * smooth(1, 1, 1, 60), 900 + 30 * smooth(2, 1, 1, 60)
     ones = torch.ones(1, 60)
     for one, other in ((seen, audio), (audio, seen), (seen, seen)):
-        found = paired_correlation(one, other, ones[:, None] / 7, ones)
+        found = correlations(one, other, ones[:, None] / 7, ones)
         assert bool(torch.isfinite(found).all())
+
+
+def test_sums_of_two_halves_make_the_correlation_of_the_whole() -> None:
+    """Where both halves have the same means, at delay 0, at which no point of the one meets the other."""
+    seen, audio = smooth(1, 1, 1, 60), smooth(2, 1, 1, 60)
+    halves = torch.zeros(1, 2, 60)
+    halves[0, 0, :30] = halves[0, 1, 30:] = 1
+    for series in (seen, audio):
+        series -= (series[..., :30].mean(), series[..., 30:].mean())[0] * halves[:, :1]
+        series -= series[..., 30:].mean() * halves[:, 1:]
+    ones = torch.ones(1, 60)
+    whole = correlations(seen, audio, ones[:, None], ones)[..., 15]
+    parts = correlation_of(correlation_sums(seen, audio, halves, ones).sum(1))[..., 15]
+    assert parts.item() == pytest.approx(whole.item(), abs=1e-4)
+    assert parts.item() == pytest.approx(np.corrcoef(seen[0, 0], audio[0, 0])[0, 1], abs=1e-4)
+
+
+def test_clips_of_a_video_are_pooled_at_each_delay() -> None:
+    """Three clips whose audio is late by the same: none of them but one fits by itself as well as all together say."""
+    noisy = []
+    for seed in (4, 5, 6):
+        talk = speech(3, voice=1)
+        seen = talk.openings + 1.2 * smooth(seed, 1, 1, 60)
+        noisy.append(replace(talk, openings=seen, video=replace(talk.video, openings=seen[:, None])))
+    found = cue().fit(together(*noisy))
+    assert found.place.item() - 15 == 3
+    assert found.above.item() > np.mean([cue().fit(talk).above.item() for talk in noisy])
+
+
+def test_foreign_voices_that_fit_at_different_delays_do_not_fit_together() -> None:
+    early, late = speech(-2), speech(6)
+    assert min(cue().fit(early).score.item(), cue().fit(late).score.item()) > 0.6
+    assert cue().fit(together(early, late)).score.item() < 0.6
+
+
+def test_the_order_of_a_videos_clips_does_not_matter() -> None:
+    one, other, third = speech(2), speech(2, voice=9), speech(0)
+    orders = (one, other, third), (third, one, other)
+    assert torch.allclose(*(cue()(replace(one, video=together(*order).video)) for order in orders), atol=1e-5)
+
+
+def test_rows_without_a_clip_change_nothing() -> None:
+    talk = speech(2)
+    empty = VideoSpeech(*(torch.zeros_like(getattr(talk.video, one.name)) for one in fields(VideoSpeech)))
+    assert torch.allclose(cue()(together(talk, replace(talk, video=empty))), cue()(talk), atol=1e-6)
 
 
 def test_each_segment_is_judged_by_its_own_points() -> None:
@@ -111,6 +169,7 @@ def test_how_far_the_best_delay_stands_out_is_measured_away_from_it() -> None:
 def test_without_a_voice_nothing_fits() -> None:
     views = made_views(Registry().specialist("av"), 1)
     views["audio_present"].zero_()
+    views["video_audio_present"].zero_()
     found = CueModule().audio_visual_correlation.expected_openings.fit(read_views(views))
     assert found.curve.abs().max() == 0
 

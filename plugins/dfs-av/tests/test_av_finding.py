@@ -17,6 +17,7 @@ FRAMES = dfcore_specialist().clip_frames
 def test_the_delay_is_where_lips_and_voice_are_most_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     clip, module = made_clip(3, frames=FRAMES), CueModule().eval()
     views = clip_views(dfcore_specialist(), clip)
+    views["video_mouth_openings"].zero_()  # landmarks know nothing
     points = F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(0)), dim=-1)
     for late in (4, 0, -3):
 
@@ -31,7 +32,8 @@ def test_the_delay_is_where_lips_and_voice_are_most_alike(monkeypatch: pytest.Mo
 
 def test_unlike_lips_and_voice_fit_at_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
-    views["mouth_openings"] = clip_views(dfcore_specialist(), made_clip(8, frames=FRAMES))["mouth_openings"]
+    other_mouth = clip_views(dfcore_specialist(), made_clip(8, frames=FRAMES))
+    views |= {name: other_mouth[name] for name in ("mouth_openings", "video_mouth_openings")}
     one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
     monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
     found = Finding().measure(views, module)
@@ -56,6 +58,23 @@ def test_without_a_voice_there_is_no_number() -> None:
     assert all(bool(value.isnan().all()) for value in found.values())
 
 
+def test_landmarks_need_less_of_a_fit_the_more_speech_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
+    one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
+    monkeypatch.setattr(module.lip_sync.towers, "forward", lambda *_: (one, other))
+    noise = torch.randn(1, 8, 60, 4, generator=torch.manual_seed(2))
+    views["video_mouth_openings"] += 0.6 * noise
+    short = Finding().measure(views, module)
+    for name in ("video_mouth_present", "video_log_mel", "video_audio_present"):
+        views[name] = views[name][:, :1].expand_as(views[name])
+    views["video_mouth_openings"] = views["video_mouth_openings"][:, :1].expand_as(views["video_mouth_openings"])
+    long = Finding().measure(views, module)
+    assert float(long["voice_fit"]) == pytest.approx(float(short["voice_fit"]), abs=1e-4)
+    assert FITS / 8**0.5 < float(short["voice_fit"]) < FITS
+    assert bool(short["delay_ms"].isnan())
+    assert not bool(long["delay_ms"].isnan())
+
+
 def test_where_the_towers_know_nothing_landmarks_tell_the_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     module, views = CueModule().eval(), clip_views(dfcore_specialist(), made_clip(3, frames=FRAMES))
     one, other = (F.normalize(torch.randn(1, 60, 64, generator=torch.manual_seed(k)), dim=-1) for k in (0, 1))
@@ -63,5 +82,5 @@ def test_where_the_towers_know_nothing_landmarks_tell_the_delay(monkeypatch: pyt
     found = Finding().measure(views, module)
     assert float(found["voice_fit"]) > FITS
     assert float(found["delay_ms"]) == 0.0  # a mouth that opens with the voice's level
-    views["mouth_openings"] = views["mouth_openings"].roll(-2, 1)
+    views["video_mouth_openings"] = views["video_mouth_openings"].roll(-2, 2)
     assert float(Finding().measure(views, module)["delay_ms"]) == 80.0

@@ -15,6 +15,10 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "log_mel": (80, 240),
     "audio_present": (60,),
     "mouth_openings": (60, 4),
+    "video_mouth_present": (8, 60),
+    "video_log_mel": (8, 80, 240),
+    "video_audio_present": (8, 60),
+    "video_mouth_openings": (8, 60, 4),
 }
 """Of each view, after the batch."""
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from dfcore.data.views.speech import FLOOR, mel_spectrum
+from dfcore.specs import VIDEO_VIEWS
 from dfcore.testing.media import tone
 from dfs_av.audio_visual_correlation import AudioVisualCorrelationCue, lagged_correlation
 from dfs_av.lip_sync import FEATURES, LipSyncCue, contrastive_loss, delay_curve, similarities
-from dfs_av.module import CueModule
-from dfs_av.speech_patterns import RHYTHMS, SpeechPatternsCue, coherence, modulation
+from dfs_av.module import CueModule, read_views
+from dfs_av.speech_patterns import SpeechPatternsCue, coherence
 from dfs_av.speech_view import (
     CEPSTRA,
     GROUPS,
@@ -31,7 +32,6 @@ from dfs_av.speech_view import (
     grouped,
     mouth_shapes,
     mouth_signals,
-    read_speech,
     segments,
     voice_weight,
 )
@@ -53,17 +53,27 @@ def talking(late: int = 0, seed: int = 0) -> dict[str, Tensor]:
         mouth[0, k, 48 - half : 48 + half, 24:72] = 20
     per_sample = np.repeat(loud[30 - late : 90 - late], 640)
     mel = mel_spectrum((6000 * per_sample * rng.normal(size=38400)).clip(-32768, 32767).astype(np.int16))
-    return {
+    views = {
         "mouth": torch.from_numpy(mouth),
         "mouth_present": torch.ones(1, 60),
         "log_mel": torch.from_numpy(mel)[None],
         "audio_present": torch.ones(1, 60),
         "mouth_openings": torch.from_numpy(0.3 + 0.4 * loud[30:90, None] * np.ones(4))[None].float(),
     }
+    return views | alone(views)
+
+
+def alone(views: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The views of a video that has this clip alone."""
+    of_video = {name: views[name.removeprefix("video_")] for name in VIDEO_VIEWS}
+    return {
+        name: torch.cat([view[:, None], torch.zeros_like(view)[:, None].expand(-1, 7, *view.shape[1:])], 1)
+        for name, view in of_video.items()
+    }
 
 
 def read(views: dict[str, Tensor]) -> SpeechView:
-    return read_speech(*views.values())
+    return read_views(views | alone(views))
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
@@ -297,14 +307,6 @@ def test_the_towers_see_a_fifth_of_a_second() -> None:
 
 
 # -- patterns ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("hertz", "column"), [(1.5, 0), (2.5, 1), (3.5, 2), (4.5, 3), (6.0, 4), (7.5, 5), (10.0, 6)])
-def test_the_rhythm_of_a_sine(hertz: float, column: int) -> None:
-    wave = torch.sin(2 * math.pi * hertz * torch.arange(60) / 25)[None]
-    assert modulation(wave).argmax().item() == column
-    assert RHYTHMS[column][0] <= hertz < RHYTHMS[column][1]
-    assert modulation(torch.zeros(1, 60)).unique().item() == pytest.approx(math.log(1e-4))
 
 
 def test_signals_that_share_a_rhythm_are_coherent_whatever_their_delay() -> None:

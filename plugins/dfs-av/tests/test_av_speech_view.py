@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dfs_av.speech_view import (
-    SpeechView,
+    VideoSpeech,
     after_onset,
     at_points,
     audio_signals,
@@ -18,6 +18,7 @@ from dfs_av.speech_view import (
     mouth_shapes,
     mouth_signals,
     read_speech,
+    read_video,
     voice_weight,
 )
 
@@ -152,10 +153,15 @@ def openings_of(openings: Array, present: Array) -> Array:
     return (fast / (np.sqrt((fast**2).sum(0) / present.sum()) + 1e-3)).T
 
 
+def video_of(given: dict[str, Tensor]) -> VideoSpeech:
+    """Of videos that have one clip alone."""
+    return read_video(*(given[name][:, None] for name in ("present", "mel", "audio_present", "openings")))
+
+
 @pytest.mark.parametrize("clip", [0, 1])
 def test_a_sample_is_read_by_its_definition(clip: int) -> None:
     given = views()
-    read: SpeechView = read_speech(*given.values())
+    read = read_speech(*given.values(), video_of(given))
     mouth, present, mel, track = (np64(given[name][clip]) for name in ("mouth", "present", "mel", "audio_present"))
     luma = mouth.reshape(60, 32, 3, 32, 3).mean((2, 4))
     luma = (luma - luma.mean()) / (luma.std() + 1)
@@ -172,12 +178,17 @@ def test_a_sample_is_read_by_its_definition(clip: int) -> None:
     near(read.cepstra[clip], cepstra_of(mel, heard), 2e-3)
     near(read.bands[clip], bands_of_mel(mel, heard), 2e-3)
     near(read.openings[clip], openings_of(np64(given["openings"][clip]), present))
+    near(read.video.bands[clip, 0], np64(read.bands[clip]))
+    near(read.video.openings[clip, 0], np64(read.openings[clip]))
+    near(read.video.heard[clip, 0], heard)
+    near(read.video.voice[clip, 0], loud * heard)
+    near(read.video.present[clip, 0], present)
     near(read.seen[clip], np64(mouth_signals(torch.from_numpy(luma)[None], torch.from_numpy(present)[None]))[0])
 
 
 def test_flat_and_absent_mouths_and_no_audio_are_zeros() -> None:
     given = views()
-    flat = read_speech(torch.full_like(given["mouth"], 200), *list(given.values())[1:])
+    flat = read_speech(torch.full_like(given["mouth"], 200), *list(given.values())[1:], video_of(given))
     assert flat.shapes.abs().max() == 0
     none = torch.zeros(2, 60)
     assert mouth_shapes(random(2, 60, 32, 32), none).abs().max() == 0

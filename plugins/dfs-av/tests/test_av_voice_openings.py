@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dfs_av.voice_openings import BANDS, LAGS_SEEN, fit, judge, voice_bands
+from dfs_av.voice_openings import BANDS, FOREIGN, LAGS_SEEN, fit, judge, judge_together, voice_bands
 
 Clip = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -33,6 +33,38 @@ def test_an_own_voice_fits_and_anothers_does_not() -> None:
 def test_the_lag_is_that_of_the_audio(late: int) -> None:
     model = fit([talk(seed) for seed in range(8)])
     assert judge(model, *talk(30, late=late)).lag == late
+
+
+def test_clips_of_a_video_are_pooled_lag_by_lag() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    late = [talk(seed, 60, late=4) for seed in (30, 31, 32)]
+    found = judge_together(model, late)
+    assert (found.lag, found.seconds) == (4, pytest.approx(7.2))
+    assert judge_together(model, late[::-1]).score == pytest.approx(found.score, abs=1e-12)
+    scattered = judge_together(model, [talk(33, 60, late=-3), talk(34, 60, late=2), talk(35, 60, late=8)])
+    assert scattered.score < found.score - 0.3, "each fits, but at another lag"
+
+
+def test_two_halves_say_what_the_whole_says() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    opened, present, bands = talk(53, 500)
+    halves = [(opened[part], present[part], bands[part]) for part in (slice(250), slice(250, 500))]
+    whole, parts = judge(model, opened, present, bands), judge_together(model, halves)
+    assert parts.lag == whole.lag
+    assert parts.score == pytest.approx(whole.score, abs=0.02)
+    assert parts.seconds == whole.seconds
+
+
+def test_evidence_grows_with_the_seconds_in_either_direction() -> None:
+    model = fit([talk(seed) for seed in range(8)])
+    (opened, present, bands), foreign = talk(54, 500), talk(154, 500)[2]
+    for voice in (bands, foreign):
+        short, long = (judge(model, opened[:n], present[:n], voice[:n]).evidence for n in (60, 500))
+        assert abs(long) > abs(short)
+        assert (long > 0) == (voice is bands)
+    assert judge(model, opened, present, bands).evidence == pytest.approx(
+        (judge(model, opened, present, bands).score - FOREIGN) * 20
+    )
 
 
 def test_training_clips_own_lags_are_removed() -> None:

@@ -34,6 +34,8 @@ KINSHIP_CELL = len(WIDTHS) * 3 + 2
 """Features of a cell."""
 _CORE = 0.6
 _SIDE = 56
+_BESIDE = 1e-4
+"""Moves the zones' edges off places where pixels lie on them (those of a centred face): rounding would decide there."""
 _NARROWING = (0.3, 0.15)
 _RARE = 0.01
 """Share of a zone below which nothing alike is there."""
@@ -43,7 +45,7 @@ def zones(region: Region, side: int) -> Tensor:
     """Weights of the rings, of their lower quarter (the neck's side), and of their flanks (the ears' and cheeks'), 0 or
     1: ``[B, 18, side * side]``.
     """
-    radius, angle = (grid.flatten(1) for grid in polar_coordinates(region, side))
+    radius, angle = (grid.flatten(1) + _BESIDE for grid in polar_coordinates(region, side))
     rings = torch.stack([(radius >= low) & (radius < high) for low, high in pairwise(RINGS)], 1)
     below = ((angle > math.pi / 4) & (angle < 3 * math.pi / 4))[:, None]
     above = ((angle < -math.pi / 6) & (angle > -5 * math.pi / 6))[:, None]
@@ -76,7 +78,7 @@ def kinship(region: Region) -> tuple[Tensor, Tensor]:
     """
     colour = log_chromaticity(F.adaptive_avg_pool2d(region.rgb, _SIDE))
     radius, _ = polar_coordinates(region, _SIDE)
-    off = colour.flatten(2) - core_colour(colour.flatten(2), (radius.flatten(1) < _CORE).float())  # [B, 2, N]
+    off = colour.flatten(2) - core_colour(colour.flatten(2), (radius.flatten(1) + _BESIDE < _CORE).float())  # [B, 2, N]
     weight = zones(region, _SIDE)
     count = weight.sum(-1, keepdim=True).clamp(min=1)
     distance = off.square().sum(1, keepdim=True)

@@ -280,7 +280,7 @@ def test_kinship_is_what_is_alike_in_each_zone_and_how_far_off() -> None:
             (x - np64(region.centre)[b, 0]) / np64(region.axes)[b, 0],
             (y - np64(region.centre)[b, 1]) / np64(region.axes)[b, 1],
         )
-        radius, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx))
+        radius, angle = np.hypot(dx, dy) + 1e-4, np.degrees(np.arctan2(dy, dx) + 1e-4)
         core = (radius < 0.6).astype(float)[None]
         near(
             core_colour(torch.from_numpy(colour[b : b + 1]), torch.from_numpy(core))[..., 0],

@@ -6,11 +6,13 @@ The made tiles hold what the floors and clamps are for: flat ones, bright flat o
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from dfs_bg import background_consistency
 from dfs_bg.background_consistency import BackgroundConsistencyCue, autocorrelation, self_consistency, unexplained
 from dfs_bg.texture import expected, octaves, texture
 
@@ -180,3 +182,11 @@ def test_consistency_is_each_tiles_descriptors_what_contrast_does_not_explain_an
         own = np.stack([activity, face])
         wanted.append(np.concatenate([values, left, np.repeat(whole[:, None], 49, 1), alike(left, face), own]))
     near(BackgroundConsistencyCue(12).describe(tiles, share), np.stack(wanted), 5e-3)
+
+
+def test_a_compiled_graph_reads_all_tiles_at_once_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiles, face = made()
+    expected = BackgroundConsistencyCue(8).describe(tiles, face)
+    monkeypatch.setattr(background_consistency, "is_compiling", lambda: True)
+    monkeypatch.setattr(Tensor, "as_strided", None)  # what the rows of all tiles are read with
+    assert torch.allclose(BackgroundConsistencyCue(8).describe(tiles, face), expected, atol=1e-3)

@@ -85,7 +85,7 @@ class CompressionLevelCue(nn.Module):
             share: of the face in each tile, ``[B, 49]``.
         """
         with torch.no_grad():
-            hidden = hidden_samples(len(qp), qp.device, training=self.training)
+            hidden = hidden_samples(qp.shape[0], qp.device, training=self.training)
             features = self.features(magnitudes, columns, rows, quantiser_features(qp, hidden), cells, share)
         projected: Tensor = self.projection(features)
         return projected

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from dfcore.models.cues import hidden_samples
 from dfcore.specs import MAP_SIZE
@@ -59,7 +60,7 @@ class CueModule(nn.Module):
         Fixed functions of the views, so they may be computed once and kept.
         """
         tiles = views.get("tiles")
-        if tiles is None or tiles.device.type != "cpu" or len(tiles) <= GROUP:
+        if tiles is None or tiles.device.type != "cpu" or is_compiling() or len(tiles) <= GROUP:
             return self._describe(views)
         parts = [
             self._describe({name: views[name][start : start + GROUP] for name in VIEWS if name in views})
@@ -79,6 +80,6 @@ class CueModule(nn.Module):
         In training the quantiser is hidden from a share of the samples, as if the codec gave none.
         """
         first = next(iter(described.values()))
-        hidden = hidden_samples(len(first), first.device, training=self.training)
+        hidden = hidden_samples(first.shape[0], first.device, training=self.training)
         maps = [projection(without_quantiser(described[cue], hidden)) for cue, projection in self.projections.items()]
         return torch.cat(maps, dim=-1).mT.unflatten(-1, (MAP_SIZE, MAP_SIZE)).contiguous()

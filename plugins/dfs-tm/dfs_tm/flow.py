@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 __all__ = ["GRID", "RADIUS", "STEP", "Flow", "correlation", "measure", "soft_argmax", "warped"]
@@ -85,6 +86,8 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     own_power = mean(first.square()) - own.square()
     others = mean(second, 1)
     other_powers = mean(second.square(), 1) - others.square()
+    if is_compiling():
+        return _row_by_row(first, second, own, own_power, others, other_powers)
     found = first.new_empty(len(first), size, size, GRID, GRID)
     for dy in range(size):
         for dx in range(size):
@@ -93,6 +96,31 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
             product = mean(first * second[:, dy : dy + width, dx : dx + width]) - own * other
             found[:, dy, dx] = product / (own_power * power).clamp(min=0).add(_TEXTURE**2).sqrt()
     return found
+
+
+def _row_by_row(
+    first: Tensor, second: Tensor, own: Tensor, own_power: Tensor, others: Tensor, other_powers: Tensor
+) -> Tensor:
+    """The same volume, all displacements across at once: a ninth of the operations, which makes a compiled graph small
+    and quick, and 1.3 times the time where each is called by itself.
+    """
+    size, width = 2 * RADIUS + 1, first.shape[-1]
+    stride = (width - _WINDOW) // (GRID - 1)
+    side = stride * GRID
+
+    def across(maps: Tensor, count: int, step: int) -> Tensor:
+        at = (torch.arange(size)[:, None] + step * torch.arange(count)).flatten().to(maps.device)
+        return maps.index_select(2, at).unflatten(2, (size, count)).transpose(1, 2)  # [N, 9, rows, count]
+
+    wide = across(second, width, 1)
+    means, powers = across(others, GRID, stride), across(other_powers, GRID, stride)
+    found = []
+    for dy in range(size):
+        product = F.avg_pool2d(first[:, None] * wide[:, :, dy : dy + width], _WINDOW, stride)
+        product = product - own[:, None] * means[:, :, dy : dy + side : stride]
+        power = own_power[:, None] * powers[:, :, dy : dy + side : stride]
+        found.append(product / power.clamp(min=0).add(_TEXTURE**2).sqrt())
+    return torch.stack(found, 1)
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:

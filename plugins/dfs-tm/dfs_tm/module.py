@@ -76,7 +76,7 @@ class CueModule(nn.Module):
         """
         motion = described["motion_flow"]
         with torch.autocast(motion.device.type, enabled=False):
-            hidden = hidden_samples(len(motion), motion.device, training=self.training)
+            hidden = hidden_samples(motion.shape[0], motion.device, training=self.training)
             cues = (
                 self.frame_consistency.projection(described["frame_consistency"]),
                 self.motion_flow.projection(without_vectors(motion, hidden)),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from dfs_tm import flow
 from dfs_tm.flow import correlation, measure, soft_argmax, warped
 
 Array = NDArray[np.float64]
@@ -85,6 +86,14 @@ def test_correlation_is_that_of_every_pair_of_windows() -> None:
     first, second = halved(textured(2))
     found = correlation(*(torch.from_numpy(part[None]).float() for part in (first, second)))
     np.testing.assert_allclose(found[0], matched(first, second), atol=2e-3)
+
+
+def test_a_compiled_graph_goes_row_by_row_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (torch.from_numpy(part[None]).float() for part in halved(textured(2)))
+    expected = correlation(first, second)
+    monkeypatch.setattr(flow, "is_compiling", lambda: True)
+    monkeypatch.setattr(Tensor, "new_empty", None)  # what the loop over displacements fills
+    assert torch.allclose(correlation(first, second), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("level", [100.3, 200.7, 254.9])

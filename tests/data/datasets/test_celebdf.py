@@ -75,6 +75,7 @@ def test_youtube_videos_are_not_lost(whole: Scan) -> None:
 def test_validation_shares_nobody_with_train(whole: Scan) -> None:
     people = {split: {p for r in whole.records if r.split == split for p in r.group} for split in ("train", "val")}
     assert not people["train"] & people["val"]
+    assert sum(person.startswith("celeb:") for person in people["val"]) == 6  # a tenth of 59
     for split in ("train", "val"):
         assert {r.label for r in whole.records if r.split == split} == {REAL, FAKE}
     left_out = len(FAKES) + len(REALS) + len(TUBES) - len(whole.records)

@@ -145,6 +145,12 @@ def test_a_partial_copy_is_used_and_what_is_missing_counted(tmp_path: Path) -> N
     assert any("Nothing of raw" in note for note in found.notes)
 
 
+def test_compressions_come_from_the_best_to_the_worst_whatever_their_folders_are_called(tmp_path: Path) -> None:
+    names = ("c40", "C23", "raw")
+    found = scan(touch(tmp_path, *(f"original_sequences/youtube/{name}/videos/071.mp4" for name in names)))
+    assert [r.compression for r in found.records] == ["raw", "c23", "c40"]
+
+
 def test_an_original_of_another_compression_is_not_linked(tmp_path: Path) -> None:
     touch(tmp_path, f"{YOUTUBE}/071.mp4", "manipulated_sequences/Face2Face/c40/videos/071_054.mp4")
     assert scan(tmp_path).records[1].original == ""

@@ -88,6 +88,8 @@ def test_the_search_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(found(tmp_path)) == 4
     monkeypatch.setattr(find, "MOST", 2)
     assert len(find_datasets(tmp_path / "frames", SPECS)) == 0
+    monkeypatch.setattr(find, "MOST", 3)
+    assert len(find_datasets(tmp_path / "frames", SPECS)) == 3
 
 
 def test_inside_a_dataset_nothing_else_is_looked_for(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ from dfcore.data.datasets.listing import (
     UNREADABLE,
     VIDEO_SUFFIXES,
     LeftOut,
+    first_bytes,
+    left_out_notes,
     list_folder,
+    listed,
     media_files,
     walk,
 )
@@ -131,6 +134,44 @@ def test_a_list_that_happens_to_be_called_index_makes_no_clip_store(tmp_path: Pa
     touch(tmp_path, "real/r.mp4", "fake/f.mp4")
     (tmp_path / "index.jsonl").write_text('{"video": "r.mp4", "length": 3}\n')
     assert len(Folder().scan(tmp_path).records) == 2
+
+
+def test_a_folder_is_known_again_where_the_file_system_numbers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then all folders have the number 0; what their paths come to tells them apart."""
+    touch(tmp_path, "a/x.mp4", "b/y.mp4")
+    (tmp_path / "c").symlink_to("a", target_is_directory=True)
+    stat = Path.stat
+
+    def unnumbered(path: Path, **how: bool) -> os.stat_result:
+        found = stat(path, **how)
+        return os.stat_result((*found[:1], 0, *found[2:]))
+
+    monkeypatch.setattr(Path, "stat", unnumbered)
+    assert walked(tmp_path) == (["a/x.mp4", "b/y.mp4"], {("c", READ_ALREADY)})
+
+
+@pytest.mark.parametrize(("count", "end"), [(5, "n3, n4"), (6, "n3, n4 and 1 more"), (2005, "n4 and 2,000 more")])
+def test_five_names_are_shown_and_the_others_counted(count: int, end: str) -> None:
+    assert listed([f"n{n}" for n in range(count)]).startswith("n0, n1, n2, ")
+    assert listed([f"n{n}" for n in range(count)]).endswith(end)
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+
+
+def test_three_of_what_is_left_out_are_named(tmp_path: Path) -> None:
+    names = [LeftOut(tmp_path / f"{n}.txt", NOT_MEDIA) for n in range(4)]
+    assert left_out_notes([*names, LeftOut(tmp_path / "store", CLIP_STORE)], tmp_path) == [
+        f"Left out, {NOT_MEDIA}: 4 (0.txt, 1.txt, 2.txt and 1 more).",
+        f"Left out, {CLIP_STORE}: 1 (store).",
+    ]
+
+
+def test_the_first_kibibyte_of_a_list_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + b"x" * 2000)
+    assert first_bytes(tmp_path / "a.txt") == "x" * 1021
+    assert first_bytes(tmp_path / "a.txt", 5) == "xx"
+    assert first_bytes(tmp_path / "absent.txt") == ""
 
 
 # -- the files that somebody names ---------------------------------------------------------------------------------

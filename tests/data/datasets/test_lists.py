@@ -100,6 +100,13 @@ def test_a_label_that_is_there_twice_is_a_problem_too(tmp_path: Path) -> None:
         read_json_table(write(tmp_path / "m.json", text))
 
 
+@pytest.mark.parametrize(("length", "said"), [(38, "'" + "y" * 38 + "'"), (39, "'" + "y" * 36 + "...")])
+def test_a_long_value_that_is_there_twice_is_shown_by_its_beginning(tmp_path: Path, length: int, said: str) -> None:
+    file = write(tmp_path / "m.json", json.dumps({"a": "y" * length})[:-1] + ', "a": 1}')
+    with pytest.raises(DatasetError, match=f"'a' is there twice: {said} in line 1, 1 here"):
+        read_json_table(file)
+
+
 def test_an_entry_that_is_not_understood_is_named_with_its_line(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     write(tmp_path / "metadata.json", '{"a.mp4": {"label": "REAL"},\n\n"x\\u00e9.mp4": {"label": "MAYBE"}}')

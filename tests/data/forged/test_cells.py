@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from two_people import HEIGHT, RIGHT, WIDTH, box, write_mask
 
+from dfcore.data.forged import cells
 from dfcore.data.forged.cells import cells_over, forged_cells, forged_maps
 from dfcore.data.records import VideoRecord
 from dfcore.errors import MediaError
@@ -24,6 +25,21 @@ def test_what_lies_beyond_the_frame_counts_as_nothing() -> None:
     values = np.ones((4, 4), np.float32)
     assert cells_over(values, (-32, 0, 64, 32), 2).tolist() == [[0, 1], [0, 1]]
     assert cells_over(values, (16, 16, 32, 32), 2).tolist() == [[1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("dx", [-12, 0, 12])
+@pytest.mark.parametrize("dy", [-12, 0, 12])
+def test_a_square_beyond_the_edge_by_part_of_a_block_is_as_in_a_larger_black_frame(dx: int, dy: int) -> None:
+    values = np.random.default_rng(0).random((4, 4), np.float32)
+    larger = np.pad(values, 2)
+    found = cells_over(values, (dx, dy, 32, 32), 2)
+    np.testing.assert_array_equal(found, cells_over(larger, (dx + 16, dy + 16, 32, 32), 2))
+
+
+def test_what_became_darker_differs_as_what_became_brighter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "difference_maps", lambda *_, **__: {3: np.array([[-2.0, 1.5]], np.float32)})
+    maps, _ = forged_maps(VideoRecord("fake", Path("fake.mp4"), 1, original_path=Path("original.mp4")), [3])
+    assert maps[3].tolist() == [[2.0, 1.5]]
 
 
 def test_forged_cells_by_mask_and_by_difference() -> None:

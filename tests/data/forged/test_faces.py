@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from two_people import LEFT, RIGHT, altered, box, write, write_mask
+from two_people import HEIGHT, LEFT, RIGHT, WIDTH, altered, box, write, write_mask
 
 from dfcore.data.clips import ClipHeader
+from dfcore.data.forged import faces
 from dfcore.data.forged.faces import (
     find_forged_faces,
     forged_by_difference,
     forged_by_mask,
     tells_forged_face,
 )
+from dfcore.data.forged.regions import REGION_BLOCK
 from dfcore.data.records import Forgery, VideoRecord
 from dfcore.data.store.forged_faces import ForgedFaces
 from dfcore.testing.media import write_broken
@@ -133,6 +136,27 @@ def test_differences_from_the_original() -> None:
     assert forged_by_difference({0: 12.0, 1: 5.0, 2: 0.5}) == {0: True, 1: True, 2: False}, "two swaps, unlike strong"
     assert forged_by_difference({0: 4.5, 1: 3.9, 2: 0.5}) == {0: True, 1: None, 2: False}
     assert forged_by_difference({0: 0.3, 1: 0.1}) == {0: None, 1: None}, "less than could be seen"
+
+
+def test_what_flickers_is_no_difference_and_what_stays_is(headers: list[ClipHeader]) -> None:
+    """Noise of two encodings goes up and down from frame to frame; a forged region stays as it is, up or down."""
+    header, frames = headers[0], faces._looked_at(headers[0])
+    _, y0, _, y1 = header.boxes[0]
+    rows = np.arange(HEIGHT // REGION_BLOCK)[:, None] * np.ones((1, WIDTH // REGION_BLOCK), np.float32)
+    up_and_down = np.where(rows < (y0 + y1) / 2 / REGION_BLOCK, 3, -3).astype(np.float32)
+    flat = np.full_like(up_and_down, 3)
+    assert len(frames) % 2 == 0
+    assert faces._difference(header, {frame: flat * (-1) ** i for i, frame in enumerate(frames)}) == 0
+    assert faces._difference(header, dict.fromkeys(frames, flat)) == 3
+    assert 2.4 < (faces._difference(header, dict.fromkeys(frames, up_and_down)) or 0) <= 3
+    assert faces._difference(header, {}) is None
+
+
+@pytest.mark.parametrize("box", [(170, 16, 250, 80), (-80, 16, 4, 80), (16, 90, 80, 170), (16, -90, 80, 4)])
+def test_a_face_beyond_one_edge_of_the_frame_has_no_cells(box: tuple[float, float, float, float]) -> None:
+    values = np.ones((12, 20), np.float32)  # 160 x 96 pixels
+    assert not faces._cells(values, box).any()
+    assert faces._cells(values, (16, 16, 80, 80)).min() == 1
 
 
 def test_only_fakes_with_a_file_that_is_there_are_looked_at(fake: Path, original: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dfcore.data.clips import Clip
-from dfcore.data.forged.people import by_person, found_people
+from dfcore.data.forged.people import FoundPeople, by_person, found_people
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
@@ -63,6 +63,21 @@ def test_bystanders_are_real_videos_of_their_own(store: ClipStore) -> None:
     bystander = by_person(RECORDS, store.index, {"fake": finding}, "real")[1]
     assert (bystander.store_id, bystander.group, bystander.split) == ("fake", ("fake",), "train")
     assert (bystander.manipulation, bystander.video_label) == ("original", REAL)
+
+
+def test_bystanders_come_in_the_order_of_their_numbers(store: ClipStore) -> None:
+    """Whatever the order in which they were found, and in which a set would hold their numbers."""
+    tracks = (16, 9, 3, 8)
+    entry = replace(store.entry("fake"), tracks=tracks)
+    clips = tuple(ClipFinding(track, track == 3, 1.0) for track in tracks)
+    finding = ForgedFaces("fake", clips, "original", "", entry.size)
+    found = by_person(RECORDS[:1], {"fake": entry}, {"fake": finding}, "real")
+    assert [record.id for record in found] == ["fake", "fake~person8", "fake~person9", "fake~person16"]
+    assert [record.clips for record in found] == [(2,), (3,), (1,), (0,)]
+
+
+def test_those_known_by_a_mask_and_by_the_original_are_not_unknown() -> None:
+    assert FoundPeople(9, 7, by_mask=2, by_original=1, bystanders=0).unknown == 4
 
 
 def test_everybody_is_fake_as_the_video_is(store: ClipStore) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+import dfcore
 from dfcore.data.media import decode
 from dfcore.testing.media import write_video
 
@@ -33,3 +35,20 @@ def test_a_damaged_file_gives_the_same_frames_with_any_number_of_threads(damaged
     alone = given(damaged, 1)
     assert 0 < len(alone) < 8
     assert given(damaged, threads) == alone
+
+
+def test_whoever_decodes_takes_one_thread_a_core_unless_told_otherwise() -> None:
+    """``threads`` means the same wherever it is an argument: 0, the default, is one per core."""
+    root = Path(dfcore.__file__).parent
+    found = {}
+    for path in root.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                given = function.args
+                named = [*zip(given.args[::-1], given.defaults[::-1], strict=False)]
+                named += [one for one in zip(given.kwonlyargs, given.kw_defaults, strict=True) if one[1] is not None]
+                for argument, default in named:
+                    if argument.arg == "threads" and ast.unparse(argument.annotation or default) == "int":
+                        found[f"{path.relative_to(root)}:{function.name}"] = ast.literal_eval(default)
+    assert len(found) > 15
+    assert {name: value for name, value in found.items() if value != 0} == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_stretches_change_no_clip(video: Path, monkeypatch: pytest.MonkeyPatch) 
                 assert np.array_equal(one.speech.mouth, other.speech.mouth)
                 assert np.array_equal(one.speech.audio, other.speech.audio)  # type: ignore[arg-type]
                 assert np.abs(one.speech.audio.astype(int)).mean() > 500  # type: ignore[union-attr]
+
+
+def test_clips_of_one_place_are_in_one_stretch_however_long_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(along, "STRETCH", 4)
+    info = SimpleNamespace(frame_count=250, fps=25.0, width=64, height=64)
+    plans = [ClipPlan(frames=4), ClipPlan(frames=24)]
+    stretches = along._stretches(Path("a.mp4"), info, plans, 1.0)  # type: ignore[arg-type]
+    assert [[len(work.spans) for work in works] for works in stretches] == [[4, 4], [4, 4], [2, 2]]
+    for short, long in stretches:
+        assert [{*inner} <= {*outer} for inner, outer in zip(short.spans, long.spans, strict=True)].count(False) == 0
 
 
 def test_frames_that_were_given_out_are_let_go(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:

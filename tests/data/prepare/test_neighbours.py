@@ -10,9 +10,11 @@ import pytest
 from preparing import PLAN, Records, ghost, run
 
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.prepare import videos
+from dfcore.data.prepare import neighbours, videos
+from dfcore.data.prepare.survey import Task
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
+from dfcore.data.store.index import IndexEntry, Origin
 from dfcore.specs import EvidenceSpec
 
 LONGER = replace(PLAN, frames=5)
@@ -85,3 +87,21 @@ def test_a_file_of_a_source_that_has_changed_is_not_taken_for_what_another_wrote
     decoded.clear()
     assert run(copies, root, PLAN, [ghost()]).done == 4
     assert len(decoded) == 4
+
+
+@pytest.mark.parametrize(("needs", "taken"), [(0, False), (4, True), (5, False)])
+def test_what_another_wrote_serves_if_evidence_can_be_extracted_from_it(
+    records: Records, root: Path, monkeypatch: pytest.MonkeyPatch, needs: int, taken: bool
+) -> None:
+    """Of eight frames it kept the planes of four: no more evidence can be had of these."""
+    plan = ClipPlan(frames=8, native=4)
+    entry = IndexEntry("a", "a", 1, 0, "original", "", (8,), (0,), plan, Origin())
+    monkeypatch.setattr(neighbours, "written_at", lambda root, video: 7)
+    monkeypatch.setattr(neighbours, "_on_disk", lambda *_: entry)
+    task = Task(root, records[0], plan, (replace(ghost(), frames=needs),), None, Origin())
+    now = neighbours.as_it_is_now(task)
+    assert now.written == 7
+    assert (now.entry is entry) == taken
+    assert neighbours.as_it_is_now(now) is now  # nothing new since
+    longer = neighbours.as_it_is_now(replace(task, plan=ClipPlan(frames=16, native=2), evidence=()))
+    assert (longer.entry, longer.plan) == (None, ClipPlan(frames=16, native=4))

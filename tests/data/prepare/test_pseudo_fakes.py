@@ -52,6 +52,33 @@ def test_more_pairs_keep_the_fewer_ones(made_video: Path) -> None:
     assert few != {r.id for r in forged_pairs(records, SPEC, 0.3, seed=1)}
 
 
+def test_no_pair_is_made_of_a_pair(made_video: Path) -> None:
+    records = many(made_video, 10)
+    pairs = forged_pairs(records, SPEC, 1.0)
+    assert forged_pairs([*records, *pairs], SPEC, 1.0) == pairs
+
+
+@pytest.mark.parametrize(("speech", "heard"), [(0.0, 0), (1.2, None)])
+def test_what_is_known_of_the_audio_is_forgotten_where_it_may_be_what_was_damaged(
+    made_video: Path, speech: float, heard: int | None
+) -> None:
+    records = [replace(record, audio_label=0) for record in many(made_video, 10)]
+    pairs = forged_pairs(records, replace(SPEC, speech=speech), 1.0)
+    assert {record.audio_label for record in pairs[::2]} == {0}
+    assert {record.audio_label for record in pairs[1::2]} == {heard}
+
+
+def test_another_voice_is_of_another_group_in_the_same_split(made_video: Path) -> None:
+    records = [replace(record, path=Path(f"{record.id}.mp4")) for record in many(made_video, 20)]
+    known = {record.path: record for record in records}
+    for record in forged_pairs(records, SPEC, 1.0):
+        assert record.forgery is not None
+        voice = record.forgery.voice
+        others = [one for one in records if one.label == 0 and one.split == record.split and one.group != record.group]
+        assert (voice is None) == (not others)
+        assert voice is None or known[voice] in others
+
+
 def test_a_specialist_without_pseudo_fakes_says_so(made_video: Path) -> None:
     with pytest.raises(UsageError, match=r"data\.pseudo_fakes=0"):
         forged_pairs(many(made_video), replace(SPEC, pseudo_fake=""), 0.3)

@@ -14,6 +14,7 @@ from dfcore.data.views import IMAGENET_MEAN, IMAGENET_STD, VIEWS, build_views
 from dfcore.data.views.augment import AUGMENTATIONS, augmentation, blur, erase
 from dfcore.data.views.lattice import jitter_range, lattice
 from dfcore.errors import UnknownNameError
+from dfcore.specs import VIDEO_VIEWS
 
 SPEECH = (
     "mouth",
@@ -21,6 +22,7 @@ SPEECH = (
     "log_mel",
     "audio_present",
     "mouth_openings",
+    *VIDEO_VIEWS,
 )  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 TILES = {"tiles", "tile_face", "tile_parts", "qp", "ghost"}

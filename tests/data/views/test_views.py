@@ -16,6 +16,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD, VIEWS, build_views
 from dfcore.data.views.lattice import lattice
 from dfcore.errors import StoreError
+from dfcore.specs import VIDEO_VIEWS
 
 MakeClip = Callable[..., Clip]
 ALL = (*VIEWS, "ghost")
@@ -41,7 +42,7 @@ def with_box(clip: Clip, box: Sequence[float]) -> Clip:
     return clip
 
 
-OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings")
+OF_SAMPLES = ("face", "mouth", "mouth_present", "log_mel", "audio_present", "mouth_openings", *VIDEO_VIEWS)
 
 
 # -- shapes and types --------------------------------------------------------------------------------------------------
@@ -66,6 +67,10 @@ def test_shapes_and_types(make_clip: MakeClip) -> None:
         "landmarks": ((95, 2), torch.float32),
         "tile_parts": ((49, 2, 4, 4), torch.float32),
         "mouth_openings": ((60, 4), torch.float32),
+        "video_mouth_present": ((8, 60), torch.float32),
+        "video_log_mel": ((8, 80, 240), torch.float32),
+        "video_audio_present": ((8, 60), torch.float32),
+        "video_mouth_openings": ((8, 60, 4), torch.float32),
     }
     single = views(make_clip())
     assert {name: (tuple(view.shape), view.dtype) for name, view in single.items()} == want

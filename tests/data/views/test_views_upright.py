@@ -15,6 +15,7 @@ from dfcore.data.faces.dense import MIRRORED, from_stored, to_stored
 from dfcore.data.views import VIEWS, build_views
 from dfcore.data.views.augment import augmentation
 from dfcore.data.views.upright import UprightFrames
+from dfcore.specs import VIDEO_VIEWS
 
 MakeClip = Callable[..., Clip]
 SPEECH = (
@@ -23,6 +24,7 @@ SPEECH = (
     "log_mel",
     "audio_present",
     "mouth_openings",
+    *VIDEO_VIEWS,
 )  # these clips have none; see test_speech_views.py
 ALL = (*(name for name in VIEWS if name not in SPEECH), "ghost")
 

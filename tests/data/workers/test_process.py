@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,10 +92,12 @@ def test_an_error_of_the_function_is_raised_here(clock: Clock) -> None:
         (3.0, 8.0, True, "decoding it did not end within 10 seconds"),  # half of the time or more: it computed
         (3.0, 13.0, True, "far more than its size explains"),
         (3.0, None, False, "decoding it did not end within 10 seconds"),  # the system does not tell
+        (None, 5.0, True, "decoding it did not end within 10 seconds"),  # it did not tell at the beginning
+        (None, 4.9, False, "most of them spent waiting"),
     ],
 )
 def test_a_decoder_that_computed_hung_and_one_that_waited_did_not(
-    clock: Clock, before: float, after: float | None, by_file: bool, said: str
+    clock: Clock, before: float | None, after: float | None, by_file: bool, said: str
 ) -> None:
     worker = Unborn(computed=before)
     worker.give("task", 10.0)
@@ -126,6 +130,18 @@ def test_how_a_worker_died_says_whether_the_file_is_to_blame(clock: Clock, code:
     assert said in found.reason
 
 
+def test_a_process_has_computed_what_it_took_in_user_and_in_system_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = "S 1 2 3 4 5 6 7 8 9 10 150 50 900 900 20 0"  # from the third field on; the 14th and 15th are the times
+    told = {"/proc/7/stat": f"7 (a b) c) {fields}\n", "/proc/8/stat": "8 (x) Z 1"}
+    monkeypatch.setattr(process.Path, "read_text", lambda path: told[str(path)])
+    monkeypatch.setattr(process.os, "sysconf", lambda name: 100)
+    worker = Worker.__new__(Worker)
+    worker.process = SimpleNamespace(pid=7)  # type: ignore[assignment]
+    assert worker._cpu_seconds() == 2.0
+    worker.process = SimpleNamespace(pid=8)  # type: ignore[assignment]
+    assert worker._cpu_seconds() is None
+
+
 def test_a_process_that_never_was_ready_is_nobodys_file(clock: Clock) -> None:
     worker = Unborn(EOFError(), code=1)  # type: ignore[arg-type]
     worker._ready = False
@@ -139,6 +155,12 @@ def test_limits_grow_with_the_frames_of_a_file() -> None:
     assert serve.memory_limit(100, 50) == 1800 * 2**20 + 6 * 7500
     assert serve.memory_limit(100, 50, 2) == 1800 * 2**20 + 8 * 7500
     assert serve.seconds_to_decode(10, 1_000_000) == 2.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_memory_is_counted_in_bytes() -> None:
+    told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    assert serve.resident() == pytest.approx(int(told["VmRSS"].split()[0]) * 1024, rel=0.1)
 
 
 def test_announcing_raises_the_limits_of_a_worker_and_never_lowers_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibrate_scores, calibration_path
 from dfcore.inference.explain.course import ClipValue, Timeline, _forged, spans_of, threshold_of
 from dfcore.inference.explanation import Moment, Span
+from dfcore.inference.models import Member
 from dfcore.testing.views import made_clip
 
 
@@ -121,10 +122,20 @@ def test_without_calibration_nothing_says_from_which_margin(tmp_path: Path) -> N
 
 def test_too_few_videos_for_the_rule_leave_the_operating_point(tmp_path: Path) -> None:
     one = calibrated(member(), tmp_path, 0.8)
-    videos = [ScoredVideo(str(k), k % 2, split="val", margin=float(k % 2)) for k in range(6)]
+    _calibrate_with(one, 9)
+    margin, words = threshold_of(one, None)
+    assert margin == pytest.approx(0.5)
+    assert "above all 9 of them" in words
+
+
+def test_above_hardly_any_genuine_video_nothing_is_called_forged(tmp_path: Path) -> None:
+    one = calibrated(member(), tmp_path, 0.8)
+    _calibrate_with(one, 8)
+    assert threshold_of(one, None) == (None, "no moment is called forged: 8 genuine validation videos, and it takes 9")
+
+
+def _calibrate_with(one: Member, reals: int) -> None:
+    videos = [ScoredVideo(str(k), k % 2, split="val", margin=float(k % 2)) for k in range(2 * reals)]
     calibrate_scores(videos, specialist="plain", stage=1, weights=one.hash, dataset="").write(
         calibration_path(one.path)
     )
-    margin, words = threshold_of(one, None)
-    assert margin == pytest.approx(0.5)
-    assert "above all 3 of them" in words

@@ -37,6 +37,11 @@ def test_the_number_furthest_from_genuine_ones_is_said_with_its_direction(delay:
     assert numbers["delay_ms_deviation_sd"] == pytest.approx(delay / 20)
 
 
+def test_numbers_are_given_to_six_places_and_deviations_to_three() -> None:
+    _, numbers = sentence([DELAY], {"delay_ms": 1 / 3}, USUAL)
+    assert numbers == {"delay_ms": 0.333333, "delay_ms_deviation_sd": 0.017}
+
+
 def test_within_what_genuine_videos_show_nothing_was_found() -> None:
     said, _ = sentence([DELAY, DETAIL], {"delay_ms": 30.0, "detail_nepers": 0.1}, USUAL)
     assert said.startswith("Nothing found beyond what genuine videos show: the most unusual of 2 is delay_ms, 30 ms")

@@ -36,7 +36,7 @@ def test_where_it_abstains_there_is_no_level() -> None:
     timeline = made(Moment(0, 1, 0.5), Moment(1, 2, None), Moment(2, 3, 0.5))
     assert timeline.steps.count("M") == 2
     assert len(timeline.silent) == 1
-    assert "In 1 clips it abstains" in timeline.text
+    assert "In 1 clip it abstains" in timeline.text
     assert draw_timeline(specialist(course=())) is None
 
 
@@ -70,6 +70,9 @@ def test_cells_are_as_strong_as_their_values_and_say_which_way() -> None:
     assert not next(cell for cell in drawn.cells if (cell.row, cell.column) == (6, 0)).positive
     assert [(cell.row, cell.column) for cell in drawn.cells if cell.chosen] == [(6, 6)]
     assert "row 3 column 5" in drawn.text
+    faint = grid(MAP, least=10 * drawn.largest)
+    assert faint.largest == pytest.approx(10 * drawn.largest)
+    assert max(cell.strength for cell in faint.cells) == pytest.approx(0.1)
     assert grid(tuple(tuple(0.0 for _ in range(7)) for _ in range(7))).text == "No cell stands out."
 
 

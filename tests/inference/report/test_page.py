@@ -91,8 +91,8 @@ def test_explanations_show_spans_cues_with_their_control_maps_frames_and_facts()
     assert "Called forged: 1.60 s to 4.00 s, 9.00 s to 9.52 s." in text
     assert "dct: without it the log-odds of “fake” are lower" in text
     assert "dct statistics of block DCT (12 channels) 2.31 sd +1.42 +0.11 yes" in text
-    assert "0.40 sd −0.20 +0.05 no: the score does not fall without it" in text  # noqa: RUF001
-    assert "the cue map 1 +0.02 +0.08 no: as much at random does the same" in text
+    assert "0.40 sd −0.20 +0.05 no: the score rises without it" in text  # noqa: RUF001
+    assert "the cue map 1 +0.02 +0.08 no: the score hardly changes without it" in text
     assert "Attention: where on the cue map the network looked. It is not a reason for the score." in text
     assert "The inner face carries 1.8 sd less mid-band energy than its rim." in text
     assert "Encoder passes 2" in text

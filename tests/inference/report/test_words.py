@@ -67,7 +67,15 @@ def test_every_verdict_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "random", "counts"), [(1.0, 0.1, True), (0.1, 0.1, False), (0.05, 0.1, False), (0.0, -1.0, False)]
+    ("effect", "random", "counts"),
+    [
+        (1.0, 0.1, True),
+        (0.1, 0.1, False),
+        (0.06, 0.1, False),
+        (0.0, -1.0, False),
+        (0.04, 0.0, False),
+        (0.05, 0.0, True),
+    ],
 )
 def test_only_what_lowers_the_score_more_than_chance_is_a_reason(effect: float, random: float, counts: bool) -> None:
     assert (words.hidden_by(effect, random) == "yes") is counts
@@ -108,6 +116,90 @@ def test_sentences_keep_names_and_numbers_as_they_are() -> None:
     assert words.sentence("a.mp4 is empty!") == "a.mp4 is empty!"
     assert words.sentence("no face", begin=False) == "no face."
     assert words.sentence("") == ""
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (1.049, "Such a score is about as frequent"),
+        (1.051, "Such a score is about 1.1 times as frequent among fakes as among genuine videos."),
+        (1 / 1.051, "Such a score is about 1.1 times as frequent among genuine videos as among fakes."),
+    ],
+)
+def test_up_to_five_per_cent_a_ratio_says_nothing(ratio: float, said: str) -> None:
+    assert words.ratio_sentence(math.log(ratio)).startswith(said)
+    assert words.ratio_sentence(math.log(ratio), capped=True).startswith("Such a score is at least 1")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (1.99, "no support for either"), (2.01, "weak support for"), (9.99, "weak"), (99.9, "moderate support"),
+        (999, "moderately strong"), (9999, "strong"), (999_999, "very strong"), (1.0, "no support for either"),
+    ],
+)  # fmt: skip
+def test_each_step_of_the_verbal_scale_ends_where_the_next_begins(ratio: float, said: str) -> None:
+    assert words.support(math.log(ratio)).startswith(said)
+    assert words.support(-math.log(ratio)).startswith(said)
+    for other in (2.1, 50):
+        assert words.support(math.log(other)).endswith("for “the video is fake” over “the video is genuine”")
+        assert words.support(-math.log(other)).endswith("for “the video is genuine” over “the video is fake”")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0009, "under 0.1 %"), (0.001, "0.1 %"), (0.999, "99.9 %"), (0.9991, "over 99.9 %"), (0.5, "50.0 %")],
+)
+def test_shares_next_to_0_and_1_are_bounds(value: float, text: str) -> None:
+    assert words.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.5, "1 in 2"), (0.25, "1 in 4"), (0.001, "1 in 1,000"), (0.3, "30 %"), (0.75, "75 %"), (1.0, "100 %")],
+)
+def test_a_share_is_one_in_so_many_where_it_is(value: float, text: str) -> None:
+    assert words.share(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (1.2345, 2, "1.2"), (99.4, 2, "99"), (100.0, 2, "100"), (126.0, 2, "130"), (1264.0, 3, "1,260"),
+        (999_000.0, 2, "1,000,000"), (1e6, 2, "1.0e+06"), (1.26e7, 3, "1.26e+07"),
+    ],
+)  # fmt: skip
+def test_so_many_digits_are_significant(value: float, digits: int, text: str) -> None:
+    assert words.significant(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (9999, "9999"), (10_000, "10,000"), (-10_000, "\u221210,000"), (9999.4, "9999"), (10_000.4, "10,000"),
+        (0.123456, "0.1235"), (-0.00001, "\u22121e\u221205"), (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_a_plain_number_has_four_digits_and_groups_from_ten_thousand_on(value: float, text: str) -> None:
+    assert words.number_row("x", value) == ("x", text)
+
+
+def test_odds_are_written_with_the_larger_on_the_side_that_it_speaks_for() -> None:
+    after = {row.before: row.after for row in words.prior_rows(math.log(4), 0.5)}
+    assert after == {"1 in 2": "4 : 1", "1 in 10": "1 : 2.2", "1 in 1,000": "1 : 250"}
+    assert words.prior_rows(0.0, 0.8)[0].odds == "4 : 1"
+    assert words.prior_rows(0.0, 0.5)[0].odds == "1 : 1"
+
+
+@pytest.mark.parametrize(
+    ("judged", "seen", "said"),
+    [
+        (1, None, "1 person was judged."), (2, 2, "2 people were judged."), (2, 1, "2 people were judged."),
+        (1, 3, "1 person was judged, of 3 that were seen."), (0, 0, "0 people were judged."),
+    ],
+)  # fmt: skip
+def test_how_many_people_were_judged(judged: int, seen: int | None, said: str) -> None:
+    assert words.people_words(judged, seen) == said
 
 
 def luminance(colour: str) -> float:

@@ -87,6 +87,10 @@ def test_the_index_counts_verdicts_and_gives_reasons(tmp_path: Path) -> None:
     assert " ".join(text.split()).count("Fake 1 Uncertain 1 No verdict 1") == 1
     assert "Nothing <u>can</u> be decoded." in text
     assert "not judged yet" not in text
+    assert "<title>Report on 3 files</title>" in report.address.read_text("utf-8")
+    with FolderReport(tmp_path / "one", about()) as report:
+        report.write(result("a.mp4"))
+    assert "<title>Report on 1 file</title>" in report.address.read_text("utf-8")
 
 
 def test_an_interrupted_report_lists_what_is_done_and_says_what_is_not(tmp_path: Path, monkeypatch: Any) -> None:

@@ -13,9 +13,10 @@ from PIL import Image
 from dfcore.models.weights import read_final, read_zip
 from dfcore.runs.folder import read_lines
 from dfcore.runs.ranking import best_epochs, rank_key
+from dfcore.text import duration
 from dfcore.training.callbacks.early_stop import EarlyStop
 from dfcore.training.callbacks.metrics_log import MetricsLog
-from dfcore.training.callbacks.progress import duration, epoch_line
+from dfcore.training.callbacks.progress import epoch_line
 from dfcore.training.protocols import BaseCallback, Callback
 
 SCORES = [0.6, 0.9, 0.7, 0.9, 0.5]

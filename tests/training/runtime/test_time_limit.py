@@ -20,9 +20,10 @@ from dfcore.config import TrainConfig, override
 from dfcore.errors import ConfigError, TimeLimitReached
 from dfcore.runs.folder import RunFolder
 from dfcore.testing.demo import make_demo
+from dfcore.text import parse_duration
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.runtime import machine
-from dfcore.training.runtime.time_limit import TimeLimit, parse_duration
+from dfcore.training.runtime.time_limit import TimeLimit
 from dfcore.training.trainer import train
 
 
@@ -36,8 +37,14 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0s", "11:30", "5", "1.5h", "m", "30m2h", "-1h"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ConfigError, match="11h30m"):
+    with pytest.raises(ValueError, match="11h30m"):
         parse_duration(text)
+
+
+def test_a_time_limit_is_checked_where_it_is_set() -> None:
+    with pytest.raises(ConfigError, match=r"run\.time_limit takes a time as 11h30m or 45m, not '-1'"):
+        override(TrainConfig(), {"run.time_limit": -1})
+    assert override(TrainConfig(), {"run.time_limit": ""}).run.time_limit == ""
 
 
 class Clock(BaseCallback):

@@ -1,0 +1,1 @@
+"""Exporting trained specialists to ONNX, and judging with what was exported."""

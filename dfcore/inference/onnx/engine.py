@@ -1,0 +1,57 @@
+"""Which specialists judge with ONNX Runtime: an exported file beside the weights, made where there is none."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from dfcore.files import is_file
+from dfcore.inference.onnx.export import export, origin_of
+from dfcore.models import weights as weight_files
+from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata
+from dfcore.plugins import registry
+
+__all__ = ["exported_path", "open_exported"]
+
+_log = logging.getLogger(__name__)
+
+
+def exported_path(weights: Path) -> Path:
+    """Where the exported file of weights lies: beside them, with the ending ``.onnx``."""
+    return weights.with_suffix(".onnx")
+
+
+def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], str]:
+    """A specialist that judges with ONNX Runtime, the description of its weights, and a note of the file.
+
+    The file beside the weights is used if it is of these weights, of this dfcore and of the installed plugin; else it
+    is exported anew, once.
+
+    Args:
+        weights: the file of weights.
+
+    Raises:
+        ModelError, UsageError, WriteError: as :func:`dfcore.inference.onnx.export.export`; or the file beside the
+            weights is none that dfcore exported, and is not replaced.
+    """
+    meta = weight_files.describe(weights)
+    path = exported_path(weights)
+    note = f"ONNX Runtime runs {path}."
+    found = _usable(path, weights, meta)
+    if found is None:
+        _log.warning("%s is exported to ONNX first, once; that takes a minute or two.", weights)
+        made = export(weights, path)
+        note += f" It was exported now, and differs from PyTorch by {made.difference:.1g} at most."
+        found = open_session(path)
+    spec = registry().trainable(meta["specialist"])
+    return ExportedSpecialist(spec, found, weights, int(read_metadata(found, path)["image_size"])), meta, note
+
+
+def _usable(path: Path, weights: Path, meta: dict[str, Any]) -> Any:
+    """The session of an exported file that fits the weights; None where there is none."""
+    if not is_file(path):
+        return None
+    session = open_session(path)
+    said = read_metadata(session, path)
+    return session if {key: said.get(key) for key in origin_of(weights, meta)} == origin_of(weights, meta) else None
