@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import Any
 
 import numpy as np
+import pytest
 from rich.console import Console
 
+from dfcore.assessment.explanations import faithfulness
 from dfcore.assessment.explanations.table import faithfulness_table
 from dfcore.assessment.explanations.tally import Tally
 
@@ -42,6 +45,17 @@ def test_a_figure_stands_with_its_interval_and_the_number_of_videos() -> None:
     assert rows["fall of fakes' log-odds without the cue"] == ["2.00 (2.00 to 2.00), 4"]
     assert rows["pointing game, the face's map"] == ["1.00 (1.00 to 1.00), 4"]
     assert "flips without cells of the face" not in rows, "nothing of that was tested"
+    decimals = {len(found) for cells in rows.values() for found in re.findall(r"\d\.(\d+)", " ".join(cells))}
+    assert decimals == {2}
+    assert rows["chance"] == ["0.10 (0.10 to 0.10)"]
+
+
+@pytest.mark.parametrize(("count", "taken"), [(9, [1, 4, 7]), (3, [0, 1, 2]), (2, [0, 1]), (0, [])])
+def test_at_most_so_many_videos_are_looked_at_spread_evenly(
+    monkeypatch: pytest.MonkeyPatch, count: int, taken: list[int]
+) -> None:
+    monkeypatch.setattr(faithfulness, "MOST_VIDEOS", 3)
+    assert faithfulness._spread(list(range(count))) == taken  # type: ignore[arg-type]
 
 
 def test_none_called_fake_and_nothing_named_are_said() -> None:

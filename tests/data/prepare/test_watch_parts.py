@@ -27,11 +27,11 @@ def frame(index: int, side: int = 32, shown: str = "a") -> Any:
 BYTES = 32 * 32 * 3 // 2
 
 
-@pytest.mark.parametrize(("space", "held"), [(3, [0, 1, 2]), (2, []), (4, [0, 1, 2])])
+@pytest.mark.parametrize(("fitting", "held"), [(3, [0, 1, 2]), (2, []), (4, [0, 1, 2])])
 def test_the_clips_frames_are_held_if_all_of_them_fit(
-    monkeypatch: pytest.MonkeyPatch, space: int, held: list[int]
+    monkeypatch: pytest.MonkeyPatch, fitting: int, held: list[int]
 ) -> None:
-    monkeypatch.setattr(watch, "HELD_BYTES", space * BYTES)
+    monkeypatch.setattr(watch, "HELD_BYTES", fitting * BYTES)
     info: Any = SimpleNamespace(width=32, height=32)
     footage = Footage()
     keep = watch._Keep(footage, info, {0, 1, 2})
@@ -43,8 +43,8 @@ def test_the_clips_frames_are_held_if_all_of_them_fit(
 
 def test_frames_that_turn_out_larger_than_the_first_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     info: Any = SimpleNamespace(width=32, height=32)
-    for space, held in ((6, [0, 1, 2]), (5, [])):
-        monkeypatch.setattr(watch, "HELD_BYTES", space * BYTES)
+    for fitting, held in ((6, [0, 1, 2]), (5, [])):
+        monkeypatch.setattr(watch, "HELD_BYTES", fitting * BYTES)
         footage = Footage()
         keep = watch._Keep(footage, info, {0, 1, 2})
         for index, side in enumerate((32, 64, 32)):

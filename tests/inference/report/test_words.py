@@ -30,6 +30,9 @@ def test_a_likelihood_ratio_in_words(ratio: float, said: str) -> None:
 
 def test_a_ratio_without_bounds_is_still_a_sentence() -> None:
     assert "e+304 times" in words.ratio_sentence(1e4)
+    assert words.support(1e4).startswith("extremely strong support for “the video is fake”")
+    assert words.support(-1e4).startswith("extremely strong support for “the video is genuine”")
+    assert words.prior_rows(1e4, 0.5)[0].probability == "over 99.9 %"
     assert "at least 1.0" not in words.ratio_sentence(0.0)
 
 
@@ -64,6 +67,8 @@ def test_every_verdict_has_its_words() -> None:
         assert words.verdict_title(verdict)
         assert words.verdict_meaning(verdict, calibrated=True)
     assert "raw score" in words.verdict_meaning("uncertain", calibrated=False)
+    for verdict in ("fake", "real", "none"):
+        assert words.verdict_meaning(verdict, calibrated=False) == words.verdict_meaning(verdict, calibrated=True)
 
 
 @pytest.mark.parametrize(
