@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from dfs_av.correlation_sums import correlation_of, correlation_sums
 from dfs_av.opening_signals import follows, whitened
-from dfs_av.speech_view import LAGS, POINTS, SEGMENT, STARTS, SpeechView, aligned, cells, grouped
+from dfs_av.speech_view import LAGS, POINTS, SEGMENT, STARTS, SpeechView, aligned, cells, grouped, over_clips
 from dfs_av.voice_openings import BANDS, CONTEXT, EXPECTED, LAGS_SEEN, LEVEL, UNUSUAL, USUAL, VoiceModel, own_model
 
 __all__ = ["FEATURES", "ExpectedOpenings", "VoiceFit"]
@@ -78,11 +78,9 @@ class ExpectedOpenings(nn.Module):
         together, and of the seven time segments of the sample's own.
         """
         video, own = speech.video, speech
-        clips = (video.heard > 0).any(-1).nonzero(as_tuple=True)
-        sums = self._sums(video.openings[clips], video.bands[clips], video.present[clips][:, None], video.heard[clips])
-        of_clips = sums.new_zeros(*video.present.shape[:2], *sums.shape[1:])
-        of_clips[clips] = sums
-        pooled = of_clips.sum(1)
+        clips = video.openings, video.bands, video.present[:, :, None], video.heard
+        [sums] = over_clips((video.heard > 0).any(-1), lambda *clip: (self._sums(*clip),), *clips)
+        pooled = sums.sum(1)
         spans = own.present[:, None] * _spans(own.present.device)
         found = correlation_of(torch.cat([pooled, self._sums(own.openings, own.bands, spans, own.audio_present)], 1))
         count = len(EXPECTED)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn import functional as F
 
 from dfs_av.opening_signals import bands_of, fast_openings
-from dfs_av.voice_openings import BANDS, EXPECTED
 
 __all__ = [
     "CEPSTRA",
@@ -36,6 +37,7 @@ __all__ = [
     "grouped",
     "mouth_shapes",
     "mouth_signals",
+    "over_clips",
     "read_speech",
     "read_video",
     "segments",
@@ -121,16 +123,41 @@ class SpeechView:
 
 def read_video(present: Tensor, mel: Tensor, audio_present: Tensor, openings: Tensor) -> VideoSpeech:
     """The four views of a video's clips, ``[B, K, ...]`` each. Silence before a clip's voice is trimmed."""
-    shape = present.shape[:2]
-    found = [present.new_zeros(*shape, *size, POINTS) for size in ((len(EXPECTED),), (BANDS,), (), ())]
-    held = ((present > 0).any(-1) & (audio_present > 0).any(-1)).nonzero(as_tuple=True)  # most videos have few clips
-    if len(held[0]):
-        voices, mouths, heard = mel[held], present[held], audio_present[held]
+
+    def read(lips: Tensor, mouths: Tensor, voices: Tensor, heard: Tensor) -> tuple[Tensor, ...]:
         heard = heard * after_onset(voice_weight(voices, heard))
-        parts = fast_openings(openings[held], mouths), bands_of(voices, heard), heard, voice_weight(voices, heard)
-        for whole, part in zip(found, parts, strict=True):
-            whole[held] = part
-    return VideoSpeech(found[0], found[1], present, found[2], found[3])
+        return fast_openings(lips, mouths), bands_of(voices, heard), heard, voice_weight(voices, heard)
+
+    held = (present > 0).any(-1) & (audio_present > 0).any(-1)
+    fast, bands, heard, voice = over_clips(held, read, openings, present, mel, audio_present)
+    return VideoSpeech(fast, bands, present, heard, voice)
+
+
+def over_clips(held: Tensor, compute: Callable[..., tuple[Tensor, ...]], *views: Tensor) -> list[Tensor]:
+    """What ``compute`` makes of clips, ``[B, K, ...]`` each; 0 for those that are not held.
+
+    Most videos have few clips, so it is given only those that are held, ``[n, ...]``; all in a compiled graph, whose
+    shapes do not depend on values.
+
+    Args:
+        held: bool ``[B, K]``.
+        compute: of views of n clips.
+        views: ``[B, K, ...]`` each.
+    """
+    if is_compiling():
+        every = compute(*(view.flatten(0, 1) for view in views))
+        keep = held.flatten()
+        made = [torch.where(keep.view(-1, *[1] * (one.ndim - 1)), one, torch.zeros_like(one)) for one in every]
+        return [one.unflatten(0, (-1, held.shape[1])) for one in made]
+    at = held.nonzero(as_tuple=True)
+    none = len(at[0]) == 0
+    found = []
+    for part in compute(*(view[0, :1] if none else view[at] for view in views)):
+        whole = part.new_zeros(*held.shape, *part.shape[1:])
+        if not none:
+            whole[at] = part
+        found.append(whole)
+    return found
 
 
 def read_speech(

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dfs_av import speech_view
 from dfs_av.speech_view import (
     VideoSpeech,
     after_onset,
@@ -17,6 +18,7 @@ from dfs_av.speech_view import (
     decibels,
     mouth_shapes,
     mouth_signals,
+    over_clips,
     read_speech,
     read_video,
     voice_weight,
@@ -197,3 +199,15 @@ def test_flat_and_absent_mouths_and_no_audio_are_zeros() -> None:
     faint[0, 4] = 0.25  # a weight below 1: the mean is not blown up
     found = mouth_shapes(random(1, 60, 32, 32), faint)[0]
     near(found, shapes_of(np64(random(1, 60, 32, 32))[0], np64(faint[0])), 1e-4)
+
+
+@pytest.mark.parametrize("compiling", [False, True])
+@pytest.mark.parametrize("held", [[[1, 0, 1], [0, 1, 0]], [[0, 0, 0], [0, 0, 0]]])
+def test_clips_that_are_not_held_are_0_and_alter_nothing(
+    held: list[list[int]], compiling: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech_view, "is_compiling", lambda: compiling)
+    views, mask = random(2, 3, 5), torch.tensor(held) > 0
+    twice, sums = over_clips(mask, lambda one: (2 * one, one.sum(-1)), views)
+    assert torch.equal(twice, 2 * views * mask[:, :, None])
+    assert torch.equal(sums, views.sum(-1) * mask)
