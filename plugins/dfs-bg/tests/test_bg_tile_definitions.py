@@ -190,3 +190,9 @@ def test_a_compiled_graph_reads_all_tiles_at_once_and_gives_the_same(monkeypatch
     monkeypatch.setattr(background_consistency, "is_compiling", lambda: True)
     monkeypatch.setattr(Tensor, "as_strided", None)  # what the rows of all tiles are read with
     assert torch.allclose(BackgroundConsistencyCue(8).describe(tiles, face), expected, atol=1e-3)
+
+
+def test_a_flat_tile_has_no_contrast_however_bright() -> None:
+    tiles = torch.arange(206, 255, dtype=torch.uint8)[None, :, None, None].expand(1, 49, 64, 64)
+    described = BackgroundConsistencyCue(8).describe(tiles, torch.zeros(1, 49, 4, 4))
+    assert not described[0, -2].any()
