@@ -162,6 +162,7 @@ def _read(tiles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     energy = octaves(luma)
     bands = torch.log(energy.mean((-2, -1)) + _FLOOR)
     bands = bands - bands.mean(-1, keepdim=True)
-    variance = luma.square().mean((-2, -1)) - luma.mean((-2, -1)).square()
-    activity = torch.log(variance + 1.0)  # of flat tiles rounding leaves a few hundredths below 0 at most
+    # Not the mean of squares minus the square of the mean: of flat, bright tiles that is a few hundredths of rounding.
+    variance = (luma - luma.mean((-2, -1), keepdim=True)).square().mean((-2, -1))
+    activity = torch.log(variance + 1.0)
     return torch.cat([size, spread, autocorrelation(found[1]), bands], -1), energy, activity

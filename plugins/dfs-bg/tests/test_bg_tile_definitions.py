@@ -190,3 +190,13 @@ def test_a_compiled_graph_reads_all_tiles_at_once_and_gives_the_same(monkeypatch
     monkeypatch.setattr(background_consistency, "is_compiling", lambda: True)
     monkeypatch.setattr(Tensor, "as_strided", None)  # what the rows of all tiles are read with
     assert torch.allclose(BackgroundConsistencyCue(8).describe(tiles, face), expected, atol=1e-3)
+
+
+def test_the_contrast_of_a_bright_tile_that_is_nearly_flat_is_no_rounding() -> None:
+    tiles = torch.full((1, 49, 64, 64), 254, dtype=torch.uint8)
+    for place in range(49):
+        tiles[0, place, :, : place + 1] = 255
+        tiles[0, place, :, 5] = 251
+    described = BackgroundConsistencyCue(8).describe(tiles, torch.zeros(1, 49, 4, 4))
+    variance = tiles[0].double().var((-2, -1), correction=0)
+    np.testing.assert_allclose(described[0, -2], np.log(variance.numpy() + 1), atol=1e-5)
