@@ -19,7 +19,7 @@ from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.scored import _Judge
-from dfcore.inference.judging import read_batch
+from dfcore.inference.judging import Sample, read_batch
 from dfcore.testing.views import made_clip
 from dfcore.training.loop import batch_loss
 
@@ -82,6 +82,6 @@ def test_a_model_sees_finished_views(
 
 def test_prediction_reads_the_same_of_a_clip_in_memory(tmp_path: Path, clip: Clip) -> None:
     want = samples(clip, ClipStore(tmp_path))
-    found = read_batch(SimpleNamespace(model=Model()), [(clip, [k]) for k in range(4)], "cpu")  # type: ignore[arg-type]
+    found = read_batch(SimpleNamespace(model=Model()), [Sample(clip, [k], []) for k in range(4)], "cpu")  # type: ignore[arg-type]
     views = default_collate([item["views"] for item in want])
     assert all(torch.equal(view, views[name]) for name, view in found.items())
