@@ -102,7 +102,7 @@ OTHERS = {"cli", "testing"}
 
 
 def test_messages_below_the_command_line_name_no_options() -> None:
-    """A library user has none; :mod:`dfcore.cli.words` says them to others."""
+    """A library user has none; :mod:`dfcore.cli.output.words` says them to others."""
     found = []
     for path in sorted((ROOT / "dfcore").rglob("*.py")):
         if path.relative_to(ROOT / "dfcore").parts[0] in OTHERS or path.name == "reference.py":  # that is a page

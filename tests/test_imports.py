@@ -128,7 +128,7 @@ def test_plugins_import_the_core_and_themselves_only(path: Path) -> None:
 def light_files() -> list[Path]:
     named = [CORE / f"{name}.py" for name in LIGHT]
     folders = [
-        path for folder in ("announcement", "config", "api", "cli") for path in sorted((CORE / folder).glob("*.py"))
+        path for folder in ("announcement", "config", "api", "cli") for path in sorted((CORE / folder).rglob("*.py"))
     ]
     return [*named, *folders, *sorted(ROOT.glob("plugins/dfs-*/dfs_*/plugin.py"))]
 

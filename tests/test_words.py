@@ -37,10 +37,10 @@ NAMES = re.compile(r"\b_?(Opening|Steady|_introduce)\b")
 ALLOWED = {
     "course": (  # a score's through a video
         "dfcore/inference/",
-        "dfcore/cli/explained.py",
+        "dfcore/cli/output/explained.py",
         "tests/inference/",
         "tests/helpers/made_report.py",
-        "tests/cli/test_explained.py",
+        "tests/cli/output/test_explained.py",
         "docs/explain.md",
         "docs/library.md",
         "benchmarks/spliced_spans.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from dfcore.cli.streams import make_safe
+from dfcore.cli.output.streams import make_safe
 from dfcore.errors import DfcoreError, UnknownNameError, UsageError, nearest
 from dfcore.version import __version__
 
@@ -114,7 +114,7 @@ def main() -> None:
         if os.environ.get("DFCORE_TRACEBACK"):
             raise
         if not shown.told:
-            from dfcore.cli.words import as_options
+            from dfcore.cli.output.words import as_options
             from dfcore.text import printable
 
             # A list of names is shown as it is: what was typed is among them.

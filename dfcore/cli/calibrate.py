@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from dfcore.cli.announce import announce_file
 from dfcore.cli.options import PATH, data_options, keys_of
-from dfcore.cli.text import printable
+from dfcore.cli.output.announce import announce_file
+from dfcore.cli.output.text import printable
 
 
 @click.command("calibrate")

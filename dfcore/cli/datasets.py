@@ -11,8 +11,8 @@ import click
 from dfcore import config
 from dfcore.api.places import attached
 from dfcore.cli.options import PATH
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import printable, table
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import printable, table
 from dfcore.errors import DatasetError, UsageError
 from dfcore.files import exists, is_folder
 from dfcore.kaggle import kaggle

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import table
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import table
 
 if TYPE_CHECKING:
     from dfcore.api.specialists import ModelInfo, SpecialistInfo

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dfcore.api.places import dataset_root
-from dfcore.cli.streams import print_json
+from dfcore.cli.output.streams import print_json
 from dfcore.errors import DfcoreError
 from dfcore.files import is_folder
 from dfcore.kaggle import free_space, kaggle, run_folder

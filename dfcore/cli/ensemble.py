@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.announce import announce_file
 from dfcore.cli.options import PATH, keys_of
-from dfcore.cli.text import printable
+from dfcore.cli.output.announce import announce_file
+from dfcore.cli.output.text import printable
 
 if TYPE_CHECKING:
     from dfcore.evaluation.verdicts.ensemble import StoredEnsemble

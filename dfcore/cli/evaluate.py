@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfcore.cli.announce import announce_file
 from dfcore.cli.options import PATH, data_options, parse_set
-from dfcore.cli.streams import print_json
+from dfcore.cli.output.announce import announce_file
+from dfcore.cli.output.streams import print_json
 from dfcore.progress import Terminal
 from dfcore.text import printable
 

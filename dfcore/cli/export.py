@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.cli.options import PATH
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import printable
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import printable
 
 if TYPE_CHECKING:
     from dfcore.inference.onnx.export import Exported

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.cli.options import PATH, People
-from dfcore.cli.streams import for_console
-from dfcore.cli.text import printable
+from dfcore.cli.output.streams import for_console
+from dfcore.cli.output.text import printable
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class _Table:
     def show(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
         lines = rows(result, self.labels, self.widths)
         if explanation is not None:
-            from dfcore.cli.explained import explanation_lines
+            from dfcore.cli.output.explained import explanation_lines
 
             lines += explanation_lines(explanation)
         for line in lines:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dfcore.cli.announce import announce, announce_file
 from dfcore.cli.options import data_options, keys_of
-from dfcore.cli.text import printable
+from dfcore.cli.output.announce import announce, announce_file
+from dfcore.cli.output.text import printable
 
 if TYPE_CHECKING:
     from dfcore.data.store.index import Failure

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfcore import config
-from dfcore.cli.announce import announce_file
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import printable, table
+from dfcore.cli.output.announce import announce_file
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import printable, table
 from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.files import is_folder, what_it_is

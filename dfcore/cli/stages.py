@@ -6,8 +6,8 @@ import dataclasses
 
 import click
 
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import table
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import table
 
 
 @click.command("stages")

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from dfcore.cli.options import PATH
-from dfcore.cli.streams import print_json
-from dfcore.cli.text import printable
+from dfcore.cli.output.streams import print_json
+from dfcore.cli.output.text import printable
 from dfcore.disk import size_text
 from dfcore.errors import StoreError
 from dfcore.files import is_folder, what_it_is

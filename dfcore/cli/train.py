@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dfcore.cli.announce import announce, announce_file
 from dfcore.cli.options import data_options, keys_of
-from dfcore.cli.shown import shown
+from dfcore.cli.output.announce import announce, announce_file
+from dfcore.cli.output.shown import shown
 from dfcore.errors import UsageError
 
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from dfcore.api import places
 from dfcore.api.configure import configure, configure_curriculum
-from dfcore.cli.announce import announce
 from dfcore.cli.datasets import command
+from dfcore.cli.output.announce import announce
 from dfcore.errors import DatasetError, UsageError
 
 

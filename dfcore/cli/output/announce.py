@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.api.places import attached
-from dfcore.cli.text import printable
+from dfcore.cli.output.text import printable
 from dfcore.config import redirected
 from dfcore.kaggle import free_space, kaggle
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dfcore.cli import datasets, evaluate, prepare, train
-from dfcore.cli.words import ARGUMENTS, OPTIONS, PARAMETERS, as_options
+from dfcore.cli.output.words import ARGUMENTS, OPTIONS, PARAMETERS, as_options
 from dfcore.config import keys
 
 

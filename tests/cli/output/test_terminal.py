@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dfcore.assessment.cells import escape
-from dfcore.cli.streams import make_safe, print_json
+from dfcore.cli.output.streams import make_safe, print_json
 from dfcore.testing.media import write_broken
 from dfcore.text import to_json
 

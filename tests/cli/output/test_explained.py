@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.cli.explained import explanation_lines
+from dfcore.cli.output.explained import explanation_lines
 from dfcore.inference.explanation import (
     CueEffect,
     FileExplanation,

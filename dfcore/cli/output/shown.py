@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from dfcore.cli.text import printable
+from dfcore.cli.output.text import printable
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig
