@@ -12,6 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from dfcore.files import is_file
 from dfcore.text import parse_json
 
 __all__ = ["peek"]
@@ -23,6 +24,8 @@ META = "meta.json"
 
 def peek(path: Path) -> dict[str, Any] | None:
     """What a ``*_final.pt`` or a best-epoch ``.zip`` says of itself; None where that cannot be told so simply."""
+    if not is_file(path):  # a pipe would be waited for
+        return None
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
