@@ -75,7 +75,7 @@ def test_trained_on_two_processes_calibrated_joined_and_explained(demo: Path, tm
     calibrated = dfcore.calibrate([runs], alpha=0.1)
     for one in calibrated:
         assert (one.calibration.n_real, one.calibration.n_fake, one.calibration.coverage) == (10, 10, 1.0)
-        assert one.calibration.rules.calibration.note == ""
+        assert one.calibration.rules.calibration.note is None
     ensemble = dfcore.Ensemble.fit([runs], alpha=0.1)
     ensemble.save(runs / "ensemble.json")
 
@@ -87,4 +87,4 @@ def test_trained_on_two_processes_calibrated_joined_and_explained(demo: Path, tm
         face, cue_map = why.regions
         assert (face.on, cue_map.on) == ("face", "cue map")
         assert all(math.isfinite(cue.effect) for cue in why.cues)
-        assert len({effect for row in face.effects for effect in row}) > 40  # each cell of the encoder's map speaks
+        assert len({effect for row in face.effects for effect in row}) > 20  # cells differ: tokens lie as a map
