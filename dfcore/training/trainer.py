@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from torch import nn
@@ -173,7 +174,7 @@ def _log_start(
     log.say(f"training   {spec.name} ({spec.title}), stage {stage.number}, {length}, seed {config.run.seed}")
     log.say(f"device     {device_name(machine)}, {machine.precision.name}: {machine.precision.reason}")
     if config.run.recipe:
-        log.say(f"recipe     {config.run.recipe}: {registry().recipe(config.run.recipe).summary}")
+        log.say(f"recipe     {describe_recipe(config)}")
     log.say(f"backbone   {config.model.backbone}, {describe_start(config)}")
     log.say(f"parameters {parameters.text} (model.tune={config.model.tune})")
     log.say(f"data       {chosen.dataset} in {config.data.root}")
@@ -181,19 +182,34 @@ def _log_start(
         log.say(f"           {note}")
 
 
+def describe_recipe(config: TrainConfig) -> str:
+    """The recipe's name and summary, and the values that are others than its own."""
+    spec = registry().recipe(config.run.recipe)
+    kept = _in_force(config, spec.values)
+    changed = [f"{key}={_as_set(attrgetter(key)(config))}" for key in spec.values if key not in kept]
+    return f"{spec.name}: {spec.summary}" + (f"; set otherwise: {', '.join(changed)}" if changed else "")
+
+
 def describe_defaults(config: TrainConfig) -> list[str]:
     """A sentence on the values in force that are the dataset's own choice; none where there are none."""
     spec = registry().dataset(config.stage.dataset)
-    wanted, used = override(TrainConfig(), spec.defaults).to_json(), config.to_json()
-    kept = []
-    for key, value in spec.defaults.items():
-        section, _, name = key.partition(".")
-        if used[section][name] == wanted[section][name]:
-            kept.append(f"{key}={value}")
+    in_force = _in_force(config, spec.defaults)
+    kept = [f"{key}={value}" for key, value in spec.defaults.items() if key in in_force]
     if not kept:
         return []
     why = f": {spec.reason}" if spec.reason else ""
     return [f"the {spec.title.lower()} data's own settings{why} ({', '.join(kept)}); whatever you set wins."]
+
+
+def _in_force(config: TrainConfig, values: Mapping[str, Any]) -> set[str]:
+    """The dotted keys of ``values`` whose value is the configuration's too."""
+    wanted = override(TrainConfig(), values)
+    return {key for key in values if attrgetter(key)(config) == attrgetter(key)(wanted)}
+
+
+def _as_set(value: object) -> str:
+    """A value in the text that sets it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _length(config: TrainConfig, chosen: Chosen) -> str:

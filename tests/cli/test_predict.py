@@ -62,7 +62,7 @@ def test_explanations_stand_under_the_row_and_in_the_files(runs: Path, files: Pa
     assert done.exit_code == 4, done.output
     judged, refused = (json.loads(line) for line in jsonl.read_text().splitlines())
     one = judged["explanation"]["people"][0]["specialists"]["rr"]
-    assert f"rr (Resolution inconsistency): score {judged['score']:.3f} over 1 samples. {one['finding']}" in done.output
+    assert f"rr (Resolution inconsistency): score {judged['score']:.3f} over 1 sample. {one['finding']}" in done.output
     assert "no moment is called forged: it is not calibrated" in done.output
     assert one["notes"][0] in done.output
     assert refused["explanation"]["people"] == []

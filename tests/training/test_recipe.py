@@ -117,6 +117,10 @@ def test_the_start_tells_recipe_and_parameters(recorded: TrainConfig, capsys: py
     train(override(recorded, {"run.recipe": "record", "model.tune": "head"}))
     said = capsys.readouterr().out
     assert "recipe     record: only the norms" in said
+    line = said.split("recipe     ")[1].splitlines()[0]
+    assert "; set otherwise: model.backbone=test_vit, model.image_size=64, model.backbone_input_size=112, " in line
+    assert "stage.batch_size=4" in line
+    assert "model.normalize_features" not in line
     assert "0 of " in said.split("parameters ")[1].splitlines()[0]
     assert "(model.tune=head)" in said
 

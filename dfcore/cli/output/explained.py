@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dfcore.text import count_of
+
 if TYPE_CHECKING:
     from dfcore.inference.explanation import (
         CueEffect,
@@ -34,7 +36,8 @@ def explanation_lines(explanation: FileExplanation) -> list[str]:
 
 def _specialist(one: SpecialistExplanation, who: str) -> list[str]:
     assert one.margin is not None
-    lines = [f"{who}{one.label} ({one.title}): score {_score(one.margin)} over {one.samples} samples. {one.finding}"]
+    over = count_of(one.samples, "sample")
+    lines = [f"{who}{one.label} ({one.title}): score {_score(one.margin)} over {over}. {one.finding}"]
     if one.cues:
         width = max(len(cue.cue) for cue in one.cues)
         lines.append(f"  {'without':{width}}  unlike genuine       score  effect  as many at random")
@@ -71,7 +74,7 @@ def _course(one: SpecialistExplanation) -> str:
     if not judged:
         return "course: no moment of the video could be judged by itself"
     low, high = min(judged), max(judged)
-    begin = f"course: {len(judged)} moments from {one.course[0].start:.1f} to {one.course[-1].end:.1f} s, "
+    begin = f"course: {count_of(len(judged), 'moment')} from {one.course[0].start:.1f} to {one.course[-1].end:.1f} s, "
     begin += f"scores {_score(low)} to {_score(high)}"
     if one.threshold is None:
         return f"{begin}; {one.threshold_from}"
