@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,13 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from dfcore.api.configure import configure
 from dfcore.api.specialists import ModelInfo, SpecialistInfo
-from dfcore.cli import describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages
+from dfcore.cli import announce, describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages
+from dfcore.cli.explained import INDENT
 from dfcore.cli.options import People
+from dfcore.cli.shown import shown
+from dfcore.config import override
 from dfcore.inference.onnx.export import Exported
 from dfcore.plugins import registry
 
@@ -216,3 +221,36 @@ def test_the_doctor_names_codecs_that_are_there_and_those_that_are_missing(monke
     assert found["missing"] == "av1, aac"
     assert found["codecs"] == "h264, hevc, vp8, vp9, mpeg1video, mpeg4, mjpeg, libx264"
     assert found["libavcodec"].count(".") == 2
+
+
+def test_a_configuration_is_shown_in_its_own_letters_and_marked_where_a_recipe_set_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recipe = {"stage.chunks": ["a", "b"], "stage.lr": 0.5, "stage.loss": "focal"}
+    monkeypatch.setattr(type(registry()), "recipe", lambda self, name: SimpleNamespace(values=recipe))
+    given = {"run.out": f"{tmp_path}/\u540d\U0001f600", "stage.chunks": ["a", "b"], "stage.lr": 0.25}
+    config = override(configure("cm", data="demo"), {**given, "stage.loss": "focal", "run.recipe": "mine"})
+    text = shown(config)
+    lines = text.splitlines()
+    assert lines[:2] == [f"# cm, stage {config.stage.number}", "[set]"]
+    assert f'"run.out" = "{tmp_path}/\u540d\U0001f600"' in lines
+    assert '"stage.chunks" = ["a", "b"]  # recipe mine' in lines
+    assert '"stage.lr" = 0.25  # in place of 0.5 of recipe mine' in lines
+    assert '"stage.loss" = "focal"  # recipe mine' in lines
+    assert tomllib.loads(text)["set"]["run.out"] == f"{tmp_path}/\u540d\U0001f600"
+
+
+@pytest.mark.parametrize(("store", "where"), [("clips", "clips"), ("", "runs")])
+def test_the_room_that_is_told_is_that_of_the_clips_own_disk(
+    store: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "free_space", lambda path: SimpleNamespace(free=2.5e9, where=path))
+    config = override(configure("cm", data="demo"), {"run.out": "runs", "data.store": store})
+    assert announce._scratch_space([config]) == f"2.5 GB for clips in {where}"
+
+
+def test_an_explanation_stands_under_the_scores_of_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """A verdict's column and the gap behind it are as wide as the indent."""
+    with predict._Table(["cm"]):
+        pass
+    assert capsys.readouterr().out.index("    cm") == len(INDENT)
