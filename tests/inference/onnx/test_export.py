@@ -56,6 +56,34 @@ def test_a_file_that_says_something_else_is_refused_with_what_differs(model: dfc
             worst_difference(model, Session(model, off), batches, Path("out.onnx"))
 
 
+def test_the_difference_is_the_largest_of_all_batches_and_of_logits_above_1_a_share(model: dfcore.Specialist) -> None:
+    views = made_views(model.spec, 2, image_size=model.image_size)
+    with torch.inference_mode():
+        found = model(views)
+    given = {"logits": found.logits.numpy(), "cue_logits": found.cue_logits.numpy()}
+
+    class Moved:
+        """Each run moves one logit by the next of ``steps``."""
+
+        def __init__(self, title: str, *steps: float) -> None:
+            self.title, self.steps = title, iter(steps)
+
+        def run(self, names: list[str], _: object) -> list[np.ndarray]:
+            moved = {name: value.astype(np.float64) for name, value in given.items()}
+            moved[self.title][1, 0] += next(self.steps)
+            return [moved[name] for name in names]
+
+    def told(title: str, *steps: float) -> float:
+        batches = [(f"batch {k}", views) for k in range(len(steps))]
+        return worst_difference(model, Moved(title, *steps), batches, Path("out.onnx"))
+
+    for title, value in given.items():
+        scale = max(1.0, abs(float(value[1, 0])))
+        assert told(title, 1e-5 * scale, -4e-5 * scale, 2e-5 * scale) == pytest.approx(4e-5, rel=1e-3)
+    with pytest.raises(ModelError, match="on batch 1 the cue_logits differ"):
+        told("cue_logits", 0.0, 2 * convert.TOLERANCE * max(1.0, abs(float(given["cue_logits"][1, 0]))))
+
+
 def test_an_exported_specialist_judges_as_the_one_in_pytorch(model: dfcore.Specialist) -> None:
     views = made_views(model.spec, 2, image_size=model.image_size)
     exported = ExportedSpecialist(model.spec, Session(model, 0.0), Path("none.pt"), model.image_size)
@@ -111,6 +139,9 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
         lambda model: [("a batch of 1", made_views(model.spec, 1, image_size=model.image_size))],
     )
     monkeypatch.setattr(exporting, "open_session", lambda path: Session(model, 1e-3))
+    asked: list[int] = []
+    replacing = exporting.replacing
+    monkeypatch.setattr(exporting, "replacing", lambda path, size: asked.append(size) or replacing(path, size))
     with pytest.raises(ModelError, match=r"onnx/out.onnx does not say .* No file was written"):
         dfcore.export(weights, out)
     assert out.read_text() == "of before"
@@ -118,6 +149,8 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
     monkeypatch.setattr(exporting, "open_session", lambda path: Session(model, 0.0))
     made = dfcore.export(weights, out)
     assert (out.read_text(), made.compared, made.calibrated) == ("no model", ("a batch of 1",), False)
+    held = sum(one.numel() * one.element_size() for one in model.state_dict().values())
+    assert all(held < size < 3 * held for size in asked), "room is made for the weights and the graph beside them"
 
 
 def test_the_place_is_tried_before_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
