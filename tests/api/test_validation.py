@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from dfcore.cli.ensemble import command as ensemble_command
 from dfcore.errors import UnknownNameError, UsageError
 from dfcore.evaluation.verdicts.rules import ALPHA
 from dfcore.plugins import registry
+from dfcore.training.inputs.shards import Shard
 
 NOTHING = {"data": None, "dataset": None, "store": None, "out": None}
 
@@ -82,7 +84,16 @@ def test_validation_is_of_the_data_that_is_named_else_of_the_trainings(places: t
     assert validation_config(target, data="demo").stage.dataset == "demo"
 
 
-def test_an_evaluation_is_of_the_data_that_is_named_else_of_the_first_models(places: tuple[Path, Path]) -> None:
+def test_a_validation_lies_with_the_runs_that_the_weights_lie_in(tmp_path: Path) -> None:
+    for folder, found in (("cm_stage1", tmp_path), ("elsewhere", Path("runs")), ("cm_stage2", Path("runs"))):
+        target = replace(trained("/data"), path=tmp_path / folder / "cm_stage1_final.pt")
+        assert Path(validation_config(target, data="demo").run.out) == found
+    assert validation_config(target, data="demo", out="mine").run.out == "mine"
+
+
+def test_an_evaluation_is_of_the_data_that_is_named_else_of_the_first_models(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = places
     target, leader = trained(second), trained(first)
 
@@ -96,6 +107,9 @@ def test_an_evaluation_is_of_the_data_that_is_named_else_of_the_first_models(pla
     assert chosen(data=second, dataset="celebdf") == ("celebdf", str(second))
     assert chosen({"data.root": str(second), "stage.dataset": "celebdf"}) == ("celebdf", str(second))
     assert chosen(data="demo")[0] == "demo"
+    monkeypatch.chdir(first)
+    Path("demo").mkdir()
+    assert chosen(data="demo") == ("folder", "demo")  # a folder of that name
 
 
 def test_specialists_that_are_broken_or_only_announced_are_not_prepared_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +140,13 @@ def test_a_description_has_a_model_where_a_backbone_was_named() -> None:
     named = SpecialistInfo(found.spec, "dfs-cm", "1.2", model).to_dict()
     assert (named["model"]["backbone"], named["model"]["grid"]) == ("vit", [14, 14])
     assert named["fused_features"] == 384 + 1960
+
+
+@pytest.mark.parametrize(("workers", "used"), [(3, 3), (None, 0)])
+def test_an_estimate_uses_the_workers_and_the_share_that_are_asked_for(
+    workers: int | None, used: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_chosen", lambda *_: ((), ()))
+    monkeypatch.setattr("dfcore.training.inputs.estimate.estimate", lambda *_, **how: how)
+    found: Any = preparing.estimate_store(SimpleNamespace(), ("cm",), workers=workers, shard="2/3", sample=5)  # type: ignore[arg-type]
+    assert (found["workers"], found["shard"], found["sample"]) == (used, Shard(2, 3), 5)

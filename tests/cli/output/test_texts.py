@@ -14,12 +14,13 @@ from click.testing import CliRunner
 
 from dfcore.api.configure import configure
 from dfcore.api.specialists import ModelInfo, SpecialistInfo
-from dfcore.cli import announce, describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages
+from dfcore.cli import announce, describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages, train
 from dfcore.cli.explained import INDENT
 from dfcore.cli.options import People
 from dfcore.cli.shown import shown
 from dfcore.config import override
 from dfcore.inference.onnx.export import Exported
+from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
 from dfcore.plugins import registry
 
 COUNTS = {
@@ -165,9 +166,14 @@ def test_a_person_is_a_number_from_1_or_all(value: str, number: int | str | None
 
 
 def test_a_column_is_as_wide_as_its_label_and_six_at_least(capsys: pytest.CaptureFixture[str]) -> None:
-    with predict._Table(["cm", "compression"]):
-        pass
-    assert capsys.readouterr().out == "verdict        cm  compression   score   prob.   person  file\n"
+    scores = {"cm": SpecialistScore(0.25), "compression": SpecialistScore(0.5)}
+    person = PersonResult(0, "fake", 0.7, 1.0, 0.9, 2.0, "", scores, 0, 0.0, (0, 0, 1, 1))
+    with predict._Table(["cm", "compression"]) as table:
+        table.show(FileResult(Path("x.mp4"), "fake", people=(person,), person=0, people_seen=1))
+    assert capsys.readouterr().out.splitlines() == [
+        "verdict        cm  compression   score   prob.   person  file",
+        "fake        0.250        0.500   0.700   0.900      1/1  x.mp4",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -254,3 +260,52 @@ def test_an_explanation_stands_under_the_scores_of_its_row(capsys: pytest.Captur
     with predict._Table(["cm"]):
         pass
     assert capsys.readouterr().out.index("    cm") == len(INDENT)
+
+
+@pytest.mark.parametrize(
+    ("given", "models"),
+    [([], "runs"), (["--out", "mine"], "mine"), (["a.pt", "b.pt", "--out", "mine"], "a.pt b.pt")],
+)
+def test_an_evaluation_takes_the_models_that_are_named_else_the_folder_of_runs(
+    given: list[str], models: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("dfcore.api.evaluate.evaluate", lambda models, **how: asked.append(models))
+    monkeypatch.setattr(evaluate, "_show", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.pt", "b.pt"):
+        Path(name).touch()
+    done = CliRunner().invoke(evaluate.command, given, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert [" ".join(map(str, one)) for one in asked] == [models]  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("given", [["--stage", "2"], ["--set", "stage.number=2"], []])
+def test_one_stage_is_trained_where_one_is_named_and_all_where_none_is(
+    given: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("faceforensics", "celebdf", "fakeavceleb", "dfdc"):
+        monkeypatch.setenv(f"DFCORE_DATASET_{name.upper()}", str(tmp_path))
+    asked: list[object] = []
+    monkeypatch.setattr("dfcore.training.trainer.train", lambda config, **how: asked.append(config.stage.number))
+    monkeypatch.setattr(
+        "dfcore.training.curriculum.train_curriculum",
+        lambda configs, **how: asked.append([config.stage.number for config in configs]),
+    )
+    data = ["--data", str(tmp_path), "--dataset", "folder"] if given else []
+    done = CliRunner().invoke(train.command, ["cm", *given, *data], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert asked == ([2] if given else [[1, 2, 4]])
+
+
+def test_the_doctor_says_how_plugins_are_installed_where_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = SimpleNamespace(name="cm", distribution="dfs-cm", version="1.2")
+    for entries, broken, found in (
+        ([], {}, {"none": "install one, for example: pip install dfs-cm"}),
+        ([entry], {}, {"cm": "dfs-cm 1.2, ok"}),
+        ([entry], {"cm": "no torch"}, {"cm": "dfs-cm 1.2, broken: no torch"}),
+    ):
+        known = SimpleNamespace(entries=entries, load_all=lambda broken=broken: broken)
+        monkeypatch.setattr("dfcore.plugins.registry", lambda known=known: known)
+        assert doctor._plugins() == found

@@ -15,7 +15,7 @@ import torch
 import dfcore
 from dfcore.errors import CheckpointError, ModelError, UnknownNameError, UsageError, WriteError
 from dfcore.inference.onnx import export as exporting
-from dfcore.inference.onnx.compared import extreme_views
+from dfcore.inference.onnx.compared import batches_of, extreme_views
 from dfcore.inference.onnx.export import find_weights
 from dfcore.inference.predict import engine_device
 from dfcore.models.export import convert
@@ -115,6 +115,16 @@ def test_extreme_views_keep_shapes_and_types(model: dfcore.Specialist) -> None:
     assert (extreme_views(views, "missing evidence")["qp"] == -1).all()
     assert torch.equal(extreme_views(views, "missing evidence")["face"], views["face"])
     assert extreme_views(views, "constant images")["face"][0].unique().numel() == 1
+
+
+def test_it_is_compared_on_batches_of_several_sizes_and_on_extreme_ones(model: dfcore.Specialist) -> None:
+    found = batches_of(model)
+    sizes = {what: {len(view) for view in views.values()} for what, views in found}
+    extremes = ("constant images", "missing evidence", "black images")
+    assert sizes == {**{f"a batch of {size}": {size} for size in (1, 2, 5)}, **{what: {5} for what in extremes}}
+    for what, views in found:
+        assert set(views) == set(model.view_names)
+        assert bool(views["face"].any()) == (what != "black images")
 
 
 class Program:
