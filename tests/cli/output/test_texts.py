@@ -247,7 +247,7 @@ def test_a_configuration_is_shown_in_its_own_letters_and_marked_where_a_recipe_s
 
 
 @pytest.mark.parametrize(("store", "where"), [("clips", "clips"), ("", "runs")])
-def test_the_room_that_is_told_is_that_of_the_clips_own_disk(
+def test_the_space_that_is_told_is_that_of_the_clips_own_disk(
     store: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(announce, "free_space", lambda path: SimpleNamespace(free=2.5e9, where=path))

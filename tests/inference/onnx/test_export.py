@@ -160,7 +160,7 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
     made = dfcore.export(weights, out)
     assert (out.read_text(), made.compared, made.calibrated) == ("no model", ("a batch of 1",), False)
     held = sum(one.numel() * one.element_size() for one in model.state_dict().values())
-    assert all(held < size < 3 * held for size in asked), "room is made for the weights and the graph beside them"
+    assert all(held < size < 3 * held for size in asked), "space is asked for the weights and the graph beside them"
 
 
 def test_the_place_is_tried_before_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
