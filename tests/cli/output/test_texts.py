@@ -309,3 +309,11 @@ def test_the_doctor_says_how_plugins_are_installed_where_none_is(monkeypatch: py
         known = SimpleNamespace(entries=entries, load_all=lambda broken=broken: broken)
         monkeypatch.setattr("dfcore.plugins.registry", lambda known=known: known)
         assert doctor._plugins() == found
+
+
+def test_what_was_exported_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Exported(Path("a\x07.onnx"), "cm", "ab", 18, {}, {}, 0.0, ("noise",), calibrated=False)
+    monkeypatch.setattr("dfcore.inference.onnx.export.export", lambda weights, onnx: made)
+    done = CliRunner().invoke(export.command, ["cm"], catch_exceptions=False)
+    assert done.output.splitlines()[0] == "a\\x07.onnx  cm, ONNX opset 18"
+    assert len(done.output.splitlines()) == 3
