@@ -71,6 +71,18 @@ def test_a_bar_shows_its_last_step_and_goes_away(monkeypatch: pytest.MonkeyPatch
     assert out.getvalue() == ""
 
 
+def test_steps_before_the_last_are_drawn_no_sooner_than_the_bar_draws_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tqdm.std.time", lambda: 0.0)  # no time goes by
+    _, err = screens(monkeypatch)
+    bar, endless = TERMINAL.bar("videos", 5), TERMINAL.bar("files", None)
+    drawn = err.getvalue()
+    bar.update(4)
+    endless.update(4)
+    assert err.getvalue() == drawn
+    bar.update()
+    assert "5/5" in err.getvalue().removeprefix(drawn)
+
+
 def test_where_nobody_looks_no_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     err = Screen(terminal=False)
     monkeypatch.setattr(sys, "stderr", err)

@@ -61,3 +61,7 @@ def test_going_on_judges_what_has_no_page_yet(weights: Path, videos: Path, tmp_p
     links = [one["href"] for one in ParsedPage(rest.path.read_text()).named("a") if ".mp4" in one["href"]]
     assert [link[:5] for link in links] == ["a.mp4", "b.mp4"]
     assert json.loads(json.dumps(rest.to_dict()))["results"][0]["verdict"] == "none"
+    again = made(weights, str(videos), tmp_path / "case", explain=False)
+    assert [one.path.name for one in again.results] == ["a.mp4", "b.mp4"], (
+        "what has a page is judged again unless asked"
+    )

@@ -51,8 +51,8 @@ def as_options(text: str) -> str:
 @cache
 def _pattern() -> re.Pattern[str]:
     arguments, parameters = "|".join(map(re.escape, ARGUMENTS)), "|".join(PARAMETERS)
-    names = "|".join(re.escape(key) for key in sorted(keys(), key=len, reverse=True))
-    # Not inside of a path or of a longer word.
+    names = "|".join(map(re.escape, keys()))
+    # Not inside of a path or of a longer word, such as another key that begins so.
     return re.compile(
         rf"(?<![\w./-])(?:(?P<argument>{arguments})|(?P<key>{names})(?![\w/]|\.\w)(?P<equals>=)?"
         rf"|(?P<parameter>{parameters})=)"

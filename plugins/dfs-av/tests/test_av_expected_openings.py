@@ -17,7 +17,18 @@ from dfs_av.correlation_sums import correlation_of, correlation_sums
 from dfs_av.expected_openings import _NEAR, ExpectedOpenings, VoiceFit
 from dfs_av.module import CueModule, read_views
 from dfs_av.speech_view import SEGMENT, SpeechView, VideoSpeech
-from dfs_av.voice_openings import BANDS, CONTEXT, VoiceModel, judge, own_model, voice_bands, write_model
+from dfs_av.voice_openings import (
+    BANDS,
+    CONTEXT,
+    LAGS_SEEN,
+    UNUSUAL,
+    USUAL,
+    VoiceModel,
+    judge,
+    own_model,
+    voice_bands,
+    write_model,
+)
 
 
 def smooth(seed: int, *shape: int) -> Tensor:
@@ -164,6 +175,20 @@ def test_how_far_the_best_delay_stands_out_is_measured_away_from_it() -> None:
     away = curves[0, 0, far].double().numpy()
     assert found.place.item() == 17
     assert found.above.item() == pytest.approx((found.score.item() - away.mean()) / (away.std() + 0.08), rel=1e-4)
+
+
+def test_only_delays_that_genuine_clips_have_score_and_less_the_less_usual_they_are() -> None:
+    for delay in range(-15, 16):
+        curves = torch.full((1, 8, 31), -1.0)
+        curves[:, :, 15 + delay] = 1.0
+        found = VoiceFit(curves)
+        if delay in LAGS_SEEN:
+            wanted = 1 - UNUSUAL * abs(delay - USUAL)
+        else:
+            wanted = max(-1 - UNUSUAL * abs(seen - USUAL) for seen in LAGS_SEEN)
+        assert found.score.item() == pytest.approx(wanted, abs=1e-6)
+        assert found.row_scores[0].tolist() == pytest.approx([wanted] * 7, abs=1e-6)
+        assert found.place.item() == 15 + delay
 
 
 def test_without_a_voice_nothing_fits() -> None:

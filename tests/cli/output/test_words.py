@@ -20,6 +20,7 @@ from dfcore.config import keys
         ("stage.start=FILE, stage.start=scratch", "--from FILE, --from-scratch"),
         ("with stage=N, at this stage", "with --stage N, at this stage"),
         ("model.backbone_weights=FILE", "--backbone-weights FILE"),
+        ("model.backbone_weights, model.backbone, model.backbone=x", "--backbone-weights, --backbone, --backbone x"),
         ("start at random with pretrained=False", "start at random with --no-pretrained"),
         ("stage.lr takes a number", "stage.lr takes a number"),
         ("/runs/run.out/x and data.root/y", "/runs/run.out/x and data.root/y"),

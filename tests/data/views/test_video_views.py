@@ -79,6 +79,18 @@ def test_a_moment_that_two_clips_hold_counts_once() -> None:
     assert found[2].nonzero().flatten().tolist() == list(range(20, 60))
 
 
+def test_a_moment_between_the_last_of_one_clip_and_the_next_counts_in_the_next() -> None:
+    """A clip shows from half a point before its first moment, that included, to half a point after its last."""
+    ends = 5.0 + (60 - 0.5) / 25
+    for start, counted in ((ends, 60), (ends - 1e-6, 59)):
+        clips = [clip(1), clip(2)]
+        for one, begin in zip(clips, (5.0, start), strict=True):
+            assert one.speech is not None
+            one.speech = replace(one.speech, start=begin)
+        found = views(*clips)["video_mouth_present"]
+        assert found.sum(1).tolist()[:2] == [60, counted]
+
+
 def test_samples_hold_the_same_persons_other_clips_of_the_record(tmp_path: Path) -> None:
     store = ClipStore(tmp_path)
     clips = [clip(1), clip(2, track=1), clip(3), clip(4), clip(5, track=1)]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from dfcore.errors import CheckpointError
 from dfcore.inference.models import Found, load_models
@@ -86,6 +87,19 @@ def test_predict_loads_specialists_of_that_engine_and_says_what_was_exported(
     assert isinstance(member.model, ExportedSpecialist)
     assert member.hash == weight_files.describe(weights)["hash"]
     assert any("was exported" in note for note in roster.notes)
+
+
+@pytest.mark.parametrize(("asked", "used"), [(0, 7), (3, 3)])
+def test_a_session_computes_with_the_threads_that_are_asked_for_else_with_pytorchs(
+    asked: int, used: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    (tmp_path / "cm.onnx").touch()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda path, options, providers: (options, providers))
+    options, providers = open_session(tmp_path / "cm.onnx", asked)
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (used, 1)
+    assert providers == ["CPUExecutionProvider"]
 
 
 def test_a_file_that_is_no_model_is_told_with_what_to_do(tmp_path: Path) -> None:

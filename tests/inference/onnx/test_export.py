@@ -15,7 +15,7 @@ import torch
 import dfcore
 from dfcore.errors import CheckpointError, ModelError, UnknownNameError, UsageError, WriteError
 from dfcore.inference.onnx import export as exporting
-from dfcore.inference.onnx.compared import extreme_views
+from dfcore.inference.onnx.compared import batches_of, extreme_views
 from dfcore.inference.onnx.export import find_weights
 from dfcore.inference.predict import engine_device
 from dfcore.models.export import convert
@@ -56,6 +56,34 @@ def test_a_file_that_says_something_else_is_refused_with_what_differs(model: dfc
             worst_difference(model, Session(model, off), batches, Path("out.onnx"))
 
 
+def test_the_difference_is_the_largest_of_all_batches_and_of_logits_above_1_a_share(model: dfcore.Specialist) -> None:
+    views = made_views(model.spec, 2, image_size=model.image_size)
+    with torch.inference_mode():
+        found = model(views)
+    given = {"logits": found.logits.numpy(), "cue_logits": found.cue_logits.numpy()}
+
+    class Moved:
+        """Each run moves one logit by the next of ``steps``."""
+
+        def __init__(self, title: str, *steps: float) -> None:
+            self.title, self.steps = title, iter(steps)
+
+        def run(self, names: list[str], _: object) -> list[np.ndarray]:
+            moved = {name: value.astype(np.float64) for name, value in given.items()}
+            moved[self.title][1, 0] += next(self.steps)
+            return [moved[name] for name in names]
+
+    def told(title: str, *steps: float) -> float:
+        batches = [(f"batch {k}", views) for k in range(len(steps))]
+        return worst_difference(model, Moved(title, *steps), batches, Path("out.onnx"))
+
+    for title, value in given.items():
+        scale = max(1.0, abs(float(value[1, 0])))
+        assert told(title, 1e-5 * scale, -4e-5 * scale, 2e-5 * scale) == pytest.approx(4e-5, rel=1e-3)
+    with pytest.raises(ModelError, match="on batch 1 the cue_logits differ"):
+        told("cue_logits", 0.0, 2 * convert.TOLERANCE * max(1.0, abs(float(given["cue_logits"][1, 0]))))
+
+
 def test_an_exported_specialist_judges_as_the_one_in_pytorch(model: dfcore.Specialist) -> None:
     views = made_views(model.spec, 2, image_size=model.image_size)
     exported = ExportedSpecialist(model.spec, Session(model, 0.0), Path("none.pt"), model.image_size)
@@ -89,6 +117,16 @@ def test_extreme_views_keep_shapes_and_types(model: dfcore.Specialist) -> None:
     assert extreme_views(views, "constant images")["face"][0].unique().numel() == 1
 
 
+def test_it_is_compared_on_batches_of_several_sizes_and_on_extreme_ones(model: dfcore.Specialist) -> None:
+    found = batches_of(model)
+    sizes = {what: {len(view) for view in views.values()} for what, views in found}
+    extremes = ("constant images", "missing evidence", "black images")
+    assert sizes == {**{f"a batch of {size}": {size} for size in (1, 2, 5)}, **{what: {5} for what in extremes}}
+    for what, views in found:
+        assert set(views) == set(model.view_names)
+        assert bool(views["face"].any()) == (what != "black images")
+
+
 class Program:
     """What PyTorch's exporter gives, of something that is no model."""
 
@@ -111,6 +149,9 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
         lambda model: [("a batch of 1", made_views(model.spec, 1, image_size=model.image_size))],
     )
     monkeypatch.setattr(exporting, "open_session", lambda path: Session(model, 1e-3))
+    asked: list[int] = []
+    replacing = exporting.replacing
+    monkeypatch.setattr(exporting, "replacing", lambda path, size: asked.append(size) or replacing(path, size))
     with pytest.raises(ModelError, match=r"onnx/out.onnx does not say .* No file was written"):
         dfcore.export(weights, out)
     assert out.read_text() == "of before"
@@ -118,6 +159,8 @@ def test_a_file_that_fails_the_comparison_is_not_left_and_does_not_replace_anoth
     monkeypatch.setattr(exporting, "open_session", lambda path: Session(model, 0.0))
     made = dfcore.export(weights, out)
     assert (out.read_text(), made.compared, made.calibrated) == ("no model", ("a batch of 1",), False)
+    held = sum(one.numel() * one.element_size() for one in model.state_dict().values())
+    assert all(held < size < 3 * held for size in asked), "space is asked for the weights and the graph beside them"
 
 
 def test_the_place_is_tried_before_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
