@@ -14,10 +14,22 @@ from click.testing import CliRunner
 
 from dfcore.api.configure import configure
 from dfcore.api.specialists import ModelInfo, SpecialistInfo
-from dfcore.cli import announce, describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages, train
-from dfcore.cli.explained import INDENT
 from dfcore.cli.options import People
-from dfcore.cli.shown import shown
+from dfcore.cli.output import (
+    announce,
+    describe,
+    doctor,
+    ensemble,
+    evaluate,
+    export,
+    plugins,
+    predict,
+    prepare,
+    stages,
+    train,
+)
+from dfcore.cli.output.explained import INDENT
+from dfcore.cli.output.shown import shown
 from dfcore.config import override
 from dfcore.inference.onnx.export import Exported
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
