@@ -14,20 +14,9 @@ from click.testing import CliRunner
 
 from dfcore.api.configure import configure
 from dfcore.api.specialists import ModelInfo, SpecialistInfo
+from dfcore.cli import describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages, train
 from dfcore.cli.options import People
-from dfcore.cli.output import (
-    announce,
-    describe,
-    doctor,
-    ensemble,
-    evaluate,
-    export,
-    plugins,
-    predict,
-    prepare,
-    stages,
-    train,
-)
+from dfcore.cli.output import announce
 from dfcore.cli.output.explained import INDENT
 from dfcore.cli.output.shown import shown
 from dfcore.config import override
