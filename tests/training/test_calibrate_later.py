@@ -53,6 +53,7 @@ def test_only_validation_videos_are_read(toy: TrainConfig, monkeypatch: pytest.M
     assert set(read) == {"val"}
 
 
+@pytest.mark.slow
 def test_what_was_trained_on_does_not_calibrate(toy: TrainConfig) -> None:
     final = train(toy).final
     for key in ("data.val_share", "run.seed"):
@@ -92,6 +93,7 @@ def test_an_ensemble_of_two_runs_knows_its_members_by_their_weights(two: list[Pa
     assert Ensemble.load(moved / "ensemble.json").labels == ensemble.labels
 
 
+@pytest.mark.slow
 def test_a_member_that_was_trained_again_or_is_gone_is_refused(two: list[Path]) -> None:
     ensemble = Ensemble.fit(two)
     path = two[0].parent / "ensemble.json"
@@ -108,6 +110,7 @@ def test_a_member_that_was_trained_again_or_is_gone_is_refused(two: list[Path]) 
     assert Ensemble.load(path).labels == ensemble.labels
 
 
+@pytest.mark.slow
 def test_members_that_cannot_be_shown_the_same_videos_are_refused(toy: TrainConfig, two: list[Path]) -> None:
     with pytest.raises(UsageError, match=r"two members or more; found toy_stage1"):
         Ensemble.fit(two[0])
@@ -117,6 +120,7 @@ def test_members_that_cannot_be_shown_the_same_videos_are_refused(toy: TrainConf
         Ensemble.fit([two[0], third])
 
 
+@pytest.mark.slow
 def test_a_member_that_judged_nothing_in_its_own_validation_is_left_out(two: list[Path]) -> None:
     path = calibration_path(two[1] / "toy_stage1" / "toy_stage1_final.pt")
     found = CalibrationFile.read(path)

@@ -88,6 +88,7 @@ def test_the_face_is_put_back_through_an_ellipse_with_a_soft_edge() -> None:
     assert (after[0] == 40).all()
 
 
+@pytest.mark.slow
 def test_what_is_drawn_covers_its_ranges_and_the_generation_has_the_footages_rate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_once_costs_nothing(
         ("eats_on_b", "far more memory than its size explains"),
     ],
 )
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_a_decoder_does_to_its_process_twice_is_that_files_failure(
     records: Records, root: Path, extractor: str, words: str, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

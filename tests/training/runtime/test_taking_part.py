@@ -23,6 +23,7 @@ SCRIPT = Path(__file__).parents[2] / "helpers" / "left_out.py"
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_two_processes_that_use_different_branches_get_the_mean_gradient_and_no_warning(tmp_path: Path) -> None:
     if not (dist.is_available() and dist.is_gloo_available()):
         pytest.skip("this PyTorch has no gloo")

@@ -95,6 +95,7 @@ def stages(toy: TrainConfig, limit: str = "") -> list[TrainConfig]:
     return [at_stage(override(toy, values), number) for number in (1, 2)]
 
 
+@pytest.mark.slow
 def test_one_limit_for_the_whole_curriculum(
     toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
