@@ -61,10 +61,13 @@ def test_a_file_of_weights_cannot_name_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "option", "words"), [("run.out", "--out", "runs go to"), ("data.store", "--store", "clips go to")]
 )
-def test_writing_elsewhere_is_said_first(folder: Path, tmp_path: Path, key: str, option: str, words: str) -> None:
+@pytest.mark.parametrize("name", ["prepare cm", "train cm --stage 1", "train cm"])
+def test_writing_elsewhere_is_said_first(
+    folder: Path, tmp_path: Path, name: str, key: str, option: str, words: str
+) -> None:
     elsewhere = tmp_path.parent / "elsewhere"
     (folder / "dfcore.toml").write_text(f'[set]\n"{key}" = "{elsewhere}"\n')
-    command = ["prepare", "cm", "--data", "/nowhere"]
+    command = [*name.split(), "--data", "/nowhere"]
     done = CliRunner().invoke(cli, command)
     said = f"{words} {elsewhere}, outside of this folder: {folder / 'dfcore.toml'} says so ({key})"
     assert isinstance(done.exception, DfcoreError)

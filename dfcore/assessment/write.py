@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -142,7 +143,7 @@ def _plots(
     yield "reliability", partial(plots.reliability_plot, {**scores, **calibrated}, title)
     for one in report["detectors"]:
         name, threshold = one["name"], one["threshold"]
-        lines, file = {threshold["name"]: threshold["margin"]}, name.replace("/", "_")
+        lines, file = {threshold["name"]: threshold["margin"]}, re.sub(r"[^\w.+-]+", "_", name).strip("_")
         yield f"scores_{file}", partial(plots.histogram_plot, *scores[name], f"{name}: {title}", lines)
         by_method = {method: Interval(**part["auc"]) for method, part in one["by"]["manipulation"].items()}
         if by_method:

@@ -25,7 +25,7 @@ def _unencoded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_emulated_figures_stand_beside_the_clean_ones_under_the_same_decisions(
     evaluate: Evaluate, trained: SimpleNamespace
 ) -> None:
-    found = evaluate(emulate=("x_720", "youtube_360"))
+    found = evaluate(emulate=("x_720", "youtube_360"), plots=True)
     assert found.names == ("toy_stage1", "toy_stage1 (x_720)", "toy_stage1 (youtube_360)")
     clean, emulated, _ = found.report["detectors"]
     assert "emulation" not in clean["weights"]
@@ -33,6 +33,8 @@ def test_emulated_figures_stand_beside_the_clean_ones_under_the_same_decisions(
     assert emulated["weights"]["hash"] == clean["weights"]["hash"]
     assert (emulated["threshold"], emulated["calibration"]) == (clean["threshold"], clean["calibration"])
     assert emulated["coverage"]["videos"] == clean["coverage"]["videos"] == 6
+    files = {path.name for path in found.plots}
+    assert {"scores_toy_stage1.png", "scores_toy_stage1_x_720.png", "scores_toy_stage1_youtube_360.png"} <= files
     ids = {video.id for video in found.videos["toy_stage1"]}
     assert {video.id for video in found.videos["toy_stage1 (x_720)"]} == {f"{name}~as-x_720" for name in ids}
     assert all(video.bit_rate is None for video in found.videos["toy_stage1 (x_720)"])
