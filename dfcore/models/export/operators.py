@@ -85,5 +85,8 @@ def _distances(x1: Any, x2: Any, p: float, compute_mode: int | None) -> Any:
 
 
 def _require(holds: bool, what: str) -> None:
+    """Refuse a use of an operator that its form is not written for: ``to_onnx`` tells it as a ``ModelError``, and no
+    file is left.
+    """
     if not holds:
         raise NotImplementedError(f"{what} has no form here")
