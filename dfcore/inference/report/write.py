@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -117,8 +118,9 @@ class FolderReport:
         self._lines = JsonLines(self.folder / RESULTS, models, check=resume)
         self.known = {one for one in self._lines.known if (self.folder / page_name(Path(one))).is_file()}
         self._rows: dict[str, Row] = {}
-        for found in stored_results(self.folder / RESULTS):
-            self._add(found)
+        self._waiting = set[str]()
+        self._lines_read = 0
+        self._read()
         self._waiting = {str(one) for one in expected} - (self.known if resume else set())
         self._due = 0.0
         self._refresh()
@@ -134,12 +136,19 @@ class FolderReport:
         write_report(page, result, self.about, explanation, index=up + quote(name_bytes(self.address.name)))
         self._lines.write(result, explanation)
         self._add(result.to_dict())
-        self._waiting.discard(str(result.path))
+        self._lines_read += 1
         if time.monotonic() >= self._due:
             self._refresh()
 
+    def _read(self) -> None:
+        """Take in the lines that are not known yet."""
+        for found in islice(stored_results(self.folder / RESULTS), self._lines_read, None):
+            self._add(found)
+            self._lines_read += 1
+
     def _add(self, found: dict[str, Any]) -> None:
         path = Path(found["path"])
+        self._waiting.discard(str(path))
         up = "" if self.address.parent == self.folder else f"{quote(name_bytes(self.folder.name))}/"
         mine = {model.label: model.hash for model in self.about.models}
         self._rows.pop(str(path), None)  # judged again: its place is the last one
@@ -155,6 +164,7 @@ class FolderReport:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._read()  # a signal may have come between a line and its row
         self._refresh()
 
 

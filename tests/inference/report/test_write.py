@@ -15,6 +15,7 @@ from made_report import about, explanation, failed, model, person, result
 from parsed_html import ParsedPage
 
 from dfcore.errors import UsageError, WriteError
+from dfcore.inference.output import JsonLines
 from dfcore.inference.report import write
 from dfcore.inference.report.write import FolderReport, PageReport, page_name, start_report, write_report
 from dfcore.inference.scan import Files
@@ -107,6 +108,29 @@ def test_an_interrupted_report_lists_what_is_done_and_says_what_is_not(tmp_path:
         judge()
     assert len(pages(report)) == 2
     assert "3 files are not judged yet" in index(report).text
+
+
+def test_a_signal_right_after_a_line_was_written_leaves_that_file_in_the_index(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    class Stopped(JsonLines):
+        def write(self, *given: Any) -> None:
+            super().write(*given)
+            if given[0].path.name == "b.mp4":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(write, "JsonLines", Stopped)
+    report = FolderReport(tmp_path, about(), expected=[Path(f"{name}.mp4") for name in "abc"])
+
+    def judge() -> None:
+        with report:
+            for name in "abc":
+                report.write(result(f"{name}.mp4"))
+
+    with pytest.raises(KeyboardInterrupt):
+        judge()
+    assert [path.name for path in pages(report)] == [page_name(Path(f"{name}.mp4")) for name in "ab"]
+    assert "1 file is not judged yet" in index(report).text
 
 
 def test_a_killed_report_is_mended_by_the_next(tmp_path: Path) -> None:
