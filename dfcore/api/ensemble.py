@@ -131,11 +131,11 @@ def _split_keys(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def default_place(ensemble: StoredEnsemble) -> Path:
+def default_place(targets: Sequence[Target]) -> Path:
     """``ensemble.json`` beside the members' runs: in the folder that holds them all."""
     folders = [
-        folder.parent if folder.name == f"{member.specialist}_stage{member.stage}" else folder
-        for member in ensemble.members
-        for folder in (member.path.absolute().parent,)
+        folder.parent if folder.name == f"{target.specialist}_stage{target.meta.get('stage')}" else folder
+        for target in targets
+        for folder in (target.path.absolute().parent,)
     ]
     return Path(os.path.commonpath(folders)) / NAME

@@ -52,14 +52,14 @@ def fit(
     dfcore ensemble fit runs/cm_stage1 runs/av_stage4 --data /data/FakeAVCeleb --dataset fakeavceleb
     """
     from dfcore.api.ensemble import Ensemble, default_place
+    from dfcore.assessment.targets import find_targets
     from dfcore.disk import require_place
 
-    if out:
-        require_place(Path(out))
+    place = Path(out) if out else default_place(find_targets(models))
+    require_place(place)  # before all the videos are scored
     announce_file(store=store)
     given = keys_of({"run.device": device}, assignments)
     ensemble = Ensemble.fit(models, data=data, dataset=dataset, store=store, alpha=alpha, set=given)
-    place = Path(out) if out else default_place(ensemble)
     ensemble.save(place)
     for line in _lines(ensemble):
         click.echo(printable(line))

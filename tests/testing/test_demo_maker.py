@@ -227,6 +227,7 @@ def test_of_several_at_once_one_makes_it(tmp_path: Path, monkeypatch: pytest.Mon
         ({"pairs": (0, 0, 0)}, "at least one pair"),
         ({"pairs": (1, 71, 0)}, "360, 70, 70"),
         ({"pairs": (1, 1)}, "three counts"),
+        ({"pairs": 3}, "three counts"),
         ({"frames": 0}, "frames"),
         ({"size": 129}, "even"),
         ({"size": 64}, "128"),

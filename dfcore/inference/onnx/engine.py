@@ -1,4 +1,7 @@
-"""Which specialists judge with ONNX Runtime: an exported file beside the weights, made where there is none."""
+"""Which specialists judge with ONNX Runtime: an exported file beside the weights, made where there is none.
+
+Weights may lie where nothing can be written (a dataset on Kaggle): their file is then kept with the runs.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from dfcore.disk import require_place
+from dfcore.errors import WriteError
 from dfcore.files import is_file
 from dfcore.inference.onnx.export import export, origin_of
+from dfcore.kaggle import run_folder
 from dfcore.models import weights as weight_files
 from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata
 from dfcore.plugins import registry
@@ -26,7 +32,7 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
     """A specialist that judges with ONNX Runtime, the description of its weights, and a note of the file.
 
     The file beside the weights is used if it is of these weights, of this dfcore and of the installed plugin; else it
-    is exported anew, once.
+    is exported anew, once. Where nothing can be written beside the weights, ``onnx`` in the folder of runs takes it.
 
     Args:
         weights: the file of weights.
@@ -37,8 +43,11 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
     """
     meta = weight_files.describe(weights)
     path = exported_path(weights)
-    note = f"ONNX Runtime runs {path}."
     found = _usable(path, weights, meta)
+    if found is None and not _takes_files(path):
+        path = Path(run_folder()) / "onnx" / f"{weights.stem}-{meta['hash'][:12]}.onnx"
+        found = _usable(path, weights, meta)
+    note = f"ONNX Runtime runs {path}."
     if found is None:
         _log.warning("%s is exported to ONNX first, once; that takes a minute or two.", weights)
         made = export(weights, path)
@@ -46,6 +55,14 @@ def open_exported(weights: Path) -> tuple[ExportedSpecialist, dict[str, Any], st
         found = open_session(path)
     spec = registry().trainable(meta["specialist"])
     return ExportedSpecialist(spec, found, weights, int(read_metadata(found, path)["image_size"])), meta, note
+
+
+def _takes_files(path: Path) -> bool:
+    try:
+        require_place(path)
+    except WriteError:
+        return False
+    return True
 
 
 def _usable(path: Path, weights: Path, meta: dict[str, Any]) -> Any:

@@ -119,7 +119,11 @@ def _read_marker(root: Path) -> dict[str, Any]:
 
 def _check(plan: Plan, workers: int | None) -> None:
     longest = [len(official_pairs(split)) for split in SPLITS]
-    if len(plan.pairs) != 3 or any(not 0 <= n <= most for n, most in zip(plan.pairs, longest, strict=False)):
+    if (
+        not isinstance(plan.pairs, tuple | list)
+        or len(plan.pairs) != 3
+        or any(not 0 <= n <= most for n, most in zip(plan.pairs, longest, strict=False))
+    ):
         raise UsageError(f"demo data: pairs must be three counts up to {longest} (train, val, test), not {plan.pairs}.")
     if sum(plan.pairs) == 0:
         raise UsageError("demo data: pairs are all 0; at least one pair is needed.")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from dfcore.errors import CheckpointError
+from dfcore.errors import CheckpointError, WriteError
 from dfcore.inference.models import Found, load_models
 from dfcore.inference.onnx import engine
 from dfcore.inference.onnx.engine import exported_path, open_exported
@@ -64,6 +64,24 @@ def test_a_file_is_exported_once_and_again_for_other_weights(
     save_specialist(tmp_path, "rr", seed=1)
     open_exported(weights)
     assert len(exports) == 2, "the exported file of other weights was used"
+
+
+def test_where_nothing_can_be_written_beside_the_weights_the_file_is_kept_with_the_runs(
+    exports: list[Path], tmp_path: Path, save_specialist: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = save_specialist(tmp_path / "input", "rr")
+
+    def require_place(path: Path) -> None:
+        raise WriteError(f"{path}: read-only")
+
+    monkeypatch.setattr(engine, "require_place", require_place)
+    monkeypatch.setattr(engine, "run_folder", lambda: str(tmp_path / "runs"))
+    (tmp_path / "runs/onnx").mkdir(parents=True)
+    for _ in range(2):
+        note = open_exported(weights)[2]
+    digest = weight_files.describe(weights)["hash"]
+    assert exports == [tmp_path / "runs/onnx" / f"{weights.stem}-{digest[:12]}.onnx"]
+    assert note == f"ONNX Runtime runs {exports[0]}."
 
 
 @pytest.mark.parametrize("content", ["", "producer=another program", "note=1"])
