@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
 
 from dfcore.data.media.colour import default_matrix
@@ -177,8 +177,13 @@ def describe(frame: Any) -> Look:
 
 
 def side_data(frame: Any, kind: Type) -> Any:
-    """One kind of a frame's side data, or None; kinds that PyAV does not know lie beside it and do not matter."""
-    return frame.side_data.get(kind)
+    """One kind of a frame's side data, or None; kinds that PyAV does not know lie beside it and do not matter.
+
+    ``frame.side_data`` is not asked: the frame would keep the answer, which keeps the frame, and such a circle holds
+    the planes until the garbage collector happens to look (8 GB, after some hundred files in one process).
+    """
+    container: Any = SideDataContainer
+    return container(frame).get(kind)
 
 
 def _unknown_type(cls: type[Type], value: object) -> Type | None:

@@ -6,7 +6,6 @@ the file: frames above a stated size are not held until their windows are known,
 
 from __future__ import annotations
 
-import gc
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,9 +34,6 @@ SMALL_BYTES = 8 * 2**20
 HELD_BYTES = 384 * 2**20
 """Bytes of whole frames that are held until their windows are known: 120 frames of 1920x1080. A file whose clips take
 more is decoded twice."""
-
-LITTER_BYTES = 96 * 2**20
-"""Bytes of decoded frames after which the garbage collector is called: 30 frames of 1920x1080."""
 
 Window = tuple[int, int, int, int]
 
@@ -106,7 +102,7 @@ def watch(
         PluginError: a detector raised something.
     """
     wanted = set(kept).union(heard, *looks.values())
-    with set_aside(), looking() as helper:
+    with looking() as helper:
         watcher = Watcher(info, kept, heard, looks, detectors, helper)
         for frame in decode(path, wanted, side_data=set(kept) if side_data else False, threads=threads):
             watcher.take(frame)
@@ -191,7 +187,7 @@ class Watcher:
     ) -> None:
         self.info, self.kept, self.heard, self.looks, self.detectors = info, kept, heard, looks, detectors
         self.helper = helper
-        self._footage, self._litter = Footage(), _Litter()
+        self._footage = Footage()
         self._keep, self._changes = _Keep(self._footage, info, kept), _Changes(self._footage)
         self._found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
         self._waiting: deque[Future[Look]] = deque()
@@ -216,7 +212,6 @@ class Watcher:
         del about
         size = frame_bytes(frame)
         del frame
-        self._litter.add(size)
         while len(self._waiting) > min(WAITING, WAITING_BYTES // size):
             self._waiting.popleft().result()
 
@@ -237,37 +232,6 @@ def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
     return replace(found, faces=coded, scale=1.0)
 
 
-class _Litter:
-    """Frees large frames in time: a PyAV frame whose side data was read is a reference cycle, which holds its planes
-    until the garbage collector happens to look.
-    """
-
-    def __init__(self) -> None:
-        self.held = 0
-
-    def add(self, size: int) -> None:
-        """Count a decoded frame of so many bytes in, and collect where many bytes may lie about."""
-        self.held += size
-        if self.held >= LITTER_BYTES:
-            self.held = 0
-            gc.collect()
-
-
-@contextmanager
-def set_aside() -> Iterator[None]:
-    """What is there before need not be looked at by the garbage collector: with torch imported, that takes it 0.1 s
-    each time. Nothing is changed where somebody else has set objects aside.
-    """
-    if gc.get_freeze_count():
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
 def crop_held(footage: Footage, index: int, window: Window) -> Crop:
     """A window of a frame that is held."""
     return _crop(footage.frames[index], window)
@@ -277,14 +241,11 @@ def crop_again(
     path: Path, info: MediaInfo, windows: Mapping[int, Sequence[Window]], *, side_data: bool, threads: int = 0
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
-    crops, litter = {}, _Litter()
-    with set_aside():
-        for frame in decode(path, set(windows), side_data=side_data, threads=threads):
-            for window in windows[frame.index]:
-                crops[frame.index, window] = _crop(frame, window, copy=True)
-            size = frame_bytes(frame)
-            del frame
-            litter.add(size)
+    crops: dict[tuple[int, Window], Crop] = {}
+    for frame in decode(path, set(windows), side_data=side_data, threads=threads):
+        for window in windows[frame.index]:
+            crops[frame.index, window] = _crop(frame, window, copy=True)
+        del frame  # before the next one is decoded
     return crops
 
 

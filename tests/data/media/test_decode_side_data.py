@@ -1,5 +1,6 @@
 """Quantisers and motion vectors against encodes whose values are known."""
 
+import gc
 from types import SimpleNamespace
 
 import av
@@ -9,6 +10,7 @@ from av.codec.context import ThreadType
 from av.sidedata.sidedata import Type
 
 from dfcore.data.media import decode, frames
+from dfcore.data.media import side_data as side
 from dfcore.data.media.side_data import block_motion, qp_map
 from dfcore.testing.media import scene, write_video
 
@@ -219,6 +221,13 @@ class Described:
         self.side_data = {Type.VIDEO_ENC_PARAMS: self.raw}
 
 
+@pytest.fixture
+def _said(monkeypatch):
+    """Side data as a made frame has them."""
+    monkeypatch.setattr(side, "side_data", lambda frame, kind: frame.side_data.get(kind))
+
+
+@pytest.mark.usefixtures("_said")
 @pytest.mark.parametrize("junk", [0, 2])
 def test_each_block_has_its_quantiser_and_the_others_the_frames(junk):
     rows = [(0, 0, 16, 16, -4), (32, 16, 16, 16, 5), (-16, 0, 16, 16, 9), (48, 0, 16, 16, 9), (0, 32, 16, 16, 9)]
@@ -229,7 +238,20 @@ def test_each_block_has_its_quantiser_and_the_others_the_frames(junk):
     assert qp_map(Described(1, rows=rows[:1], bits=10)).tolist() == [[14, 18, 18], [18] * 3]
 
 
+@pytest.mark.usefixtures("_said")
 def test_quantisers_of_another_scale_or_of_no_block_are_none():
     assert qp_map(Described(0)) is None
     assert qp_map(Described(1, kind=2, rows=[(0, 0, 16, 16, 0)])) is None
     assert qp_map(SimpleNamespace(side_data={})) is None
+
+
+def test_frames_whose_side_data_was_read_go_without_the_garbage_collector(tmp_path):
+    path = write_video(tmp_path / "many.mp4", **SIZE, frames=9)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(type(one) is av.VideoFrame for one in gc.get_objects())
+        assert sum(frame.qp is not None for frame in decode(path)) == 9
+        assert sum(type(one) is av.VideoFrame for one in gc.get_objects()) == before
+    finally:
+        gc.enable()

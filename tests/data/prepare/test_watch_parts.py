@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,18 +60,6 @@ def test_frames_about_a_change_of_format_are_looked_at(monkeypatch: pytest.Monke
     monkeypatch.setattr(watch, "SMALL_BYTES", BYTES - 1)  # then the frame before it is not kept for that
     changes = watch._Changes(Footage())
     assert [[one.index for one in changes.about(each)] for each in shown] == [[], [], [2], [], [4]]
-
-
-def test_litter_is_collected_when_much_lies_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[int] = []
-    monkeypatch.setattr(watch, "LITTER_BYTES", 100)
-    monkeypatch.setattr(gc, "collect", lambda: calls.append(litter.held))
-    litter = watch._Litter()
-    held = []
-    for size in (60, 39, 1, 60, 50, 99):
-        litter.add(size)
-        held.append((len(calls), litter.held))
-    assert held == [(0, 60), (0, 99), (1, 0), (1, 60), (2, 0), (2, 99)]
 
 
 @pytest.mark.parametrize("copy", [False, True])
