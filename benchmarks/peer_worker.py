@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Measure = Callable[
         [dict[str, Any]], tuple[float, int]
@@ -50,6 +50,17 @@ def module(root: Path, name: str, *folders: str) -> ModuleType:
     return importlib.import_module(name)
 
 
+def bare_packages(root: Path, folder: str, names: Sequence[str]) -> None:
+    """Let modules of these packages of a checkout be imported without their packages' own ``__init__``.
+
+    DeepfakeBench's import all its detectors, networks, losses and datasets, and so every package that any of them
+    needs, for one module of each. Nothing that is measured lives in them.
+    """
+    for name in names:
+        package = sys.modules[name] = ModuleType(name)
+        package.__path__ = [str(root / folder / name)]
+
+
 def why(error: BaseException, root: Path) -> str:
     """One line on what went wrong, that names the package if one is missing."""
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -61,6 +72,13 @@ def why(error: BaseException, root: Path) -> str:
             )
     text = " ".join(str(error).split())
     return text if isinstance(error, Unusable) else f"its code raised {type(error).__name__}: {text}"
+
+
+def versions() -> str:
+    """What the seconds depend on, of the packages that are imported."""
+    names = ("torch", "efficientnet_pytorch", "numpy", "cv2", "albumentations", "dlib")
+    found = [f"{name} {sys.modules[name].__version__}" for name in names if hasattr(sys.modules.get(name), "__version__")]
+    return ", ".join([f"Python {sys.version.split()[0]}", *found])
 
 
 def timed(work: Callable[[], Any], device: str = "cpu") -> float:
@@ -114,13 +132,26 @@ def bench_config(root: Path, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def bench_registry(root: Path) -> str:
+    """The module that holds the names of its detectors; checkouts of 2023 have it in another place."""
+    places = ("metrics.registry", "utils.registry")
+    found = [name for name in places if (root / "training" / (name.replace(".", "/") + ".py")).is_file()]
+    return (found or places)[0]
+
+
 def bench_train(root: Path, settings: dict[str, Any], notes: list[str]) -> Measure:
     import torch
 
     start_at_random()
     config, device = bench_config(root, settings), settings["device"]
-    detectors = module(root, "detectors", "training", ".")
-    model = detectors.DETECTOR[config["model_name"]](config).to(device).train()
+    bare_packages(root, "training", ("detectors", "networks", "loss"))
+    registry = module(root, bench_registry(root), "training", ".")
+    for package, name in (("detectors", "DETECTOR"), ("networks", "BACKBONE"), ("loss", "LOSSFUNC")):
+        setattr(sys.modules[package], name, getattr(registry, name))
+    for name in (f"loss.{config['loss_func']}_loss", f"networks.{config['backbone_name']}"):
+        module(root, name, "training")
+    module(root, f"detectors.{config['model_name']}_detector", "training")
+    model = registry.DETECTOR[config["model_name"]](config).to(device).train()
     adam = config["optimizer"]["adam"]
     optimiser = torch.optim.Adam(
         model.parameters(),
@@ -181,6 +212,7 @@ def one_thread() -> None:
 
 def bench_read(root: Path, settings: dict[str, Any], notes: list[str]) -> Measure:
     one_thread()
+    bare_packages(root, "training", ("dataset",))
     data = module(root, "dataset.abstract_dataset", "training", ".")
     return reader(data.DeepfakeAbstractBaseDataset(bench_config(root, settings), "train"), 1, settings["reads"])
 
@@ -293,7 +325,7 @@ def main() -> None:
     try:
         settings = json.loads(sys.stdin.readline())
         measure = PARTS[kind, part](root, settings, notes)
-        answer(ready=True, notes=notes)
+        answer(ready=True, notes=[versions(), *notes])
     except (Exception, SystemExit) as error:
         answer(failed=why(error, root))
         return
