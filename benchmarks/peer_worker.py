@@ -17,68 +17,20 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from peer_checkout import Unusable, bare_packages, module, versions, why
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     Measure = Callable[
         [dict[str, Any]], tuple[float, int]
     ]  # of a request: seconds of processor time, of how many units
 
-DISTRIBUTIONS = {
-    "PIL": "Pillow", "cv2": "opencv-python", "efficientnet_pytorch": "efficientnet-pytorch",
-    "retinaface": "retinaface-pytorch", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "PyYAML",
-}  # fmt: skip
-"""Under which name a package is installed, where it is not the one that is imported."""
 PREDICTOR = "shape_predictor_81_face_landmarks.dat"
-
-
-class Unusable(Exception):  # noqa: N818
-    """The checkout lacks something; the message says what."""
-
-
-def module(root: Path, name: str, *folders: str) -> ModuleType:
-    """Import a module of the checkout, with these of its folders first on the path."""
-    for folder in reversed(folders):
-        sys.path.insert(0, str(root / folder))
-    place = root / folders[0] / name.replace(".", "/")
-    if not (place.is_dir() or place.with_suffix(".py").is_file()):
-        raise Unusable(f"{root} has no {place.relative_to(root)}: is it a checkout of this peer?")
-    return importlib.import_module(name)
-
-
-def bare_packages(root: Path, folder: str, names: Sequence[str]) -> None:
-    """Let modules of these packages of a checkout be imported without their packages' own ``__init__``.
-
-    DeepfakeBench's import all its detectors, networks, losses and datasets, and so every package that any of them
-    needs, for one module of each. Nothing that is measured lives in them.
-    """
-    for name in names:
-        package = sys.modules[name] = ModuleType(name)
-        package.__path__ = [str(root / folder / name)]
-
-
-def why(error: BaseException, root: Path) -> str:
-    """One line on what went wrong, that names the package if one is missing."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        theirs = [Path(place) / top for place in sys.path if place.startswith(str(root))]
-        if not any(path.is_dir() or path.with_suffix(".py").is_file() for path in theirs):
-            return (
-                f"its checkout needs the package {DISTRIBUTIONS.get(top, top)} (import {top}), which is not installed"
-            )
-    text = " ".join(str(error).split())
-    return text if isinstance(error, Unusable) else f"its code raised {type(error).__name__}: {text}"
-
-
-def versions() -> str:
-    """What the seconds depend on, of the packages that are imported."""
-    names = ("torch", "efficientnet_pytorch", "numpy", "cv2", "albumentations", "dlib")
-    found = [f"{name} {sys.modules[name].__version__}" for name in names if hasattr(sys.modules.get(name), "__version__")]
-    return ", ".join([f"Python {sys.version.split()[0]}", *found])
 
 
 def timed(work: Callable[[], Any], device: str = "cpu") -> float:
@@ -190,12 +142,23 @@ def blended_train(root: Path, settings: dict[str, Any], notes: list[str]) -> Mea
     return lambda request: (timed(lambda: model.training_step(images, labels), device), 1)
 
 
+class Silence:
+    """In place of stdout while a dataset is read: the peers' print why an image cannot be read, and take another."""
+
+    def write(self, text: str) -> int:  # noqa: D102
+        raise Unusable(f"its dataset could not read an image: {text.strip()}")
+
+    def flush(self) -> None:  # noqa: D102
+        return
+
+
 def reader(dataset: Any, images: int, reads: int) -> Measure:
     """Seconds of images: each item of the dataset has so many."""
 
     def read_some() -> None:
-        for k in range(reads):
-            dataset[k % len(dataset)]
+        with redirect_stdout(Silence()):  # type: ignore[type-var]
+            for k in range(reads):
+                dataset[k % len(dataset)]
 
     return lambda request: (timed(read_some), reads * images)
 

@@ -263,6 +263,25 @@ def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: Modu
         start(peers, "deepfakebench", "prepare", root, tmp_path, limit=2.0)
 
 
+def test_an_image_that_a_dataset_cannot_read_is_told_of_at_once(peers: ModuleType, tmp_path: Path) -> None:
+    stubborn = """
+        class SBI_Dataset(list):
+            def __init__(self, *more):
+                print("one image")
+                super().__init__([0])
+            def __getitem__(self, index):
+                while True:
+                    try:
+                        raise OSError("a broken image")
+                    except Exception as error:
+                        print(error)
+    """
+    peer = start(peers, "selfblended", "read", write(tmp_path, {**BLENDED, "src/utils/sbi.py": stubborn}), tmp_path)
+    with pytest.raises(peers.NotMeasured, match=r"its dataset could not read an image: a broken image"):
+        peer.measure({"name": "all"})
+    peer.close()
+
+
 def test_the_ratio_is_that_of_what_was_taken_in_turn(peers: ModuleType) -> None:
     assert peers.compared([1, 2, 4], [2, 4, 8], ["1", "2", "3"]) == "ratio ours / theirs 0.500 (0.500 to 0.500)"
     assert "no interval" in peers.compared([1], [2], ["1"])
