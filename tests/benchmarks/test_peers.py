@@ -1,4 +1,7 @@
-"""benchmarks/peers.py, tried on stand-ins: small modules with the entry points of the two checkouts."""
+"""benchmarks/peers.py, tried on stand-ins: small modules with the entry points of the two checkouts.
+
+As in a real one, what imports all of DeepfakeBench needs packages that are not there.
+"""
 
 from __future__ import annotations
 
@@ -261,6 +264,19 @@ def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: Modu
     root = write(tmp_path / "b", {**BENCH, "preprocessing/preprocess.py": endless})
     with pytest.raises(peers.NotMeasured, match=r"no answer within 2 s \(--limit\)"):
         start(peers, "deepfakebench", "prepare", root, tmp_path, limit=2.0)
+
+
+@pytest.mark.parametrize("place", ["metrics", "utils"])
+def test_a_step_of_deepfakebench_needs_no_package_of_its_other_detectors(
+    peers: ModuleType, tmp_path: Path, place: str
+) -> None:
+    files = {
+        name.replace("metrics/", f"{place}/"): text.replace("metrics.registry", f"{place}.registry")
+        for name, text in BENCH.items()
+    }
+    peer = start(peers, "deepfakebench", "train", write(tmp_path, files), tmp_path)
+    assert peer.measure({"name": "step"})[1] == 1
+    peer.close()
 
 
 def test_an_image_that_a_dataset_cannot_read_is_told_of_at_once(peers: ModuleType, tmp_path: Path) -> None:
