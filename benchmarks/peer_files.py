@@ -17,12 +17,11 @@ FRAMES_OF_SBI = "data/FaceForensics++/original_sequences/youtube/raw"
 
 def write_crops(store: ClipStore, place: Path) -> int:
     """Faces as DeepfakeBench reads them: 256x256 PNG files and its list in JSON; returns how many."""
-    folder = place / "frames" / "000"
-    folder.mkdir(parents=True)
+    (place / "frames" / "000").mkdir(parents=True)
     paths = []
     for number, png in enumerate(read_samples.Crops(store).files):
-        paths.append(str(folder / f"{number:03d}.png"))
-        Path(paths[-1]).write_bytes(png)
+        paths.append(f"./frames/000/{number:03d}.png")  # what does not start with a dot it looks for in its own folder
+        (place / paths[-1]).write_bytes(png)
     video = {"label": "real", "frames": paths}
     (place / "json").mkdir()
     (place / "json" / "peers.json").write_text(json.dumps({"peers": {"real": {"train": {"000": video}}}}))

@@ -17,9 +17,11 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from peer_checkout import Unusable, bare_packages, module, versions, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,39 +30,7 @@ if TYPE_CHECKING:
         [dict[str, Any]], tuple[float, int]
     ]  # of a request: seconds of processor time, of how many units
 
-DISTRIBUTIONS = {
-    "PIL": "Pillow", "cv2": "opencv-python", "efficientnet_pytorch": "efficientnet-pytorch",
-    "retinaface": "retinaface-pytorch", "skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "PyYAML",
-}  # fmt: skip
-"""Under which name a package is installed, where it is not the one that is imported."""
 PREDICTOR = "shape_predictor_81_face_landmarks.dat"
-
-
-class Unusable(Exception):  # noqa: N818
-    """The checkout lacks something; the message says what."""
-
-
-def module(root: Path, name: str, *folders: str) -> ModuleType:
-    """Import a module of the checkout, with these of its folders first on the path."""
-    for folder in reversed(folders):
-        sys.path.insert(0, str(root / folder))
-    place = root / folders[0] / name.replace(".", "/")
-    if not (place.is_dir() or place.with_suffix(".py").is_file()):
-        raise Unusable(f"{root} has no {place.relative_to(root)}: is it a checkout of this peer?")
-    return importlib.import_module(name)
-
-
-def why(error: BaseException, root: Path) -> str:
-    """One line on what went wrong, that names the package if one is missing."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        theirs = [Path(place) / top for place in sys.path if place.startswith(str(root))]
-        if not any(path.is_dir() or path.with_suffix(".py").is_file() for path in theirs):
-            return (
-                f"its checkout needs the package {DISTRIBUTIONS.get(top, top)} (import {top}), which is not installed"
-            )
-    text = " ".join(str(error).split())
-    return text if isinstance(error, Unusable) else f"its code raised {type(error).__name__}: {text}"
 
 
 def timed(work: Callable[[], Any], device: str = "cpu") -> float:
@@ -114,13 +84,26 @@ def bench_config(root: Path, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def bench_registry(root: Path) -> str:
+    """The module that holds the names of its detectors; checkouts of 2023 have it in another place."""
+    places = ("metrics.registry", "utils.registry")
+    found = [name for name in places if (root / "training" / (name.replace(".", "/") + ".py")).is_file()]
+    return (found or places)[0]
+
+
 def bench_train(root: Path, settings: dict[str, Any], notes: list[str]) -> Measure:
     import torch
 
     start_at_random()
     config, device = bench_config(root, settings), settings["device"]
-    detectors = module(root, "detectors", "training", ".")
-    model = detectors.DETECTOR[config["model_name"]](config).to(device).train()
+    bare_packages(root, "training", ("detectors", "networks", "loss"))
+    registry = module(root, bench_registry(root), "training", ".")
+    for package, name in (("detectors", "DETECTOR"), ("networks", "BACKBONE"), ("loss", "LOSSFUNC")):
+        setattr(sys.modules[package], name, getattr(registry, name))
+    for name in (f"loss.{config['loss_func']}_loss", f"networks.{config['backbone_name']}"):
+        module(root, name, "training")
+    module(root, f"detectors.{config['model_name']}_detector", "training")
+    model = registry.DETECTOR[config["model_name"]](config).to(device).train()
     adam = config["optimizer"]["adam"]
     optimiser = torch.optim.Adam(
         model.parameters(),
@@ -159,12 +142,23 @@ def blended_train(root: Path, settings: dict[str, Any], notes: list[str]) -> Mea
     return lambda request: (timed(lambda: model.training_step(images, labels), device), 1)
 
 
+class Silence:
+    """In place of stdout while a dataset is read: the peers' print why an image cannot be read, and take another."""
+
+    def write(self, text: str) -> int:  # noqa: D102
+        raise Unusable(f"its dataset could not read an image: {text.strip()}")
+
+    def flush(self) -> None:  # noqa: D102
+        return
+
+
 def reader(dataset: Any, images: int, reads: int) -> Measure:
     """Seconds of images: each item of the dataset has so many."""
 
     def read_some() -> None:
-        for k in range(reads):
-            dataset[k % len(dataset)]
+        with redirect_stdout(Silence()):  # type: ignore[type-var]
+            for k in range(reads):
+                dataset[k % len(dataset)]
 
     return lambda request: (timed(read_some), reads * images)
 
@@ -181,6 +175,7 @@ def one_thread() -> None:
 
 def bench_read(root: Path, settings: dict[str, Any], notes: list[str]) -> Measure:
     one_thread()
+    bare_packages(root, "training", ("dataset",))
     data = module(root, "dataset.abstract_dataset", "training", ".")
     return reader(data.DeepfakeAbstractBaseDataset(bench_config(root, settings), "train"), 1, settings["reads"])
 
@@ -293,7 +288,7 @@ def main() -> None:
     try:
         settings = json.loads(sys.stdin.readline())
         measure = PARTS[kind, part](root, settings, notes)
-        answer(ready=True, notes=notes)
+        answer(ready=True, notes=[versions(), *notes])
     except (Exception, SystemExit) as error:
         answer(failed=why(error, root))
         return

@@ -106,14 +106,18 @@ class Peer:
         in_time = timer.is_alive()
         timer.cancel()
         if not line:
-            self.log.seek(0)
-            last = (self.log.read().strip().splitlines() or ["nothing"])[-1]
             ended = "its process ended" if in_time else f"no answer within {self.limit:.0f} s (--limit)"
-            raise NotMeasured(f"{ended}; it last said: {last}")
+            raise NotMeasured(f"{ended}; it last said: {self.last_words() or 'nothing'}")
         answer: dict[str, Any] = json.loads(line)
         if "failed" in answer:
-            raise NotMeasured(answer["failed"])
+            said = self.last_words() if answer["failed"].startswith("its code raised") else ""
+            raise NotMeasured(answer["failed"] + (f"; it last said: {said}" if said else ""))  # the cause may be there
         return answer
+
+    def last_words(self) -> str:
+        """The last line that the process printed."""
+        self.log.seek(0)
+        return (self.log.read().strip().splitlines() or [""])[-1]
 
     def measure(self, request: dict[str, Any]) -> tuple[float, int]:
         """A :data:`Side`."""
@@ -148,6 +152,14 @@ def our_step(options: Namespace) -> Iterator[Side]:
     if process.is_alive():
         ours.send(False)
         process.join()
+
+
+def commit_of(root: Path) -> str:
+    """Which commit is checked out in a folder, with ``-dirty`` where files differ from it."""
+    if not (root / ".git").exists():  # it may lie in a repository of somebody's own
+        return "no git checkout"
+    described = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(described, capture_output=True, text=True).stdout.strip() or "no commit"
 
 
 def take_turns(
@@ -290,7 +302,7 @@ def options_of(argv: Sequence[str] | None) -> Namespace:
     args = parser.parse_args(argv)
     if args.deepfakebench is None and args.selfblended is None:
         parser.error("give a checkout: --deepfakebench DIR, --selfblended DIR, or both")
-    args.precision, args.clock, args.keep_memory = "fp32", "cpu", True  # of training_step; the peers train in fp32
+    args.precision, args.clock, args.keep_memory, args.clips = "fp32", "cpu", True, 4  # of training_step; peers: fp32
     return args
 
 
@@ -315,6 +327,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{spec.name}, {args.backbone}, batch {args.batch}; peers: EfficientNet-B4, {settings['size']} pixels, "
             f"{settings['frames']} frames of a video; {args.device}, {args.rounds} turns"
         )
+        for kind, peer in PEERS.items():
+            if getattr(args, kind) is not None:
+                print(f"{peer}: {commit_of(getattr(args, kind))}", flush=True)
         if "train" in args.parts:
             with our_step(args) as step:
                 measure_part("train", step, [{"name": "step"}], settings, args)

@@ -1,9 +1,14 @@
-"""benchmarks/peers.py, tried on stand-ins: small modules with the entry points of the two checkouts."""
+"""benchmarks/peers.py, tried on stand-ins: small modules with the entry points of the two checkouts.
+
+As in a real one, what imports all of DeepfakeBench needs packages that are not there.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -18,30 +23,55 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 BENCH = {
     "training/config/detector/efficientnetb4.yaml": """
-        {model_name: efficientnetb4, compression: c23,
+        {model_name: efficientnetb4, backbone_name: efficientnetb4, loss_func: cross_entropy, compression: c23,
          optimizer: {adam: {lr: 0.1, beta1: 0.9, beta2: 0.9, eps: 0.1, weight_decay: 0.0, amsgrad: false}}}
     """,
-    "training/detectors/__init__.py": """
+    "training/metrics/registry.py": """
+        class Names(dict):
+            def register_module(self, module_name):
+                return lambda made: self.setdefault(module_name, made)
+        DETECTOR, BACKBONE, LOSSFUNC = Names(), Names(), Names()
+    """,
+    "training/networks/__init__.py": "import a_package_of_another_network\n",
+    "training/networks/efficientnetb4.py": """
         import torch
+        from metrics.registry import BACKBONE
+        BACKBONE.register_module("efficientnetb4")(torch.nn.Linear)
+    """,
+    "training/loss/__init__.py": "import a_package_of_another_loss\n",
+    "training/loss/cross_entropy_loss.py": """
+        import torch
+        from metrics.registry import LOSSFUNC
+        LOSSFUNC.register_module("cross_entropy")(torch.nn.CrossEntropyLoss)
+    """,
+    "training/detectors/__init__.py": "import a_package_of_another_detector\n",
+    "training/detectors/efficientnetb4_detector.py": """
+        import torch
+        from detectors import DETECTOR
+        from loss import LOSSFUNC
+        from networks import BACKBONE
         print("a library that talks")
+        @DETECTOR.register_module("efficientnetb4")
         class Detector(torch.nn.Module):
             def __init__(self, config):
                 super().__init__()
                 assert config["pretrained"] is None
-                self.layer = torch.nn.Linear(3, 2)
+                self.layer = BACKBONE[config["backbone_name"]](3, 2)
+                self.loss = LOSSFUNC[config["loss_func"]]()
             def forward(self, data):
                 return {"cls": self.layer(data["image"].mean(dim=(2, 3)))}
             def get_losses(self, data, found):
-                return {"overall": torch.nn.functional.cross_entropy(found["cls"], data["label"])}
+                return {"overall": self.loss(found["cls"], data["label"])}
             def get_train_metrics(self, data, found):
                 return {"acc": (found["cls"].argmax(1) == data["label"]).float().mean().item()}
-        DETECTOR = {"efficientnetb4": Detector}
     """,
-    "training/dataset/__init__.py": "",
+    "training/dataset/__init__.py": "import a_package_of_another_dataset\n",
+    "training/dataset/sides.py": "SIDES = (256, 256, 3)\n",
     "training/dataset/abstract_dataset.py": """
         import json
         import numpy as np
         from PIL import Image
+        from .sides import SIDES
         class DeepfakeAbstractBaseDataset:
             def __init__(self, config, mode):
                 with open(config["dataset_json_folder"] + "/peers.json") as file:
@@ -51,8 +81,9 @@ BENCH = {
             def __len__(self):
                 return len(self.files)
             def __getitem__(self, index):
+                assert self.files[index].startswith("./")  # it puts a folder of its own before all else
                 image = np.array(Image.open(self.files[index]))
-                assert image.shape == (256, 256, 3)
+                assert image.shape == SIDES
                 return image, 0, None, None
     """,
     "preprocessing/dlib_tools/shape_predictor_81_face_landmarks.dat": "weights",
@@ -163,6 +194,23 @@ def test_both_peers_are_measured_in_turn_and_what_one_lacks_is_skipped(
     assert not list(bench.rglob("__pycache__"))
 
 
+def test_our_step_finds_all_the_options_that_it_reads(peers: ModuleType, tmp_path: Path) -> None:
+    step = peers.training_step
+    read = set(re.findall(r"options\.(\w+)", inspect.getsource(step.make_step) + inspect.getsource(step.serve)))
+    assert "clips" in read
+    assert read <= set(vars(peers.options_of(["--selfblended", str(tmp_path)])))
+
+
+def test_a_checkout_is_named_by_its_own_commit_alone(peers: ModuleType, tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run([*git, *command], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+    assert peers.commit_of(tmp_path) == commit[:12]
+    (tmp_path / "copied").mkdir()
+    assert peers.commit_of(tmp_path / "copied") == "no git checkout"
+
+
 def test_a_missing_package_is_named_as_it_is_installed(peers: ModuleType, tmp_path: Path) -> None:
     for name, text in (("cv3", "needs the package cv3 "), ("retinaface", "retinaface-pytorch (import retinaface)")):
         root = write(tmp_path / name, {**BENCH, "preprocessing/preprocess.py": f"import {name}.part\n"})
@@ -208,10 +256,46 @@ def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: Modu
     with pytest.raises(peers.NotMeasured, match=r"wrote no image for y.mp4 \(it said nothing\)"):
         peer.measure({"video": "y.mp4", "name": "y.mp4"})
     peer.close()
+    raising = "print('the weights are damaged')\nraise ValueError('no model')\n"
+    root = write(tmp_path / "c", {**BENCH, "preprocessing/preprocess.py": raising})
+    with pytest.raises(peers.NotMeasured, match=r"raised ValueError: no model; it last said: the weights are damaged"):
+        start(peers, "deepfakebench", "prepare", root, tmp_path)
     endless = "import time\nprint('waiting for a lock')\ntime.sleep(60)\n"
     root = write(tmp_path / "b", {**BENCH, "preprocessing/preprocess.py": endless})
     with pytest.raises(peers.NotMeasured, match=r"no answer within 2 s \(--limit\)"):
         start(peers, "deepfakebench", "prepare", root, tmp_path, limit=2.0)
+
+
+@pytest.mark.parametrize("place", ["metrics", "utils"])
+def test_a_step_of_deepfakebench_needs_no_package_of_its_other_detectors(
+    peers: ModuleType, tmp_path: Path, place: str
+) -> None:
+    files = {
+        name.replace("metrics/", f"{place}/"): text.replace("metrics.registry", f"{place}.registry")
+        for name, text in BENCH.items()
+    }
+    peer = start(peers, "deepfakebench", "train", write(tmp_path, files), tmp_path)
+    assert peer.measure({"name": "step"})[1] == 1
+    peer.close()
+
+
+def test_an_image_that_a_dataset_cannot_read_is_told_of_at_once(peers: ModuleType, tmp_path: Path) -> None:
+    stubborn = """
+        class SBI_Dataset(list):
+            def __init__(self, *more):
+                print("one image")
+                super().__init__([0])
+            def __getitem__(self, index):
+                while True:
+                    try:
+                        raise OSError("a broken image")
+                    except Exception as error:
+                        print(error)
+    """
+    peer = start(peers, "selfblended", "read", write(tmp_path, {**BLENDED, "src/utils/sbi.py": stubborn}), tmp_path)
+    with pytest.raises(peers.NotMeasured, match=r"its dataset could not read an image: a broken image"):
+        peer.measure({"name": "all"})
+    peer.close()
 
 
 def test_the_ratio_is_that_of_what_was_taken_in_turn(peers: ModuleType) -> None:
