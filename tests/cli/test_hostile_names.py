@@ -108,6 +108,7 @@ def run(arguments: list[str]) -> tuple[int, str, str]:
     return code, held[0].getvalue().decode(CONSOLE), held[1].getvalue().decode(CONSOLE)
 
 
+@pytest.mark.slow
 def test_no_command_prints_what_a_terminal_obeys_or_fails_on_a_letter(
     places: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

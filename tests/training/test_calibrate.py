@@ -75,6 +75,7 @@ def test_a_run_ends_with_what_its_genuine_validation_videos_look_like(
     np.testing.assert_allclose(found.mean, np.mean(maps, axis=0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_killed_while_calibrating_and_resumed_it_ends_with_the_same_file(
     toy: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

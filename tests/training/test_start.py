@@ -139,6 +139,7 @@ def test_a_stage_made_from_weights_that_are_no_more_is_not_built_on(
     assert not any(run.outdated for run in find_runs(Path(toy.run.out)))
 
 
+@pytest.mark.slow
 def test_an_unfinished_stage_does_not_go_on_from_weights_that_are_no_more(toy: TrainConfig) -> None:
     first, second = first_stage(toy), second_stage(toy)
     with pytest.raises(RunInterrupted):
@@ -154,6 +155,7 @@ def test_an_unfinished_stage_does_not_go_on_from_weights_that_are_no_more(toy: T
     assert parent["stage"] == 1
 
 
+@pytest.mark.slow
 def test_weights_that_were_named_are_not_compared(toy: TrainConfig, tmp_path: Path) -> None:
     named = first_stage(toy).rename(tmp_path / "named.pt")
     second = second_stage(toy, stage__start=str(named))

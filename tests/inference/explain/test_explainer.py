@@ -190,6 +190,7 @@ def test_seconds_between_clips_must_be_above_zero(tmp_path: Path) -> None:
         Explainer(predictor(known(tmp_path)), every=0)
 
 
+@pytest.mark.slow
 def test_the_library_explains_files_with_weights_in_a_process_of_its_own(
     two_people: Path, tmp_path: Path, save_specialist: Any
 ) -> None:

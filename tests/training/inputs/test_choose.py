@@ -33,6 +33,7 @@ def test_one_class_is_refused_with_the_failures(
         train(toy)
 
 
+@pytest.mark.slow
 def test_compression_that_tells_the_class_is_warned_of(
     toy: TrainConfig, toy_plugin: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def trained(toy: TrainConfig) -> dict[str, Any]:
     return dict(json.loads((result.folder / "config.json").read_text())["data"])
 
 
+@pytest.mark.slow
 def test_training_counts_by_the_specialists_label_and_both_share_a_store(
     toy: TrainConfig, toy_plugin: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
