@@ -19,6 +19,7 @@ from PIL import Image
 from dfcore.data.faces.session import open_session
 from dfcore.data.faces.weights import find_weights, free_shapes
 from dfcore.data.protocols import Face
+from dfcore.data.workers.serve import in_worker
 from dfcore.errors import DataError, UsageError
 
 __all__ = ["CenterFace", "decode_maps", "suppress"]
@@ -200,4 +201,4 @@ def _thread_count(threads: int | None) -> int:
     """What onnxruntime is told: 0 means as many as there are cores."""
     if threads is not None:
         return threads
-    return 0 if parent_process() is None else 1
+    return 1 if parent_process() is not None or in_worker() else 0

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.collector import set_aside
 from dfcore.data.clips import BLOCK, FrameFormat
 from dfcore.data.faces import scaled_face, to_coded
 from dfcore.data.faces.look import Look, look_at
@@ -251,21 +252,6 @@ class _Litter:
         if self.held >= LITTER_BYTES:
             self.held = 0
             gc.collect()
-
-
-@contextmanager
-def set_aside() -> Iterator[None]:
-    """What is there before need not be looked at by the garbage collector: with torch imported, that takes it 0.1 s
-    each time. Nothing is changed where somebody else has set objects aside.
-    """
-    if gc.get_freeze_count():
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def crop_held(footage: Footage, index: int, window: Window) -> Crop:

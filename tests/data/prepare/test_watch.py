@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from dfcore.data.prepare.watch import set_aside
+from dfcore.collector import set_aside
 
 
 def test_what_was_there_before_is_set_aside_while_frames_are_freed_and_no_longer() -> None:

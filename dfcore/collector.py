@@ -1,0 +1,41 @@
+"""Python's garbage collector, kept from looking at what is no garbage."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["importing", "set_aside"]
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Nothing is collected while much is imported or loaded, and what is there at the end is not looked at any more.
+
+    ``import torch`` makes some hundred thousand objects, all of which stay. A collector that looks at them again and
+    again meanwhile takes a sixth of the time. For programs of our own alone: it counts for the whole process.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """What is there before need not be looked at by the garbage collector: with torch imported, that takes it 0.1 s
+    each time. Nothing is changed where somebody else has set objects aside.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
