@@ -56,6 +56,8 @@ class TimmBackbone(nn.Module):
         ModelError: the model gives no map, or not at that size.
     """
 
+    concurrent = True
+    """That two threads may call :meth:`forward` at once."""
     scale: Tensor
     shift: Tensor
     rows: Tensor | None
@@ -110,8 +112,8 @@ class TimmBackbone(nn.Module):
 
     def _learn_size(self, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Take in the size of the model's map: what brings it to 7x7, on the device of ``like``."""
-        self.rows, self.columns = resampling(rows).to(like.device), resampling(columns).to(like.device)
         self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
+        self.rows, self.columns = resampling(rows).to(like.device), resampling(columns).to(like.device)
         return self.rows, self.columns
 
     def _probe(self) -> tuple[int, int, int]:
