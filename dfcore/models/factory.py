@@ -153,11 +153,11 @@ def _loaded(
     """The specialist and the description, from one reading; parameters are given no start before."""
     state, meta = weights.read(path, mapped=True, check=False)  # copied below
     with ThreadPoolExecutor(1, thread_name_prefix="check") as helper:  # while timm is imported and the model is built
-        sound = helper.submit(weights.check_state, path, state, meta)
+        checked = helper.submit(weights.check_state, path, state, meta)
         try:
             model = _built(path, state, meta, tried)
         finally:
-            sound.result()  # that the file is damaged is said first: all else may come of it
+            checked.result()  # that the file is damaged is said first: all else may come of it
     if to_judge:
         use_channels_last(model, torch.device(device), keep=False)
     model.load_state_dict(state)
