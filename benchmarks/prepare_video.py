@@ -59,9 +59,6 @@ def made_video(folder: Path, count: int = 300) -> Path:
 
 def face_time(clips: Sequence[Clip]) -> float:
     """Milliseconds of processor time for the dense landmarks of one face, on one thread; the least of the rounds."""
-    import torch
-
-    torch.set_num_threads(1)
     model, found = DenseLandmarks(), []
     images = [frame for clip in clips for frame in clip.y]
     five = np.concatenate([np.array(clip.header.landmarks) - clip.header.window[:2] for clip in clips])
