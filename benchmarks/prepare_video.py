@@ -44,7 +44,7 @@ def decode_pass(path: Path, threads: str) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def made_video(folder: Path) -> Path:
+def made_video(folder: Path, count: int = 300) -> Path:
     person = render_person(1, 30, 384)
     frames = np.zeros((30, 720, 1280, 3), np.uint8)
     large = person.repeat(2, axis=1).repeat(2, axis=2)[:, 24:744]
@@ -53,15 +53,12 @@ def made_video(folder: Path) -> Path:
     there_and_back = np.concatenate([frames, frames[::-1]])
     path = folder / "made.mp4"
     return write_video(
-        path, width=1280, height=720, frames=300, image=lambda index: there_and_back[index % len(there_and_back)]
+        path, width=1280, height=720, frames=count, image=lambda index: there_and_back[index % len(there_and_back)]
     )
 
 
 def face_time(clips: Sequence[Clip]) -> float:
     """Milliseconds of processor time for the dense landmarks of one face, on one thread; the least of the rounds."""
-    import torch
-
-    torch.set_num_threads(1)
     model, found = DenseLandmarks(), []
     images = [frame for clip in clips for frame in clip.y]
     five = np.concatenate([np.array(clip.header.landmarks) - clip.header.window[:2] for clip in clips])

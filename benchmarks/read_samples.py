@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from dfcore.api.prepare import trainable_specialists
 from dfcore.config import TrainConfig
-from dfcore.data.media.colour import yuv_to_rgb
+from dfcore.data.colour import yuv_to_rgb
 from dfcore.data.prepare.videos import prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples

@@ -16,6 +16,7 @@ LIGHT = (
     "__init__",
     "__main__",
     "builtins",
+    "collector",
     "results",
     "discovery",
     "disk",

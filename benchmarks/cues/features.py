@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import extract_clips
-from dfcore.data.samples import spread
+from dfcore.data.spread import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DfcoreError
 from dfcore.models.backbone import TimmBackbone

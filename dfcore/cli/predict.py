@@ -103,6 +103,7 @@ def command(
       74   a result cannot be written (a full disk)
       130  Ctrl-C, 143 SIGTERM: results so far are written; --resume goes on
     """
+    from dfcore.collector import importing
     from dfcore.errors import UsageError
     from dfcore.inference.ahead.early import EarlyStart
     from dfcore.inference.models import find_models, people_number
@@ -120,12 +121,13 @@ def command(
     if not resume:  # then the first may be judged already
         early.begin(listed.found, find_models(given)[0], people=people_number(people), detector=detector)
 
-    from dfcore.device import choose_device
-    from dfcore.inference.predict import Predictor, engine_device, find_and_load
-    from dfcore.inference.verdict import find_judge
+    with importing():
+        from dfcore.device import choose_device
+        from dfcore.inference.predict import Predictor, engine_device, find_and_load
+        from dfcore.inference.verdict import find_judge
 
-    chosen = str(choose_device(engine_device(engine, device)))
-    roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector, engine=engine)
+        chosen = str(choose_device(engine_device(engine, device)))
+        roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector, engine=engine)
     judge = find_judge(roster.members, ensemble, prior=prior)
     predictor = Predictor(roster, judge, chosen, isolate=isolate, workers=workers, early=early)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)

@@ -20,6 +20,7 @@ from dfcore.data.clip_part import part_of
 from dfcore.data.clips import ClipAccess
 from dfcore.data.protocols import ReadsViews
 from dfcore.data.records import VideoRecord
+from dfcore.data.spread import positions, spread
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.contents import require_prepared_for, stored_records
 from dfcore.data.store.stored import StoredVideo
@@ -29,44 +30,7 @@ from dfcore.errors import UsageError
 from dfcore.specs import VIDEO_VIEWS, resolve
 from dfcore.text import name_bytes
 
-__all__ = ["ClipSamples", "other_clips", "sample_generator", "spread"]
-
-
-def spread(lengths: Sequence[int], samples: int, frames: int = 1) -> list[tuple[int, list[int]]]:
-    """Fixed samples of clips with ``lengths`` frames: ``(clip, positions)``, spread evenly over clips and frames.
-
-    Each sample is ``frames`` consecutive positions. No two are the same, so a photo gives one sample however many are
-    asked for. Clips that are too short are left out; when all are, the longest gives one sample, its last
-    frame repeated.
-
-    Args:
-        lengths: frames of each clip.
-        samples: how many at most.
-        frames: consecutive frames per sample.
-    """
-    starts = {clip: length - frames + 1 for clip, length in enumerate(lengths) if length >= frames}
-    if not starts:
-        longest = max(range(len(lengths)), key=lambda clip: lengths[clip])
-        return [(longest, _positions(0, frames, lengths[longest]))]
-    shares = dict.fromkeys(starts, 0)
-    total = min(samples, sum(starts.values()))
-    if total < len(starts):
-        clips = list(starts)
-        for i in range(total):
-            shares[clips[(2 * i + 1) * len(clips) // (2 * total)]] = 1
-    while sum(shares.values()) < total:  # one more for each clip in turn, as long as it has other frames left
-        for clip in starts:
-            if shares[clip] < starts[clip] and sum(shares.values()) < total:
-                shares[clip] += 1
-    return [
-        (clip, _positions((2 * i + 1) * starts[clip] // (2 * share), frames, lengths[clip]))
-        for clip, share in shares.items()
-        for i in range(share)
-    ]
-
-
-def _positions(start: int, frames: int, length: int) -> list[int]:
-    return [min(start + i, length - 1) for i in range(frames)]
+__all__ = ["ClipSamples", "other_clips", "sample_generator"]
 
 
 def other_clips(video: StoredVideo, record: VideoRecord, clip: int) -> list[ClipAccess]:
@@ -249,4 +213,4 @@ class ClipSamples(Dataset[dict[str, Any]]):
         first = _number(f"{self.seed}/{self.epoch}/{self.records[video].id}")
         clip = clips[(first + draw) % len(clips)]
         start = rng.randrange(lengths[clip] - self.frames + 1)
-        return clip, _positions(start, self.frames, lengths[clip])
+        return clip, positions(start, self.frames, lengths[clip])

@@ -10,7 +10,8 @@ from dfcore.data.media.facts import media_facts
 from dfcore.data.prepare.along import extract_along
 from dfcore.data.protocols import FaceDetector
 from dfcore.inference.ahead.jobs import Job
-from dfcore.inference.extraction import Extraction, kept_warnings, refused, with_evidence
+from dfcore.inference.clips import Extraction
+from dfcore.inference.extraction import kept_warnings, refused, with_evidence
 
 __all__ = ["extract_course"]
 

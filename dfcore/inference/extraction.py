@@ -7,56 +7,22 @@ in a plugin's code, a name that nothing installed answers to.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from dfcore.data.clip_part import cut_part, without_landmarks
-from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip
+from dfcore.data.clip_part import cut_part
 from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.evidence import run_extractor
-from dfcore.data.prepare.extract import Extracted, extract_for_plans
+from dfcore.data.prepare.extract import extract_for_plans
+from dfcore.data.prepare.extracted import Extracted
 from dfcore.data.protocols import FaceDetector
 from dfcore.errors import DataError, DfcoreError, MediaError
 from dfcore.inference.ahead.jobs import Job
-from dfcore.specs import EvidenceSpec
+from dfcore.inference.clips import Extraction, evidence_key
 
-__all__ = ["Extraction", "extract", "kept_warnings", "own_clip", "refused", "with_evidence"]
-
-
-def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Clip:
-    """A job's clip as one of its plans has it, to the last bit, with that plan's evidence; no pixel is copied."""
-    part = cut_part(clip, plan.frames)
-    if not plan.landmarks:
-        part = without_landmarks(part)
-    values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
-    if plan.speech > 0:
-        return replace(part, evidence=values)
-    return replace(part, evidence=values, speech=None, header=replace(part.header, speech_start=None))
-
-
-def evidence_key(spec: EvidenceSpec, frames: int) -> str:
-    """Under which a job's clips keep an evidence of their middle ``frames`` frames."""
-    return f"{spec.name}/{frames}"
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """What a file gives: for each job its clips or a reason; or one ``reason`` for all.
-
-    ``passing`` says that the reason lies with the machine, not with the file, and may be gone the next time; ``notes``
-    are the decoder's warnings; ``facts`` are the container's, where they were asked for.
-    """
-
-    path: Path
-    jobs: tuple[Extracted, ...] = ()
-    reason: str = ""
-    passing: bool = False
-    notes: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["extract", "kept_warnings", "refused", "with_evidence"]
 
 
 def extract(

@@ -15,7 +15,7 @@ from dfcore.data.workers.process import TOLD, Died, Part, Worker, can_isolate, s
 from dfcore.inference.ahead.early import EarlyStart
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.ahead.task import Extract, Task
-from dfcore.inference.extraction import Extraction
+from dfcore.inference.clips import Extraction
 
 __all__ = ["IsolatedExtractor", "can_isolate", "worker_count"]
 

@@ -13,12 +13,12 @@ import torch
 
 from dfcore.announcement.source import place_of
 from dfcore.data.clips import Clip, MemoryClip
-from dfcore.data.samples import spread
+from dfcore.data.spread import spread
 from dfcore.data.views import build_views
 from dfcore.data.views.finish import move_views
 from dfcore.discovery import distribution_of
 from dfcore.errors import DataError, DfcoreError
-from dfcore.inference.extraction import own_clip
+from dfcore.inference.clips import own_clip
 from dfcore.inference.models import Member
 from dfcore.inference.results import SpecialistScore
 from dfcore.models.guard import not_finite_cues, run_cue_module

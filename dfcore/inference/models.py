@@ -239,7 +239,7 @@ def _open(path: Path, device: str, engine: str) -> tuple[Specialist, Mapping[str
     if engine == "torch":
         from dfcore.models.factory import load_to_judge
 
-        return *load_to_judge(path, device=device), ""
+        return *load_to_judge(path, device=device, tried=False), ""
     from dfcore.inference.onnx.engine import open_exported
 
     exported, meta, note = open_exported(path)

@@ -15,7 +15,7 @@ from dfcore.errors import DataError, DfcoreError, UnknownNameError, UsageError
 from dfcore.evaluation.verdicts.rules import class_key
 from dfcore.inference.ahead.early import EarlyStart
 from dfcore.inference.ahead.jobs import Job, join_jobs
-from dfcore.inference.extraction import Extraction, extract
+from dfcore.inference.clips import Extraction
 from dfcore.inference.isolation import IsolatedExtractor, can_isolate, worker_count
 from dfcore.inference.judging import judge, probability
 from dfcore.inference.models import Roster, find_models, load_models, people_number
@@ -214,6 +214,8 @@ class Predictor:
             with IsolatedExtractor(self.jobs, workers, self.early) as extractor:
                 yield from extractor.extract_all(paths)
         else:
+            from dfcore.inference.extraction import extract
+
             for path in paths:
                 yield extract(path, self.jobs, detector=self.detector)
 

@@ -46,6 +46,8 @@ class TimmBackbone(nn.Module):
             S. Of a model with a fixed size another is one that timm resamples its positions to. Faces of another
             side are resized by :meth:`forward`, on the device where they are.
         check: called with the state dict once the model is built, before it is run for the first time; may raise.
+        num_features: F. 0 runs the model once, to know that and the map's size; else the size is learnt as the first
+            faces come, and nothing may trace :meth:`forward` before.
 
     Raises:
         UnknownNameError: timm knows no such model.
@@ -54,10 +56,12 @@ class TimmBackbone(nn.Module):
         ModelError: the model gives no map, or not at that size.
     """
 
+    concurrent = True
+    """That two threads may call :meth:`forward` at once."""
     scale: Tensor
     shift: Tensor
-    rows: Tensor
-    columns: Tensor
+    rows: Tensor | None
+    columns: Tensor | None
     pixels: Tensor
 
     def __init__(
@@ -68,6 +72,7 @@ class TimmBackbone(nn.Module):
         image_size: int = 0,
         backbone_input_size: int = 0,
         check: Callable[[Mapping[str, Tensor]], None] | None = None,
+        num_features: int = 0,
     ) -> None:
         super().__init__()
         cfg = _configuration(name)
@@ -81,10 +86,12 @@ class TimmBackbone(nn.Module):
         self.register_buffer("shift", (torch.tensor(IMAGENET_MEAN).view(-1, 1, 1) - mean) / std)
         if check is not None:
             check(self.state_dict())
-        self.num_features, rows, columns = self._probe()
-        self.register_buffer("rows", resampling(rows), persistent=False)
-        self.register_buffer("columns", resampling(columns), persistent=False)
-        self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
+        self.register_buffer("rows", None, persistent=False)
+        self.register_buffer("columns", None, persistent=False)
+        self.num_features, self.resample = num_features, True
+        if not num_features:
+            self.num_features, rows, columns = self._probe()
+            self._learn_size(rows, columns, self.scale)
         self.resize = self.image_size != self.input_size
         if self.resize:
             self.register_buffer("pixels", resampling(self.image_size, self.input_size), persistent=False)
@@ -94,7 +101,20 @@ class TimmBackbone(nn.Module):
         if self.resize:
             face = self.pixels @ face @ self.pixels.mT
         cells = self._as_map(self.model(face * self.scale + self.shift))
-        return self.rows @ cells @ self.columns.mT if self.resample else cells
+        if not self.resample:
+            return cells
+        if self.rows is None or self.columns is None:
+            return self._resampled(cells, *self._learn_size(cells.shape[2], cells.shape[3], cells))
+        return self._resampled(cells, self.rows, self.columns)
+
+    def _resampled(self, cells: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        return rows @ cells @ columns.mT if self.resample else cells
+
+    def _learn_size(self, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Take in the size of the model's map: what brings it to 7x7, on the device of ``like``."""
+        self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
+        self.rows, self.columns = resampling(rows).to(like.device), resampling(columns).to(like.device)
+        return self.rows, self.columns
 
     def _probe(self) -> tuple[int, int, int]:
         """Features, rows and columns of the model's map, by trying: once for each name and size."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
@@ -14,11 +15,11 @@ import torch
 from torch import nn
 
 from dfcore.announcement.source import announced_at, place_of
-from dfcore.config import code_named, convert, keys
 from dfcore.discovery import distribution_of, left_out
-from dfcore.errors import CheckpointError, ConfigError, ModelError, PluginError, UnknownNameError
+from dfcore.errors import CheckpointError, ModelError, PluginError, UnknownNameError
 from dfcore.models import weights
 from dfcore.models.device_views import use_channels_last
+from dfcore.models.fitting import another_backbone, check_backbone, model_arguments
 from dfcore.models.specialist import Parts, Specialist
 from dfcore.models.undrawn import TooLarge, Undrawn
 from dfcore.plugin_code import construct
@@ -129,35 +130,58 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
     return _loaded(Path(path), device)[0]
 
 
-def load_to_judge(path: Path | str, *, device: torch.device | str = "cpu") -> tuple[Specialist, dict[str, Any]]:
+def load_to_judge(
+    path: Path | str, *, device: torch.device | str = "cpu", tried: bool = True
+) -> tuple[Specialist, dict[str, Any]]:
     """What :func:`load` gives, its backbone in the memory format of training, and the file's description
     (:mod:`dfcore.models.weights`).
+
+    Args:
+        path: the file.
+        device: where it is put.
+        tried: run a timm backbone once. Without, it is known when the first faces come whether it takes them.
 
     Raises:
         CheckpointError, UnknownNameError: as :func:`load`.
     """
-    model, meta = _loaded(Path(path), device)
-    use_channels_last(model, torch.device(device))
-    return model, meta
+    return _loaded(Path(path), torch.device(device), to_judge=True, tried=tried)
 
 
-def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[str, Any]]:
+def _loaded(
+    path: Path, device: torch.device | str, *, to_judge: bool = False, tried: bool = True
+) -> tuple[Specialist, dict[str, Any]]:
     """The specialist and the description, from one reading; parameters are given no start before."""
-    state, meta = weights.read(path, mapped=True)  # copied below
+    state, meta = weights.read(path, mapped=True, check=False)  # copied below
+    with ThreadPoolExecutor(1, thread_name_prefix="check") as helper:  # while timm is imported and the model is built
+        checked = helper.submit(weights.check_state, path, state, meta)
+        try:
+            model = _built(path, state, meta, tried)
+        finally:
+            checked.result()  # that the file is damaged is said first: all else may come of it
+    if to_judge:
+        use_channels_last(model, torch.device(device), keep=False)
+    model.load_state_dict(state)
+    return model.to(device).eval(), meta
+
+
+def _built(path: Path, state: Mapping[str, torch.Tensor], meta: dict[str, Any], tried: bool) -> Specialist:
+    """The specialist that the state dict fits, with parameters of any value."""
     _require_installed(path, meta)
     _check_cues(path, meta)
-    arguments = _model_arguments(path, meta["model"])
+    arguments = model_arguments(path, meta["model"])
     spec, sizes = registry().trainable(meta["specialist"]), (arguments.pop("image_size"), arguments.pop(_INPUT, 0))
     _require_dropout(arguments["dropout"])
-    check = partial(_check_backbone, path, arguments["backbone"], state)
+    known = state.get("token_norm.weight")
+    given: dict[str, Any] = {"check": partial(check_backbone, path, arguments["backbone"], state)}
+    given |= {} if tried or known is None else {"num_features": len(known)}
     limit = _SPARE + 4 * sum(tensor.nbytes for tensor in state.values())
     try:
         with Undrawn(limit):
-            eye = _backbone(arguments["backbone"], pretrained=False, file=None, sizes=sizes, check=check)
+            eye = _backbone(arguments["backbone"], pretrained=False, file=None, sizes=sizes, given=given)
             model = _assembled(spec, eye, **arguments)
     except ModelError as error:
         if isinstance(error.__cause__, TooLarge):
-            raise _another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
+            raise another_backbone(path, arguments["backbone"], f"it takes {error.__cause__}") from error
         raise CheckpointError(f"{path}: the model that it describes cannot be built: {error}") from error
     except UnknownNameError as error:
         hint = f"{path} was written with it: install the plugin that brings it."
@@ -169,8 +193,7 @@ def _loaded(path: Path, device: torch.device | str) -> tuple[Specialist, dict[st
             f"It was written by dfcore {meta['dfcore_version']} with plugin version "
             f"{meta['plugin_version'] or 'unknown'}; install those versions, or train again."
         )
-    model.load_state_dict(state)
-    return model.to(device).eval(), meta
+    return model
 
 
 @contextmanager
@@ -194,15 +217,15 @@ def _backbone(
     pretrained: bool,
     file: Path | None,
     sizes: tuple[int, int],
-    check: Callable[[Mapping[str, torch.Tensor]], None] | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> nn.Module:
-    """The backbone of that name; ``check`` is called with its state dict before it is run, where it is timm's.
+    """The backbone of that name; ``given`` are further arguments for timm's.
 
     ``sizes`` are those of the face view and of what the backbone computes at, 0 for what it chooses itself.
     """
     announced = name in registry().components("backbone") and name != GENERAL_BACKBONE
     path = registry().component("backbone", name if announced else GENERAL_BACKBONE).factory
-    extra: dict[str, Any] = {} if announced or check is None else {"check": check}
+    extra: dict[str, Any] = {} if announced else dict(given or {})
     taken = signature(resolve(path, f"backbone {name!r}")).parameters
     own = announced and _INPUT not in taken  # then it computes at the size of the face view
     for key, size in zip(("image_size", _INPUT), sizes, strict=True):
@@ -252,42 +275,6 @@ def _positive(module: nn.Module, attribute: str, name: str) -> int:
     return value
 
 
-_ARGUMENTS: dict[str, type | tuple[type, ...]] = {
-    "backbone": str,
-    "attention_head": str,
-    "classifier": str,
-    "heads": int,
-    "dropout": (int, float),
-    "image_size": int,
-}
-_LATER_ARGUMENTS: dict[str, type] = {_INPUT: int, "normalize_features": bool}
-"""Likewise, which files of before do not have."""
-
-
-def _model_arguments(path: Path, model: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says about the model, checked: it comes from a file and goes into a call."""
-    wrong = [key for key in model if key not in _ARGUMENTS and key not in _LATER_ARGUMENTS]
-    wrong += [key for key, kind in _LATER_ARGUMENTS.items() if type(model.get(key, kind())) is not kind]
-    wrong += [key for key, kind in _ARGUMENTS.items() if not isinstance(model.get(key), kind)]
-    if wrong:
-        raise CheckpointError(
-            f"{path}: its description of the model does not fit this dfcore ({', '.join(wrong)}). "
-            "Install the dfcore that wrote it, or train again."
-        )
-    for key, value in model.items():
-        try:
-            convert(f"model.{key}", value, *keys()[f"model.{key}"])
-        except ConfigError as error:
-            raise CheckpointError(f"{path}: what it says of its model cannot be: {error}") from error
-    code = code_named({f"model.{key}": value for key, value in model.items()})
-    if code is not None:
-        raise CheckpointError(
-            f"{path}: its {code[0]} is {code[1]!r}: a file of weights names what is announced, or a model of timm, and "
-            "neither code nor a place to fetch it from."
-        )
-    return model
-
-
 def _require_installed(path: Path, meta: dict[str, Any]) -> None:
     """Refuse weights whose specialist is not installed.
 
@@ -307,27 +294,6 @@ def _require_installed(path: Path, meta: dict[str, Any]) -> None:
     else:
         install = "install the plugin that brings it"
     raise UnknownNameError("specialist", name, known, f"{path} was trained with it: {install}.")
-
-
-def _check_backbone(
-    path: Path, name: str, state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
-) -> None:
-    """Refuse a file whose backbone is not of the size that it says, before that is run and takes its memory.
-
-    Raises:
-        CheckpointError: the tensors are not those of the backbone that is named.
-    """
-    own = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    problems = weights.mismatches(expected, own)
-    if problems:
-        raise _another_backbone(path, name, weights.first(problems))
-
-
-def _another_backbone(path: Path, name: str, why: str) -> CheckpointError:
-    return CheckpointError(
-        f"{path} says that its backbone is {name!r}, and its tensors are of another: {why}. The file was changed or "
-        "damaged, or written with another version of timm; train again."
-    )
 
 
 def _check_cues(path: Path, meta: dict[str, Any]) -> None:

@@ -42,6 +42,8 @@ class Backbone(Protocol):
     """An ``nn.Module``. Constructed as ``factory(name, pretrained=bool, weights=Path | None)``.
 
     One that lets the user choose the face's size takes ``image_size=int`` too; it is given only when the user asks.
+    Where two threads may call it at once it says so with ``concurrent = True``; on a CPU it then judges the halves of a
+    batch at the same time.
     """
 
     num_features: int

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from dfcore.errors import ModelError, UsageError
 from dfcore.models import weights
 from dfcore.models.guard import require_cue_map, run_cue_module
+from dfcore.models.halves import in_halves, pays
 from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.plugin_code import plugin_code
 from dfcore.specs import MAP_SIZE, SpecialistSpec
@@ -261,7 +262,9 @@ class Specialist(nn.Module):
             )
         batch, frames = (face.shape[0], 1) if face.dim() == 4 else (face.shape[0], face.shape[1])
         # Frames join the batch, so that any image backbone serves for videos too.
-        tokens: Tensor = self.backbone(face if face.dim() == 4 else face.flatten(0, 1))
+        images = face if face.dim() == 4 else face.flatten(0, 1)
+        halves = getattr(self.backbone, "concurrent", False) and pays(images)
+        tokens: Tensor = in_halves(self.backbone, images) if halves else self.backbone(images)
         expected = (batch * frames, self.num_features, MAP_SIZE, MAP_SIZE)
         if tokens.shape != expected:
             name = self.model_config.get("backbone", type(self.backbone).__name__)

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["TooLarge", "Undrawn"]
 
-_STARTING = frozenset(
+_WRITING = frozenset(
     getattr(torch.Tensor, f"{name}_")
     for name in (
         *("normal", "uniform", "log_normal", "exponential", "cauchy", "bernoulli", "random", "erfinv"),
@@ -19,6 +19,12 @@ _STARTING = frozenset(
     )
 )
 """By which initialisers write into a tensor."""
+_STARTING = _WRITING | {
+    initialiser
+    for name, initialiser in vars(nn.init).items()
+    if name.endswith("_") and not name.startswith("_") and callable(initialiser)
+}
+"""These, and torch's initialisers themselves: what they call is not seen here once one of them was."""
 _MAKING = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 
 
@@ -48,8 +54,10 @@ class Undrawn(TorchFunctionMode):
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Leave a parameter as it is where it would be written into."""
-        if func in _STARTING and args and isinstance(args[0], nn.Parameter):
-            return args[0]
+        if func in _STARTING:
+            target = args[0] if args else (kwargs or {}).get("tensor")
+            if isinstance(target, nn.Parameter):
+                return target
         made = func(*args, **(kwargs or {}))
         if func in _MAKING:
             self._made += made.nbytes

@@ -7,7 +7,8 @@ torchvision is plain Python. ``torchvision.ops.nms`` itself stays unusable, and 
 
 Both also import ``torch._dynamo``, PyTorch's compiler, which takes longer to import than all of timm: torchvision for
 one function, timm to decorate a few methods of one model. Neither is needed to build a model or to run it, so the
-compiler is imported when one of them is called.
+compiler is imported when one of them is called. ``huggingface_hub``, which takes as long as all of timm's models, is
+imported when timm first asks it for something.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, reload
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -35,6 +37,9 @@ _SYMPTOM = "operator torchvision::"
 
 _COMPILER = "torch._dynamo"
 _UTILS = f"{_COMPILER}.utils"
+_HUB, _TIMMS_HUB = "huggingface_hub", "timm.models._hub"
+_HUB_FUNCTIONS = ("HfApi", "hf_hub_download", "model_info")
+_HUB_ERRORS = ("EntryNotFoundError", "RepositoryNotFoundError")
 
 _declared: torch.library.Library | None = None  # torch drops the schemas when this object goes
 
@@ -47,7 +52,7 @@ def import_timm() -> ModuleType:
     """
     if "timm" not in sys.modules and _COMPILER not in sys.modules:
         try:
-            with _compiler_on_demand():
+            with _compiler_on_demand(), _hub_on_demand():
                 return _import_both()
         except (ImportError, AttributeError) as error:  # a release that asks more of the compiler
             _log.debug("timm needs torch._dynamo to be imported: %s", error)
@@ -74,6 +79,41 @@ def _compiler_on_demand() -> Iterator[None]:
         torch.compiler.disable = disable
         if sys.modules.get(_UTILS) is stand_in:
             del sys.modules[_UTILS]
+
+
+@contextmanager
+def _hub_on_demand() -> Iterator[None]:
+    """What is imported inside gets the names of ``huggingface_hub`` that timm imports: functions that import it when
+    one of them is called, and put its own in their place, its errors before anything can raise them. Nothing is done
+    where it is imported already, or not installed.
+    """
+    if _HUB in sys.modules or find_spec(_HUB) is None:
+        yield
+        return
+    hub, utils = ModuleType(_HUB), ModuleType(f"{_HUB}.utils")
+    for name in _HUB_FUNCTIONS:
+        setattr(hub, name, functools.partial(_of_the_hub, name))
+    for name in _HUB_ERRORS:
+        setattr(utils, name, type(name, (Exception,), {}))
+    stand_ins = {_HUB: hub, f"{_HUB}.utils": utils}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name, module in stand_ins.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
+        timms = sys.modules.get(_TIMMS_HUB)
+        if timms is not None and not getattr(timms, "_has_hf_hub", False):  # a release that imports other names
+            reload(timms)
+
+
+def _of_the_hub(name: str, *args: Any, **kwargs: Any) -> Any:
+    """The function of ``huggingface_hub``, and from now on timm has all of them from there."""
+    timms = sys.modules.get(_TIMMS_HUB)
+    if timms is not None:
+        reload(timms)  # in place: what was imported from it before sees the new names
+    return getattr(import_module(_HUB), name)(*args, **kwargs)
 
 
 def _is_compile_supported(device_type: str) -> Any:

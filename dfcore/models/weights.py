@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -43,6 +44,7 @@ from dfcore.version import __version__
 
 __all__ = [
     "FORMAT",
+    "check_state",
     "describe",
     "first",
     "mismatches",
@@ -84,20 +86,23 @@ def save_final(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
         archives.load_torch(temporary, mmap=True)
 
 
-def read_final(path: Path, *, mapped: bool = False) -> Meta:
+def read_final(path: Path, *, mapped: bool = False, check: bool = True) -> Meta:
     """The content of a ``*_final.pt``: the description and ``state_dict``, on the CPU.
 
     Args:
         path: the file.
         mapped: leave the tensors in the file, mapped into memory: for who copies them at once. A file that is written
             over while they are in use ends the process.
+        check: look at every value. Without, :func:`check_state` must be called before they are used.
 
     Raises:
         CheckpointError: it is not a file of ours, is damaged, or holds what would have to be executed.
     """
     path = Path(path)
     content = archives.load_torch(path, mmap=mapped)
-    _check_state(path, archives.check_tensors(path, content.get("state_dict")), content)
+    state = archives.check_tensors(path, content.get("state_dict"))
+    if check:
+        check_state(path, state, content)
     return content
 
 
@@ -123,28 +128,31 @@ def save_zip(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
             raise CheckpointError(f"{path}: what was written does not read back. Check the disk, and write it again.")
 
 
-def read_zip(path: Path) -> tuple[State, Meta]:
-    """The content of a best-epoch ``.zip``: the weights, on the CPU, and their description.
+def read_zip(path: Path, *, check: bool = True) -> tuple[State, Meta]:
+    """The content of a best-epoch ``.zip``: the weights, on the CPU, and their description; ``check`` as in
+    :func:`read_final`.
 
     Raises:
         CheckpointError: it is not a file of ours, is damaged, or would unpack to more than is plausible.
     """
     path = Path(path)
     meta, state = archives.read_meta(path), archives.read_tensors(path)
-    _check_state(path, state, meta)
+    if check:
+        check_state(path, state, meta)
     return state, meta
 
 
-def read(path: Path, *, mapped: bool = False) -> tuple[State, Meta]:
-    """Weights and description of either kind of file, told apart by content; ``mapped`` as in :func:`read_final`.
+def read(path: Path, *, mapped: bool = False, check: bool = True) -> tuple[State, Meta]:
+    """Weights and description of either kind of file, told apart by content; ``mapped`` and ``check`` as in
+    :func:`read_final`.
 
     Raises:
         CheckpointError: as :func:`read_final` and :func:`read_zip`.
     """
     path = Path(path)
     if archives.is_zip_of_ours(path):
-        return read_zip(path)
-    content = read_final(path, mapped=mapped)
+        return read_zip(path, check=check)
+    content = read_final(path, mapped=mapped, check=check)
     return content.pop("state_dict"), content
 
 
@@ -187,6 +195,31 @@ def first(problems: list[str], count: int = 3) -> str:
     return "; ".join(problems[:count]) + (f"; and {rest} more" if rest > 0 else "")
 
 
+def check_state(path: Path, state: State, meta: Meta) -> None:
+    """Refuse weights that are not those of their description, or not all finite.
+
+    Raises:
+        CheckpointError: it says what to do.
+    """
+    if state_hash(state) != meta["hash"]:
+        raise CheckpointError(
+            f"{path}: the weights are not those that its description names (their SHA-256 differs). The file was "
+            "damaged or changed after it was written; take another copy, or an earlier epoch's file."
+        )
+    bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not _is_finite(tensor)]
+    if bad:
+        raise CheckpointError(
+            f"{path}: {len(bad)} of its tensors hold values that are not finite numbers (the first: {bad[0]}). Every "
+            "score would be NaN: take an earlier epoch's file, or train again."
+        )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    # numpy's test takes one thread, and lets others of Python's go on
+    known = tensor.dtype in (torch.float16, torch.float32, torch.float64)
+    return bool(np.isfinite(tensor.numpy()).all()) if known else bool(torch.isfinite(tensor).all())
+
+
 def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     own = {
@@ -220,17 +253,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     raise TypeError(f"a checkpoint's description holds plain values only, not {type(value).__name__}: {value!r}")
-
-
-def _check_state(path: Path, state: State, meta: Meta) -> None:
-    if state_hash(state) != meta["hash"]:
-        raise CheckpointError(
-            f"{path}: the weights are not those that its description names (their SHA-256 differs). The file was "
-            "damaged or changed after it was written; take another copy, or an earlier epoch's file."
-        )
-    bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
-    if bad:
-        raise CheckpointError(
-            f"{path}: {len(bad)} of its tensors hold values that are not finite numbers (the first: {bad[0]}). Every "
-            "score would be NaN: take an earlier epoch's file, or train again."
-        )

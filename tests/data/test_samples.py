@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 from dfcore.data.clips import Clip, ClipAccess
 from dfcore.data.records import VideoRecord
 from dfcore.data.sampler import BalancedSampler
-from dfcore.data.samples import ClipSamples, spread
+from dfcore.data.samples import ClipSamples
+from dfcore.data.spread import spread
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views.augment import AUGMENTATIONS
 from dfcore.errors import StoreError, UsageError

@@ -60,7 +60,7 @@ def predict(name: str, folder: Path) -> Any:
     """What ``predict`` does with a person's clips."""
     from dfcore.data.clip_plan import ClipPlan
     from dfcore.data.prepare.evidence import run_extractor
-    from dfcore.inference.extraction import evidence_key
+    from dfcore.inference.clips import evidence_key
     from dfcore.inference.judging import judge
     from dfcore.inference.models import Member
     from dfcore.testing.views import made_clip

@@ -12,7 +12,8 @@ from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.workers import process, serve
 from dfcore.errors import PluginError
 from dfcore.inference.ahead.jobs import Job
-from dfcore.inference.extraction import Extraction, extract
+from dfcore.inference.clips import Extraction
+from dfcore.inference.extraction import extract
 from dfcore.inference.isolation import IsolatedExtractor
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken, write_video

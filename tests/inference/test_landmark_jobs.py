@@ -7,7 +7,7 @@ from dataclasses import replace
 from dfcore.config import TrainConfig
 from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.inference.ahead.jobs import Job, join_jobs
-from dfcore.inference.extraction import own_clip
+from dfcore.inference.clips import own_clip
 from dfcore.plugins import Registry
 from dfcore.testing.views import made_clip
 from dfcore.training.inputs.prepare import clip_plan

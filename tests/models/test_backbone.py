@@ -103,6 +103,19 @@ def test_probing_does_not_touch_the_model():
     assert all(value == 0 for value in counters)
 
 
+@pytest.mark.parametrize(("name", "size"), [("test_efficientnet", 64), ("test_efficientnet", 224), ("test_vit", 0)])
+def test_a_size_that_is_learnt_of_the_first_faces_changes_nothing(name, size):
+    known = backbone(name, size)
+    torch.manual_seed(0)
+    later = TimmBackbone(name, pretrained=False, image_size=size, num_features=known.num_features).eval()
+    assert later.rows is None
+    with torch.no_grad():
+        images = faces(later.image_size)
+        found = [later(images), later(images)]
+    assert all(torch.equal(one, known(images)) for one in found)
+    assert later.state_dict().keys() == known.state_dict().keys()
+
+
 @pytest.mark.parametrize(
     ("name", "suggestion"),
     [("efficientnet_b44", "'efficientnet_b4'"), ("EfficientNet-B4", "'efficientnet_b4'"), ("tresnet_xyz", "resnet")],

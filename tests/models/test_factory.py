@@ -190,6 +190,26 @@ def final(build, tmp_path):
     return path
 
 
+def test_that_a_file_is_damaged_is_said_before_what_comes_of_it(final):
+    content = torch.load(final, weights_only=True)
+    content["state_dict"]["cue_head.weight"] += 1  # without a new hash
+    content["model"]["heads"] = 3  # with which nothing can be built
+    torch.save(content, final)
+    with pytest.raises(CheckpointError, match="their SHA-256 differs"):
+        factory.load(final)
+
+
+def test_loaded_to_judge_it_answers_bit_for_bit_whether_its_backbone_was_tried_or_not(build, views, tmp_path):
+    model = build().eval()
+    weights.save_final(tmp_path / "fake_stage1_final.pt", model, {"stage": 1})
+    found = [factory.load_to_judge(tmp_path / "fake_stage1_final.pt", tried=tried)[0] for tried in (True, False)]
+    assert all(same_state(model, one) for one in found)
+    strides = [one.weight.stride() for one in found[1].backbone.modules() if isinstance(one, torch.nn.Conv2d)]
+    assert any(stride[1] == 1 and stride[3] > 1 for stride in strides)  # channels last
+    with torch.no_grad():
+        assert same(found[0](views(2)), found[1](views(2)))
+
+
 def test_cues_that_changed_since_are_refused(final, announce):
     announce(replace(SPEC, cues=(CueSpec("spread", 2), CueSpec("level", 4))))
     with pytest.raises(

@@ -176,3 +176,48 @@ import sys, torchvision
 assert torchvision.counters is sys.modules["torch._dynamo.utils"].counters
 """
     run(code, folder)
+
+
+def test_huggingface_hub_is_imported_when_timm_asks_it_for_something_and_its_errors_are_told_apart_then():
+    code = """
+import os
+import sys
+os.environ["HF_HUB_OFFLINE"] = "1"
+from dfcore.models import vision
+timm = vision.import_timm()
+from timm.models import _hub
+assert not [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]
+assert _hub.has_hf_hub()
+stand_in = _hub.EntryNotFoundError
+try:
+    timm.create_model("test_efficientnet", pretrained=True, cache_dir=sys.argv[0] + "-none")
+except Exception as error:
+    import huggingface_hub.utils as utils
+    assert isinstance(error, utils.EntryNotFoundError), error
+    assert _hub.EntryNotFoundError is utils.EntryNotFoundError is not stand_in
+else:
+    raise AssertionError("there is no network")
+"""
+    run(code)
+
+
+def test_a_timm_that_asks_huggingface_hub_for_other_names_gets_them(tmp_path):
+    code = """
+import sys
+import types
+from dfcore.models import vision
+with vision._hub_on_demand():
+    import timm.models._hub as hub
+assert hub.found == "here", hub.found
+"""
+    for name, content in {
+        "huggingface_hub": "other = 'here'",
+        "timm": "",
+        "timm.models": "",
+    }.items():
+        place = tmp_path / name.replace(".", "/")
+        place.mkdir(parents=True)
+        (place / "__init__.py").write_text(content)
+    names = "try:\n    from huggingface_hub import other\n    found, _has_hf_hub = other, True\n"
+    (tmp_path / "timm/models/_hub.py").write_text(names + "except ImportError:\n    found, _has_hf_hub = 'no', False\n")
+    run(code, tmp_path)

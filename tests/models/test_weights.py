@@ -207,8 +207,8 @@ def test_a_description_has_plain_values_and_no_number_that_is_none():
 def test_weights_that_are_no_numbers_are_named(value):
     state = {"a": torch.zeros(2), "b": torch.tensor([0.0, value]), "n": torch.tensor([2**40])}
     with pytest.raises(CheckpointError, match=r"x.pt: 1 of its tensors hold values .*\(the first: b\)"):
-        weights._check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
+        weights.check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
     state["b"] = torch.zeros(2)
-    weights._check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
+    weights.check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
     with pytest.raises(CheckpointError, match="their SHA-256 differs"):
-        weights._check_state(Path("x.pt"), state, {"hash": "0"})
+        weights.check_state(Path("x.pt"), state, {"hash": "0"})

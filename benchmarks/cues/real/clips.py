@@ -21,7 +21,7 @@ from dfcore.data.clip_part import cut_part
 from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.prepare.extract import extract_for_plans
-from dfcore.data.samples import spread
+from dfcore.data.spread import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DfcoreError
 from dfcore.specs import SpecialistSpec, resolve

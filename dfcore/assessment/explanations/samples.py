@@ -10,7 +10,8 @@ from torch import Tensor
 from dfcore.data.clip_part import part_of
 from dfcore.data.clips import ClipAccess
 from dfcore.data.records import VideoRecord
-from dfcore.data.samples import other_clips, spread
+from dfcore.data.samples import other_clips
+from dfcore.data.spread import spread
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import build_views
 from dfcore.data.views.images import face_square

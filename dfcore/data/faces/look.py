@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from dfcore.data.faces.cuts import Signature, find_cuts, signature
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
-from dfcore.data.media import DecodedFrame
 from dfcore.data.protocols import Face, FaceDetector
 from dfcore.plugin_code import construct, plugin_code
 from dfcore.specs import resolve
+
+if TYPE_CHECKING:
+    from dfcore.data.media import DecodedFrame
 
 __all__ = [
     "LOOKS",

@@ -13,7 +13,7 @@ import numpy as np
 from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
 
-from dfcore.data.media.colour import default_matrix
+from dfcore.data.colour import default_matrix
 from dfcore.data.media.formats import MAX_ASPECT, MAX_PIXELS, OPEN_OPTIONS, looks_like_text, points_elsewhere
 from dfcore.data.media.planes import PLANAR_420
 from dfcore.data.media.reasons import is_passing

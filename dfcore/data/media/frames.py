@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dfcore.data.clips import FrameFormat, Planes
+from dfcore.data.colour import yuv_to_rgb
 from dfcore.data.media import animation, grids, images
 from dfcore.data.media import side_data as side
-from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
 from dfcore.data.media.planes import planes_420
 from dfcore.data.media.stream import Reader, RefusedError

@@ -16,7 +16,6 @@ from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.data.prepare.choose import Chosen
 from dfcore.data.prepare.cut import cut_clips
 from dfcore.data.prepare.extract import (
-    Extracted,
     Needs,
     Work,
     check_sizes,
@@ -25,6 +24,7 @@ from dfcore.data.prepare.extract import (
     probe_file,
     source_of,
 )
+from dfcore.data.prepare.extracted import Extracted
 from dfcore.data.prepare.speech import frame_times, speech_spans
 from dfcore.data.prepare.watch import HELD_BYTES, Watcher, looking
 from dfcore.data.protocols import FaceDetector

@@ -21,6 +21,7 @@ from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.media import MediaInfo, probe
 from dfcore.data.prepare.choose import Chosen, choose
 from dfcore.data.prepare.cut import cut_clips, read_audio
+from dfcore.data.prepare.extracted import Extracted
 from dfcore.data.prepare.speech import SpeechSpan, speech_spans
 from dfcore.data.prepare.watch import Footage, watch
 from dfcore.data.protocols import FaceDetector
@@ -30,7 +31,6 @@ from dfcore.errors import MediaError
 from dfcore.version import __version__
 
 __all__ = [
-    "Extracted",
     "Needs",
     "Work",
     "choose_clips",
@@ -40,21 +40,6 @@ __all__ = [
     "probe_file",
     "source_of",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What one plan gives of a file.
-
-    Attributes:
-        clips: by person, then by time; [] with a ``reason``.
-        reason: why there is none, or "".
-        people_seen: persons with a clip, whether the plan keeps them or not.
-    """
-
-    clips: tuple[Clip, ...] = ()
-    reason: str = ""
-    people_seen: int = 0
 
 
 def extract_clips(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from dfcore.data.media.colour import yuv_matrix
+from dfcore.data.colour import yuv_matrix
 from dfcore.data.views.augment import Colour, Draw
 from dfcore.data.views.common import Parts, Square, ellipse, even, whole_window
 from dfcore.data.views.finish import AXES, DRAWN, IMAGENET_MEAN, IMAGENET_STD, PIXELS, RGB

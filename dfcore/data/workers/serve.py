@@ -24,7 +24,16 @@ from typing import Any
 
 from dfcore.logs import print_warnings
 
-__all__ = ["TOO_MUCH_MEMORY", "announce", "main", "memory_limit", "receive_large", "seconds_to_decode", "send_large"]
+__all__ = [
+    "TOO_MUCH_MEMORY",
+    "announce",
+    "in_worker",
+    "main",
+    "memory_limit",
+    "receive_large",
+    "seconds_to_decode",
+    "send_large",
+]
 
 TOO_MUCH_MEMORY = 86
 """Exit code of a worker that took more memory than its file may cost."""
@@ -92,6 +101,11 @@ def announce(frames: int, width: int, height: int, *, held: int = 0) -> None:
         _Here.watchdog.limit = max(_Here.watchdog.limit, memory_limit(width, height, held))
     if _Here.pipe is not None:
         send_large(_Here.pipe, ("size", seconds_to_decode(frames, width * height)))
+
+
+def in_worker() -> bool:
+    """Whether this process is a worker: others compute beside it."""
+    return _Here.pipe is not None
 
 
 def resident() -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfcore.collector import importing
 from dfcore.inference.ahead.jobs import Job
 
 __all__ = ["Extract", "Task"]
@@ -46,8 +47,9 @@ class Extract:
 
 
 def _arrive() -> Extract:
-    import onnxruntime  # noqa: F401  (the face detector's, loaded while the other side is loading too)
+    with importing():
+        import onnxruntime  # noqa: F401  (the face detector's, loaded while the other side is loading too)
 
-    import dfcore.inference.course  # noqa: F401
+        import dfcore.inference.course  # noqa: F401
 
     return Extract()

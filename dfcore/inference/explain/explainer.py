@@ -10,12 +10,12 @@ from typing import Any
 from dfcore.data.clips import Clip
 from dfcore.errors import DataError, DfcoreError
 from dfcore.evaluation.verdicts.rules import class_key
+from dfcore.inference.clips import Extraction
 from dfcore.inference.course import extract_course
 from dfcore.inference.explain.course import Timeline, clip_value
 from dfcore.inference.explain.frames import key_frames
 from dfcore.inference.explain.person import explain_person, find_genuine
 from dfcore.inference.explanation import Explained, FileExplanation, PersonExplanation, SpecialistExplanation
-from dfcore.inference.extraction import Extraction
 from dfcore.inference.isolation import IsolatedExtractor
 from dfcore.inference.people import by_person, same_people
 from dfcore.inference.predict import PathLike, Predictor, open_predictor

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from dfcore.data.clips import Clip, MemoryClip
-from dfcore.data.media.colour import yuv_to_rgb
+from dfcore.data.colour import yuv_to_rgb
 from dfcore.data.views.images import face_square
 from dfcore.data.views.upright import UprightFrames
 from dfcore.inference.explanation import KeyFrame

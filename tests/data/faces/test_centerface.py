@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from dfcore.data.faces import centerface
 from dfcore.data.faces.centerface import CenterFace, decode_maps, suppress
 from dfcore.data.protocols import FaceDetector
+from dfcore.data.workers.pool import run_tasks
+from dfcore.data.workers.process import can_isolate
 from dfcore.errors import UsageError
 
 # Where the drawn face has its five points, in units of its half width from its middle.
@@ -220,6 +222,11 @@ def test_a_worker_process_takes_one_thread_unless_told(monkeypatch):
     monkeypatch.setattr(centerface, "parent_process", lambda: object())
     assert centerface._thread_count(None) == 1
     assert centerface._thread_count(3) == 3
+
+
+@pytest.mark.skipif(not can_isolate(), reason="needs descriptors that a process inherits")
+def test_a_worker_process_detects_with_one_thread():
+    assert list(run_tasks(centerface._thread_count, [None], 1)) == [(None, 1)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dfcore.data.clips import Clip, MemoryClip
-from dfcore.data.media.colour import yuv_matrix
+from dfcore.data.colour import yuv_matrix
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views import FACE_SCALE, IMAGENET_MEAN, IMAGENET_STD, VIEWS, build_views
 from dfcore.data.views.lattice import lattice

@@ -3,6 +3,9 @@ Efficient Convolutional Neural Networks for Mobile Vision Applications", arXiv 1
 
 It reads ``[n, 1, 96, 96]`` luma, each square with mean 0 and deviation 1, and gives ``[n, 95, 2]`` in 0..1 of the
 square. The last map is flattened, not averaged: where something lies is what is asked.
+
+This is how it is trained (``tools/landmarks``). Faces are located with the same network as an ONNX graph
+(:mod:`dfcore.data.faces.dense.graph`).
 """
 
 from __future__ import annotations
@@ -10,14 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dfcore.data.faces.dense.graph import BLOCKS, INPUT
 from dfcore.data.faces.dense.points import POINTS
 
 __all__ = ["INPUT", "LandmarkNetwork", "normalised"]
 
-INPUT = 96
-"""Side of the square in pixels."""
-_BLOCKS = ((48, 2), (48, 1), (96, 2), (96, 1), (96, 1), (192, 2), (192, 1))
-"""Channels and stride of each block."""
 _REDUCED = 32
 _HIDDEN = 256
 _SHAPES = 48
@@ -39,7 +39,7 @@ class LandmarkNetwork(nn.Module):
         super().__init__()
         layers = [nn.Conv2d(1, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
         width, side = 16, INPUT // 2
-        for channels, stride in _BLOCKS:
+        for channels, stride in BLOCKS:
             layers += [
                 nn.Conv2d(width, width, 3, stride, 1, groups=width, bias=False),
                 nn.BatchNorm2d(width),

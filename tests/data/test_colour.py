@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dfcore.data.media.colour import default_matrix, yuv_matrix, yuv_to_rgb
+from dfcore.data.colour import default_matrix, yuv_matrix, yuv_to_rgb
 from dfcore.errors import UsageError
 
 # 8-bit code values of the standards' colour bars: BT.601 and BT.709, studio range (EBU Tech 3325), and JFIF.
