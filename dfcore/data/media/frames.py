@@ -17,12 +17,13 @@ from dfcore.data.media import animation, grids, images
 from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
-from dfcore.data.media.planes import planes_420
+from dfcore.data.media.planes import luma_of, planes_420
 from dfcore.data.media.stream import Reader, RefusedError
 from dfcore.errors import MediaError
 
 __all__ = ["DecodedFrame", "decode"]
 
+_NO_CHROMA = np.zeros((0, 0), np.uint8)
 _PICT_TYPES = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 
 
@@ -35,7 +36,7 @@ class DecodedFrame:
         time: seconds since the first frame (the video's clock).
         pict_type: ``I``, ``P`` or ``B``, ``?`` where the codec does not say.
         y: luma uint8 ``[H, W]``.
-        u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``.
+        u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``; ``[0, 0]`` of a frame whose luma alone was asked for.
         qp: int8 ``[ceil(H/16), ceil(W/16)]``, or None (see :mod:`dfcore.data.media.side_data`).
         motion: int16 ``[ceil(H/16), ceil(W/16), 2]``, or None (likewise).
         colour_matrix, colour_range, rotation: as in ``MediaInfo``.
@@ -92,6 +93,7 @@ def decode(
     wanted: Collection[int] | None = None,
     *,
     side_data: bool | Collection[int] = True,
+    luma_alone: Collection[int] = (),
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
@@ -107,6 +109,8 @@ def decode(
             to give them of. It then decodes with
             slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
+        luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
+            WebP have it all the same.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -137,7 +141,7 @@ def decode(
             stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
             reader = Reader(container, stream, path, one_thread=exporting or threads == 1)
             try:
-                for frame in _wanted_frames(reader, path, wanted, told if exporting else ()):
+                for frame in _wanted_frames(reader, path, wanted, told if exporting else (), luma_alone):
                     if frame.index > given:
                         given = frame.index
                         yield frame
@@ -156,18 +160,23 @@ def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
 
 
 def _wanted_frames(
-    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: Collection[int] | None
+    reader: Reader,
+    path: Path,
+    wanted: Collection[int] | None,
+    exporting: Collection[int] | None,
+    luma_alone: Collection[int],
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
     told = None if exporting is None else frozenset(exporting)
     last = None if chosen is None else max(chosen)
+    grey = frozenset(luma_alone)
     looks = _Looks(path)
 
     def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
         look = looks.of(index, frame)
         kept = chosen is None or index in chosen
         tell = told is None or index in told
-        return index, _materialised(frame, index, time, look, tell) if kept else None
+        return index, _materialised(frame, index, time, look, tell, index in grey) if kept else None
 
     for index, frame in reader.read(made):
         if frame is not None:
@@ -186,11 +195,14 @@ def _wanted_frames(
     reader.warn()
 
 
-def _materialised(frame: Any, index: int, time: float, look: Look, exporting: bool) -> DecodedFrame:
+def _materialised(frame: Any, index: int, time: float, look: Look, exporting: bool, luma_alone: bool) -> DecodedFrame:
     qp = side.qp_map(frame) if exporting else None
     motion = side.motion_map(frame) if exporting else None
     kind = _PICT_TYPES.get(int(frame.pict_type), "?")
-    y, u, v = planes_420(frame, look.colour_matrix)
+    if luma_alone:
+        y, u, v = luma_of(frame, look.colour_matrix), _NO_CHROMA, _NO_CHROMA
+    else:
+        y, u, v = planes_420(frame, look.colour_matrix)
     return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
 
 

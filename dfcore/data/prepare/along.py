@@ -115,6 +115,7 @@ class _Stretch:
         helper: ThreadPoolExecutor,
     ) -> None:
         self.works, self.wanted, self.kept, self.last = works, needs.all, needs.kept, max(needs.all)
+        self.seen = needs.kept.union(*needs.looks.values())
         self._new = lambda: Watcher(info, needs.kept, needs.heard, needs.looks, detectors, helper)
         self.watcher = self._new()
 
@@ -127,7 +128,8 @@ def _filled(path: Path, info: MediaInfo, waiting: list[_Stretch], side_data: boo
     """The stretches as the pass goes by the last frame of each. Speech may reach into the next one's frames."""
     wanted: set[int] = set().union(*(one.wanted for one in waiting))
     kept: set[int] = set().union(*(one.kept for one in waiting))
-    for frame in decode(path, wanted, side_data=kept if side_data else False, threads=threads):
+    mouths = wanted.difference(*(one.seen for one in waiting))
+    for frame in decode(path, wanted, side_data=kept if side_data else False, luma_alone=mouths, threads=threads):
         for one in waiting:
             if frame.index in one.wanted:
                 one.watcher.take(frame)

@@ -105,10 +105,12 @@ def watch(
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    wanted = set(kept).union(heard, *looks.values())
+    seen = set(kept).union(*looks.values())
+    wanted, mouths = seen.union(heard), set(heard) - seen
     with set_aside(), looking() as helper:
         watcher = Watcher(info, kept, heard, looks, detectors, helper)
-        for frame in decode(path, wanted, side_data=set(kept) if side_data else False, threads=threads):
+        told = set(kept) if side_data else False
+        for frame in decode(path, wanted, side_data=told, luma_alone=mouths, threads=threads):
             watcher.take(frame)
             del frame
         return watcher.finish()

