@@ -112,17 +112,20 @@ def extract_for_plans(
     path = Path(path)
     info = probe_file(path)
     works = [_work(path, info, plan) for plan in plans]
-    side_data = any(plan.side_data for plan in plans)
+    side_data, motion = any(plan.side_data for plan in plans), any(plan.motion for plan in plans)
     detectors = find_detectors(plans, detector)
     needs = Needs.of(works, detectors)
-    footage = watch(path, info, needs.kept, needs.heard, needs.looks, detectors, side_data=side_data, threads=threads)
+    footage = watch(
+        *(path, info, needs.kept, needs.heard, needs.looks, detectors),
+        side_data=side_data,
+        motion=motion,
+        threads=threads,
+    )
     check_sizes(path, footage)
     chosen = [choose_clips(path, info, work, footage) for work in works]
     audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
     source = source_of(path, info, record)
-    cut = cut_clips(
-        path, source, info, footage, audio, chosen, plans, detectors=detectors, side_data=side_data, threads=threads
-    )
+    cut = cut_clips(path, source, info, footage, audio, chosen, plans, detectors=detectors, threads=threads)
     return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
 
 
@@ -204,7 +207,7 @@ def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> Work:
     spans = reference_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
         raise MediaError(f"{path}: it holds no frames.")
-    return Work.of(plan, spans, speech_spans(path, info, spans, plan.speech), info.fps)
+    return Work.of(plan, spans, speech_spans(path, info, spans, plan.speech, landmarks=plan.landmarks > 0), info.fps)
 
 
 def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> Chosen:
