@@ -18,7 +18,7 @@ from dfcore.data.media import side_data as side
 from dfcore.data.media.colour import yuv_to_rgb
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
 from dfcore.data.media.planes import luma_of, planes_420
-from dfcore.data.media.stream import Reader, RefusedError, UnevenError
+from dfcore.data.media.stream import Reader, RefusedError, UnevenError, Unread
 from dfcore.data.media.unread import find_unread
 from dfcore.errors import MediaError
 
@@ -137,27 +137,39 @@ def decode(
     unread = find_unread(path, wanted) if pass_unread and wanted is not None else None
     given = -1
     while True:
-        with open_media(path) as container:
-            stream = video_stream(container, path)
-            if codec_name(stream) in _ONE_THREAD:
-                threads = 1
-            exporting = bool(side_data) and codec_name(stream) in side.CODECS
-            stream.thread_type = side.THREADS if exporting else "AUTO"
-            stream.codec_context.thread_count = threads
-            stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT[motion] if exporting else {})}
-            reader = Reader(container, stream, path, one_thread=exporting or threads == 1, unread=unread)
-            try:
-                told = _Told(wanted if side_data is True else (side_data or ()), motion) if exporting else _Told(())
-                for frame in _wanted_frames(reader, path, wanted, told, luma_alone):
-                    if frame.index > given:
-                        given = frame.index
-                        yield frame
-                    del frame
-                return
-            except RefusedError:
-                threads = 1  # else what a damaged file gives would depend on the number of cores
-            except UnevenError:
-                unread = None
+        try:
+            for frame in _one_pass(path, wanted, side_data, motion, luma_alone, unread, threads):
+                if frame.index > given:
+                    given = frame.index
+                    yield frame
+                del frame
+            return
+        except RefusedError:
+            threads = 1  # else what a damaged file gives would depend on the number of cores
+        except UnevenError:
+            unread = None
+
+
+def _one_pass(
+    path: Path,
+    wanted: Collection[int] | None,
+    side_data: bool | Collection[int],
+    motion: bool,
+    luma_alone: Collection[int],
+    unread: Unread | None,
+    threads: int,
+) -> Iterator[DecodedFrame]:
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        if codec_name(stream) in _ONE_THREAD:
+            threads = 1
+        exporting = bool(side_data) and codec_name(stream) in side.CODECS
+        stream.thread_type = side.THREADS if exporting else "AUTO"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT[motion] if exporting else {})}
+        reader = Reader(container, stream, path, one_thread=exporting or threads == 1, unread=unread)
+        told = _Told(wanted if side_data is True else (side_data or ()), motion) if exporting else _Told(())
+        yield from _wanted_frames(reader, path, wanted, told, luma_alone)
 
 
 @dataclass(frozen=True, slots=True)

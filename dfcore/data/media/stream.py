@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import av
 
 from dfcore.data.media.container import frame_rate, log, origin
 from dfcore.data.media.reasons import is_passing
 
-if TYPE_CHECKING:
-    from dfcore.data.media.unread import Unread
-
-__all__ = ["Clock", "Reader", "RefusedError", "UnevenError", "packets"]
+__all__ = ["Clock", "Reader", "RefusedError", "UnevenError", "Unread", "packets"]
 
 _DECODE_ORDER_ONLY = ("avi",)
 """Containers that store no presentation times; FFmpeg's guess is wrong where there are B-frames."""
@@ -89,6 +87,35 @@ def _handed_on(frames: list[Any]) -> Iterator[Any]:
 
 class RefusedError(Exception):
     """A decoder of several threads refused a packet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a stream need not be decoded (:mod:`dfcore.data.media.unread`), and what was not so far.
+
+    Attributes:
+        place: number of the frame of each packet by its time stamp, as all frames are numbered when they are shown.
+        spared: the time stamps of packets that need not be decoded.
+        passed: the numbers of the frames that were not decoded so far.
+    """
+
+    place: dict[int, int]
+    spared: frozenset[int]
+    passed: set[int] = field(default_factory=set)
+
+    def passes(self, packet: Any) -> bool:
+        """Whether this packet need not be decoded; its frame is then counted as passed."""
+        if packet.pts not in self.spared:
+            return False
+        self.passed.add(self.place[packet.pts])
+        return True
+
+    def number(self, frame: Any, after: int) -> int | None:
+        """The number of a frame that comes when ``after`` were counted; None where one between did not come, so that
+        numbers by time stamps would not be those of counting.
+        """
+        number = self.place.get(frame.pts, -1)
+        return number if number >= after and self.passed.issuperset(range(after, number)) else None
 
 
 class UnevenError(Exception):

@@ -8,48 +8,18 @@ the others keep their number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dfcore.data.media.container import codec_name, open_media, video_stream
-from dfcore.data.media.stream import packets
+from dfcore.data.media.stream import Unread, packets
 
-__all__ = ["Unread", "find_unread"]
+__all__ = ["find_unread"]
 
 _SLICES = (1, 2, 5)
 """Types of the units that carry an image (7.4.1, table 7-1); a packet's first says what all of them do."""
 _LEAST = 8
 """One in so many packets has to be spared: else it is not worth reading the file's packets once more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """The plan of one pass.
-
-    Attributes:
-        place: number of the frame of each packet by its time stamp, as all frames are numbered when they are shown.
-        spared: the time stamps of packets that need not be decoded.
-        passed: the numbers of the frames that were not decoded so far.
-    """
-
-    place: dict[int, int]
-    spared: frozenset[int]
-    passed: set[int] = field(default_factory=set)
-
-    def passes(self, packet: Any) -> bool:
-        """Whether this packet need not be decoded; its frame is then counted as passed."""
-        if packet.pts not in self.spared:
-            return False
-        self.passed.add(self.place[packet.pts])
-        return True
-
-    def number(self, frame: Any, after: int) -> int | None:
-        """The number of a frame that comes when ``after`` were counted; None where one between did not come, so that
-        numbers by time stamps would not be those of counting.
-        """
-        number = self.place.get(frame.pts, -1)
-        return number if number >= after and self.passed.issuperset(range(after, number)) else None
 
 
 def find_unread(path: Path, wanted: Collection[int]) -> Unread | None:

@@ -105,7 +105,8 @@ def test_a_frame_that_does_not_come_makes_all_be_counted(tmp_path: Path, sent: l
 @pytest.mark.parametrize(("name", "kind"), [("a.mp4", "damaged"), ("a.mkv", "damaged"), ("a.mkv", "truncated")])
 def test_damage_costs_no_more_frames_than_where_all_is_decoded(tmp_path: Path, name: str, kind: str) -> None:
     path = write_broken(tmp_path / f"b{name}", kind, write_video(tmp_path / name, **SIZE, options=PYRAMID))
-    whole, some = list(decode(path, WANTED)), list(decode(path, WANTED, pass_unread=True))
-    assert 0 < len(whole) < len(WANTED)
+    wanted = set(range(0, 48, 3))
+    whole, some = list(decode(path, wanted)), list(decode(path, wanted, pass_unread=True))
+    assert 0 < len(whole) < len(wanted)
     given = {frame.index: frame for frame in some}
     assert same(whole, [given[frame.index] for frame in whole])
