@@ -149,10 +149,7 @@ def _stretches(path: Path, info: MediaInfo, plans: Sequence[ClipPlan], every: fl
     spans = [spans_along(info.frame_count, info.fps, every, plan.frames) for plan in plans]
     if not any(spans):
         raise MediaError(f"{path}: it holds no frames.")
-    speech = [
-        speech_spans(path, info, of, plan.speech, landmarks=plan.landmarks > 0)
-        for plan, of in zip(plans, spans, strict=True)
-    ]
+    speech = [speech_spans(path, info, of, plan.speech) for plan, of in zip(plans, spans, strict=True)]
     held = HELD_BYTES // max(1, info.width * info.height * 3 // 2)
     longest = max(max(REFERENCE, plan.frames) for plan in plans)
     size = max(1, min(STRETCH, held // longest))

@@ -174,7 +174,8 @@ class Work:
     def of(cls, plan: ClipPlan, spans: list[range], speech: dict[int, SpeechSpan], fps: float) -> Work:
         """Of some spans and their speech, by the first frame of each."""
         looks = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
-        return cls(plan, spans, looks, speech, set().union(*(span.looks for span in speech.values())))
+        more = [span.looks_beside(sorted(looks), fps) for span in speech.values()]
+        return cls(plan, spans, looks, speech, set().union(*more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> Work:
     spans = reference_spans(info.frame_count, plan.clips, plan.frames)
     if not spans:
         raise MediaError(f"{path}: it holds no frames.")
-    return Work.of(plan, spans, speech_spans(path, info, spans, plan.speech, landmarks=plan.landmarks > 0), info.fps)
+    return Work.of(plan, spans, speech_spans(path, info, spans, plan.speech), info.fps)
 
 
 def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> Chosen:

@@ -7,6 +7,7 @@ resampled: what they are read for is motion, not pixels.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from PIL import Image
 
 from dfcore.data.clips import MOUTH_SIDE, SPEECH_RATE, Speech
 from dfcore.data.faces import FaceTrack
-from dfcore.data.faces.dense import followed, landmarks_of, moved_far, to_stored
+from dfcore.data.faces.dense import landmarks_of, to_stored
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
 from dfcore.data.media.animation import frame_starts
@@ -43,9 +44,12 @@ __all__ = [
 KEPT_SIDE = 960
 """Longer side, at most, of the luma kept of a frame until the mouth's place is known: a larger frame is halved until it
 is no longer."""
-LOOK_EVERY, FOLLOWED_EVERY = 12, 30
-"""Points from one look for faces to the next, at most: about half a second, and 1.2 s where dense landmarks follow the
-face in between (docs/performance.md says how little that changes)."""
+LOOK_EVERY = 12
+"""Points from one look for faces to the next: about half a second. Against looks at every other point the mouth's
+square lay .002 of its side elsewhere (median; .02 at most) in talking people of three collections. With looks 1.2 s
+apart, and landmarks that follow the face in between, AV tells voices apart less well (docs/performance.md)."""
+ENOUGH = 1.25
+"""So many times as far apart may two looks be that are made anyway: between them none is added."""
 NEAR = 0.06
 """Seconds from a point within which a frame must lie to be the point's own."""
 _WIDTH, _BOX = 1.9, 0.55
@@ -61,17 +65,24 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechSpan:
     """The points of one clip's speech: ``times`` float64 ``[L]`` in seconds, ``frames`` int64 ``[L]``, the index of the
-    frame expected to be nearest to each. Faces are looked for at every ``every``-th.
+    frame expected to be nearest to each.
     """
 
     times: Floats
     frames: NDArray[np.int64]
-    every: int = LOOK_EVERY
 
-    @property
-    def looks(self) -> set[int]:
-        """Frames on which faces are looked for, the last included."""
-        return {int(frame) for frame in (*self.frames[:: self.every], self.frames[-1])}
+    def looks_beside(self, others: Sequence[int], fps: float) -> set[int]:
+        """Frames on which faces are looked for, the first and the last included; but none between two of ``others``
+        (rising), which are looked at anyway, that lie near enough to each other.
+        """
+        apart = ENOUGH * LOOK_EVERY * fps / SPEECH_RATE
+        found = set()
+        for frame in map(int, (*self.frames[::LOOK_EVERY], self.frames[-1])):
+            after = bisect_left(others, frame)
+            between = others[max(0, after - 1) : after + 1]
+            if not (len(between) == 2 and between[0] <= frame <= between[1] and between[1] - between[0] <= apart):
+                found.add(frame)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,11 +135,9 @@ def frame_times(path: Path, info: MediaInfo) -> Floats:
     return np.sort(np.array(known, np.float64)) * base - zero
 
 
-def speech_spans(
-    path: Path, info: MediaInfo, spans: Sequence[range], seconds: float, *, landmarks: bool = False
-) -> dict[int, SpeechSpan]:
+def speech_spans(path: Path, info: MediaInfo, spans: Sequence[range], seconds: float) -> dict[int, SpeechSpan]:
     """The speech of each clip, by its first frame: about its middle, moved to lie within the video where that is long
-    enough. Photos have none. With ``landmarks`` the face is followed by these, and looked for more seldom.
+    enough. Photos have none.
     """
     if seconds <= 0 or info.kind == "image" or info.frame_count < 2:
         return {}
@@ -141,7 +150,7 @@ def speech_spans(
         if end >= seconds:
             start = min(max(start, 0.0), end - seconds)
         points = round(start, 6) + np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE
-        found[span.start] = SpeechSpan(points, _nearest(times, points), FOLLOWED_EVERY if landmarks else LOOK_EVERY)
+        found[span.start] = SpeechSpan(points, _nearest(times, points))
     return found
 
 
@@ -194,40 +203,25 @@ def cut_speech(
     boxes, landmarks = track.at(chosen.tolist())
     turn = (info.rotation, 1.0, info.width, info.height)
     five = to_upright(landmarks, *turn).astype(np.float64)
-    dense = None
-    if detector is not None:
-        five, points = _follow(detector, [frames[int(index)] for index in chosen], five, chosen, track.frames)
-        dense = to_stored(points, upright_middle(info.rotation, info.width, info.height))
     squares = mouth_squares(boxes_to_upright(boxes, *turn).astype(np.float64), five)
     mouth = np.stack([_crop(frames[int(index)], square) for index, square in zip(chosen, squares, strict=True)])
     start = float(span.times[0])
     stop = start + len(span.times) / SPEECH_RATE
+    dense = None if detector is None else _landmarks(detector, [frames[int(index)] for index in chosen], five, info)
     return Speech(mouth, present, start, None if audio is None else audio.between(start, stop), dense)
 
 
-def _follow(
-    detector: FaceDetector, frames: Sequence[SmallFrame], five: Floats, indices: NDArray[np.int64], looked: NDArray
-) -> tuple[Floats, Floats]:
-    """The five points of a face as its dense ones correct them, and the dense ones, each frame looked at once or, where
-    the face is not where it was expected, twice. ``indices`` are those of the frames, ``looked`` those in which the
-    detector found the face.
-    """
-    points = _located(detector, frames, five)
-    now = followed(five, points, indices, looked)
-    again = np.flatnonzero(moved_far(five, now, points))
-    if len(again):
-        points[again] = _located(detector, [frames[row] for row in again], now[again])
-    return now, points
-
-
-def _located(detector: FaceDetector, frames: Sequence[SmallFrame], five: Floats) -> Floats:
-    """Dense landmarks in pixels of the upright image; each frame is looked at once."""
+def _landmarks(
+    detector: FaceDetector, frames: Sequence[SmallFrame], five: Floats, info: MediaInfo
+) -> NDArray[np.int16]:
+    """Dense landmarks as :attr:`dfcore.data.clips.Speech.landmarks` has them; each frame is looked at once."""
     once = {frame.time: k for k, frame in reversed(list(enumerate(frames)))}
     rows = sorted(once.values())
     scales = np.array([frame.scale for frame in frames])[:, None, None]
     found = landmarks_of(detector, [frames[row].luma for row in rows], (five * scales)[rows])
     place = {frames[row].time: k for k, row in enumerate(rows)}
-    return found[[place[frame.time] for frame in frames]] / scales
+    points = found[[place[frame.time] for frame in frames]] / scales
+    return to_stored(points, upright_middle(info.rotation, info.width, info.height))
 
 
 def upright_middle(rotation: int, width: int, height: int) -> tuple[float, float]:

@@ -28,3 +28,19 @@ def test_a_square_is_read_whatever_its_brightness_and_nearly_whatever_its_contra
     assert torch.allclose(normalised(square), (square[:, None] - square.mean()) / (deviation + 4), atol=1e-4)
     assert torch.allclose(normalised(square + 50), normalised(square), atol=1e-4)
     assert torch.equal(normalised(torch.full((1, 96, 96), 7)), torch.zeros(1, 1, 96, 96))  # a flat square is no error
+
+
+def test_the_fused_network_gives_the_same_points_without_normalisations() -> None:
+    torch.manual_seed(0)
+    network = LandmarkNetwork()
+    network.learn_shapes(torch.rand(60, 95, 2))
+    for layer in network.features:
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-1, 1)
+            layer.running_var.uniform_(0.5, 2)
+    squares = normalised(torch.randint(0, 256, (4, 96, 96), dtype=torch.uint8))
+    fused = network.eval().fused()
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in fused.modules())
+    assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in network.modules())
+    with torch.inference_mode():
+        torch.testing.assert_close(fused(squares), network(squares), atol=1e-5, rtol=1e-5)

@@ -1,6 +1,5 @@
 """Dense landmarks: 95 points of a face, and what they say: openings of lips and jaw, the inner face and its rim."""
 
-from dfcore.data.faces.dense.follow import followed, moved_far
 from dfcore.data.faces.dense.landmarker import DenseLandmarks, landmarks_of
 from dfcore.data.faces.dense.points import MIRRORED, POINTS, REGIONS
 from dfcore.data.faces.dense.shapes import (
@@ -23,13 +22,11 @@ __all__ = [
     "DenseLandmarks",
     "contour_mask",
     "face_unit",
-    "followed",
     "from_stored",
     "inner_face_mask",
     "jitter",
     "landmarks_of",
     "mouth_openings",
-    "moved_far",
     "part_masks",
     "rim_mask",
     "to_stored",

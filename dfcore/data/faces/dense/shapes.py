@@ -14,7 +14,6 @@ __all__ = [
     "OPENINGS",
     "contour_mask",
     "face_unit",
-    "five_points",
     "inner_face_mask",
     "jitter",
     "mouth_openings",
@@ -32,15 +31,6 @@ _INNER = [
 
 _GROW, _APART = 0.12, 0.15
 """How much larger than its hull the inner face is, and where its rim begins."""
-
-
-def five_points(points: Floats) -> Floats:
-    """The detector's five points, as the dense ones ``[..., 95, 2]`` have them: ``[..., 5, 2]``, in the order of
-    :mod:`dfcore.data.clips`. The detector's own lie a little elsewhere, always in the same way.
-    """
-    eyes = [points[..., list(REGIONS[name]), :].mean(-2) for name in ("left_eye", "right_eye")]
-    others = (REGIONS["nose"][3], REGIONS["outer_lips"][0], REGIONS["outer_lips"][6])
-    return np.stack([*eyes, *(points[..., k, :] for k in others)], axis=-2)
 
 
 def face_unit(points: Floats) -> Floats:
