@@ -16,6 +16,8 @@ __all__ = ["PLANAR_420", "halved", "luma_of", "planes_420"]
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
 """Pixel formats whose first three planes are 8-bit 4:2:0 already."""
 
+_STRIP = 128
+"""Rows that are halved at once: what is computed stays in the cache, which makes it several times as fast."""
 _PLANAR = re.compile(r"(?:yuva?j?4(?:20|22|44)p|gray)(?:9|10|12|14|16)?(?:le)?")
 _TO_420 = {"420": (1, 1), "422": (1, 2), "444": (2, 2)}
 _SWS_MATRIX = {"bt601": "ITU601", "bt709": "ITU709", "bt2020": "BT2020"}
@@ -57,12 +59,16 @@ def halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Rounded means of 2x2 pixels, uint8 ``[ceil(H/2), ceil(W/2)]``; at an odd edge, of what there is."""
     if plane.shape[0] % 2 or plane.shape[1] % 2:
         return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).reduce(2)).copy()
-    pairs = np.ascontiguousarray(plane).view("<u2")  # two pixels at once: twice as fast as Pillow
-    columns = (pairs & 0xFF) + (pairs >> 8)
-    summed = columns[0::2] + columns[1::2]
-    summed += 2
-    summed >>= 2
-    return summed.astype(np.uint8)
+    found = np.empty((plane.shape[0] // 2, plane.shape[1] // 2), np.uint8)
+    for top in range(0, len(plane), _STRIP):
+        part = np.ascontiguousarray(plane[top : top + _STRIP]).view("<u2")  # two pixels at once
+        columns = part & 0xFF
+        columns += part >> 8
+        summed = columns[0::2] + columns[1::2]
+        summed += 2
+        summed >>= 2
+        found[top // 2 : (top + _STRIP) // 2] = summed
+    return found
 
 
 def _samples(plane: Any, bits: int) -> NDArray[np.uint8]:
