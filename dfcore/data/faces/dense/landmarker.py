@@ -20,7 +20,7 @@ __all__ = ["WEIGHTS", "DenseLandmarks", "landmarks_of"]
 
 WEIGHTS = Path(__file__).with_name("landmarks.safetensors")
 """The network's weights; ``NOTICE.md`` beside them says where they come from."""
-_BATCH = 16
+_BATCH = 8
 """Faces that go through the network at once. Always as many, filled up with black: sums of floats round differently for
 other numbers, and a face must come out the same whichever clips it is asked with."""
 
