@@ -21,7 +21,7 @@ REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
 GEOMETRY = 2
 """Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
-LANDMARKS = 1
+LANDMARKS = 2
 """Version of the dense landmarks; raised when they come out otherwise, so that stored ones are made again."""
 SMALL_VIEWS = frozenset(
     {
@@ -45,6 +45,7 @@ class ClipPlan:
         detector_stride: faces are looked for on every so many frames; None chooses by length and frame rate.
         audio: keep each clip's audio.
         side_data: keep the codec's quantisers and motion vectors.
+        motion: keep the vectors among them; decoding takes up to a fifth longer with them.
         speech: seconds of mouth images and audio about each clip's middle; 0 for none.
         native: how many of a clip's frames, from its middle, keep their planes and quantisers; 0 for all. A clip that
             is shorter than ``frames`` keeps those of all.
@@ -65,6 +66,7 @@ class ClipPlan:
     sequence: bool = False
     landmarks: int = 0
     geometry: int = GEOMETRY
+    motion: bool = True
 
     def __post_init__(self) -> None:
         for name in ("clips", "frames", "people", "detector_stride"):
@@ -97,6 +99,7 @@ class ClipPlan:
             and self.detector == other.detector
             and self.audio >= other.audio
             and self.side_data >= other.side_data
+            and self.motion >= other.motion
             and self.speech >= other.speech
             and self.keeps(other)
             and other.landmarks in (0, self.landmarks)
@@ -123,6 +126,7 @@ class ClipPlan:
             detector_stride=min(strides) if strides else None,
             audio=self.audio or other.audio,
             side_data=self.side_data or other.side_data,
+            motion=self.motion or other.motion,
             speech=max(self.speech, other.speech),
             native=0 if native == frames else native,
             sequence=self.sequence or other.sequence,
@@ -178,7 +182,12 @@ def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
 def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
     """The plan that keeps of clips of ``frames`` frames what a specialist's views read of them, and no more."""
     native = _native_frames(spec, frames)
-    return ClipPlan(frames=frames, native=0 if native == frames else native, sequence="sequence" in spec.views)
+    return ClipPlan(
+        frames=frames,
+        native=0 if native == frames else native,
+        sequence="sequence" in spec.views,
+        motion="motion" in spec.views,
+    )
 
 
 def _native_frames(spec: SpecialistSpec, frames: int) -> int:

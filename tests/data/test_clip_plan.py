@@ -62,6 +62,7 @@ def test_a_photo_is_a_clip_of_one_frame_and_nothing_is_none() -> None:
         ({"speech": 2.4}, {"speech": 2.5}),
         ({"audio": False}, {}),
         ({"side_data": False}, {}),
+        ({"motion": False}, {}),
         ({}, {"detector_stride": 5}),
         ({"detector_stride": 9}, {"detector_stride": 5}),
         ({}, {"landmarks": 1}),
@@ -152,7 +153,12 @@ def reads(*views: str, frames: int = 1) -> SpecialistSpec:
 
 
 def test_a_specialist_of_single_frames_keeps_all_of_them() -> None:
-    assert kept_for(reads("tiles", "qp"), 8) == ClipPlan(frames=8)
+    assert kept_for(reads("tiles", "qp"), 8) == ClipPlan(frames=8, motion=False)
+
+
+def test_motion_vectors_are_kept_for_who_reads_them_alone() -> None:
+    assert kept_for(reads("tiles", "motion"), 8).motion
+    assert not kept_for(reads("tiles", "qp"), 8).motion
 
 
 @pytest.mark.parametrize("frames", range(4, 24))
@@ -167,8 +173,9 @@ def test_of_sequences_the_middle_frame_of_each_sample_is_kept_native(frames: int
 
 
 def test_a_view_that_reads_native_pixels_of_each_frame_keeps_them() -> None:
-    assert kept_for(reads("sequence", "tiles", frames=16), 16) == ClipPlan(frames=16, sequence=True)
-    assert kept_for(reads("sequence", "a view of tomorrow", frames=16), 16) == ClipPlan(frames=16, sequence=True)
+    for view in ("tiles", "a view of tomorrow"):
+        plan = kept_for(reads("sequence", "motion", view, frames=16), 16)
+        assert plan == ClipPlan(frames=16, sequence=True)
 
 
 def test_plans_that_keep_more_cover_those_that_keep_less() -> None:

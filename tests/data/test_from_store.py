@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dfcore.data.clip_plan import LANDMARKS
 from dfcore.data.clips import Clip
 from dfcore.data.records import pseudo_fake_id, pseudo_fake_of
 from dfcore.data.samples import ClipSamples
@@ -110,7 +111,7 @@ def test_an_empty_split_says_what_there_is(store: ClipStore) -> None:
     [
         (replace(SPEC, clip_frames=4), "clips of 4 frames"),
         (replace(SPEC, speech=2.4), "2.4 s of mouth and audio"),
-        (replace(SPEC, views=(*SPEC.views, "landmarks")), "dense landmarks, version 1"),
+        (replace(SPEC, views=(*SPEC.views, "landmarks")), f"dense landmarks, version {LANDMARKS}"),
         (replace(SPEC, evidence=(EvidenceSpec("ghost", 1, "x:y", 5),)), "the evidence 'ghost', version 1"),
     ],
 )
@@ -119,6 +120,15 @@ def test_a_store_of_another_specialist_is_refused(store: ClipStore, spec: Specia
         StoreError, match=rf"lacks what specialist 'cm' reads: {lacking} \(1 of 1 videos\).*dfcore\.prep"
     ):
         ClipSamples.from_store(store, Model(spec), split="val")
+
+
+def test_a_store_without_motion_is_refused_by_who_reads_it(store: ClipStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    records, entry = stored_records(store, SPEC, "val"), store.entry
+    still = lambda video: replace(entry(video), plan=replace(entry(video).plan, motion=False))  # noqa: E731
+    monkeypatch.setattr(store, "entry", still)
+    require_prepared_for(store, records, SPEC)
+    with pytest.raises(StoreError, match=r"the codec's motion vectors \(1 of 1 videos\)"):
+        require_prepared_for(store, records, replace(SPEC, views=(*SPEC.views, "motion")))
 
 
 def test_ids_of_pseudo_fakes_are_told_from_others() -> None:

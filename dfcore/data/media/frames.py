@@ -17,12 +17,14 @@ from dfcore.data.colour import yuv_to_rgb
 from dfcore.data.media import animation, grids, images
 from dfcore.data.media import side_data as side
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
-from dfcore.data.media.planes import planes_420
-from dfcore.data.media.stream import Reader, RefusedError
+from dfcore.data.media.planes import luma_of, planes_420
+from dfcore.data.media.stream import Reader, RefusedError, UnevenError, Unread
+from dfcore.data.media.unread import find_unread
 from dfcore.errors import MediaError
 
 __all__ = ["DecodedFrame", "decode"]
 
+_NO_CHROMA = np.zeros((0, 0), np.uint8)
 _PICT_TYPES = {1: "I", 2: "P", 3: "B", 4: "P", 5: "I", 6: "P", 7: "B"}
 
 
@@ -35,7 +37,7 @@ class DecodedFrame:
         time: seconds since the first frame (the video's clock).
         pict_type: ``I``, ``P`` or ``B``, ``?`` where the codec does not say.
         y: luma uint8 ``[H, W]``.
-        u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``.
+        u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``; ``[0, 0]`` of a frame whose luma alone was asked for.
         qp: int8 ``[ceil(H/16), ceil(W/16)]``, or None (see :mod:`dfcore.data.media.side_data`).
         motion: int16 ``[ceil(H/16), ceil(W/16), 2]``, or None (likewise).
         colour_matrix, colour_range, rotation: as in ``MediaInfo``.
@@ -92,12 +94,15 @@ def decode(
     wanted: Collection[int] | None = None,
     *,
     side_data: bool | Collection[int] = True,
+    motion: bool = True,
+    luma_alone: Collection[int] = (),
+    pass_unread: bool = False,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
 
     Frames are numbered as the decoder gives them, which is presentation order. Those not wanted are decoded
-    but neither converted nor copied; decoding stops after the last wanted one. Fewer frames may come
+    but neither converted nor copied, and decoding stops after the last wanted one. Fewer frames may come
     than were wanted when the file is damaged or shorter than it says: then a warning is logged.
 
     Args:
@@ -107,6 +112,11 @@ def decode(
             to give them of. It then decodes with
             slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
+        motion: whether motion vectors are among the side data.
+        luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
+            WebP have it all the same.
+        pass_unread: do not even decode frames that are not wanted, where no other depends on them
+            (:mod:`dfcore.data.media.unread`). Damage in these is not noticed then, and costs no frame behind it.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -124,27 +134,50 @@ def decode(
         for index, time, look, planes in animation.frames(path, wanted):
             yield _of_look(index, time, look, planes)
         return
-    told = wanted if side_data is True else (side_data or ())
+    unread = find_unread(path, wanted) if pass_unread and wanted is not None else None
     given = -1
     while True:
-        with open_media(path) as container:
-            stream = video_stream(container, path)
-            if codec_name(stream) in _ONE_THREAD:
-                threads = 1
-            exporting = bool(side_data) and codec_name(stream) in side.CODECS
-            stream.thread_type = side.THREADS if exporting else "AUTO"
-            stream.codec_context.thread_count = threads
-            stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT if exporting else {})}
-            reader = Reader(container, stream, path, one_thread=exporting or threads == 1)
-            try:
-                for frame in _wanted_frames(reader, path, wanted, told if exporting else ()):
-                    if frame.index > given:
-                        given = frame.index
-                        yield frame
-                    del frame
-                return
-            except RefusedError:
-                threads = 1  # else what a damaged file gives would depend on the number of cores
+        try:
+            for frame in _one_pass(path, wanted, side_data, motion, luma_alone, unread, threads):
+                if frame.index > given:
+                    given = frame.index
+                    yield frame
+                del frame
+            return
+        except RefusedError:
+            threads = 1  # else what a damaged file gives would depend on the number of cores
+        except UnevenError:
+            unread = None
+
+
+def _one_pass(
+    path: Path,
+    wanted: Collection[int] | None,
+    side_data: bool | Collection[int],
+    motion: bool,
+    luma_alone: Collection[int],
+    unread: Unread | None,
+    threads: int,
+) -> Iterator[DecodedFrame]:
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        if codec_name(stream) in _ONE_THREAD:
+            threads = 1
+        exporting = bool(side_data) and codec_name(stream) in side.CODECS
+        stream.thread_type = side.THREADS if exporting else "AUTO"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT[motion] if exporting else {})}
+        reader = Reader(container, stream, path, one_thread=exporting or threads == 1, unread=unread)
+        told = _Told(wanted if side_data is True else (side_data or ()), motion) if exporting else _Told(())
+        yield from _wanted_frames(reader, path, wanted, told, luma_alone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The frames whose side data is given (None for all), and whether their motion is too."""
+
+    frames: Collection[int] | None
+    motion: bool = False
 
 
 def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
@@ -156,18 +189,21 @@ def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
 
 
 def _wanted_frames(
-    reader: Reader, path: Path, wanted: Collection[int] | None, exporting: Collection[int] | None
+    reader: Reader,
+    path: Path,
+    wanted: Collection[int] | None,
+    told: _Told,
+    luma_alone: Collection[int],
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
-    told = None if exporting is None else frozenset(exporting)
     last = None if chosen is None else max(chosen)
+    grey = frozenset(luma_alone)
     looks = _Looks(path)
 
     def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
         look = looks.of(index, frame)
         kept = chosen is None or index in chosen
-        tell = told is None or index in told
-        return index, _materialised(frame, index, time, look, tell) if kept else None
+        return index, _materialised(frame, index, time, look, told, index in grey) if kept else None
 
     for index, frame in reader.read(made):
         if frame is not None:
@@ -176,6 +212,8 @@ def _wanted_frames(
         if last is not None and index >= last:
             break
     else:
+        if reader.unread is not None:
+            raise UnevenError  # it ends too early
         if reader.decoded == reader.spoilt:
             raise MediaError(
                 f"{path}: not one intact frame can be decoded ({reader.decoded} came, all damaged; {reader.refused} "
@@ -186,11 +224,15 @@ def _wanted_frames(
     reader.warn()
 
 
-def _materialised(frame: Any, index: int, time: float, look: Look, exporting: bool) -> DecodedFrame:
-    qp = side.qp_map(frame) if exporting else None
-    motion = side.motion_map(frame) if exporting else None
+def _materialised(frame: Any, index: int, time: float, look: Look, told: _Told, luma_alone: bool) -> DecodedFrame:
+    tell = told.frames is None or index in told.frames
+    qp = side.qp_map(frame) if tell else None
+    motion = side.motion_map(frame) if tell and told.motion else None
     kind = _PICT_TYPES.get(int(frame.pict_type), "?")
-    y, u, v = planes_420(frame, look.colour_matrix)
+    if luma_alone:
+        y, u, v = luma_of(frame, look.colour_matrix), _NO_CHROMA, _NO_CHROMA
+    else:
+        y, u, v = planes_420(frame, look.colour_matrix)
     return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
 
 

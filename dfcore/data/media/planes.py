@@ -11,11 +11,13 @@ from PIL import Image
 
 from dfcore.data.clips import Planes
 
-__all__ = ["PLANAR_420", "halved", "planes_420"]
+__all__ = ["PLANAR_420", "halved", "luma_of", "planes_420"]
 
 PLANAR_420 = frozenset({"yuv420p", "yuvj420p", "yuva420p"})
 """Pixel formats whose first three planes are 8-bit 4:2:0 already."""
 
+_STRIP = 128
+"""Rows that are halved at once: what is computed stays in the cache, which makes it several times as fast."""
 _PLANAR = re.compile(r"(?:yuva?j?4(?:20|22|44)p|gray)(?:9|10|12|14|16)?(?:le)?")
 _TO_420 = {"420": (1, 1), "422": (1, 2), "444": (2, 2)}
 _SWS_MATRIX = {"bt601": "ITU601", "bt709": "ITU709", "bt2020": "BT2020"}
@@ -28,10 +30,7 @@ def planes_420(frame: Any, matrix: str) -> Planes:
     dither, which would add a pattern of its own; 4:2:2 and 4:4:4 chroma becomes the rounded mean of its
     neighbours. RGB and rarer layouts go through swscale, to full range with ``matrix``.
     """
-    name = frame.format.name
-    if name not in PLANAR_420 and not _PLANAR.fullmatch(name):
-        frame = _through_swscale(frame, matrix)
-        name = "yuv420p"
+    frame, name = _as_planes(frame, matrix)
     bits = frame.format.components[0].bits
     y = _samples(frame.planes[0], bits)
     if name.startswith("gray"):
@@ -42,16 +41,34 @@ def planes_420(frame: Any, matrix: str) -> Planes:
     return y, u, v
 
 
+def luma_of(frame: Any, matrix: str) -> NDArray[np.uint8]:
+    """The first of :func:`planes_420` alone, which costs nothing of the others."""
+    frame, _ = _as_planes(frame, matrix)
+    return _samples(frame.planes[0], frame.format.components[0].bits)
+
+
+def _as_planes(frame: Any, matrix: str) -> tuple[Any, str]:
+    """A frame whose planes can be read, and the name of its format."""
+    name = frame.format.name
+    if name in PLANAR_420 or _PLANAR.fullmatch(name):
+        return frame, name
+    return _through_swscale(frame, matrix), "yuv420p"
+
+
 def halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Rounded means of 2x2 pixels, uint8 ``[ceil(H/2), ceil(W/2)]``; at an odd edge, of what there is."""
     if plane.shape[0] % 2 or plane.shape[1] % 2:
-        return _reduced(plane, (2, 2))
-    pairs = np.ascontiguousarray(plane).view("<u2")  # two pixels at once: twice as fast as Pillow
-    columns = (pairs & 0xFF) + (pairs >> 8)
-    summed = columns[0::2] + columns[1::2]
-    summed += 2
-    summed >>= 2
-    return summed.astype(np.uint8)
+        return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).reduce(2)).copy()
+    found = np.empty((plane.shape[0] // 2, plane.shape[1] // 2), np.uint8)
+    for top in range(0, len(plane), _STRIP):
+        part = np.ascontiguousarray(plane[top : top + _STRIP]).view("<u2")  # two pixels at once
+        columns = part & 0xFF
+        columns += part >> 8
+        summed = columns[0::2] + columns[1::2]
+        summed += 2
+        summed >>= 2
+        found[top // 2 : (top + _STRIP) // 2] = summed
+    return found
 
 
 def _samples(plane: Any, bits: int) -> NDArray[np.uint8]:
@@ -68,7 +85,9 @@ def _samples(plane: Any, bits: int) -> NDArray[np.uint8]:
 
 
 def _reduced(plane: NDArray[np.uint8], factor: tuple[int, int]) -> NDArray[np.uint8]:
-    return plane if factor == (1, 1) else np.asarray(Image.fromarray(plane).reduce(factor)).copy()
+    if factor == (1, 1):
+        return plane
+    return halved(plane) if factor == (2, 2) else np.asarray(Image.fromarray(plane).reduce(factor)).copy()
 
 
 def _through_swscale(frame: Any, matrix: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import av
 from dfcore.data.media.container import frame_rate, log, origin
 from dfcore.data.media.reasons import is_passing
 
-__all__ = ["Clock", "Reader", "RefusedError", "packets"]
+__all__ = ["Clock", "Reader", "RefusedError", "UnevenError", "Unread", "packets"]
 
 _DECODE_ORDER_ONLY = ("avi",)
 """Containers that store no presentation times; FFmpeg's guess is wrong where there are B-frames."""
@@ -88,6 +89,39 @@ class RefusedError(Exception):
     """A decoder of several threads refused a packet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a stream need not be decoded (:mod:`dfcore.data.media.unread`), and what was not so far.
+
+    Attributes:
+        place: number of the frame of each packet by its time stamp, as all frames are numbered when they are shown.
+        spared: the time stamps of packets that need not be decoded.
+        passed: the numbers of the frames that were not decoded so far.
+    """
+
+    place: dict[int, int]
+    spared: frozenset[int]
+    passed: set[int] = field(default_factory=set)
+
+    def passes(self, packet: Any) -> bool:
+        """Whether this packet need not be decoded; its frame is then counted as passed."""
+        if packet.pts not in self.spared:
+            return False
+        self.passed.add(self.place[packet.pts])
+        return True
+
+    def number(self, frame: Any, after: int) -> int | None:
+        """The number of a frame that comes when ``after`` were counted; None where one between did not come, so that
+        numbers by time stamps would not be those of counting.
+        """
+        number = self.place.get(frame.pts, -1)
+        return number if number >= after and self.passed.issuperset(range(after, number)) else None
+
+
+class UnevenError(Exception):
+    """Something came otherwise than the packets' time stamps say, so that nothing may be left undecoded."""
+
+
 class Reader:
     """The frames of a video stream, and whether each can be trusted.
 
@@ -99,20 +133,26 @@ class Reader:
         container: that is read.
         stream: of it.
         path: of the file.
+        unread: what need not be decoded.
         one_thread: whether the decoder works on one frame at a time. One that works on several drops good frames with
             a damaged one: as many as it has threads.
 
     Raises:
         RefusedError: it works on several, and refused a packet. What it gave before is right.
+        UnevenError: with ``unread``, there is any damage, or a frame did not come. What was given before is right.
 
     Attributes:
-        decoded: frames that came so far, spoilt ones included.
+        decoded: frames that came so far, spoilt ones and those left undecoded included.
         spoilt: how many of them were not given.
         refused: packets that the decoder refused.
+        unread: as given.
     """
 
-    def __init__(self, container: Any, stream: Any, path: Path, *, one_thread: bool = True) -> None:
+    def __init__(
+        self, container: Any, stream: Any, path: Path, *, one_thread: bool = True, unread: Unread | None = None
+    ) -> None:
         self._container, self._stream, self._path, self._one_thread = container, stream, path, one_thread
+        self.unread = unread
         self.clock = Clock(container, stream)
         self.decoded = self.spoilt = self.refused = 0
         self._broken = False
@@ -127,8 +167,8 @@ class Reader:
             frame = next(frames, None)
             if frame is None:
                 return
-            index, time = self.decoded, self.clock.at(self.decoded, frame)
-            self.decoded += 1
+            index = self._number(frame)
+            time, self.decoded = self.clock.at(index, frame), index + 1
             if frame.is_corrupt:
                 self._broken = True
             elif frame.key_frame:
@@ -141,9 +181,19 @@ class Reader:
                 yield result
                 del result
 
+    def _number(self, frame: Any) -> int:
+        if self.unread is None:
+            return self.decoded
+        number = self.unread.number(frame, self.decoded)
+        if number is None or frame.is_corrupt:
+            raise UnevenError
+        return number
+
     def _all(self) -> Iterator[Any]:
         for packet in packets(self._container, self._stream, self._path):
             self.clock.note(packet)
+            if self.unread is not None and self.decoded and self.unread.passes(packet):
+                continue  # never before the first frame: which it is shows what a stream begins with
             yield from _handed_on(self._decode(packet))
         yield from _handed_on(self._decode(None))
 
@@ -151,6 +201,8 @@ class Reader:
         try:
             return self._stream.decode(packet)
         except av.FFmpegError as error:
+            if self.unread is not None:
+                raise UnevenError from error
             if not self._one_thread:
                 raise RefusedError from error
             self.refused += 1

@@ -83,20 +83,19 @@ def extract_along(
     path = Path(path)
     info = probe_file(path)
     stretches = _stretches(path, info, plans, every)
-    source, side_data = source_of(path, info, None), any(plan.side_data for plan in plans)
+    source = source_of(path, info, None)
     detectors = find_detectors(plans, detector)
     audio = _audio(path, info, plans, stretches)
     needs = [Needs.of(works, detectors) for works in stretches]
     with looking() as helper:
         waiting = [_Stretch(info, works, need, detectors, helper) for works, need in zip(stretches, needs, strict=True)]
-        for one in _filled(path, info, waiting, side_data, threads):
+        for one in _filled(path, info, waiting, plans, threads):
             footage = one.watcher.finish()
             check_sizes(path, footage)
             chosen = [choose_clips(path, info, work, footage) if work.spans else Chosen() for work in one.works]
             cut = cut_clips(
                 *(path, source, info, footage, audio, chosen, plans),
                 detectors=detectors,
-                side_data=side_data,
                 threads=threads,
             )
             yield [Extracted(tuple(c), of.reason, of.people_seen) for c, of in zip(cut, chosen, strict=True)]
@@ -115,6 +114,7 @@ class _Stretch:
         helper: ThreadPoolExecutor,
     ) -> None:
         self.works, self.wanted, self.kept, self.last = works, needs.all, needs.kept, max(needs.all)
+        self.seen = needs.kept.union(*needs.looks.values())
         self._new = lambda: Watcher(info, needs.kept, needs.heard, needs.looks, detectors, helper)
         self.watcher = self._new()
 
@@ -123,11 +123,17 @@ class _Stretch:
         self.watcher = self._new()
 
 
-def _filled(path: Path, info: MediaInfo, waiting: list[_Stretch], side_data: bool, threads: int) -> Iterator[_Stretch]:
+def _filled(
+    path: Path, info: MediaInfo, waiting: list[_Stretch], plans: Sequence[ClipPlan], threads: int
+) -> Iterator[_Stretch]:
     """The stretches as the pass goes by the last frame of each. Speech may reach into the next one's frames."""
     wanted: set[int] = set().union(*(one.wanted for one in waiting))
     kept: set[int] = set().union(*(one.kept for one in waiting))
-    for frame in decode(path, wanted, side_data=kept if side_data else False, threads=threads):
+    mouths = wanted.difference(*(one.seen for one in waiting))
+    told, motion = kept if any(plan.side_data for plan in plans) else False, any(plan.motion for plan in plans)
+    for frame in decode(
+        path, wanted, side_data=told, motion=motion, luma_alone=mouths, pass_unread=True, threads=threads
+    ):
         for one in waiting:
             if frame.index in one.wanted:
                 one.watcher.take(frame)

@@ -62,13 +62,12 @@ def cut_clips(
     plans: Sequence[ClipPlan],
     *,
     detectors: Mapping[str, FaceDetector],
-    side_data: bool,
     threads: int = 0,
 ) -> list[list[Clip]]:
     """The clips of each plan. Frames that were too large to be held are decoded again, and cropped as they come.
     ``detectors``, by name, give the dense landmarks of the plans that ask for them.
     """
-    crop = _crop_of(path, info, footage, [pick for one in chosen for pick in one.picks], side_data, threads)
+    crop = _crop_of(path, info, footage, [pick for one in chosen for pick in one.picks], plans, threads)
     located = [detectors[plan.detector] if plan.landmarks else None for plan in plans]
     return [
         [_cut(source, info, footage, audio if plan.audio else None, pick, crop, plan, detector) for pick in one.picks]
@@ -77,7 +76,7 @@ def cut_clips(
 
 
 def _crop_of(
-    path: Path, info: MediaInfo, footage: Footage, picks: Sequence[Pick], side_data: bool, threads: int
+    path: Path, info: MediaInfo, footage: Footage, picks: Sequence[Pick], plans: Sequence[ClipPlan], threads: int
 ) -> CropOf:
     if footage.frames or not picks:
         return lambda index, window: crop_held(footage, index, window)
@@ -86,7 +85,8 @@ def _crop_of(
         for frame in pick.frames:
             if pick.window not in windows.setdefault(frame, []):
                 windows[frame].append(pick.window)
-    crops = crop_again(path, info, windows, side_data=side_data, threads=threads)
+    told, motion = (any(getattr(plan, name) for plan in plans) for name in ("side_data", "motion"))
+    crops = crop_again(path, info, windows, side_data=told, motion=motion, threads=threads)
     uses = Counter((frame, pick.window) for pick in picks for frame in pick.frames)
 
     def crop(index: int, window: Window) -> Crop:
@@ -127,7 +127,7 @@ def _cut(
         format=None if pick.format == _format_of(source) else pick.format,
     )
     qps = [frame.qp for frame in frames if frame.qp is not None and plan.side_data]
-    motions = [frame.motion for frame in frames if frame.motion is not None and plan.side_data]
+    motions = [frame.motion for frame in frames if frame.motion is not None and plan.side_data and plan.motion]
     start, stop = _span(times, info.fps)
     heard = audio is not None and stop - start <= LONGEST_AUDIO
     y = np.stack([frame.y for frame in frames])

@@ -97,17 +97,20 @@ def extract_for_plans(
     path = Path(path)
     info = probe_file(path)
     works = [_work(path, info, plan) for plan in plans]
-    side_data = any(plan.side_data for plan in plans)
+    side_data, motion = any(plan.side_data for plan in plans), any(plan.motion for plan in plans)
     detectors = find_detectors(plans, detector)
     needs = Needs.of(works, detectors)
-    footage = watch(path, info, needs.kept, needs.heard, needs.looks, detectors, side_data=side_data, threads=threads)
+    footage = watch(
+        *(path, info, needs.kept, needs.heard, needs.looks, detectors),
+        side_data=side_data,
+        motion=motion,
+        threads=threads,
+    )
     check_sizes(path, footage)
     chosen = [choose_clips(path, info, work, footage) for work in works]
     audio = read_audio(path, info, plans, [one.picks for one in chosen], footage)
     source = source_of(path, info, record)
-    cut = cut_clips(
-        path, source, info, footage, audio, chosen, plans, detectors=detectors, side_data=side_data, threads=threads
-    )
+    cut = cut_clips(path, source, info, footage, audio, chosen, plans, detectors=detectors, threads=threads)
     return [Extracted(tuple(clips), one.reason, one.people_seen) for clips, one in zip(cut, chosen, strict=True)]
 
 
@@ -156,7 +159,8 @@ class Work:
     def of(cls, plan: ClipPlan, spans: list[range], speech: dict[int, SpeechSpan], fps: float) -> Work:
         """Of some spans and their speech, by the first frame of each."""
         looks = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
-        return cls(plan, spans, looks, speech, set().union(*(span.looks for span in speech.values())))
+        more = [span.looks_beside(sorted(looks), fps) for span in speech.values()]
+        return cls(plan, spans, looks, speech, set().union(*more))
 
 
 @dataclass(frozen=True, slots=True)

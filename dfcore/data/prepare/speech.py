@@ -7,6 +7,7 @@ resampled: what they are read for is motion, not pixels.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,10 @@ KEPT_SIDE = 960
 is no longer."""
 LOOK_EVERY = 12
 """Points from one look for faces to the next: about half a second. Against looks at every other point the mouth's
-square lay .002 of its side elsewhere (median; .02 at most) in talking people of three collections."""
+square lay .002 of its side elsewhere (median; .02 at most) in talking people of three collections. With looks 1.2 s
+apart, and landmarks that follow the face in between, AV tells voices apart less well (docs/performance.md)."""
+ENOUGH = 1.25
+"""So many times as far apart may two looks be that are made anyway: between them none is added."""
 NEAR = 0.06
 """Seconds from a point within which a frame must lie to be the point's own."""
 _WIDTH, _BOX = 1.9, 0.55
@@ -67,10 +71,18 @@ class SpeechSpan:
     times: Floats
     frames: NDArray[np.int64]
 
-    @property
-    def looks(self) -> set[int]:
-        """Frames on which faces are looked for, the last included."""
-        return {int(frame) for frame in (*self.frames[::LOOK_EVERY], self.frames[-1])}
+    def looks_beside(self, others: Sequence[int], fps: float) -> set[int]:
+        """Frames on which faces are looked for, the first and the last included; but none between two of ``others``
+        (rising), which are looked at anyway, that lie near enough to each other.
+        """
+        apart = ENOUGH * LOOK_EVERY * fps / SPEECH_RATE
+        found = set()
+        for frame in map(int, (*self.frames[::LOOK_EVERY], self.frames[-1])):
+            after = bisect_left(others, frame)
+            between = others[max(0, after - 1) : after + 1]
+            if not (len(between) == 2 and between[0] <= frame <= between[1] and between[1] - between[0] <= apart):
+                found.add(frame)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

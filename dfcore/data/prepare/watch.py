@@ -83,6 +83,7 @@ def watch(
     detectors: Mapping[str, FaceDetector],
     *,
     side_data: bool,
+    motion: bool,
     threads: int = 0,
 ) -> Footage:
     """Decode once; every frame is looked at once by each detector that asks for it.
@@ -95,16 +96,21 @@ def watch(
         looks: the frames that each detector looks at, by its name.
         detectors: they themselves.
         side_data: keep the codec's quantisers and motion vectors of the clips' frames.
+        motion: the vectors too.
         threads: decoding threads; 0 means one per core.
 
     Raises:
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    wanted = set(kept).union(heard, *looks.values())
+    seen = set(kept).union(*looks.values())
+    wanted, mouths = seen.union(heard), set(heard) - seen
     with looking() as helper:
         watcher = Watcher(info, kept, heard, looks, detectors, helper)
-        for frame in decode(path, wanted, side_data=set(kept) if side_data else False, threads=threads):
+        told = set(kept) if side_data else False
+        for frame in decode(
+            path, wanted, side_data=told, motion=motion, luma_alone=mouths, pass_unread=True, threads=threads
+        ):
             watcher.take(frame)
             del frame
         return watcher.finish()
@@ -238,11 +244,17 @@ def crop_held(footage: Footage, index: int, window: Window) -> Crop:
 
 
 def crop_again(
-    path: Path, info: MediaInfo, windows: Mapping[int, Sequence[Window]], *, side_data: bool, threads: int = 0
+    path: Path,
+    info: MediaInfo,
+    windows: Mapping[int, Sequence[Window]],
+    *,
+    side_data: bool,
+    motion: bool,
+    threads: int = 0,
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
     crops: dict[tuple[int, Window], Crop] = {}
-    for frame in decode(path, set(windows), side_data=side_data, threads=threads):
+    for frame in decode(path, set(windows), side_data=side_data, motion=motion, threads=threads):
         for window in windows[frame.index]:
             crops[frame.index, window] = _crop(frame, window, copy=True)
         del frame  # before the next one is decoded

@@ -76,6 +76,8 @@ def require_prepared_for(store: ClipStore, records: Sequence[VideoRecord], spec:
             lacking["the frames that it reads as they were decoded, or made small"] += 1
         if entry.plan.speech < spec.speech:
             lacking[f"{spec.speech:g} s of mouth and audio"] += 1
+        if kept.motion and not entry.plan.motion:
+            lacking["the codec's motion vectors"] += 1
         if spec.uses_landmarks and entry.plan.landmarks != LANDMARKS:
             lacking[f"dense landmarks, version {LANDMARKS}"] += 1
     if lacking:

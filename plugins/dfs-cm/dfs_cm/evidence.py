@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.blocks import block_mean
 from dfcore.data.clips import BLOCK, Clip, Planes
 from dfs_cm.codec import jpeg_again, x264_again
 
@@ -89,7 +90,7 @@ def log_activity(luma: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Gradients are differences to the right and lower neighbour; the window's last column and row have none.
     """
-    return np.log(EPSILON + np.stack([_block_mean(_gradient_energy(plane)) for plane in luma]))
+    return np.log(EPSILON + np.stack([block_mean(_gradient_energy(plane)) for plane in luma]))
 
 
 def _gradient_energy(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -150,11 +151,4 @@ def _mean_square(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np
     """Of the difference of two planes, in each block. A frame at a time: what is computed stays in the cache."""
     change = (one.astype(np.int16) - other).astype(np.float32)
     change *= change
-    return _block_mean(change)
-
-
-def _block_mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each block of ``[H, W]``. Sums of integers below 2**24 are exact in float32, in whatever order."""
-    height, width = values.shape
-    rows = values.reshape(height // BLOCK, BLOCK, width).sum(axis=1)  # whole rows at a time: vectorised
-    return rows.reshape(height // BLOCK, width // BLOCK, BLOCK).sum(axis=2) / np.float32(BLOCK * BLOCK)
+    return block_mean(change)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.data.blocks import block_mean
 from dfcore.data.clips import BLOCK, Clip
 
 __all__ = ["EPSILON", "extract_change"]
@@ -21,25 +22,25 @@ def extract_change(clip: Clip) -> NDArray[np.float16]:
     (first two for channel 2) repeats the next.
     """
     frames, height, width = clip.y.shape
-    y = clip.y.astype(np.int16)
     maps = np.zeros((frames, 3, height // BLOCK, width // BLOCK), np.float32)
-    if frames > 1:
-        first = np.diff(y, axis=0)
-        maps[1:, 0] = _means((first == 0).astype(np.float32))
-        maps[1:, 1] = np.log(EPSILON + _means(first.astype(np.float32) ** 2))
-        maps[0, :2] = maps[1, :2]
-    else:
-        maps[:, 0], maps[:, 1] = 1, np.log(EPSILON)
-    if frames > 2:
-        second = np.diff(y, n=2, axis=0).astype(np.float32)
-        maps[2:, 2] = np.log(EPSILON + _means(second**2))
-        maps[:2, 2] = maps[2, 2]
-    else:
-        maps[:, 2] = maps[:, 1]
+    if frames == 1:
+        maps[:, 0], maps[:, 1:] = 1, np.log(EPSILON)
+        return maps.astype(np.float16)
+    before: NDArray[np.int16] | None = None
+    for t in range(1, frames):  # a frame at a time stays in the cache
+        change = clip.y[t].astype(np.int16) - clip.y[t - 1]
+        maps[t, 0] = block_mean((change == 0).view(np.uint8))
+        maps[t, 1] = _energy(change)
+        if before is not None:
+            maps[t, 2] = _energy(change - before)
+        before = change
+    maps[0, :2] = maps[1, :2]
+    maps[:2, 2] = maps[2, 2] if frames > 2 else maps[:, 1]
     return maps.astype(np.float16)
 
 
-def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    frames, height, width = values.shape
-    blocks = values.reshape(frames, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    return blocks.mean(axis=(2, 4), dtype=np.float32)
+def _energy(change: NDArray[np.int16]) -> NDArray[np.float32]:
+    """The log mean square of each block."""
+    values = change.astype(np.float32)
+    values *= values
+    return np.log(EPSILON + block_mean(values))

@@ -109,6 +109,16 @@ def test_only_wanted_frames_are_materialised_and_decoding_stops_after_the_last(f
     assert [frame.y.tobytes() for frame in got] == [everything[i][0] for i in (2, 5, 7)]
 
 
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le"])
+def test_luma_alone_is_the_same_luma(tmp_path, pix_fmt):
+    path = write_video(tmp_path / "a.mp4", width=64, height=48, frames=6, pix_fmt=pix_fmt)
+    whole, some = list(decode(path)), list(decode(path, range(6), luma_alone={1, 4}))
+    for one, other in zip(whole, some, strict=True):
+        assert np.array_equal(one.y, other.y)
+        assert np.array_equal(one.qp, other.qp)
+        assert (other.u.size == other.v.size == 0) if other.index in (1, 4) else np.array_equal(one.u, other.u)
+
+
 def test_nothing_wanted_gives_nothing(files):
     assert list(decode(files / "h264.mp4", [])) == []
 

@@ -52,6 +52,13 @@ def test_side_data_of_some_frames_is_what_it_is_of_all(tmp_path):
             np.testing.assert_array_equal(frame.motion, whole[frame.index].motion)
 
 
+def test_quantisers_come_without_motion_too(tmp_path):
+    path = write_video(tmp_path / "some.mp4", **SIZE, frames=9, image=panned(), options=CONSTANT)
+    for one, other in zip(decode(path), decode(path, motion=False), strict=True):
+        assert other.motion is None
+        np.testing.assert_array_equal(one.qp, other.qp)
+
+
 def test_qp_at_ten_bits_is_on_the_same_scale(tmp_path):
     path = write_video(tmp_path / "qp.mp4", **SIZE, frames=3, pix_fmt="yuv420p10le", options=CONSTANT)
     for frame in decode(path):  # x264 counts from 0 here, the standard from -12

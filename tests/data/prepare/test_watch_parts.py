@@ -115,8 +115,23 @@ def test_the_nearest_place_and_the_earlier_of_two(places: list[float], wanted: l
 
 def test_faces_are_looked_for_every_half_second_and_at_the_end() -> None:
     frames = np.arange(100, 130)
-    assert SpeechSpan(np.zeros(30), frames).looks == {100, 112, 124, 129}
-    assert SpeechSpan(np.zeros(1), frames[:1]).looks == {100}
+    assert SpeechSpan(np.zeros(30), frames).looks_beside([], 25) == {100, 112, 124, 129}
+    assert SpeechSpan(np.zeros(1), frames[:1]).looks_beside([], 25) == {100}
+
+
+@pytest.mark.parametrize(
+    ("others", "fps", "wanted"),
+    [
+        ([95, 110, 125, 140], 25, set()),  # all lie between two that are near enough
+        ([95, 111, 125, 140], 25, {100}),  # 16 frames apart are too many
+        ([95, 125, 140], 50, set()),  # at twice the rate they are not
+        ([107, 119], 25, {100, 124, 129}),  # beyond the ends nothing is known
+    ],
+)
+def test_no_face_is_looked_for_between_looks_that_are_near_enough(
+    others: list[int], fps: float, wanted: set[int]
+) -> None:
+    assert SpeechSpan(np.zeros(30), np.arange(100, 130)).looks_beside(others, fps) == wanted
 
 
 @pytest.mark.parametrize(
