@@ -10,7 +10,6 @@ import pytest
 import torch
 from fake_specialists import SPEC, BrightIsFake, member
 
-from dfcore.assessment.ensemble import judged_before
 from dfcore.data.clips import Clip
 from dfcore.errors import DataError
 from dfcore.inference import judging
@@ -103,16 +102,3 @@ def test_the_views_of_a_batch_are_the_samples_own(monkeypatch: pytest.MonkeyPatc
     headers = {id(one.clip): [other.header for other in one.others] for one in found}
     assert seen == [headers[id(one.clip)] for one in found]
     assert all(len(one) == 1 for one in seen)
-
-
-@pytest.mark.parametrize(
-    ("metrics", "judged"),
-    [(None, True), ({}, True), ({"coverage": 0}, False), ({"coverage": 0.5}, True), ([0], True)],
-)
-def test_whether_it_judged_anything_before_is_told_by_its_metrics_where_it_is_not_calibrated(
-    metrics: Any, judged: bool, tmp_path: Any
-) -> None:
-    from dfcore.assessment.targets import Target
-
-    meta = {"specialist": "cm", "hash": "abc"} | ({} if metrics is None else {"metrics": metrics})
-    assert judged_before(Target("cm", tmp_path / "cm_stage1_final.pt", meta)) is judged
