@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from dfcore.api.specialists import SpecialistInfo
 from dfcore.cli import calibrate, datasets, describe, doctor, ensemble, evaluate, export, plugins, runs, stages, store
+from dfcore.cli import prepare as preparing
 from dfcore.cli import train as training
 from dfcore.errors import StoreError, UsageError
 from dfcore.plugins import registry
@@ -292,6 +293,25 @@ def test_the_configurations_of_a_curriculum_are_shown_and_nothing_is_trained(mon
         run(training.command, "cm", "--from", "a.pt", "--from-scratch")
     run(training.command, "cm", "--show-config", "--data", "d", "--from", "a.pt")
     assert asked["set"] == {"stage.start": "a.pt", "data.root": "d"}
+
+
+@pytest.mark.parametrize("command", ["prepare", "train", "whole"])
+def test_where_things_go_on_kaggle_is_said_before_anything_is_done(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    module = preparing if command == "prepare" else training
+    monkeypatch.setattr("dfcore.api.configure.configure", lambda name, **how: name)
+    monkeypatch.setattr("dfcore.api.configure.configure_curriculum", lambda name, **how: [name, "next"])
+    monkeypatch.setattr(module, "announce", lambda configs: told.append(list(configs)))
+    monkeypatch.setattr("dfcore.training.trainer.train", lambda *_, **__: told.append("done"))
+    monkeypatch.setattr("dfcore.training.curriculum.train_curriculum", lambda *_, **__: told.append("done"))
+    estimated = SimpleNamespace(sentences=lambda: told.append("done") or ["two hours"])
+    monkeypatch.setattr("dfcore.api.prepare.estimate_store", lambda *_, **__: estimated)
+    given = {"prepare": ["--estimate"], "train": ["--stage", 1], "whole": []}[command]
+    done = run(module.command, "cm", *given)
+    assert told == [["cm", "next"] if command == "whole" else ["cm"], "done"]
+    assert done.stdout == ("two hours\n" if command == "prepare" else "")
 
 
 def test_a_specialist_that_is_announced_only_is_said_to_be() -> None:
