@@ -44,13 +44,11 @@ def scored(number: int, **more: Any) -> ScoredVideo:
 
 
 def test_kinds_of_videos_are_told_by_name() -> None:
-    videos = [
-        scored(k, manipulation=name, codec=name, compression=name, face_size=100.0)
-        for k, name in enumerate(name for name in MIXED for _ in range(2))
-    ]
-    by = measure(videos, draws=5)["by"]
-    for kind in ("manipulation", "codec", "compression"):
-        assert list(by[kind]) == LETTERS
+    names = ["c", "a", "d", "b"]
+    videos = [scored(k, manipulation=name, codec=name) for k, name in enumerate(n for n in names for _ in range(2))]
+    by = measure(videos, draws=2)["by"]
+    for kind in ("manipulation", "codec"):
+        assert list(by[kind]) == sorted(names)
 
 
 def test_the_share_that_was_judged_and_why_the_others_were_not() -> None:
