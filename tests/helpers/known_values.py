@@ -8,7 +8,7 @@ anew; the message of the failing test has them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,10 +44,16 @@ def sums(values: Tensor | np.ndarray) -> tuple[float, ...]:
     return tuple(round(float(one), 5) for one in draws @ flat / math.sqrt(flat.size))
 
 
-def views_of(spec: SpecialistSpec) -> dict[str, Tensor]:
-    """Two clips with a face that is neither in the middle nor round."""
+ASIDE = ((11, (30.0, 50.0, 120.0, 176.0)), (12, (70.0, 20.0, 166.0, 130.0)))
+"""Seeds of two clips, and boxes of a face that is neither in the middle nor round."""
+NEAR = ((13, (-60.0, -70.0, 250.0, 262.0)),)
+"""A face that leaves no surround."""
+
+
+def views_of(spec: SpecialistSpec, faces: Sequence[tuple[int, tuple[float, ...]]]) -> dict[str, Tensor]:
+    """Made clips with the face there."""
     found = []
-    for seed, (x0, y0, x1, y1) in ((11, (30.0, 50.0, 120.0, 176.0)), (12, (70.0, 20.0, 166.0, 130.0))):
+    for seed, (x0, y0, x1, y1) in faces:
         clip = made_clip(seed, frames=max(spec.clip_frames, spec.frames))
         count = len(clip.header.frames)
         boxes = tuple((x0 + 0.5 * k, y0 - 0.25 * k, x1 + 0.5 * k, y1 - 0.25 * k) for k in range(count))
@@ -57,12 +63,13 @@ def views_of(spec: SpecialistSpec) -> dict[str, Tensor]:
 
 
 def check_cues(spec: SpecialistSpec, module: nn.Module, known: Known) -> None:
-    """Each cue's part of the cue map, of two made clips and of views with hardly anything in them."""
-    module, views = with_known_weights(module), views_of(spec)
+    """Each cue's part of the cue map, of two made clips, of views with hardly anything in them, and of a close-up."""
+    module, views = with_known_weights(module), views_of(spec, ASIDE)
     batches = {
         "": views,
         **{f" ({kind})": extreme_views(views, kind) for kind in ("constant images", "missing evidence")},
     }
+    batches[" (close-up)"] = views_of(spec, NEAR)
     found: dict[str, tuple[float, ...]] = {}
     for words, batch in batches.items():
         with torch.inference_mode():

@@ -18,6 +18,9 @@ CUES: Known = {
     "lip_sync (missing evidence)": (-0.1918, -0.47606, -0.15239),
     "audio_visual_correlation (missing evidence)": (0.07859, -0.01257, -0.25448),
     "speech_patterns (missing evidence)": (-0.7643, 1.18183, 0.27167),
+    "lip_sync (close-up)": (-0.02723, -0.14225, 0.10018),
+    "audio_visual_correlation (close-up)": (-0.06716, 0.43795, 0.50099),
+    "speech_patterns (close-up)": (0.17294, -0.45074, 0.58328),
 }
 FAKES: Known = {
     "shift1": (0, 0, 0, 0, 0, 0, -52.1639, -794.431),

@@ -21,6 +21,10 @@ CUES: Known = {
     "lighting (missing evidence)": (0.01212, -0.17035, 0.26379),
     "shadow (missing evidence)": (0.46911, 0.50393, 0.24562),
     "background_consistency (missing evidence)": (-0.01974, -1.05614, 0.55596),
+    "face_boundary (close-up)": (0.04767, -0.12456, -0.7923),
+    "lighting (close-up)": (0.11253, -0.36758, 0.23904),
+    "shadow (close-up)": (-0.32955, 0.86619, -0.12952),
+    "background_consistency (close-up)": (-2.57499, 2.09515, 1.87927),
 }
 FAKES: Known = {
     "sbi": (-1.01675, 2.15303, -0.40541, -0.03825, 1.30294, 0.41115, 0, 0),

@@ -20,6 +20,10 @@ CUES: Known = {
     "quantization (missing evidence)": (-0.0033, -0.1343, 0.11862),
     "block_boundaries (missing evidence)": (0.00467, 0.03023, 0.05633),
     "compression_level (missing evidence)": (-0.19067, -0.10356, 0.09672),
+    "dct (close-up)": (-0.3309, 0.17367, 0.21366),
+    "quantization (close-up)": (0.04937, 0.93175, 0.01651),
+    "block_boundaries (close-up)": (0.0725, -0.09362, 0.15305),
+    "compression_level (close-up)": (-0.34731, -0.19035, -0.03463),
 }
 
 

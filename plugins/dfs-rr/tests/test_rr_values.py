@@ -21,6 +21,10 @@ CUES: Known = {
     "upscaling (missing evidence)": (-0.62872, 0.05489, 0.0955),
     "edge_sharpness (missing evidence)": (-0.06443, 0.05827, 0.79656),
     "interpolation (missing evidence)": (0.57469, 0.15802, -0.18447),
+    "multi_scale (close-up)": (-0.06849, 1.89512, -0.59267),
+    "upscaling (close-up)": (0.19474, -0.47366, 0.80984),
+    "edge_sharpness (close-up)": (1.42276, -0.42332, 1.04622),
+    "interpolation (close-up)": (0.69816, -0.2008, 0.42121),
 }
 FAKES: Known = {
     "x1.3": (2.42177, -1.65131, 0, 0, 0, 0, 0, 0),

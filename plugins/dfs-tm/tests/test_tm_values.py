@@ -21,6 +21,10 @@ CUES: Known = {
     "motion_flow (missing evidence)": (0.46822, 0.06519, -0.25386),
     "temporal_artifacts (missing evidence)": (0.20159, -2.86027, -3.36667),
     "optical_flow (missing evidence)": (-0.05503, 0.16185, -0.07825),
+    "frame_consistency (close-up)": (0.37879, 0.18304, 0.13631),
+    "motion_flow (close-up)": (0.20094, 0.34664, -0.32038),
+    "temporal_artifacts (close-up)": (2.06995, -1.74738, 0.87829),
+    "optical_flow (close-up)": (0.08988, 0.1388, -0.04768),
 }
 FAKES: Known = {
     "flicker": (2.22923, -1.4114, 0.35276, -0.05874, 0.33808, -0.77254, 0, 0),
