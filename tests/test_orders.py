@@ -1,4 +1,4 @@
-"""Names are told in their order: in messages, of plugins, of keys."""
+"""Names are told in their order, in messages, of plugins, of keys; and what is told of what is not there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from any_order import LETTERS, MIXED, list_in_any_order
 
 from dfcore.config.sections import NAMING_KEYS, code_named
 from dfcore.discovery import discover
-from dfcore.errors import UnknownNameError
+from dfcore.errors import DataError, UnknownNameError
 from dfcore.notebook import results
+from dfcore.version import __version__, package_versions
 
 
 def test_an_unknown_names_choices_are_sorted() -> None:
@@ -53,3 +54,25 @@ def test_results_are_listed_run_by_run(tmp_path: Path, monkeypatch: pytest.Monke
     list_in_any_order(monkeypatch)
     names = [path.name for path in results(tmp_path)]
     assert names == [f"{name}_stage1_epoch{epoch:02d}.zip" for name in LETTERS for epoch in (1, 2, 3)]
+
+
+def test_a_package_that_is_no_distribution_is_said_to_be_none() -> None:
+    found = package_versions(["numpy", "no-such-thing"])
+    assert list(found) == ["dfcore", "python", "numpy", "no-such-thing"]
+    assert found["numpy"] == metadata.version("numpy")
+    assert found["no-such-thing"] == "not installed as a distribution"
+    assert found["dfcore"] == __version__
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("it is odd", "it is odd"),
+        ("Caught DataError in worker.\nTraceback:\n  ...\nDataError: it is odd\n", "it is odd"),
+        ("Caught by nobody", "Caught by nobody"),
+        ("Caught DataError: ", "Caught DataError: "),
+        ("one DataError: two", "one DataError: two"),
+    ],
+)
+def test_an_error_of_a_loader_process_is_told_without_its_traceback(message: str, shown: str) -> None:
+    assert str(DataError(message)) == shown
