@@ -13,6 +13,7 @@ from plain_specialist import CHANNELS, SPEC
 from dfcore.errors import CheckpointError, DataError
 from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo
 from dfcore.evaluation.metrics import intervals
+from dfcore.evaluation.metrics.folds import fold_numbers
 from dfcore.evaluation.metrics.intervals import Interval, bootstrap
 from dfcore.evaluation.metrics.scores import VideoScores
 from dfcore.evaluation.plots import evaluation as plots
@@ -134,6 +135,29 @@ def test_bars_have_no_line_of_a_floor_that_is_not_known(floor: Interval | None) 
     figure = plots.auc_bars_plot({"a": Interval(0.9, 0.8, 0.95)}, "AUC", floor)
     assert not figure.legends
     assert len(figure.axes[0].lines) == 2  # of chance, and the interval
+
+
+def test_bars_have_room_for_their_names() -> None:
+    heights = [
+        plots.auc_bars_plot({str(k): Interval(0.9, 0.8, 0.95) for k in range(n)}, "A").get_figheight()
+        for n in (1, 2, 11)
+    ]
+    assert heights == pytest.approx([2.0, 2.4, 6.0])
+
+
+def test_whichever_fold_stands_aside_both_classes_remain() -> None:
+    rng = np.random.default_rng(0)
+    cases = [(np.array([1, 0, 1, 0, 1]), np.array([3, 2, 0, 3, 0]))]
+    cases += [(rng.integers(0, 2, 6), rng.integers(0, 4, 6)) for _ in range(40)]
+    made = 0
+    for label, groups in cases:
+        fold = fold_numbers(label, groups)
+        if fold is not None:
+            made += 1
+            assert len(set(fold)) > 1
+            assert all(set(label[fold != aside]) == {0, 1} for aside in set(fold)), (label, groups)
+            assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+    assert made >= 5
 
 
 def test_videos_are_counted_in_whole_numbers() -> None:
