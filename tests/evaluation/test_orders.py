@@ -137,7 +137,7 @@ def test_bars_have_no_line_of_a_floor_that_is_not_known(floor: Interval | None) 
     assert len(figure.axes[0].lines) == 2  # of chance, and the interval
 
 
-def test_bars_have_room_for_their_names() -> None:
+def test_a_plot_grows_with_its_bars() -> None:
     heights = [
         plots.auc_bars_plot({str(k): Interval(0.9, 0.8, 0.95) for k in range(n)}, "A").get_figheight()
         for n in (1, 2, 11)
