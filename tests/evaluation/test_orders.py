@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from dfcore.evaluation.verdicts.calibration import KINDS, Calibration, choose_ca
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibrate_scores
 from dfcore.evaluation.verdicts.ensemble import EnsembleMember, StoredEnsemble
 from dfcore.evaluation.verdicts.fusion import Fusion
+from dfcore.evaluation.verdicts.fusion_fit import fit_fusion
 from dfcore.evaluation.verdicts.rules import VerdictRules
 from dfcore.evaluation.verdicts.stored import only
 
@@ -88,6 +90,16 @@ def test_kinds_of_calibration_are_tried_from_the_simplest_on() -> None:
     found = choose_calibration(label, margin, kinds=KINDS[::-1])
     assert list(found.log_loss or ()) == list(KINDS)
     assert found == choose_calibration(label, margin)
+
+
+def test_weights_are_learnt_for_each_set_of_members_in_order() -> None:
+    rng, label, names = np.random.default_rng(0), np.arange(80) % 2, ["e", "a", "d", "b"]
+    llr = rng.normal(scale=3.0, size=(80, 4))
+    llr[:, 0] = rng.normal(size=80) + 4.0 * label - 2.0  # the others say nothing, loudly
+    found = fit_fusion(names, llr, np.ones((80, 4), bool), label, draws=30)
+    assert found.kind == "stacking"
+    sets = [tuple(names.index(name) for name in fit.members) for fit in found.fits]
+    assert sets == sorted(chosen for size in (2, 3, 4) for chosen in combinations(range(4), size))
 
 
 def test_the_first_unknown_name_is_told() -> None:

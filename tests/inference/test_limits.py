@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import pickle
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from any_order import LETTERS, MIXED, list_in_any_order
 from fake_specialists import SPEC, BrightIsFake, member, predictor
+from PIL import Image
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.errors import CheckpointError
@@ -107,6 +109,10 @@ def test_key_frames_are_spread_over_a_persons_clips_in_order() -> None:
     large = made_clip(9, frames=4, size=2 * LONGER_SIDE, audio=False)
     [frame] = key_frames([large])
     assert frame.size == (480, 480)
+    held = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(held, "JPEG", quality=85)
+    tables = [Image.open(io.BytesIO(content)).quantization for content in (frame.image, held.getvalue())]  # type: ignore[attr-defined]
+    assert tables[0] == tables[1]
     assert frame.window == (0.0, 0.0, 480.0, 480.0)
     x0, y0, x1, y1 = large.header.boxes[2]
     assert frame.face == pytest.approx((x0 / 2, y0 / 2, x1 / 2, y1 / 2), abs=0.006)
