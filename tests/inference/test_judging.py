@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from fake_specialists import SPEC, BrightIsFake, member
 
+from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.errors import DataError
 from dfcore.inference import judging
+from dfcore.inference.extraction import own_clip
 from dfcore.inference.judging import BATCH, judge, probability, read_batch, samples_of
+from dfcore.inference.results import FileResult, PersonResult
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.testing.views import made_clip
 
@@ -102,3 +106,24 @@ def test_the_views_of_a_batch_are_the_samples_own(monkeypatch: pytest.MonkeyPatc
     headers = {id(one.clip): [other.header for other in one.others] for one in found}
     assert seen == [headers[id(one.clip)] for one in found]
     assert all(len(one) == 1 for one in seen)
+
+
+@pytest.mark.parametrize(("speech", "landmarks"), [(0.0, False), (0.0, True), (2.4, False), (2.4, True)])
+def test_a_clip_keeps_the_speech_and_the_landmarks_that_its_plan_asks_for(speech: float, landmarks: bool) -> None:
+    plan, clip = ClipPlan(clips=1, frames=4, speech=speech, landmarks=landmarks), made_clip(frames=4, size=64)
+    found = own_clip(clip, plan, ())
+    assert (found.speech is not None) == (speech > 0)
+    assert (found.header.speech_start is not None) == (speech > 0)
+    assert (found.landmarks is not None) == landmarks
+    assert found.evidence == {}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "person", "chosen"), [((), None, None), ((0, 1), None, 0), ((0, 1), 1, 1), ((3, 7), 7, 7), ((3,), 9, 3)]
+)
+def test_a_files_verdict_is_about_the_person_that_it_names_else_about_the_first(
+    numbers: tuple[int, ...], person: int | None, chosen: int | None
+) -> None:
+    people = tuple(PersonResult(n, "fake", 0.5, 0.0, 0.5, 0.0, "", {}, 0, 0.0, (0, 0, 1, 1)) for n in numbers)
+    found = FileResult(Path("x"), "fake", people=people, person=person).chosen
+    assert (None if found is None else found.person) == chosen
