@@ -11,7 +11,7 @@ import pytest
 from any_order import LETTERS, MIXED, list_in_any_order
 
 from dfcore.config.sections import NAMING_KEYS, code_named
-from dfcore.discovery import discover
+from dfcore.discovery import discover, distribution_of, is_plugin
 from dfcore.errors import DataError, UnknownNameError
 from dfcore.notebook import results
 from dfcore.version import __version__, package_versions
@@ -36,6 +36,27 @@ def test_plugins_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     found = discover()
     assert [entry.name for entry in found] == [*LETTERS, "zz"]
     assert (found[-1].distribution, found[-1].version) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin", "distribution"),
+    [
+        ("dfs_b.module:Cue", True, ("of-b", "2")),
+        ("dfs_b", True, ("of-b", "2")),
+        ("dfs_bb.module:Cue", False, ("dfs-bb", "")),
+        ("numpy.linalg:norm", False, ("numpy", metadata.version("numpy"))),
+    ],
+)
+def test_a_path_is_a_plugins_where_it_begins_with_its_package(
+    path: str, plugin: bool, distribution: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [
+        SimpleNamespace(name=name, value=f"dfs_{name}.plugin", dist=SimpleNamespace(name=f"of-{name}", version="2"))
+        for name in "abc"
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    assert is_plugin(path) is plugin
+    assert distribution_of(path) == distribution
 
 
 def test_the_first_key_that_names_code_is_told() -> None:
