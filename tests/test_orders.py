@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from importlib import metadata
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from any_order import LETTERS, MIXED, list_in_any_order
+from any_order import LETTERS, MIXED
 
 from dfcore.config.sections import NAMING_KEYS, code_named
 from dfcore.discovery import discover, distribution_of, is_plugin
 from dfcore.errors import DataError, UnknownNameError
-from dfcore.notebook import results
 from dfcore.version import __version__, package_versions
 
 
@@ -64,17 +62,6 @@ def test_the_first_key_that_names_code_is_told() -> None:
     assert code_named(dict.fromkeys(NAMING_KEYS, "os:system")) == (first, "os:system")
     assert code_named({"data.augment": ("hflip", "os:system"), "run.out": "a:b"}) == ("data.augment", "os:system")
     assert code_named({"data.augment": ("hflip",), "run.out": "a:b"}) is None
-
-
-def test_results_are_listed_run_by_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in MIXED:
-        run = tmp_path / f"{name}_stage1"
-        run.mkdir()
-        for epoch in (1, 2, 3):
-            (run / f"{run.name}_epoch{epoch:02d}.zip").touch()
-    list_in_any_order(monkeypatch)
-    names = [path.name for path in results(tmp_path)]
-    assert names == [f"{name}_stage1_epoch{epoch:02d}.zip" for name in LETTERS for epoch in (1, 2, 3)]
 
 
 def test_a_package_that_is_no_distribution_is_said_to_be_none() -> None:
