@@ -13,7 +13,9 @@ from dfcore.text import (
     count_of,
     decode_text,
     described,
+    duration,
     name_bytes,
+    parse_duration,
     parse_json,
     printable,
     to_json,
@@ -124,3 +126,37 @@ def test_numbers_that_json_has_not_are_null_or_an_error_and_all_others_as_they_a
     assert to_json("\ud7ff\ue000é") == '"\ud7ff\ue000é"'  # on either side of the surrogates
     assert to_json("\ud800") == '"\\ud800"'
     assert to_json("\udfff") == '"\\udfff"'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"), (0.2, "1 s"), (59, "59 s"), (59.1, "1 min 00 s"), (60, "1 min 00 s"), (61, "1 min 01 s"),
+        (3599, "59 min 59 s"), (3600, "1 h 00 min"), (7500, "2 h 05 min"), (90_059, "25 h 00 min"),
+    ],
+)  # fmt: skip
+def test_a_time_is_told_in_two_units_and_rounded_up(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("90s", 90.0), ("45m", 2700.0), ("45min", 2700.0), ("2h", 7200.0), ("1h2m3s", 3723.0), (" 11H 30M ", 41_400.0),
+        ("1s", 1.0), ("", None), ("0s", None), ("5", None), ("1m2h", None), ("-1h", None),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_in_hours_minutes_and_seconds(given: str, seconds: float | None) -> None:
+    if seconds is None:
+        with pytest.raises(ValueError, match=f"a time as 11h30m or 45m, not {given!r}"):
+            parse_duration(given)
+    else:
+        assert parse_duration(given) == seconds
+
+
+@pytest.mark.parametrize(("length", "shown"), [(200, 200), (201, 200), (500, 200)])
+def test_what_a_library_said_is_cut_to_two_hundred_letters(length: int, shown: int) -> None:
+    said = what_was_said(ValueError("x" * length))
+    assert len(said) == shown
+    assert said.endswith("...") == (length > 200)
+    assert said.startswith("x" * 197)

@@ -80,7 +80,7 @@ def video_level(
     that of the mean of its samples' margins (log-odds).
     """
     _, first, inverse, count = np.unique(video, return_index=True, return_inverse=True, return_counts=True)
-    mean = np.bincount(inverse, weights=margin, minlength=len(count)) / np.maximum(count, 1)
+    mean = np.bincount(inverse, weights=margin, minlength=len(count)) / count
     return label[first], probability_of(mean)
 
 

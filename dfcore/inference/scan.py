@@ -47,12 +47,11 @@ def scan_files(paths: Sequence[Path]) -> Files:
     left_out = 0
     for path in paths:
         try:
-            listed = media_files([path])
+            listed = media_files([path])  # one by one: where nothing of it can be read, the others go on
         except DatasetError as error:
             refused[path] = str(error)
             continue
         found.update({str(file.absolute()): file for file in listed.found if str(file.absolute()) not in found})
-        refused.update({one.path: one.reason for one in listed.refused})
         left_out += len(listed.left_out)
     if not found and all(is_folder(path) for path in refused):
         raise DatasetError("\n".join(refused.values()) or "no file was named. Name videos, photos or folders.")

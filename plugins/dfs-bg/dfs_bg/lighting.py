@@ -71,7 +71,7 @@ class LightingCue(nn.Module):
         colour = torch.cat([log_chromaticity(rgb), light.unflatten(1, (1, _SIDE, _SIDE))], 1)
         flat = colour.flatten(2)
         near = F.max_pool2d(mask.unflatten(1, (1, _SIDE, _SIDE)), 7, 1, 3).flatten(1)
-        ring = (near - mask).clamp(0, 1)
+        ring = near - mask
         core = mask * (mask > 0.99)
         balance = contrast(flat, mask)
         nearby = _mean(flat, core) - _mean(flat, ring)
