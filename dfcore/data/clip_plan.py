@@ -49,6 +49,8 @@ class ClipPlan:
         native: how many of a clip's frames, from its middle, keep their planes and quantisers; 0 for all. A clip that
             is shorter than ``frames`` keeps those of all.
         sequence: keep all frames made small too (:mod:`dfcore.data.reduced`).
+        context: keep the view ``context`` as it comes out, also in a compact store (:mod:`dfcore.data.views.kept`). A
+            store that has it not is as good, and slower: it is not prepared again for it.
         landmarks: version of the dense landmarks of each frame and point of speech; 0 for none.
         geometry: which rule says where clips lie.
     """
@@ -63,6 +65,7 @@ class ClipPlan:
     speech: float = 0.0
     native: int = 0
     sequence: bool = False
+    context: bool = False
     landmarks: int = 0
     geometry: int = GEOMETRY
 
@@ -126,6 +129,7 @@ class ClipPlan:
             speech=max(self.speech, other.speech),
             native=0 if native == frames else native,
             sequence=self.sequence or other.sequence,
+            context=self.context or other.context,
             landmarks=max(self.landmarks, other.landmarks),
             geometry=other.geometry,
         )
@@ -178,7 +182,12 @@ def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
 def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
     """The plan that keeps of clips of ``frames`` frames what a specialist's views read of them, and no more."""
     native = _native_frames(spec, frames)
-    return ClipPlan(frames=frames, native=0 if native == frames else native, sequence="sequence" in spec.views)
+    return ClipPlan(
+        frames=frames,
+        native=0 if native == frames else native,
+        sequence="sequence" in spec.views,
+        context="context" in spec.views,
+    )
 
 
 def _native_frames(spec: SpecialistSpec, frames: int) -> int:

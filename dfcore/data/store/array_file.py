@@ -76,6 +76,11 @@ class ArrayFile:
         """Whether it has checksums."""
         return bool(self._checksums)
 
+    @property
+    def readable(self) -> bool:
+        """Whether its coded arrays are of kinds that this dfcore decodes."""
+        return all(how.known for how in self._coded.values())
+
     def entry(self, key: str) -> Any:
         """An entry of the metadata.
 

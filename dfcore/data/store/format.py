@@ -59,8 +59,9 @@ __all__ = [
     "write_bytes",
 ]
 
-FORMAT = 2
-"""2: frames without planes, and coded arrays; 1 is read too."""
+FORMAT = 3
+"""2: frames without planes, and coded arrays; 3: images coded otherwise. Files of before are read where nothing in them
+is coded in a way that is no longer known."""
 VIDEO_SUFFIX = ".safetensors"
 EVIDENCE_SUFFIX = ".evidence.safetensors"
 
