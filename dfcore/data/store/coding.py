@@ -6,9 +6,12 @@ coded follows from its type and shape:
 ``images``
     uint8 ``[n, h, w]`` or ``[n, c, h, w]``: each image is a packet of its own (:mod:`dfcore.data.store.images`), so
     that for one of many at most one other is decoded.
+``mosaic``
+    images that are always read whole (mouths): all of them side by side are one image.
 ``values``
-    anything else, and images that are always read whole (mouths, the frames of a sequence): the bytes of equal weight
-    brought together, or those of the differences from one item to the next where these take less, and then Zstandard.
+    anything else, and such images where it takes less (the frames of a sequence, which hardly change): the bytes of
+    equal weight brought together, or those of the differences from one item to the next where these take less, and
+    then Zstandard.
 
 docs/data.md has the candidates that were measured.
 """
@@ -26,17 +29,17 @@ import zstandard
 from av import FFmpegError
 from numpy.typing import NDArray
 
-from dfcore.data.store.images import decompressed, images_of, packets_of
+from dfcore.data.store.images import LONG_MATCHES, decompressed, images_of, packets_of
 
-__all__ = ["CODECS", "COMPACT", "RAW", "Coded", "code"]
+__all__ = ["CODECS", "COMPACT", "RAW", "Coded", "code", "taken"]
 
 COMPACT, RAW = "compact", "raw"
 CODECS = (COMPACT, RAW)
 """How a store writes its arrays. What is read back is the same."""
 
-IMAGES, VALUES = "images", "values"
-_GROUP_LEVEL, _VALUE_LEVEL = 3, 9
-"""Zstandard's levels: of images a higher one takes 1 to 5 % less, in five to ten times the time."""
+IMAGES, MOSAIC, VALUES = "images", "mosaic", "values"
+_GROUP_LEVEL, _VALUE_LEVEL = 5, 9
+"""Zstandard's levels: of images a higher one takes 1 to 5 % less, in two to five times the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Coded:
     @property
     def known(self) -> bool:
         """Whether it can be decoded: earlier versions had other kinds."""
-        return self.kind in (IMAGES, VALUES)
+        return self.kind in (IMAGES, MOSAIC, VALUES)
 
     def decode(self, stored: NDArray[np.uint8], rows: Sequence[int] | None = None) -> NDArray:
         """The array, or its ``rows`` alone; nothing may be written to it.
@@ -90,8 +93,8 @@ class Coded:
             if self.kind == IMAGES:
                 found = self._images(stored.data, range(self.shape[0]) if rows is None else rows)
             else:
-                found = self._whole(stored.data)
-                found = found if rows is None else found[list(rows)]
+                found = self._mosaic(stored.data) if self.kind == MOSAIC else self._whole(stored.data)
+                found = found if rows is None else taken(found, rows)
         except (zstandard.ZstdError, FFmpegError) as error:
             raise ValueError(f"it cannot be decoded: {error}") from error
         found.flags.writeable = False
@@ -104,6 +107,12 @@ class Coded:
         height *= math.prod(self.shape[1:-2])  # channels lie one below the other
         found = images_of([wanted[row] for row in rows], height, width, wanted.get(self.reference))
         return found.reshape(-1, *self.shape[1:])
+
+    def _mosaic(self, stored: memoryview) -> NDArray[np.uint8]:
+        *_, height, width = self.shape
+        count = math.prod(self.shape[:-2])
+        (found,) = images_of([stored], height, count * width)
+        return found.reshape(height, count, width).swapaxes(0, 1).reshape(self.shape)
 
     def _whole(self, stored: memoryview) -> NDArray:
         size = np.dtype(self.dtype).itemsize
@@ -133,19 +142,43 @@ def code(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Co
         values: of any type; images are uint8 with two axes or more behind the first.
         group: images that are always read whole.
     """
-    images = values.dtype == np.uint8 and values.ndim >= 3
-    if not images or group or values.ndim > 4 or not values.size:
-        return _coded_values(values, _GROUP_LEVEL if images else _VALUE_LEVEL)
+    images = values.dtype == np.uint8 and values.ndim >= 3 and values.size > 0
+    if images and group:
+        return min(_coded_values(values, group=True), _coded_mosaic(values), key=lambda coded: len(coded[0]))
+    if not images or values.ndim > 4:
+        return _coded_values(values)
     packets, reference = packets_of(values.reshape(len(values), -1, values.shape[-1]))
     return _joined(packets), Coded(IMAGES, "uint8", values.shape, tuple(map(len, packets)), reference=reference)
 
 
-def _coded_values(values: NDArray, level: int) -> tuple[NDArray[np.uint8], Coded]:
-    choices = [_packed_values(values, level)]
+def taken(values: NDArray, rows: Sequence[int]) -> NDArray:
+    """Some rows of an array, at least one; a view of it where they are consecutive."""
+    first, last = rows[0], rows[-1] + 1
+    consecutive = last - first == len(rows) and all(a == b for a, b in zip(rows, range(first, last), strict=True))
+    return values[first:last] if consecutive else values[list(rows)]
+
+
+def _coded_mosaic(values: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Coded]:
+    *_, height, width = values.shape
+    image = values.reshape(-1, height, width).swapaxes(0, 1).reshape(1, height, -1)
+    packets, _ = packets_of(image)
+    return _joined(packets), Coded(MOSAIC, "uint8", values.shape, (len(packets[0]),))
+
+
+def _coded_values(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Coded]:
+    pack = _compressor(values.nbytes) if group else zstandard.ZstdCompressor(level=_VALUE_LEVEL)
+    choices = [_packed_values(values, pack)]
     if values.ndim and values.dtype.kind in "iu":
-        choices.append(_packed_values(_differences(values), level))
+        choices.append(_packed_values(_differences(values), pack))
     best = min(choices, key=len)
     return _joined([best]), Coded(VALUES, values.dtype.name, values.shape, (len(best),), best is not choices[0])
+
+
+def _compressor(size: int) -> zstandard.ZstdCompressor:
+    settings = zstandard.ZstdCompressionParameters.from_level(
+        _GROUP_LEVEL, source_size=size, min_match=LONG_MATCHES, strategy=zstandard.STRATEGY_LAZY
+    )
+    return zstandard.ZstdCompressor(compression_params=settings)
 
 
 def _differences(values: NDArray) -> NDArray:
@@ -155,9 +188,9 @@ def _differences(values: NDArray) -> NDArray:
     return found
 
 
-def _packed_values(values: NDArray, level: int) -> bytes:
+def _packed_values(values: NDArray, pack: zstandard.ZstdCompressor) -> bytes:
     together = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize).T
-    return zstandard.ZstdCompressor(level=level).compress(np.ascontiguousarray(together).tobytes())
+    return pack.compress(np.ascontiguousarray(together).tobytes())
 
 
 def _joined(packets: Sequence[bytes]) -> NDArray[np.uint8]:

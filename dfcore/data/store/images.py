@@ -25,10 +25,11 @@ import zstandard
 from av import CodecContext, Packet, VideoCodecContext
 from numpy.typing import NDArray
 
-__all__ = ["decompressed", "images_of", "packets_of"]
+__all__ = ["LONG_MATCHES", "decompressed", "images_of", "packets_of"]
 
-_LEVEL, _MIN_MATCH, _STRATEGY = 3, 7, zstandard.STRATEGY_DFAST
-"""Long matches alone: the rest is Huffman codes, which are read several times as fast as short matches."""
+LONG_MATCHES = 7
+"""Shortest match, in bytes. What is left is Huffman codes, which are read several times as fast as short matches."""
+_LEVEL = 3
 _WORTH = 0.9
 """A reference must make another image this much smaller, for it has to be read too."""
 _SMALL, _WORD = 8, 8  # rest 0 is coded as 8, so that 0 is free for those that are not small; bytes of a word
@@ -112,8 +113,7 @@ def _compressor(size: int, given: zstandard.ZstdCompressionDict | None = None) -
         _LEVEL,
         source_size=size,
         window_log=max(10, size.bit_length()),
-        min_match=_MIN_MATCH,
-        strategy=_STRATEGY,
+        min_match=LONG_MATCHES,
     )
     return zstandard.ZstdCompressor(compression_params=settings, dict_data=given)
 
@@ -212,6 +212,5 @@ def _places_of_others(pairs: NDArray[np.uint64]) -> NDArray[np.intp]:
     np.right_shift(both[:, 0], _HALF_BYTE, out=both[:, 1])
     both &= _LOW
     inside = np.flatnonzero(both.view(np.uint8).ravel() == 0)
-    word, lower, column = words[inside >> 4], inside >> 3 & 1, inside & 7
-    row, word_across = np.divmod(word, across)
-    return ((2 * row + lower) * across + word_across) * _WORD + column
+    upper = (words + words // across * across) * _WORD  # where the word of its upper rests begins
+    return upper[inside >> 4] + (inside >> 3 & 1) * (across * _WORD) + (inside & 7)

@@ -12,6 +12,11 @@ Of each frame whose planes it keeps:
     with dense landmarks, uint8 ``[n, 2, 2, H/16, W/16]``: of the image as it is and of its mirror image, how many
     of the 64 points of each block lie in the inner face, and in its rim.
 
+And of its speech, with dense landmarks and as long as the views:
+
+``speech_openings``
+    float32 ``[60, 4]``: the view ``mouth_openings``.
+
 They are made by the functions that make them of any other clip, so that a view has the same bits from every store.
 """
 
@@ -25,7 +30,8 @@ from numpy.typing import NDArray
 from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.views.common import whole_window
 from dfcore.data.views.images import KEPT_SIDE, face_square, resized
-from dfcore.data.views.landmarks import count_parts
+from dfcore.data.views.landmarks import count_parts, openings_of
+from dfcore.data.views.speech import POINTS
 from dfcore.data.views.upright import UprightFrames
 
 __all__ = ["kept_views"]
@@ -47,4 +53,7 @@ def kept_views(clip: Clip, frames: Sequence[int], *, context: bool) -> dict[str,
     if clip.landmarks is not None:
         both = [[count_parts(UprightFrames(access, [frame], flip))[0] for flip in (False, True)] for frame in frames]
         found["parts"] = np.array(both)
+    speech = clip.speech
+    if speech is not None and speech.landmarks is not None and len(speech.present) == POINTS:
+        found["speech_openings"] = openings_of(speech)
     return found
