@@ -9,9 +9,9 @@ coded follows from its type and shape:
 ``mosaic``
     images that are always read whole (mouths): all of them side by side are one image.
 ``values``
-    anything else, and such images where it takes less (the frames of a sequence, which hardly change): the bytes of
-    equal weight brought together, or those of the differences from one item to the next where these take less, and
-    then Zstandard.
+    anything else, and such images that are hardly smaller as a mosaic (the frames of a sequence, which change little):
+    the bytes of equal weight brought together, or those of the differences from one item to the next where these take
+    less, and then Zstandard.
 
 docs/data.md has the candidates that were measured.
 """
@@ -40,6 +40,8 @@ CODECS = (COMPACT, RAW)
 IMAGES, MOSAIC, VALUES = "images", "mosaic", "values"
 _GROUP_LEVEL, _VALUE_LEVEL = 5, 9
 """Zstandard's levels: of images a higher one takes 1 to 5 % less, in two to five times the time."""
+_WORTH = 0.8
+"""A mosaic must take so much less, for it is read more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def code(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Co
     """
     images = values.dtype == np.uint8 and values.ndim >= 3 and values.size > 0
     if images and group:
-        return min(_coded_values(values, group=True), _coded_mosaic(values), key=lambda coded: len(coded[0]))
+        plain, mosaic = _coded_values(values, group=True), _coded_mosaic(values)
+        return mosaic if len(mosaic[0]) < _WORTH * len(plain[0]) else plain
     if not images or values.ndim > 4:
         return _coded_values(values)
     packets, reference = packets_of(values.reshape(len(values), -1, values.shape[-1]))

@@ -30,8 +30,8 @@ __all__ = ["LONG_MATCHES", "decompressed", "images_of", "packets_of"]
 LONG_MATCHES = 7
 """Shortest match, in bytes. What is left is Huffman codes, which are read several times as fast as short matches."""
 _LEVEL = 3
-_WORTH = 0.9
-"""A reference must make another image this much smaller, for it has to be read too."""
+_WORTH = 0.8
+"""A reference must make another image so much smaller, for it has to be read too."""
 _SMALL, _WORD = 8, 8  # rest 0 is coded as 8, so that 0 is free for those that are not small; bytes of a word
 _LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
 _ONES, _TOPS = np.uint64(0x1111111111111111), np.uint64(0x8888888888888888)
