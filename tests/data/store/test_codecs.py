@@ -26,6 +26,14 @@ MakeClip = Callable[..., Clip]
 RNG = np.random.default_rng(0)
 
 
+def ramps(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Images that are smooth, each in its own way: it is not the differences between them that are small."""
+    down, across, start = (RNG.integers(*limits, (count, 1, 1)) for limits in ((-9, 9), (-9, 9), (0, 256)))
+    noise = RNG.integers(0, 3, (count, height, width))
+    found = start + down * np.arange(height)[:, None] + across * np.arange(width) + noise
+    return found.astype(np.uint8)
+
+
 def smooth(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Images that hardly change, as footage: they take less than noise."""
     steps = RNG.integers(-1, 2, shape).cumsum(axis=-1) + RNG.integers(-1, 2, (shape[0], *[1] * (len(shape) - 1)))
@@ -43,6 +51,8 @@ ARRAYS = {
     "one pixel": smooth((2, 1, 1)),
     "extremes": np.tile(np.array([0, 255, 7, 8, 128], np.uint8), (4, 40, 13)),
     "a group": smooth((16, 3, 112, 112)),
+    "a group side by side": ramps(9, 40, 48),
+    "a group of channels side by side": ramps(12, 24, 40).reshape(4, 3, 24, 40),
     "a still group": np.repeat(smooth((1, 96, 96)), 60, axis=0),
     "noise in a group": RNG.integers(0, 256, (3, 40, 40), dtype=np.uint8),
     "quantisers": RNG.integers(-1, 52, (8, 6, 9), dtype=np.int8),
@@ -71,6 +81,15 @@ def test_what_is_coded_comes_back_to_the_last_bit(name: str) -> None:
             assert np.array_equal(how.decode(stored, rows), values[list(rows)])
     if name in ("smooth images", "a group", "a still group", "audio", "flags"):
         assert len(stored) < 0.8 * values.nbytes
+
+
+def test_images_that_are_read_whole_are_coded_side_by_side_where_that_takes_less() -> None:
+    kinds = {
+        "a group side by side": "mosaic",
+        "a group of channels side by side": "mosaic",
+        "noise in a group": "values",
+    }
+    assert {name: code(ARRAYS[name], group=True)[1].kind for name in kinds} == kinds
 
 
 def test_of_coded_images_only_those_that_are_asked_for_are_decoded() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dfcore.data.clip_part import part_of
 from dfcore.data.clip_plan import ClipPlan
-from dfcore.data.clips import Clip, ClipAccess, MemoryClip
+from dfcore.data.clips import Clip, ClipAccess, MemoryClip, Speech
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS
 from dfcore.data.views import VIEWS, build_views
@@ -95,6 +95,41 @@ def test_without_landmarks_there_are_no_parts(tmp_path: Path) -> None:
     access = store.open("v").access(0)
     assert access.kept("parts", [0]) is None
     assert access.kept("context", [0]) is not None
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_openings_of_the_mouth_are_kept_and_landmarks_read_only_where_they_are_asked_for(
+    tmp_path: Path, codec: str
+) -> None:
+    clip, rng = clip_of(0), np.random.default_rng(5)
+    points = rng.integers(-900, 900, (60, 95, 2)).astype(np.int16)
+    mouth = np.zeros((60, 96, 96), np.uint8)
+    clip.speech = Speech(mouth, np.ones(60, bool), 0.4, None, points)
+    clip = replace(clip, header=replace(clip.header, speech_start=0.4))
+    store = ClipStore(tmp_path, codec=codec)
+    store.write("v", [clip], ClipPlan(speech=2.4))
+    access = store.open("v").access(0)
+    alone, whole = access.speech(mouth=False), access.speech()
+    assert alone is not None
+    assert whole is not None
+    assert (alone.openings is None, alone.landmarks is None) == (False, True)
+    assert np.array_equal(whole.landmarks, points)
+    names = ("mouth_openings", "video_mouth_openings")
+    got, want = (build_views(one, names, [0], image_size=32) for one in (access, MemoryClip(clip)))
+    assert all(torch.equal(got[name], want[name]) for name in names)
+    assert float(want["mouth_openings"].abs().max()) > 0
+
+
+def test_what_is_kept_is_decoded_once_for_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ClipStore(tmp_path)
+    store.write("v", [clip_of(0)], ClipPlan(context=True))
+    access = store.open("v").access(0)
+    read, kept = [], type(access).kept
+    monkeypatch.setattr(
+        type(access), "kept", lambda self, name, frames: (read.append(name), kept(self, name, frames))[1]
+    )
+    build_views(access, ("face", "context", "tile_parts"), [2], image_size=KEPT_SIDE)
+    assert sorted(read) == ["context", "face", "parts"]
 
 
 def test_a_compact_store_keeps_the_context_for_those_alone_who_read_it(tmp_path: Path) -> None:
