@@ -4,7 +4,8 @@
 
 STORE is a clip store. Of each of its videos the middle clip's frames are coded in each way, and compared when decoded.
 Processor time of one thread, medians. "Read" is what a sample of one frame waits for: with groups of eight, the frames
-before it are decoded too, 4.5 on average. JPEG-LS and JPEG XL are measured where ``imagecodecs`` is installed.
+before it are decoded too, 4.5 on average; with a reference, one more. JPEG-LS and JPEG XL are measured where
+``imagecodecs`` is installed.
 """
 
 from __future__ import annotations
@@ -68,7 +69,14 @@ def png(image: NDArray[np.uint8]) -> bytes:
     return written.getvalue()
 
 
-def video(encoder: str, decoder: str, group: int, **options: str) -> Coder:
+def alone(planes: Frames) -> tuple[int, Callable[[int], Sequence[NDArray[np.uint8]]]]:
+    """The store's coding, each frame without the others."""
+    done = [[code(frame[None]) for frame in plane] for plane in planes]
+    size = sum(len(data) for plane in done for data, _ in plane)
+    return size, lambda i: [plane[i][1].decode(plane[i][0])[0] for plane in done]
+
+
+def video(encoder: str, decoder: str, group: int, zstd: int = 0, **options: str) -> Coder:
     def coder(planes: Frames) -> tuple[int, Callable[[int], Sequence[NDArray[np.uint8]]]]:
         height, width = planes[0].shape[1:]
         context: Any = av.CodecContext.create(encoder, "w")
@@ -82,6 +90,9 @@ def video(encoder: str, decoder: str, group: int, **options: str) -> Coder:
             packets += [bytes(packet) for packet in context.encode(frame)]
         packets += [bytes(packet) for packet in context.encode(None)]
         extra = context.extradata
+        unpack = zstandard.ZstdDecompressor()
+        if zstd:
+            packets = [zstandard.ZstdCompressor(level=zstd).compress(packet) for packet in packets]
 
         def decode(i: int) -> Sequence[NDArray[np.uint8]]:
             reader: Any = av.CodecContext.create(decoder, "r")
@@ -89,7 +100,8 @@ def video(encoder: str, decoder: str, group: int, **options: str) -> Coder:
             if extra:
                 reader.extradata = extra
             first = i // group * group
-            shown = [f for packet in packets[first : i + 1] for f in reader.decode(av.Packet(packet))]
+            needed = [unpack.decompress(p) if zstd else p for p in packets[first : i + 1]]
+            shown = [f for packet in needed for f in reader.decode(av.Packet(packet))]
             shown += reader.decode(None)
             return [
                 np.frombuffer(p, np.uint8).reshape(-1, p.line_size)[: p.height, : p.width] for p in shown[-1].planes
@@ -113,7 +125,9 @@ def coders() -> dict[str, Coder]:
         ),
         "HuffYUV (FFmpeg's, median)": video("ffvhuff", "ffvhuff", 1, pred="median"),
         "MagicYUV": video("magicyuv", "magicyuv", 1, pred="gradient"),
-        "MagicYUV, zstd 3 (compact)": stored,
+        "MagicYUV, zstd 3": video("magicyuv", "magicyuv", 1, zstd=3, pred="gradient"),
+        "pairs of rests, zstd": alone,
+        "the same, with a reference (compact)": stored,
         "FFV1": video("ffv1", "ffv1", 1, level="3", slices="4"),
         "H.264 lossless, intra": video("libx264", "h264", 1, qp="0", preset="ultrafast"),
         "H.264 lossless, groups of 8": video("libx264", "h264", GROUP, qp="0", preset="ultrafast"),

@@ -50,6 +50,8 @@ class ClipPlan:
         native: how many of a clip's frames, from its middle, keep their planes and quantisers; 0 for all. A clip that
             is shorter than ``frames`` keeps those of all.
         sequence: keep all frames made small too (:mod:`dfcore.data.reduced`).
+        context: keep the view ``context`` as it comes out, also in a compact store (:mod:`dfcore.data.views.kept`). A
+            store that has it not is as good, and slower: it is not prepared again for it.
         landmarks: version of the dense landmarks of each frame and point of speech; 0 for none.
         geometry: which rule says where clips lie.
     """
@@ -64,6 +66,7 @@ class ClipPlan:
     speech: float = 0.0
     native: int = 0
     sequence: bool = False
+    context: bool = False
     landmarks: int = 0
     geometry: int = GEOMETRY
     motion: bool = True
@@ -130,6 +133,7 @@ class ClipPlan:
             speech=max(self.speech, other.speech),
             native=0 if native == frames else native,
             sequence=self.sequence or other.sequence,
+            context=self.context or other.context,
             landmarks=max(self.landmarks, other.landmarks),
             geometry=other.geometry,
         )
@@ -186,6 +190,7 @@ def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
         frames=frames,
         native=0 if native == frames else native,
         sequence="sequence" in spec.views,
+        context="context" in spec.views,
         motion="motion" in spec.views,
     )
 

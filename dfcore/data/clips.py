@@ -158,6 +158,7 @@ class Speech:
         audio: int16 ``[640 L]``, 16 kHz mono from ``start`` on, silence beyond the track's ends; None without audio.
         landmarks: dense landmarks of each point's upright frame, int16 ``[L, 95, 2]``, in eighths of a pixel of the
             file's first frame, from that frame's middle (:mod:`dfcore.data.faces.dense`); None where not asked for.
+        openings: float32 ``[L, 4]``, what the view ``mouth_openings`` shows of them, where a store keeps it.
     """
 
     mouth: NDArray[np.uint8]
@@ -165,6 +166,7 @@ class Speech:
     start: float
     audio: NDArray[np.int16] | None = None
     landmarks: NDArray[np.int16] | None = None
+    openings: NDArray[np.float32] | None = None
 
 
 @dataclass(slots=True)

@@ -191,6 +191,14 @@ def test_plans_that_keep_more_cover_those_that_keep_less() -> None:
     assert not ClipPlan(frames=16, native=8).covers(sequences)
 
 
+def test_a_store_without_contexts_is_not_prepared_again_for_them() -> None:
+    plan = kept_for(reads("context", "tiles"), 8)
+    assert plan == ClipPlan(context=True)
+    assert ClipPlan().covers(plan)
+    assert ClipPlan().union(plan) == plan.union(ClipPlan()) == plan
+    assert not kept_for(reads("tiles"), 8).context
+
+
 def test_short_clips_keep_all_their_frames() -> None:
     plan = ClipPlan(frames=16, native=1, sequence=True)
     assert (plan.native_part(16), plan.native_part(15)) == (range(8, 9), range(15))

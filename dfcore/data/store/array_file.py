@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.store.coding import Coded
+from dfcore.data.store.coding import Coded, taken
 from dfcore.data.store.format import BEFORE_CHECKSUMS, CHECKSUMS, CODED, ENTRIES, METADATA, checksum
 from dfcore.errors import StoreError
 from dfcore.text import parse_json
@@ -76,6 +76,11 @@ class ArrayFile:
         """Whether it has checksums."""
         return bool(self._checksums)
 
+    @property
+    def readable(self) -> bool:
+        """Whether its coded arrays are of kinds that this dfcore decodes."""
+        return all(how.known for how in self._coded.values())
+
     def entry(self, key: str) -> Any:
         """An entry of the metadata.
 
@@ -101,7 +106,7 @@ class ArrayFile:
         if stored is None:
             return None
         if how is None:
-            return stored if rows is None else _taken(stored, rows)
+            return stored if rows is None else taken(stored, rows)
         try:
             return how.decode(stored, rows)
         except ValueError as error:
@@ -184,13 +189,6 @@ def _parsed(content: mmap.mmap) -> tuple[str, dict[str, Any], dict[str, tuple[An
     if start + end != len(content):
         raise ValueError(f"{start + end} bytes were expected, {len(content)} found")
     return text, metadata, arrays
-
-
-def _taken(values: NDArray, rows: Sequence[int]) -> NDArray:
-    """Some rows of an array; a view of it where they are consecutive."""
-    first, last = rows[0], rows[-1] + 1
-    consecutive = last - first == len(rows) and all(a == b for a, b in zip(rows, range(first, last), strict=True))
-    return values[first:last] if consecutive else values[list(rows)]
 
 
 def damaged(path: Path, why: object) -> StoreError:

@@ -3,13 +3,15 @@
 Each coded array is a run of bytes in the same safetensors file, described in its metadata (:class:`Coded`). How it is
 coded follows from its type and shape:
 
-``planes``
-    uint8 ``[n, h, w]``: each image is a packet of its own, so that one of many is decoded without the others. The image
-    is coded by MagicYUV (FFmpeg's: each pixel predicted from its neighbours, the rest in Huffman codes) and then by
-    Zstandard, which takes out what Huffman codes cannot say in less than a bit a pixel.
+``images``
+    uint8 ``[n, h, w]`` or ``[n, c, h, w]``: each image is a packet of its own (:mod:`dfcore.data.store.images`), so
+    that for one of many at most one other is decoded.
+``mosaic``
+    images that are always read whole (mouths): all of them side by side are one image.
 ``values``
-    anything else, and images that are always read whole (mouths, the frames of a sequence): the bytes of equal weight
-    brought together, or those of the differences from one item to the next where these take less, and then Zstandard.
+    anything else, and such images that are hardly smaller as a mosaic (the frames of a sequence, which change little):
+    the bytes of equal weight brought together, or those of the differences from one item to the next where these take
+    less, and then Zstandard.
 
 docs/data.md has the candidates that were measured.
 """
@@ -17,29 +19,29 @@ docs/data.md has the candidates that were measured.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
-from typing import Any, Literal, cast
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import zstandard
-from av import CodecContext, FFmpegError, Packet, VideoCodecContext, VideoFrame
+from av import FFmpegError
 from numpy.typing import NDArray
 
-__all__ = ["CODECS", "COMPACT", "RAW", "Coded", "code"]
+from dfcore.data.store.images import LONG_MATCHES, decompressed, images_of, packets_of
+
+__all__ = ["CODECS", "COMPACT", "RAW", "Coded", "code", "taken"]
 
 COMPACT, RAW = "compact", "raw"
 CODECS = (COMPACT, RAW)
 """How a store writes its arrays. What is read back is the same."""
 
-PLANES, VALUES = "planes", "values"
-_IMAGE_LEVEL, _VALUE_LEVEL = 3, 9
-"""Zstandard's levels: of images a higher one takes 1 to 5 % less, in five to ten times the time."""
-_MAGIC = "magicyuv"
-_SPARE = 2**16
-"""Bytes of a coded image beside its pixels: headers and tables."""
+IMAGES, MOSAIC, VALUES = "images", "mosaic", "values"
+_GROUP_LEVEL, _VALUE_LEVEL = 5, 9
+"""Zstandard's levels: of images a higher one takes 1 to 5 % less, in two to five times the time."""
+_WORTH = 0.8
+"""A mosaic must take so much less, for it is read more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,9 @@ class Coded:
     Attributes:
         kind: see the module.
         dtype, shape: of the array.
-        sizes: bytes of each packet; one packet but for ``planes``.
+        sizes: bytes of each packet; one packet but for ``images``.
         differences: whether the differences along the first axis are coded.
+        reference: the image that is decoded for each of the others, too; -1 for none.
     """
 
     kind: str
@@ -58,6 +61,7 @@ class Coded:
     shape: tuple[int, ...]
     sizes: tuple[int, ...]
     differences: bool = False
+    reference: int = -1
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes."""
@@ -67,9 +71,15 @@ class Coded:
     def from_json(cls, values: Mapping[str, Any]) -> Coded:
         """The inverse of :meth:`to_json`; KeyError, TypeError or ValueError on anything else."""
         shape, sizes = tuple(map(int, values["shape"])), tuple(map(int, values["sizes"]))
-        if values["kind"] not in (PLANES, VALUES) or min((*shape, *sizes), default=0) < 0:
-            raise ValueError(f"{values['kind']!r} {shape} is no coded array")
-        return cls(values["kind"], str(values["dtype"]), shape, sizes, bool(values.get("differences")))
+        kind, reference = str(values["kind"]), int(values.get("reference", -1))
+        if min((*shape, *sizes), default=0) < 0 or not -1 <= reference < len(sizes):
+            raise ValueError(f"{kind!r} {shape} is no coded array")
+        return cls(kind, str(values["dtype"]), shape, sizes, bool(values.get("differences")), reference)
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be decoded: earlier versions had other kinds."""
+        return self.kind in (IMAGES, MOSAIC, VALUES)
 
     def decode(self, stored: NDArray[np.uint8], rows: Sequence[int] | None = None) -> NDArray:
         """The array, or its ``rows`` alone; nothing may be written to it.
@@ -77,29 +87,34 @@ class Coded:
         Raises:
             ValueError: these are not its bytes.
         """
+        if not self.known:
+            raise ValueError(f"{self.kind!r} is no kind of coded array")
         if len(stored) != sum(self.sizes):
             raise ValueError(f"{sum(self.sizes)} coded bytes were expected, {len(stored)} found")
         try:
-            if self.kind == PLANES:
-                found = self._planes(stored.data, range(self.shape[0]) if rows is None else rows)
+            if self.kind == IMAGES:
+                found = self._images(stored.data, range(self.shape[0]) if rows is None else rows)
             else:
-                found = self._whole(stored.data)
-                found = found if rows is None else found[list(rows)]
+                found = self._mosaic(stored.data) if self.kind == MOSAIC else self._whole(stored.data)
+                found = found if rows is None else taken(found, rows)
         except (zstandard.ZstdError, FFmpegError) as error:
             raise ValueError(f"it cannot be decoded: {error}") from error
         found.flags.writeable = False
         return found
 
-    def _planes(self, stored: memoryview, rows: Sequence[int]) -> NDArray[np.uint8]:
-        height, width = self.shape[1:]
-        starts = [0, *np.cumsum(self.sizes).tolist()]
-        packets = [stored[starts[row] : starts[row] + self.sizes[row]] for row in rows]
-        if len(packets) == 1:  # as most samples are read: no copy
-            return _image(packets[0], height, width)[None]
-        found = np.empty((len(packets), height, width), np.uint8)
-        for image, packet in zip(found, packets, strict=True):
-            image[:] = _image(packet, height, width)
-        return found
+    def _images(self, stored: memoryview, rows: Sequence[int]) -> NDArray[np.uint8]:
+        ends = list(accumulate(self.sizes))
+        wanted = {row: stored[ends[row] - self.sizes[row] : ends[row]] for row in (*rows, self.reference) if row >= 0}
+        *_, height, width = self.shape
+        height *= math.prod(self.shape[1:-2])  # channels lie one below the other
+        found = images_of([wanted[row] for row in rows], height, width, wanted.get(self.reference))
+        return found.reshape(-1, *self.shape[1:])
+
+    def _mosaic(self, stored: memoryview) -> NDArray[np.uint8]:
+        *_, height, width = self.shape
+        count = math.prod(self.shape[:-2])
+        (found,) = images_of([stored], height, count * width)
+        return found.reshape(height, count, width).swapaxes(0, 1).reshape(self.shape)
 
     def _whole(self, stored: memoryview) -> NDArray:
         size = np.dtype(self.dtype).itemsize
@@ -129,19 +144,44 @@ def code(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Co
         values: of any type; images are uint8 with two axes or more behind the first.
         group: images that are always read whole.
     """
-    images = values.dtype == np.uint8 and values.ndim >= 3
-    if not images or group or values.ndim > 3 or not values.size:
-        return _coded_values(values, _IMAGE_LEVEL if images else _VALUE_LEVEL)
-    packets = [_packet(image) for image in values]
-    return _joined(packets), Coded(PLANES, "uint8", values.shape, tuple(map(len, packets)))
+    images = values.dtype == np.uint8 and values.ndim >= 3 and values.size > 0
+    if images and group:
+        plain, mosaic = _coded_values(values, group=True), _coded_mosaic(values)
+        return mosaic if len(mosaic[0]) < _WORTH * len(plain[0]) else plain
+    if not images or values.ndim > 4:
+        return _coded_values(values)
+    packets, reference = packets_of(values.reshape(len(values), -1, values.shape[-1]))
+    return _joined(packets), Coded(IMAGES, "uint8", values.shape, tuple(map(len, packets)), reference=reference)
 
 
-def _coded_values(values: NDArray, level: int) -> tuple[NDArray[np.uint8], Coded]:
-    choices = [_packed_values(values, level)]
+def taken(values: NDArray, rows: Sequence[int]) -> NDArray:
+    """Some rows of an array, at least one; a view of it where they are consecutive."""
+    first, last = rows[0], rows[-1] + 1
+    consecutive = last - first == len(rows) and all(a == b for a, b in zip(rows, range(first, last), strict=True))
+    return values[first:last] if consecutive else values[list(rows)]
+
+
+def _coded_mosaic(values: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Coded]:
+    *_, height, width = values.shape
+    image = values.reshape(-1, height, width).swapaxes(0, 1).reshape(1, height, -1)
+    packets, _ = packets_of(image)
+    return _joined(packets), Coded(MOSAIC, "uint8", values.shape, (len(packets[0]),))
+
+
+def _coded_values(values: NDArray, *, group: bool = False) -> tuple[NDArray[np.uint8], Coded]:
+    pack = _compressor(values.nbytes) if group else zstandard.ZstdCompressor(level=_VALUE_LEVEL)
+    choices = [_packed_values(values, pack)]
     if values.ndim and values.dtype.kind in "iu":
-        choices.append(_packed_values(_differences(values), level))
+        choices.append(_packed_values(_differences(values), pack))
     best = min(choices, key=len)
     return _joined([best]), Coded(VALUES, values.dtype.name, values.shape, (len(best),), best is not choices[0])
+
+
+def _compressor(size: int) -> zstandard.ZstdCompressor:
+    settings = zstandard.ZstdCompressionParameters.from_level(
+        _GROUP_LEVEL, source_size=size, min_match=LONG_MATCHES, strategy=zstandard.STRATEGY_LAZY
+    )
+    return zstandard.ZstdCompressor(compression_params=settings)
 
 
 def _differences(values: NDArray) -> NDArray:
@@ -151,62 +191,17 @@ def _differences(values: NDArray) -> NDArray:
     return found
 
 
-def _packed_values(values: NDArray, level: int) -> bytes:
+def _packed_values(values: NDArray, pack: zstandard.ZstdCompressor) -> bytes:
     together = np.ascontiguousarray(values).view(np.uint8).reshape(-1, values.dtype.itemsize).T
-    return zstandard.ZstdCompressor(level=level).compress(np.ascontiguousarray(together).tobytes())
+    return pack.compress(np.ascontiguousarray(together).tobytes())
 
 
 def _joined(packets: Sequence[bytes]) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(packets), np.uint8)
 
 
-def _packet(image: NDArray[np.uint8]) -> bytes:
-    """An image uint8 ``[h, w]``, coded."""
-    height, width = image.shape
-    encoder = _context("w", height, width)
-    encoder.time_base, encoder.options = Fraction(1, 25), {"pred": "gradient"}
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="gray")
-    packets = [bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None))]
-    return zstandard.ZstdCompressor(level=_IMAGE_LEVEL).compress(b"".join(packets))
-
-
-def _context(mode: Literal["r", "w"], height: int = 16, width: int = 16) -> VideoCodecContext:
-    found = cast(VideoCodecContext, CodecContext.create(_MAGIC, mode))
-    found.width, found.height, found.pix_fmt, found.thread_count = width, height, "gray", 1
-    return found
-
-
-class _Decoders(threading.local):
-    """A thread's own decoders. Images of any size go through one: each packet says its size."""
-
-    def __init__(self) -> None:
-        self.unpack = zstandard.ZstdDecompressor()
-        self.image = _context("r")
-
-
-_decoders = _Decoders()
-
-
-def _image(packet: memoryview, height: int, width: int) -> NDArray[np.uint8]:
-    """The image uint8 ``[h, w]``, in memory that the decoder lent."""
-    frames = _decoders.image.decode(Packet(_decompressed(packet, _SPARE + 2 * height * width)))
-    if len(frames) != 1 or (frames[0].height, frames[0].width, frames[0].format.name) != (height, width, "gray"):
-        raise ValueError(f"a coded image is not of {width}x{height} px")
-    plane: Any = frames[0].planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:height, :width]
-
-
 def _unpacked(packet: memoryview, size: int) -> bytes:
-    found = _decompressed(packet, size)
+    found = decompressed(packet, size)
     if len(found) != size:
         raise ValueError(f"{size} bytes were expected, {len(found)} decoded")
-    return found
-
-
-def _decompressed(packet: memoryview, most: int) -> bytes:
-    """What a packet holds; it is looked at how much it says that is before anything is made of it."""
-    claimed = zstandard.frame_content_size(packet)
-    if not 0 <= claimed <= most:
-        raise ValueError(f"at most {most} bytes were expected, the packet claims {claimed}")
-    found: bytes = _decoders.unpack.decompress(packet)
     return found

@@ -59,8 +59,9 @@ __all__ = [
     "write_bytes",
 ]
 
-FORMAT = 2
-"""2: frames without planes, and coded arrays; 1 is read too."""
+FORMAT = 3
+"""2: frames without planes, and coded arrays; 3: images coded otherwise. Files of before are read where nothing in them
+is coded in a way that is no longer known."""
 VIDEO_SUFFIX = ".safetensors"
 EVIDENCE_SUFFIX = ".evidence.safetensors"
 
@@ -69,6 +70,8 @@ CODED = "coded"
 CHECKSUMS, ENTRIES = "checksums", "entries"
 BEFORE_CHECKSUMS = f',"{CHECKSUMS}":'
 """They are the last of the entries, so that the others' text, as it stands before them, has a checksum too."""
+_LEAST = 1024
+"""Bytes of the smallest array that is coded: less would not be worth what is written of how it was, nor the time."""
 _LONGEST = 120  # of one path component: the suffixes and the temporary name still fit into 255 bytes
 _EVIDENCE = re.compile(r"^(?P<stem>[^.]+)\.(?P<name>[^.]+)-v(?P<version>\d+)\.evidence\.safetensors$")
 
@@ -147,7 +150,7 @@ def write_arrays(
         arrays: what goes in.
         metadata: likewise.
         before_replace: see :func:`write_bytes`.
-        codec: ``compact`` codes the arrays without loss, ``raw`` writes them as they are.
+        codec: ``compact`` codes the arrays without loss, but for very small ones; ``raw`` writes them as they are.
         groups: names of those whose images are always read together.
 
     Raises:
@@ -155,8 +158,9 @@ def write_arrays(
     """
     plain = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
     if codec == COMPACT:
-        done = {key: code(value, group=key in groups) for key, value in plain.items()}
-        plain = {key: stored for key, (stored, _) in done.items()}
+        large = {key: value for key, value in plain.items() if value.nbytes >= _LEAST}
+        done = {key: code(value, group=key in groups) for key, value in large.items()}
+        plain |= {key: stored for key, (stored, _) in done.items()}
         metadata = {**metadata, CODED: {key: how.to_json() for key, (_, how) in done.items()}}
     sums = {key: checksum(value.dtype.name, value.shape, value) for key, value in sorted(plain.items())}
     entries = to_json_line(metadata).rstrip("\n")[:-1]

@@ -64,6 +64,7 @@ class IndexEntry:
         plan: the plan it was prepared with.
         origin: the source file then.
         evidence: version of each evidence beside it.
+        format: that its clip file was written in.
     """
 
     id: str
@@ -77,6 +78,7 @@ class IndexEntry:
     plan: ClipPlan
     origin: Origin
     evidence: Mapping[str, int] = field(default_factory=dict)
+    format: int = FORMAT
 
     @property
     def file(self) -> str:
@@ -93,8 +95,11 @@ class IndexEntry:
 
     @classmethod
     def from_line(cls, line: str) -> IndexEntry:
-        """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else."""
+        """The inverse of :meth:`to_line`; KeyError, TypeError or ValueError on anything else, and on lines without a
+        format: the files themselves say theirs.
+        """
         values = parsed_line(line)
+        int(values["format"])
         values["plan"] = ClipPlan.from_json(values["plan"])
         values["origin"] = Origin(**values["origin"])
         values["frames"], values["tracks"] = tuple(values["frames"]), tuple(values["tracks"])
@@ -122,18 +127,21 @@ def read_entry(root: Path, stem: str, file: ArrayFile, evidence: Mapping[str, in
             plan=ClipPlan.from_json(video["plan"]),
             origin=Origin(**video["origin"]),
             evidence=dict(evidence),
+            format=video.get("format", 0),
         )
     except (KeyError, TypeError) as error:
         raise damaged(file.path, f"its metadata lacks {error}") from error
 
 
 def check_format(file: ArrayFile) -> None:
-    """Raise StoreError when a newer dfcore wrote the clip file in a way that this one does not know."""
+    """Raise StoreError when another dfcore wrote the clip file in a way that this one does not read."""
     video = file.entry("video")
+    written = f"{file.path} was written by dfcore {video.get('version')} in store format {video.get('format', 0)}"
     if video.get("format", 0) > FORMAT:
+        raise StoreError(f"{written}; this dfcore reads format {FORMAT}. Upgrade it: pip install --upgrade dfcore.")
+    if not file.readable:
         raise StoreError(
-            f"{file.path} was written by dfcore {video.get('version')} in store format {video['format']}; this dfcore "
-            f"reads format {FORMAT}. Upgrade it: pip install --upgrade dfcore."
+            f"{written}, whose compact frames are no longer read (now it is {FORMAT}). `dfcore prepare` makes it again."
         )
 
 

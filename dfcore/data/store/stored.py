@@ -186,23 +186,30 @@ class StoredClip:
 
     def speech(self, *, mouth: bool = True) -> Speech | None:
         """Mouth and audio about the clip's middle, or None where it was prepared without; they are read once, the
-        images only where they are asked for.
+        images only where they are asked for, as are the landmarks where what views show of them is kept.
         """
         return self._speech if mouth else self._speech_alone
 
     @cached_property
     def _speech(self) -> Speech | None:
         found = self._speech_alone
-        return None if found is None else replace(found, mouth=self._speech_array("mouth"))
+        if found is None:
+            return None
+        landmarks = self._of_speech("landmarks") if found.landmarks is None else found.landmarks
+        return replace(found, mouth=self._speech_array("mouth"), landmarks=landmarks)
 
     @cached_property
     def _speech_alone(self) -> Speech | None:
-        start, file = self.header.speech_start, self.video.file
+        start = self.header.speech_start
         if start is None:
             return None
         present, none = self._speech_array("mouth_present"), np.zeros((0, MOUTH_SIDE, MOUTH_SIDE), np.uint8)
-        audio, landmarks = (file.get(f"{self.clip}/speech_{name}") for name in ("audio", "landmarks"))
-        return Speech(none, present.astype(bool), start, audio, landmarks)
+        audio, openings = self._of_speech("audio"), self._of_speech("openings")
+        landmarks = self._of_speech("landmarks") if openings is None else None
+        return Speech(none, present.astype(bool), start, audio, landmarks, openings)
+
+    def _of_speech(self, name: str) -> NDArray | None:
+        return self.video.file.get(f"{self.clip}/speech_{name}")
 
     def _speech_array(self, name: str) -> NDArray:
         found = self.video.file.get(f"{self.clip}/{name}")

@@ -108,10 +108,9 @@ def _arrays(clip: Clip, plan: ClipPlan, codec: str) -> dict[str, NDArray]:
     if clip.speech is not None:
         found["mouth"], found["mouth_present"] = clip.speech.mouth, clip.speech.present.astype(np.uint8)
         found["speech_audio"], found["speech_landmarks"] = clip.speech.audio, clip.speech.landmarks
-    if codec != COMPACT or clip.landmarks is not None:
-        from dfcore.data.views.kept import kept_views  # imports torch, which nothing else here needs
+    from dfcore.data.views.kept import kept_views  # imports torch, which nothing else here needs
 
-        found |= kept_views(clip, part, images=codec != COMPACT)
+    found |= kept_views(clip, part, context=plan.context or codec != COMPACT)
     return {name: values for name, values in found.items() if values is not None}
 
 

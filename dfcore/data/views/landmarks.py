@@ -72,6 +72,8 @@ def speech_openings(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> T
     speech = middle_speech(upright)
     if speech is None:
         return torch.zeros(SPEECH_POINTS, len(OPENINGS))
+    if speech.openings is not None:
+        return torch.from_numpy(np.array(speech.openings))
     if speech.landmarks is None:
         raise _missing(upright)
     return torch.from_numpy(openings_of(speech))

@@ -123,4 +123,5 @@ def middle_speech(upright: UprightFrames, *, mouth: bool = False) -> Speech | No
     part, step = slice(extra // 2, extra // 2 + POINTS), _RATE // SPEECH_RATE
     audio = None if found.audio is None else found.audio[part.start * step : part.stop * step]
     dense = None if found.landmarks is None else found.landmarks[part]
-    return Speech(found.mouth[part], found.present[part], found.start + part.start / SPEECH_RATE, audio, dense)
+    start = found.start + part.start / SPEECH_RATE
+    return Speech(found.mouth[part], found.present[part], start, audio, dense)  # openings are kept of 60 points alone

@@ -40,6 +40,7 @@ class UprightFrames:
     ) -> None:
         self.access, self.frames, self.flip, self.others = access, list(frames), flip, others
         self.width, self.height = upright_size(access)
+        self._kept: dict[str, NDArray | None] = {}
 
     def _placed(self, maps: NDArray) -> NDArray:
         """Maps ``[..., h, w]`` of the coded window, as seen; no copy."""
@@ -108,8 +109,12 @@ class UprightFrames:
         return self._placed(np.stack([-x if self.flip else x, y], axis=1))
 
     def kept(self, name: str) -> NDArray | None:
-        """What the store keeps of a view of these frames (:mod:`dfcore.data.views.kept`), not mirrored; or None."""
-        return self.access.kept(name, self.frames)
+        """What the store keeps of a view of these frames (:mod:`dfcore.data.views.kept`), not mirrored; or None. It
+        is read once: it may have to be decoded.
+        """
+        if name not in self._kept:
+            self._kept[name] = self.access.kept(name, self.frames)
+        return self._kept[name]
 
     def evidence(self, name: str) -> NDArray | None:
         """An evidence at these frames ``[n, C, H/16, W/16]``; for a single frame its mean over the clip; or None."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,21 +57,22 @@ def over_video(builder: Builder, missing: float = 0.0) -> Builder:
     return build
 
 
-def mouth_present(upright: UprightFrames, grid: Lattice, draw: Draw, size: int) -> Tensor:
+def mouth_present(upright: UprightFrames, _: Lattice, __: Draw, ___: int) -> Tensor:
     """Where the mouth is a frame of this person that no row before shows: clips of a short video overlap, and no moment
     is to count twice. float32 ``[8, 60]``.
     """
-    rows = over_video(speech.mouth_present)(upright, grid, draw, size)
+    rows = np.zeros((VIDEO_CLIPS, speech.POINTS), np.float32)
     spans: list[tuple[float, float]] = []
     for row, one in zip(rows, _clips(upright), strict=False):
         said = speech.middle_speech(one)
         if said is None:
             continue
-        times = said.start + torch.arange(speech.POINTS, dtype=torch.float64) / SPEECH_RATE
+        row[:] = said.present
+        times = said.start + np.arange(speech.POINTS) / SPEECH_RATE
         for first, last in spans:
             row[(times >= first) & (times < last)] = 0
         spans.append((said.start - 0.5 / SPEECH_RATE, said.start + (speech.POINTS - 0.5) / SPEECH_RATE))
-    return rows
+    return torch.from_numpy(rows)
 
 
 def _clips(upright: UprightFrames) -> list[UprightFrames]:

@@ -69,14 +69,18 @@ def test_an_ensemble_is_saved_where_it_is_asked_for_else_beside_the_runs(
     required: list[Path] = []
     made = SimpleNamespace(save=saved.append)
     monkeypatch.setattr("dfcore.api.ensemble.Ensemble.fit", lambda models, **how: asked.update(how) or made)
-    monkeypatch.setattr("dfcore.api.ensemble.default_place", lambda found: Path("beside.json"))
+    monkeypatch.setattr("dfcore.assessment.targets.find_targets", lambda models: [("found", *models)])
+    monkeypatch.setattr(
+        "dfcore.api.ensemble.default_place",
+        lambda found: Path("beside.json") if found == [("found", Path("runs"))] else pytest.fail(str(found)),
+    )
     monkeypatch.setattr("dfcore.disk.require_place", required.append)
     monkeypatch.setattr(ensemble, "_lines", lambda found: ["a\x07", "b"] if found is made else [])
     done = run(ensemble.command, "fit", "runs", "--store", "s", *given)
     assert done.stdout.splitlines() == ["a\\x07", "b", place]
     assert done.stderr == "config     given: ['data.store']\n"
     assert saved == [Path(place)]
-    assert required == ([Path("mine.json")] if given else [])
+    assert required == [Path(place)]
     assert asked == {"data": None, "dataset": None, "store": "s", "alpha": 0.01, "set": {}}
 
 

@@ -14,7 +14,7 @@ from dfcore.data.clip_part import part_of
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, MemoryClip, Speech
 from dfcore.data.reduced import reduced
-from dfcore.data.store import coding
+from dfcore.data.store import images
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS, COMPACT, RAW, Coded, code
@@ -24,6 +24,14 @@ from dfcore.errors import StoreError, UnknownNameError, UsageError
 
 MakeClip = Callable[..., Clip]
 RNG = np.random.default_rng(0)
+
+
+def ramps(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Images that are smooth, each in its own way: it is not the differences between them that are small."""
+    down, across, start = (RNG.integers(*limits, (count, 1, 1)) for limits in ((-9, 9), (-9, 9), (0, 256)))
+    noise = RNG.integers(0, 3, (count, height, width))
+    found = start + down * np.arange(height)[:, None] + across * np.arange(width) + noise
+    return found.astype(np.uint8)
 
 
 def smooth(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -38,7 +46,13 @@ ARRAYS = {
     "one image": smooth((1, 64, 64)),
     "a small image": smooth((2, 16, 16)),
     "an odd image": smooth((2, 33, 65)),
+    "still images": np.repeat(smooth((1, 48, 64)), 5, axis=0),
+    "images of channels": smooth((4, 3, 24, 40)),
+    "one pixel": smooth((2, 1, 1)),
+    "extremes": np.tile(np.array([0, 255, 7, 8, 128], np.uint8), (4, 40, 13)),
     "a group": smooth((16, 3, 112, 112)),
+    "a group side by side": ramps(9, 40, 48),
+    "a group of channels side by side": ramps(12, 24, 40).reshape(4, 3, 24, 40),
     "a still group": np.repeat(smooth((1, 96, 96)), 60, axis=0),
     "noise in a group": RNG.integers(0, 256, (3, 40, 40), dtype=np.uint8),
     "quantisers": RNG.integers(-1, 52, (8, 6, 9), dtype=np.int8),
@@ -65,13 +79,23 @@ def test_what_is_coded_comes_back_to_the_last_bit(name: str) -> None:
     if len(values) > 3:
         for rows in ([2], [1, 3], range(1, 3), [0, 0]):
             assert np.array_equal(how.decode(stored, rows), values[list(rows)])
-    if "noise" not in name and name in ("smooth images", "a group", "a still group", "audio", "flags"):
+    if name in ("smooth images", "a group", "a still group", "audio", "flags"):
         assert len(stored) < 0.8 * values.nbytes
+
+
+def test_images_that_are_read_whole_are_coded_side_by_side_where_that_takes_less() -> None:
+    kinds = {
+        "a group side by side": "mosaic",
+        "a group of channels side by side": "mosaic",
+        "noise in a group": "values",
+    }
+    assert {name: code(ARRAYS[name], group=True)[1].kind for name in kinds} == kinds
 
 
 def test_of_coded_images_only_those_that_are_asked_for_are_decoded() -> None:
     values = smooth((6, 64, 64))
     stored, how = code(values)
+    assert how.reference == -1
     broken = stored.copy()
     broken[: how.sizes[0]] ^= 0x55  # the first packet alone
     assert np.array_equal(how.decode(broken, [3]), values[[3]])
@@ -79,10 +103,33 @@ def test_of_coded_images_only_those_that_are_asked_for_are_decoded() -> None:
         how.decode(broken, [0])
 
 
-@pytest.mark.parametrize("change", [{"kind": "other"}, {"shape": [-1, 4, 4]}, {"sizes": [3]}])
+def test_images_that_repeat_what_is_in_another_are_decoded_with_that_one_alone() -> None:
+    values = np.repeat(RNG.integers(0, 256, (1, 64, 64), dtype=np.uint8), 5, axis=0)
+    values[:, 9, 9] = range(5)
+    stored, how = code(values)
+    assert how.reference == 2
+    assert sum(how.sizes) < 1.5 * how.sizes[2]
+    broken = stored.copy()
+    broken[: how.sizes[0]] ^= 0x55
+    assert np.array_equal(how.decode(broken, [3]), values[[3]])
+    broken[sum(how.sizes[:2]) : sum(how.sizes[:3])] ^= 0x55  # the reference itself
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        how.decode(broken, [3])
+
+
+def test_a_coded_image_with_too_many_or_too_few_values_is_refused() -> None:
+    image = smooth((1, 32, 48))[0]
+    packed = images._packed(image)
+    assert np.array_equal(images._image(packed, 32, 48), image)
+    for wrong in (packed + b"x", packed[:-1], packed[:100]):
+        with pytest.raises(ValueError, match="of 48x32 px"):
+            images._image(wrong, 32, 48)
+
+
+@pytest.mark.parametrize("change", [{"kind": "other"}, {"shape": [-1, 4, 4]}, {"sizes": [3]}, {"reference": 2}])
 def test_a_description_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
     stored, how = code(smooth((2, 32, 32)))
-    with pytest.raises(ValueError, match=r"is no coded array|were expected"):
+    with pytest.raises(ValueError, match=r"is no coded array|is no kind of|were expected"):
         Coded.from_json({**how.to_json(), **change}).decode(stored)
 
 
@@ -198,6 +245,6 @@ def test_a_packet_that_claims_to_hold_far_more_is_not_unpacked(
     stored = np.frombuffer(bomb, np.uint8)
     _, how = code(values)
     large = replace(how, sizes=(len(bomb),), shape=(1, *values.shape[1:]) if values.ndim == 3 else values.shape)
-    monkeypatch.delattr(coding._decoders, "unpack")  # who unpacks it fails
+    monkeypatch.setattr(images._decoders, "unpack", None)  # who unpacks it fails
     with pytest.raises(ValueError, match="the packet claims 10000000"):
         large.decode(stored)

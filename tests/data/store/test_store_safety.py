@@ -74,12 +74,47 @@ def test_a_file_under_another_name_is_refused(store: ClipStore, clips: list[Clip
 def test_a_newer_format_asks_for_an_upgrade(
     store: ClipStore, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dfcore.data.store.write.FORMAT", 3)
+    monkeypatch.setattr("dfcore.data.store.write.FORMAT", 4)
     store.write("a", clips)
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"store format 3; this dfcore reads format 2\. Upgrade it"):
+        with pytest.raises(StoreError, match=r"store format 4; this dfcore reads format 3\. Upgrade it"):
             ClipStore(store.root).open("a")
         (store.root / "index.jsonl").unlink(missing_ok=True)
+
+
+def written_before(store: ClipStore, clips: list[Clip], monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Store clips as an earlier dfcore did, whose index had no formats, in arrays of some kind."""
+    with monkeypatch.context() as patch:
+        patch.setattr("dfcore.data.store.write.FORMAT", 2)
+        patch.setattr("dfcore.data.store.coding.IMAGES", kind)
+        store.write("a", clips)
+    line = json.loads((store.root / "index.jsonl").read_text())
+    del line["format"], line["checksum"]
+    (store.root / "index.jsonl").write_text(json.dumps(line) + "\n")
+
+
+def test_compact_frames_of_an_earlier_format_are_prepared_again(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_before(ClipStore(tmp_path), clips, monkeypatch, "planes")
+    for _ in range(2):
+        again = ClipStore(tmp_path)
+        assert "a" not in again  # so that preparing makes it
+        with pytest.raises(
+            StoreError, match=r"in store format 2, whose compact frames .*`dfcore prepare` makes it again"
+        ):
+            again.open("a")
+        assert [one.file for one in again.verify().damaged] == ["a.safetensors"]
+    again.write("a", clips)
+    assert ClipStore(tmp_path).open("a").clips == tuple(clip.header for clip in clips)
+    assert ClipStore(tmp_path).verify().damaged == ()
+
+
+def test_what_an_earlier_format_did_not_code_is_read(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_before(ClipStore(tmp_path, codec="raw"), clips, monkeypatch, "planes")
+    assert np.array_equal(ClipStore(tmp_path).open("a").load(0).y, clips[0].y)
 
 
 # -- writing safely --------------------------------------------------------------------------------------------------
