@@ -88,7 +88,8 @@ class EvidenceSpec:
 
     ``extractor`` is a callable ``(clip: dfcore.data.clips.Clip) -> np.ndarray`` of float16
     ``[T, channels, H/16, W/16]``: one value per channel and 16x16 block of the clip's window. A changed
-    ``version`` is extracted again; nothing else is. Read back, it is the view ``name``.
+    ``version`` is extracted again; nothing else is. Read back, it is the view ``name``. An extractor may rely on
+    ``clip.motion`` only where its specialist reads the view ``motion``: the vectors are kept for who does.
 
     ``frames`` is set by the core: the middle frames of a clip that the specialist's own plan has. Evidence is computed
     from these alone, so that a clip which is longer for another specialist's sake gives the same; 0 takes all.
