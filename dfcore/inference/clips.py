@@ -21,6 +21,8 @@ def own_clip(clip: Clip, plan: ClipPlan, evidence: Sequence[EvidenceSpec]) -> Cl
     part = cut_part(clip, plan.frames)
     if not plan.landmarks:
         part = without_landmarks(part)
+    if not plan.motion:
+        part = replace(part, motion=None)
     values = {spec.name: clip.evidence[evidence_key(spec, plan.frames)] for spec in evidence}
     if plan.speech > 0:
         return replace(part, evidence=values)

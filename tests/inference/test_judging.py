@@ -15,7 +15,7 @@ from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
 from dfcore.errors import DataError
 from dfcore.inference import judging
-from dfcore.inference.extraction import own_clip
+from dfcore.inference.clips import own_clip
 from dfcore.inference.judging import BATCH, judge, probability, read_batch, samples_of
 from dfcore.inference.results import FileResult, PersonResult
 from dfcore.models.protocols import SpecialistOutput
@@ -116,6 +116,8 @@ def test_a_clip_keeps_the_speech_and_the_landmarks_that_its_plan_asks_for(speech
     assert (found.header.speech_start is not None) == (speech > 0)
     assert (found.landmarks is not None) == landmarks
     assert found.evidence == {}
+    assert found.motion is clip.motion is not None
+    assert own_clip(clip, replace(plan, motion=False), ()).motion is None
 
 
 @pytest.mark.parametrize(
