@@ -25,6 +25,8 @@ def pays(network: nn.Module, batch: Tensor) -> bool:
     training mode learns from the batch as a whole; and a caller who traces, counts, hooks into the network or asks for
     another precision has asked that of his own thread, once for a batch.
     """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return False
     return (
         batch.device.type == "cpu"
         and batch.shape[0] > 1
@@ -32,7 +34,6 @@ def pays(network: nn.Module, batch: Tensor) -> bool:
         and torch.get_num_threads() > 1
         and not network.training
         and not torch.is_autocast_enabled("cpu")
-        and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
         and not (torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
         and not _has_hooks(network)
     )

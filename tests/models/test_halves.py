@@ -110,7 +110,12 @@ def test_without_another_thread_the_batch_is_computed_at_once(
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     sizes: list[int] = []
-    found = in_halves(lambda part: sizes.append(len(part)) or part * 2, torch.ones(5))  # type: ignore[func-returns-value]
+
+    def network(part: Tensor) -> Tensor:
+        sizes.append(len(part))
+        return part * 2
+
+    found = in_halves(network, torch.ones(5))
     assert found.tolist() == [2.0] * 5
     assert sizes == [5]
     assert torch.get_num_threads() == 2
