@@ -68,7 +68,7 @@ def test_offline_mode_does_not_ask(no_hub, monkeypatch):
 
 def test_a_client_of_the_hub_that_cannot_be_imported_says_what_to_install(no_hub, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(WeightsError, match="huggingface_hub cannot be imported.*pip install huggingface_hub"):
+    with pytest.raises(WeightsError, match=r"huggingface_hub cannot be imported.*pip install huggingface_hub"):
         TimmBackbone(NAME, pretrained=True)
 
 
