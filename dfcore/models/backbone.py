@@ -113,7 +113,8 @@ class TimmBackbone(nn.Module):
     def _learn_size(self, rows: int, columns: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Take in the size of the model's map: what brings it to 7x7, on the device of ``like``."""
         self.resample = (rows, columns) != (MAP_SIZE, MAP_SIZE)
-        self.rows, self.columns = resampling(rows).to(like.device), resampling(columns).to(like.device)
+        with torch.inference_mode(False):  # made there, no gradient could go through them later
+            self.rows, self.columns = resampling(rows).to(like.device), resampling(columns).to(like.device)
         return self.rows, self.columns
 
     def _probe(self) -> tuple[int, int, int]:

@@ -153,11 +153,14 @@ def _loaded(
     """The specialist and the description, from one reading; parameters are given no start before."""
     state, meta = weights.read(path, mapped=True, check=False)  # copied below
     with ThreadPoolExecutor(1, thread_name_prefix="check") as helper:  # while timm is imported and the model is built
-        checked = helper.submit(weights.check_state, path, state, meta)
+        try:
+            wait = helper.submit(weights.check_state, path, state, meta).result
+        except RuntimeError:  # no thread can be started: there are too many, or the main one has ended
+            wait = partial(weights.check_state, path, state, meta)
         try:
             model = _built(path, state, meta, tried)
         finally:
-            checked.result()  # that the file is damaged is said first: all else may come of it
+            wait()  # that the file is damaged is said first: all else may come of it
     if to_judge:
         use_channels_last(model, torch.device(device), keep=False)
     model.load_state_dict(state)
@@ -173,7 +176,7 @@ def _built(path: Path, state: Mapping[str, torch.Tensor], meta: dict[str, Any], 
     _require_dropout(arguments["dropout"])
     known = state.get("token_norm.weight")
     given: dict[str, Any] = {"check": partial(check_backbone, path, arguments["backbone"], state)}
-    given |= {} if tried or known is None else {"num_features": len(known)}
+    given |= {} if tried or known is None or known.dim() != 1 else {"num_features": len(known)}
     limit = _SPARE + 4 * sum(tensor.nbytes for tensor in state.values())
     try:
         with Undrawn(limit):

@@ -137,8 +137,12 @@ def pretrained_overlay(name: str, cfg: Any) -> dict[str, Any]:
         raise WeightsError(f"timm has no pretrained weights for {name!r}. {REMEDY.rpartition(', or')[0]}.")
     if not cfg.hf_hub_id:  # a plain download: fails at once where there is no network
         return {}
-    import huggingface_hub
-    from huggingface_hub import constants
+    try:
+        import huggingface_hub
+        from huggingface_hub import constants
+    except ImportError as error:
+        advice = "`python -m pip install huggingface_hub` mends that"
+        raise no_weights(name, f"huggingface_hub cannot be imported: {error}; {advice}") from error
 
     repository, _, revision = cfg.hf_hub_id.partition("@")
     file = cfg.hf_hub_filename or HUB_FILE

@@ -263,7 +263,7 @@ class Specialist(nn.Module):
         batch, frames = (face.shape[0], 1) if face.dim() == 4 else (face.shape[0], face.shape[1])
         # Frames join the batch, so that any image backbone serves for videos too.
         images = face if face.dim() == 4 else face.flatten(0, 1)
-        halves = getattr(self.backbone, "concurrent", False) and pays(images)
+        halves = getattr(self.backbone, "concurrent", False) and pays(self.backbone, images)
         tokens: Tensor = in_halves(self.backbone, images) if halves else self.backbone(images)
         expected = (batch * frames, self.num_features, MAP_SIZE, MAP_SIZE)
         if tokens.shape != expected:

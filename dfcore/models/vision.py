@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module, reload
 from importlib.util import find_spec
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +42,8 @@ _HUB, _TIMMS_HUB = "huggingface_hub", "timm.models._hub"
 _HUB_FUNCTIONS = ("HfApi", "hf_hub_download", "model_info")
 _HUB_ERRORS = ("EntryNotFoundError", "RepositoryNotFoundError")
 
+_importing = RLock()
+"""One thread at a time: another would take the first one's stand-ins for what was there before, and put them back."""
 _declared: torch.library.Library | None = None  # torch drops the schemas when this object goes
 
 
@@ -50,13 +53,14 @@ def import_timm() -> ModuleType:
     Raises:
         ImportError: timm or torchvision is not installed.
     """
-    if "timm" not in sys.modules and _COMPILER not in sys.modules:
-        try:
-            with _compiler_on_demand(), _hub_on_demand():
-                return _import_both()
-        except (ImportError, AttributeError) as error:  # a release that asks more of the compiler
-            _log.debug("timm needs torch._dynamo to be imported: %s", error)
-    return _import_both()
+    with _importing:
+        if "timm" not in sys.modules and _COMPILER not in sys.modules:
+            try:
+                with _compiler_on_demand(), _hub_on_demand():
+                    return _import_both()
+            except (ImportError, AttributeError) as error:  # a release that asks more of the compiler
+                _log.debug("timm needs torch._dynamo to be imported: %s", error)
+        return _import_both()
 
 
 def _import_both() -> ModuleType:

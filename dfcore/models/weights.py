@@ -217,7 +217,7 @@ def check_state(path: Path, state: State, meta: Meta) -> None:
 def _is_finite(tensor: Tensor) -> bool:
     # numpy's test takes one thread, and lets others of Python's go on
     known = tensor.dtype in (torch.float16, torch.float32, torch.float64)
-    return bool(np.isfinite(tensor.numpy()).all()) if known else bool(torch.isfinite(tensor).all())
+    return bool(np.isfinite(tensor.detach().numpy()).all()) if known else bool(torch.isfinite(tensor).all())
 
 
 def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:

@@ -116,6 +116,16 @@ def test_a_size_that_is_learnt_of_the_first_faces_changes_nothing(name, size):
     assert later.state_dict().keys() == known.state_dict().keys()
 
 
+def test_a_size_that_is_learnt_in_inference_mode_lets_gradients_through_later():
+    features = backbone("test_efficientnet", 64).num_features
+    later = TimmBackbone("test_efficientnet", pretrained=False, image_size=64, num_features=features).eval()
+    with torch.inference_mode():
+        later(faces(64))
+    assert later.rows is not None
+    later(faces(64)).sum().backward()
+    assert any(one.grad is not None for one in later.parameters())
+
+
 @pytest.mark.parametrize(
     ("name", "suggestion"),
     [("efficientnet_b44", "'efficientnet_b4'"), ("EfficientNet-B4", "'efficientnet_b4'"), ("tresnet_xyz", "resnet")],

@@ -199,6 +199,28 @@ def test_that_a_file_is_damaged_is_said_before_what_comes_of_it(final):
         factory.load(final)
 
 
+def test_a_norm_without_a_length_is_refused_as_any_other_shape(final):
+    content = torch.load(final, weights_only=True)
+    content["state_dict"]["token_norm.weight"] = torch.tensor(1.0)
+    content["hash"] = weights.state_hash(content["state_dict"])
+    torch.save(content, final)
+    with pytest.raises(CheckpointError, match=r"token_norm.weight is \[\]"):
+        factory.load_to_judge(final, tried=False)
+
+
+def test_where_no_thread_can_be_started_the_weights_are_checked_all_the_same(final, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(factory.ThreadPoolExecutor, "submit", refuse)
+    assert factory.load(final).spec.name == "fake"
+    content = torch.load(final, weights_only=True)
+    content["state_dict"]["cue_head.weight"] += 1  # without a new hash
+    torch.save(content, final)
+    with pytest.raises(CheckpointError, match="their SHA-256 differs"):
+        factory.load(final)
+
+
 def test_loaded_to_judge_it_answers_bit_for_bit_whether_its_backbone_was_tried_or_not(build, views, tmp_path):
     model = build().eval()
     weights.save_final(tmp_path / "fake_stage1_final.pt", model, {"stage": 1})

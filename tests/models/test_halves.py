@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from dfcore.models.factory import create
 from dfcore.models.halves import in_halves, pays
@@ -46,13 +48,77 @@ def test_what_a_half_raises_is_raised_and_the_threads_are_put_back(two_threads: 
 
 
 def test_it_is_done_in_inference_with_several_samples_and_threads_alone(two_threads: None) -> None:
-    assert not pays(torch.zeros(2))  # a gradient may be wanted
+    network = nn.Linear(2, 2).eval()
+    assert not pays(network, torch.zeros(2))  # a gradient may be wanted
     with torch.inference_mode():
-        assert pays(torch.zeros(2))
-        assert not pays(torch.zeros(1))
-        assert not pays(torch.zeros(2, device="meta"))
+        assert pays(network, torch.zeros(2))
+        assert not pays(network, torch.zeros(1))
+        assert not pays(network, torch.zeros(2, device="meta"))
         torch.set_num_threads(1)
-        assert not pays(torch.zeros(2))
+        assert not pays(network, torch.zeros(2))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@torch.inference_mode()
+def test_it_is_not_done_where_the_callers_thread_is_asked_for_more_than_values(two_threads: None) -> None:
+    network, seen = nn.Sequential(nn.Linear(2, 2)).eval(), []
+
+    class Looking(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            seen.append(pays(network, batch))
+            return batch + 1
+
+    batch = torch.zeros(4, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        Looking()(batch)
+    with FlopCounterMode(display=False):
+        Looking()(batch)
+    with torch.device("cpu"):
+        Looking()(batch)
+    torch.jit.trace(Looking(), batch, check_trace=False)
+    hook = network[0].register_forward_hook(lambda *_: None)
+    Looking()(batch)
+    hook.remove()
+    network.train()
+    Looking()(batch)
+    assert seen == [False] * len(seen)
+    assert len(seen) >= 6
+    network.eval()
+    Looking()(batch)
+    assert seen[-1]
+
+
+def test_a_thread_that_begins_meanwhile_has_all_threads(two_threads: None) -> None:
+    seen: list[int] = []
+
+    def network(part: Tensor) -> Tensor:
+        if len(part) == 3:
+            other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+            other.start()
+            other.join()
+        return part
+
+    in_halves(network, torch.zeros(5))
+    assert seen == [2]
+
+
+def test_without_another_thread_the_batch_is_computed_at_once(
+    two_threads: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    sizes: list[int] = []
+
+    def network(part: Tensor) -> Tensor:
+        sizes.append(len(part))
+        return part * 2
+
+    found = in_halves(network, torch.ones(5))
+    assert found.tolist() == [2.0] * 5
+    assert sizes == [5]
+    assert torch.get_num_threads() == 2
 
 
 def test_a_specialist_says_the_same(two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:

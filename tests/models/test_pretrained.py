@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
@@ -62,6 +63,12 @@ def test_offline_mode_does_not_ask(no_hub, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(pretrained, "_ask", lambda *_: pytest.fail("asked the network"))
     with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
+        TimmBackbone(NAME, pretrained=True)
+
+
+def test_a_client_of_the_hub_that_cannot_be_imported_says_what_to_install(no_hub, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(WeightsError, match=r"huggingface_hub cannot be imported.*pip install huggingface_hub"):
         TimmBackbone(NAME, pretrained=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,28 @@ assert hub.found == "here", hub.found
     names = "try:\n    from huggingface_hub import other\n    found, _has_hf_hub = other, True\n"
     (tmp_path / "timm/models/_hub.py").write_text(names + "except ImportError:\n    found, _has_hf_hub = 'no', False\n")
     run(code, tmp_path)
+
+
+def test_two_threads_that_want_timm_at_once_import_it_one_after_the_other(monkeypatch):
+    first, second, inside = threading.Event(), threading.Event(), []
+
+    def importing():
+        inside.append(None)
+        if len(inside) == 1:
+            first.set()
+            inside.append(second.wait(0.5))
+        else:
+            second.set()
+
+    disable, hub = vision.torch.compiler.disable, sys.modules.get("huggingface_hub")
+    monkeypatch.setattr(vision, "_import_both", importing)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    threads = [threading.Thread(target=vision.import_timm) for _ in range(2)]
+    threads[0].start()
+    first.wait(60)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert inside == [None, False, None]  # the second came in when the first was out
+    assert vision.torch.compiler.disable is disable
+    assert sys.modules.get("huggingface_hub") is hub

@@ -212,3 +212,11 @@ def test_weights_that_are_no_numbers_are_named(value):
     weights.check_state(Path("x.pt"), state, {"hash": weights.state_hash(state)})
     with pytest.raises(CheckpointError, match="their SHA-256 differs"):
         weights.check_state(Path("x.pt"), state, {"hash": "0"})
+
+
+def test_weights_that_were_saved_as_parameters_are_looked_at_too():
+    state = {"weight": torch.nn.Parameter(torch.ones(2))}
+    weights.check_state(Path("a.pt"), state, {"hash": weights.state_hash(state)})
+    state = {"weight": torch.nn.Parameter(torch.full((2,), math.nan))}
+    with pytest.raises(CheckpointError, match="not finite"):
+        weights.check_state(Path("a.pt"), state, {"hash": weights.state_hash(state)})

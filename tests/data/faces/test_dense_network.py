@@ -55,7 +55,23 @@ def test_the_graph_computes_what_the_trained_network_does() -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     weights = {name: value.numpy() for name, value in LandmarkNetwork().state_dict().items()}
-    with pytest.raises(ValueError, match="not 95 points"):
+    with pytest.raises(ValueError, match=r"its mean is \[68, 2\], not \[95, 2\]"):
         graph.landmark_model({**weights, "mean": weights["mean"][:68]}, 4)
     with pytest.raises(KeyError):
         graph.landmark_model({name: value for name, value in weights.items() if name != "head.0.bias"}, 4)
+
+
+@pytest.mark.parametrize("name", ["features.3.weight", "features.18.weight", "features.45.bias", "head.0.weight"])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_weight_of_another_shape_is_named_before_a_face_is_given(name: str, axis: int) -> None:
+    weights = {key: value.numpy() for key, value in LandmarkNetwork().state_dict().items()}
+    longer = np.concatenate([weights[name], weights[name]], axis=axis)
+    with pytest.raises(ValueError, match=rf"its ({name}|features.19.weight|head.0.bias) is \["):
+        graph.landmark_model({**weights, name: longer}, 4)
+
+
+def test_a_weight_that_is_no_number_is_named() -> None:
+    weights = {key: value.numpy() for key, value in LandmarkNetwork().state_dict().items()}
+    odd = np.full_like(weights["features.1.running_var"], np.nan)
+    with pytest.raises(ValueError, match=r"features.1.running_var has values that are not finite"):
+        graph.landmark_model({**weights, "features.1.running_var": odd}, 4)

@@ -49,46 +49,61 @@ def landmark_model(weights: Mapping[str, Floats], batch: int) -> bytes:
         KeyError, ValueError: they are those of another network.
     """
     graph = _Graph("squares", weights)
-    graph.convolution("features.0", "features.1", stride=2)
+    graph.convolution("features.0", "features.1", side=3, stride=2)
     for number, (_, stride) in enumerate(BLOCKS):
         first = 3 + 6 * number
-        graph.convolution(f"features.{first}", f"features.{first + 1}", stride=stride, separate=True)
+        graph.convolution(f"features.{first}", f"features.{first + 1}", side=3, stride=stride, separate=True)
         graph.convolution(f"features.{first + 3}", f"features.{first + 4}")
     graph.convolution(f"features.{3 + 6 * len(BLOCKS)}")
-    graph.add("Flatten")
+    graph.flatten()
     graph.linear("head.0")
     graph.add("Relu")
     graph.linear("head.2")
-    basis, mean = np.asarray(weights["basis"]), np.asarray(weights["mean"])
-    if basis.shape[1:] != (2 * POINTS,) or mean.shape != (POINTS, 2):
-        raise ValueError(f"it gives {list(mean.shape)}, not {POINTS} points")
-    graph.add("MatMul", basis)
-    graph.add("Add", mean.reshape(1, -1))
+    graph.add("MatMul", graph.weight("basis", graph.width, 2 * POINTS))
+    graph.add("Add", graph.weight("mean", POINTS, 2).reshape(1, -1))
     return graph.serialised((batch, 1, INPUT, INPUT))
 
 
 class _Graph:
-    """A chain of operators, each fed by the last."""
+    """A chain of operators, each fed by the last.
+
+    What does not fit is found here: onnxruntime says so when faces are given, or computes something else.
+    """
 
     def __init__(self, source: str, weights: Mapping[str, Floats]) -> None:
         self._source = self._last = source
         self._weights, self._count = weights, 0
+        self.width, self._side = 1, INPUT
         self._nodes: list[bytes] = []
         self._tensors: list[bytes] = []
 
-    def convolution(self, name: str, norm: str = "", stride: int = 1, separate: bool = False) -> None:
+    def weight(self, name: str, *shape: int) -> Floats:
+        """One of the weights; a size of 0 is any.
+
+        Raises:
+            KeyError, ValueError: there is none of that shape, or its values are not finite.
+        """
+        found = np.asarray(self._weights[name], np.float64)
+        wanted = tuple(size or own for size, own in zip(shape, found.shape, strict=False))
+        if found.shape != wanted or len(wanted) != len(shape) or not found.size:
+            raise ValueError(f"its {name} is {list(found.shape)}, not {[size or 'any' for size in shape]}.")
+        if not np.isfinite(found).all():
+            raise ValueError(f"its {name} has values that are not finite numbers.")
+        return found
+
+    def convolution(self, name: str, norm: str = "", side: int = 1, stride: int = 1, separate: bool = False) -> None:
         """A convolution with what a batch norm does behind it, and a ReLU; ``separate``: each channel by itself."""
-        weight = np.asarray(self._weights[f"{name}.weight"], np.float64)
+        shape = (self.width, 1) if separate else (0, self.width)
+        weight = self.weight(f"{name}.weight", *shape, side, side)
+        self.width, self._side = len(weight), -(-self._side // stride)
         if norm:
             scale, shift, mean, variance = (
-                np.asarray(self._weights[f"{norm}.{part}"], np.float64)
-                for part in ("weight", "bias", "running_mean", "running_var")
+                self.weight(f"{norm}.{part}", self.width) for part in ("weight", "bias", "running_mean", "running_var")
             )
             factor = scale / np.sqrt(variance + _EPSILON)
             weight, bias = weight * factor[:, None, None, None], shift - mean * factor
         else:
-            bias = np.asarray(self._weights[f"{name}.bias"], np.float64)
-        side = weight.shape[2]
+            bias = self.weight(f"{name}.bias", self.width)
         self.add(
             "Conv",
             weight,
@@ -100,9 +115,16 @@ class _Graph:
         )
         self.add("Relu")
 
+    def flatten(self) -> None:
+        """The map as a row of numbers."""
+        self.width *= self._side**2
+        self.add("Flatten")
+
     def linear(self, name: str) -> None:
         """A linear layer."""
-        self.add("Gemm", self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], transB=1)
+        weight = self.weight(f"{name}.weight", 0, self.width)
+        self.width = len(weight)
+        self.add("Gemm", weight, self.weight(f"{name}.bias", self.width), transB=1)
 
     def add(self, operator: str, *tensors: Floats, **attributes: int | tuple[int, ...]) -> None:
         """One operator on the last one's result and some constants."""
