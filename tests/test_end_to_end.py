@@ -58,6 +58,7 @@ def test_training_ends_with_weights_a_plot_and_metrics(trained: tuple[Path, str]
     assert "cm_stage1_final.pt" in said
 
 
+@pytest.mark.slow
 def test_verdicts_on_good_and_bad_files(trained: tuple[Path, str], demo: Path, tmp_path: Path) -> None:
     out, _ = trained
     text, empty = tmp_path / "text.mp4", tmp_path / "empty.mp4"
@@ -79,6 +80,7 @@ def test_verdicts_on_good_and_bad_files(trained: tuple[Path, str], demo: Path, t
     assert "cm: stage 1, trained on" in said
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_overwritten(trained: tuple[Path, str], demo: Path) -> None:
     out, _ = trained
     arguments = ("train", "cm", "--stage", "1", "--data", demo, "--no-pretrained", "--out", out, *TINY)
@@ -114,6 +116,7 @@ def test_without_network_or_weights_it_never_starts_at_random_silently(demo: Pat
     assert "--backbone-weights" in done.stderr
 
 
+@pytest.mark.slow
 def test_prepare_reports_and_reuses(demo: Path, tmp_path: Path) -> None:
     arguments = ("prepare", "cm", "--data", demo, "--store", tmp_path / "store", "--workers", "1")
     arguments = (*arguments, "--set", "data.limit=1")

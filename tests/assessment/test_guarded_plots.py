@@ -69,6 +69,7 @@ def test_a_matplotlib_that_cannot_be_imported_costs_the_plots_alone(
     assert said.startswith("warning: no plot can be drawn (ModuleNotFoundError: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["MPLBACKEND=of a notebook", "MPLCONFIGDIR=/dev/null/x", "MATPLOTLIBRC=/dev/zero"])
 @pytest.mark.parametrize(
     "module", ["dfcore.assessment.write", "dfcore.training.trainer", "dfcore.inference.report.write"]

@@ -266,6 +266,7 @@ def test_a_peer_that_wrote_nothing_or_takes_too_long_is_not_measured(peers: Modu
         start(peers, "deepfakebench", "prepare", root, tmp_path, limit=2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["metrics", "utils"])
 def test_a_step_of_deepfakebench_needs_no_package_of_its_other_detectors(
     peers: ModuleType, tmp_path: Path, place: str

@@ -29,6 +29,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(path, width=256, height=256, frames=24, image=lambda index: person[index % len(person)])
 
 
+@pytest.mark.slow
 def test_the_first_verdict_is_timed_against_another_checkout_and_five_against_one(
     startup: ModuleType, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_checkout_that_fails_is_told_with_what_it_said(startup: ModuleType, tm
         startup.judge(tmp_path, [tmp_path / "v.mp4"], [])
 
 
+@pytest.mark.slow
 def test_preparing_is_timed_with_one_process_and_with_two(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_clip_shorter_than_a_sample_repeats_its_last_frame(store: ClipStore, r
 # -- training draws ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_order_or_processes(store: ClipStore, records: list[VideoRecord]) -> None:
     data = samples(store, records, train=True, augment=list(AUGMENTATIONS), seed=3)
     data.set_epoch(2)

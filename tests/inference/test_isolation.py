@@ -56,6 +56,7 @@ def test_the_clips_are_those_of_this_process(of_width: Callable[[int], Path], tm
     assert extracted([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "reason", "passing"),
     [

@@ -147,6 +147,7 @@ assert next(iterator, "end") == "end"
     run(code)
 
 
+@pytest.mark.slow
 def test_what_is_disabled_for_the_compiler_stays_so():
     code = """
 import torch
@@ -165,6 +166,7 @@ assert apart.__name__ == "apart"
     run(code)
 
 
+@pytest.mark.slow
 def test_a_release_that_asks_more_of_the_compiler_is_imported_with_it(tmp_path):
     asks = "from torch._dynamo.utils import is_compile_supported, counters\n"
     folder = fake_torchvision(tmp_path, asks)

@@ -46,6 +46,7 @@ def test_loader_processes_are_no_forks_of_this_one_and_change_no_sample() -> Non
     assert os.getpid() not in {int(number) for batch in batches for number in (*batch["process"], *batch["parent"])}
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_whole_group_leaves_the_loader_processes_at_work(number: signal.Signals) -> None:

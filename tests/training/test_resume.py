@@ -47,6 +47,7 @@ def final_hash(root: Path, place: str) -> str:
     return read_final(root / f"killed-{place.replace(':', '-')}" / "tiny_stage1" / "tiny_stage1_final.pt")["hash"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES, ids=list(PLACES.values()))
 def test_killed_and_resumed_ends_bit_for_bit_the_same(scenarios: tuple[Path, dict[str, Any]], place: str) -> None:
     root, found = scenarios

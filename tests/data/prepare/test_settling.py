@@ -106,6 +106,7 @@ def start(root: Path, video: Path, count: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(script), str(root), str(video), str(count)], start_new_session=True)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_come_to_what_one_comes_to(tmp_path: Path, made_video: Path) -> None:
     root, single = tmp_path / "store", tmp_path / "single"
     both = [start(root, made_video, 24) for _ in range(2)]
@@ -114,6 +115,7 @@ def test_two_processes_at_once_come_to_what_one_comes_to(tmp_path: Path, made_vi
     assert content(root) == content(single)
 
 
+@pytest.mark.slow
 def test_one_of_two_processes_may_be_killed(tmp_path: Path, made_video: Path) -> None:
     root, single = tmp_path / "store", tmp_path / "single"
     first, second = start(root, made_video, 24), start(root, made_video, 24)

@@ -37,6 +37,7 @@ def test_several_workers_give_the_same_store(records: Records, tmp_path: Path) -
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extractor", "workers", "words"),
     [
@@ -58,6 +59,7 @@ def test_what_is_not_the_files_fault_is_not_written_down_and_tried_again(
     assert run(records, root, evidence=[ghost()]).done == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_once_costs_nothing(
     records: Records, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +77,8 @@ def test_a_worker_that_is_killed_once_costs_nothing(
         ("eats_on_b", "far more memory than its size explains"),
     ],
 )
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
 def test_what_a_decoder_does_to_its_process_twice_is_that_files_failure(
     records: Records, root: Path, extractor: str, words: str, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

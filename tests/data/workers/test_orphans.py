@@ -45,6 +45,7 @@ def is_there(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 @pytest.mark.parametrize("work", ["sleeps", "keeps_the_lock"])
 def test_a_killed_parent_leaves_no_worker(work: str) -> None:

@@ -80,6 +80,7 @@ def test_it_is_said(crowded: TrainConfig, capsys: pytest.CaptureFixture[str]) ->
     assert "whose face was forged is known of" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_another_choice_is_another_training(crowded: TrainConfig) -> None:
     """So that a run is not resumed with other clips."""
     model = factory.create("toy", backbone="test_efficientnet", pretrained=False)

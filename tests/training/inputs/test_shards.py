@@ -63,6 +63,7 @@ def test_a_share_that_is_none_is_refused(text: str) -> None:
         Shard.parse(text)
 
 
+@pytest.mark.slow
 def test_shares_fill_a_store_as_one_process_does(toy: TrainConfig, tmp_path: Path) -> None:
     whole = override(toy, {"data.store": str(tmp_path / "whole")})
     shared = override(toy, {"data.store": str(tmp_path / "shared")})

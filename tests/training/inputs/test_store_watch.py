@@ -101,6 +101,7 @@ def test_known_failures_take_no_space(tmp_path: Path, free: Callable[[int], None
     assert not said
 
 
+@pytest.mark.slow
 def test_a_run_warns_while_it_prepares_and_trains(
     toy: TrainConfig, tmp_path: Path, free: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

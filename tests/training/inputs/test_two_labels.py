@@ -152,6 +152,7 @@ def test_training_counts_by_the_specialists_label_and_both_share_a_store(
     assert row[1:5] == [str(videos[split][kind]) for split in ("train", "val") for kind in ("real", "fake")]
 
 
+@pytest.mark.slow
 def test_fakes_found_to_have_their_originals_images(
     toy: TrainConfig, toy_plugin: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

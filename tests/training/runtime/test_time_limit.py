@@ -60,6 +60,7 @@ class Clock(BaseCallback):
         self.now += 1
 
 
+@pytest.mark.slow
 def test_a_run_ends_behind_the_step_and_goes_on_to_the_same_weights(toy: TrainConfig, tmp_path: Path) -> None:
     whole = train(override(toy, {"run.out": str(tmp_path / "whole")}))
     clock = Clock()
