@@ -85,7 +85,7 @@ def _reduced(plane: NDArray[np.uint8], scale: float, luma: tuple[int, int] | Non
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=1.0))
 
 
-_ONE_THREAD = ("apng",)
+_ONE_THREAD = ("apng", "ffv1")
 """Codecs whose frame threads give other pixels than one thread does where a packet is damaged, without a word."""
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import dfcore
-from dfcore.data.media import decode
+from dfcore.data.media import decode, frames
+from dfcore.data.media.stream import Reader
 from dfcore.testing.media import write_video
 
 
@@ -35,6 +37,29 @@ def test_a_damaged_file_gives_the_same_frames_with_any_number_of_threads(damaged
     alone = given(damaged, 1)
     assert 0 < len(alone) < 8
     assert given(damaged, threads) == alone
+
+
+def test_a_codec_that_patches_damage_with_what_another_thread_has_just_written_gets_one_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of FFV1 a damaged frame is filled from the frame before, which frame threads may not have finished."""
+    seen: list[tuple[int, bool]] = []
+
+    class Spy(Reader):
+        def __init__(self, container: Any, stream: Any, path: Path, **how: Any) -> None:
+            seen.append((stream.codec_context.thread_count, how["one_thread"]))
+            super().__init__(container, stream, path, **how)
+
+    monkeypatch.setattr(frames, "Reader", Spy)
+    for codec in ("ffv1", "mpeg4"):
+        list(
+            decode(
+                write_video(tmp_path / f"{codec}.mkv", codec=codec, width=64, height=64, frames=3),
+                side_data=False,
+                threads=4,
+            )
+        )
+    assert seen == [(1, True), (4, False)]
 
 
 def test_whoever_decodes_takes_one_thread_a_core_unless_told_otherwise() -> None:
