@@ -170,6 +170,11 @@ class SpecialistSpec:
         return any(name in LANDMARK_VIEWS for name in self.views)
 
     @property
+    def uses_motion(self) -> bool:
+        """Whether it reads the codec's motion vectors, which are kept for who does."""
+        return "motion" in self.views
+
+    @property
     def trainable(self) -> bool:
         """Whether the plugin ships a cue module, or announces itself only."""
         return bool(self.module)

@@ -8,14 +8,24 @@ specialist serve another that needs fewer frames, to the last bit (:func:`own_pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dfcore.errors import UsageError
 from dfcore.specs import SpecialistSpec
 
-__all__ = ["LANDMARKS", "REFERENCE", "ClipPlan", "clip_spans", "kept_for", "middle", "own_part", "reference_spans"]
+__all__ = [
+    "LANDMARKS",
+    "REFERENCE",
+    "ClipPlan",
+    "clip_spans",
+    "kept_for",
+    "middle",
+    "own_part",
+    "reference_spans",
+    "side_data_for",
+]
 
 REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
@@ -183,6 +193,11 @@ def clip_spans(frame_count: int, clips: int, frames: int) -> list[range]:
     return [middle(span, frames) for span in reference_spans(frame_count, clips, frames)]
 
 
+def side_data_for(plans: Collection[ClipPlan]) -> tuple[bool, bool]:
+    """Whether any of the plans keeps the codec's side data, and whether any keeps the motion vectors among it."""
+    return any(plan.side_data for plan in plans), any(plan.side_data and plan.motion for plan in plans)
+
+
 def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
     """The plan that keeps of clips of ``frames`` frames what a specialist's views read of them, and no more."""
     native = _native_frames(spec, frames)
@@ -191,7 +206,7 @@ def kept_for(spec: SpecialistSpec, frames: int) -> ClipPlan:
         native=0 if native == frames else native,
         sequence="sequence" in spec.views,
         context="context" in spec.views,
-        motion="motion" in spec.views,
+        motion=spec.uses_motion,
     )
 
 

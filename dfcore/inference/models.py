@@ -292,7 +292,7 @@ def plan_of(
         detector=detector or _detector(path, data.get("detector", ClipPlan().detector)),
         speech=spec.speech,
         landmarks=LANDMARKS if spec.uses_landmarks else 0,
-        motion="motion" in spec.views,
+        motion=spec.uses_motion,
     )
 
 

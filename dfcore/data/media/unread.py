@@ -18,13 +18,16 @@ __all__ = ["find_unread"]
 
 _SLICES = (1, 2, 5)
 """Types of the units that carry an image (7.4.1, table 7-1); a packet's first says what all of them do."""
+_MOST = 250_000
+"""Packets of a file up to which this is done, two to three hours: what is noted of each would grow with the file."""
 _LEAST = 8
 """One in so many packets has to be spared: else it is not worth reading the file's packets once more."""
 
 
 def find_unread(path: Path, wanted: Collection[int]) -> Unread | None:
     """What need not be decoded when only the frames ``wanted`` are read. None where that is little, or cannot be told:
-    another codec than H.264, packets without a time stamp of their own, or marked as damaged or not to be shown.
+    another codec than H.264, packets without a time stamp of their own, or marked as damaged or not to be shown; or a
+    very long file.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)
@@ -33,7 +36,8 @@ def find_unread(path: Path, wanted: Collection[int]) -> Unread | None:
         size = _length_size(stream.codec_context.extradata or b"")
         alone: dict[int, bool] = {}
         for packet in packets(container, stream, path):
-            if packet.pts is None or packet.pts in alone or packet.is_corrupt or packet.is_discard:
+            strange = packet.pts is None or packet.pts in alone or packet.is_corrupt or packet.is_discard
+            if strange or len(alone) == _MOST:
                 return None
             alone[packet.pts] = _is_alone(packet, size)
     place = {stamp: number for number, stamp in enumerate(sorted(alone))}

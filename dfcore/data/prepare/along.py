@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dfcore.data.clip_plan import REFERENCE, ClipPlan, reference_spans
+from dfcore.data.clip_plan import REFERENCE, ClipPlan, reference_spans, side_data_for
 from dfcore.data.media import MediaInfo, decode
 from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.data.prepare.choose import Chosen
@@ -130,7 +130,8 @@ def _filled(
     wanted: set[int] = set().union(*(one.wanted for one in waiting))
     kept: set[int] = set().union(*(one.kept for one in waiting))
     mouths = wanted.difference(*(one.seen for one in waiting))
-    told, motion = kept if any(plan.side_data for plan in plans) else False, any(plan.motion for plan in plans)
+    side_data, motion = side_data_for(plans)
+    told = kept if side_data else False
     for frame in decode(
         path, wanted, side_data=told, motion=motion, luma_alone=mouths, pass_unread=True, threads=threads
     ):

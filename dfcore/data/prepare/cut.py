@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clip_part import frame_period
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clip_plan import ClipPlan, side_data_for
 from dfcore.data.clips import Clip, ClipHeader, FrameFormat, SourceHeader
 from dfcore.data.faces.dense import landmarks_of, to_stored
 from dfcore.data.faces.geometry import points_to_coded, to_upright
@@ -85,8 +85,8 @@ def _crop_of(
         for frame in pick.frames:
             if pick.window not in windows.setdefault(frame, []):
                 windows[frame].append(pick.window)
-    told, motion = (any(getattr(plan, name) for plan in plans) for name in ("side_data", "motion"))
-    crops = crop_again(path, info, windows, side_data=told, motion=motion, threads=threads)
+    side_data, motion = side_data_for(plans)
+    crops = crop_again(path, info, windows, side_data=side_data, motion=motion, threads=threads)
     uses = Counter((frame, pick.window) for pick in picks for frame in pick.frames)
 
     def crop(index: int, window: Window) -> Crop:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan, reference_spans
+from dfcore.data.clip_plan import ClipPlan, reference_spans, side_data_for
 from dfcore.data.clips import Clip, SourceHeader
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.look import find_detector, find_tracks, frames_to_look_at
@@ -98,7 +98,7 @@ def extract_for_plans(
     path = Path(path)
     info = probe_file(path)
     works = [_work(path, info, plan) for plan in plans]
-    side_data, motion = any(plan.side_data for plan in plans), any(plan.motion for plan in plans)
+    side_data, motion = side_data_for(plans)
     detectors = find_detectors(plans, detector)
     needs = Needs.of(works, detectors)
     footage = watch(

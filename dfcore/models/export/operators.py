@@ -89,4 +89,4 @@ def _require(holds: bool, what: str) -> None:
     file is left.
     """
     if not holds:
-        raise NotImplementedError(f"{what} has no form here")
+        raise ValueError(f"{what} has no form here")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfcore.data.media import DecodedFrame, decode, frames
+from dfcore.data.media import DecodedFrame, decode, frames, unread
 from dfcore.data.media.unread import find_unread
 from dfcore.testing.media import write_broken, write_video
 
@@ -69,6 +69,14 @@ def test_where_most_is_read_all_is_decoded(tmp_path: Path, sent: list[int]) -> N
     assert find_unread(path, set(range(1, 48))) is None
     assert len(list(decode(path, set(range(1, 48)), pass_unread=True))) == 47
     assert sent == [48]
+
+
+def test_of_a_very_long_file_nothing_is_noted_for_each_packet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options=PYRAMID)
+    monkeypatch.setattr(unread, "_MOST", 48)
+    assert find_unread(path, WANTED) is not None
+    monkeypatch.setattr(unread, "_MOST", 47)
+    assert find_unread(path, WANTED) is None
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mpeg4"), ("a.webm", "libvpx-vp9"), ("a.avi", "libx264")])
