@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import pytest
 
-from dfcore.data.media import DecodedFrame, decode, frames, unread
+from dfcore.data.media import DecodedFrame, decode, frames, stream, unread
+from dfcore.data.media.container import open_media
+from dfcore.data.media.stream import Unread
 from dfcore.data.media.unread import find_unread
 from dfcore.testing.media import write_broken, write_video
 
@@ -105,6 +110,111 @@ def test_a_frame_that_does_not_come_makes_all_be_counted(tmp_path: Path, sent: l
                 yield frame
 
     monkeypatch.setattr(frames.Reader, "_all", without_one)
+    del sent[:]
+    assert same(whole, list(decode(path, WANTED, pass_unread=True)))
+    assert len(sent) == 2
+
+
+class Packet(bytes):
+    """A packet of a file, of which something may be said that is not so."""
+
+    pts: int | None
+    is_corrupt: bool
+    is_discard: bool
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"pts": None}, {"pts": 0}, {"is_corrupt": True}, {"is_discard": True}], ids=lambda said: str(said)
+)
+def test_nothing_is_left_out_where_the_packets_do_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, object]
+) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options=PYRAMID)
+    packets = unread.packets
+
+    def changed(*given: Any) -> Iterator[Packet]:
+        for number, packet in enumerate(packets(*given)):
+            found = Packet(bytes(packet))
+            told = {name: getattr(packet, name) for name in ("pts", "is_corrupt", "is_discard")}
+            vars(found).update(told | (said if number == 9 else {}))
+            yield found
+
+    monkeypatch.setattr(unread, "packets", changed)
+    assert (find_unread(path, WANTED) is None) == bool(said)
+
+
+def test_the_first_frame_is_decoded_even_if_it_is_said_that_nothing_need_be(
+    tmp_path: Path, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options=PYRAMID)
+    with open_media(path) as container:
+        stamps = sorted(one.pts for one in container.demux(video=0) if one.pts is not None)
+    place = {stamp: number for number, stamp in enumerate(stamps)}
+    monkeypatch.setattr(frames, "find_unread", lambda *_: Unread(place, frozenset(stamps)))
+    assert same(list(decode(path, {0})), list(decode(path, {0}, pass_unread=True)))
+    assert len(sent) == 2
+
+
+class Refusing:
+    """A stream whose decoder refuses its last packet."""
+
+    def __init__(self, stream: Any, count: int) -> None:
+        self._stream, self._left = stream, count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def decode(self, packet: Any) -> Any:
+        self._left -= packet is not None and bool(packet.size)
+        if packet is not None and self._left == 0:
+            raise av.error.InvalidDataError(1, "made")
+        return self._stream.decode(packet)
+
+
+def test_a_refused_packet_makes_all_be_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options={"bf": "0"})
+    wanted = {5, 47}
+    whole = list(decode(path, wanted))
+    spared = Unread({512 * number: number for number in range(48)}, frozenset({512 * 20}))
+    with open_media(path) as container:
+        assert [one.pts for one in container.demux(video=0) if one.size] == list(spared.place)
+    began = frames.Reader.__init__
+
+    def begin(self: frames.Reader, container: Any, real: Any, *given: Any, **how: Any) -> None:
+        refusing = how.get("unread") is not None
+        began(self, container, Refusing(real, 47) if refusing else real, *given, **how)
+
+    packets = stream.packets
+    monkeypatch.setattr(stream, "packets", lambda a, b, path: packets(a, getattr(b, "_stream", b), path))
+    monkeypatch.setattr(frames.Reader, "__init__", begin)
+    monkeypatch.setattr(frames, "find_unread", lambda *_: spared)
+    found = list(decode(path, wanted, pass_unread=True))
+    assert [frame.index for frame in found] == [5, 47]
+    assert same(whole[1:], found[1:])
+
+
+class Corrupt:
+    """A frame that the decoder calls damaged."""
+
+    is_corrupt = True
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._frame, name)
+
+
+def test_a_damaged_frame_makes_all_be_decoded(tmp_path: Path, sent: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options=PYRAMID)
+    whole = list(decode(path, WANTED))
+    all_of = frames.Reader._all
+
+    def with_one(self: frames.Reader) -> Iterator[Any]:
+        for number, frame in enumerate(all_of(self)):
+            yield Corrupt(frame) if self.unread is not None and number == 3 else frame
+
+    monkeypatch.setattr(frames.Reader, "_all", with_one)
     del sent[:]
     assert same(whole, list(decode(path, WANTED, pass_unread=True)))
     assert len(sent) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.records import VideoRecord
@@ -157,6 +158,17 @@ def test_a_file_is_the_same_whatever_the_order_of_its_arrays(tmp_path: Path) -> 
     assert file.entry("entry") == 1
     np.testing.assert_array_equal(file.get("a"), arrays["a"])
     assert file.get("c").shape == (0,)  # type: ignore[union-attr]
+
+
+def test_arrays_are_coded_from_a_kilobyte_on(tmp_path: Path) -> None:
+    arrays = {"small": np.zeros(1023, np.uint8), "large": np.zeros(1024, np.uint8)}
+    write_arrays(tmp_path / "one", arrays, {}, codec="compact")
+    file = ArrayFile(tmp_path / "one")
+    stored = load_file(tmp_path / "one")
+    assert stored["small"].nbytes == 1023
+    assert stored["large"].nbytes < 1024
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(file.get(name), values)
 
 
 def test_a_file_of_metadata_alone_is_whole(tmp_path: Path) -> None:
