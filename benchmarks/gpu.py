@@ -41,10 +41,10 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.views.finish import move_views
 from dfcore.device import Precision, choose_device, choose_precision
 from dfcore.inference.predict import predict
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
+from dfcore.models.backbones.vision import import_timm
 from dfcore.models.factory import create
 from dfcore.models.specialist import Specialist
-from dfcore.models.vision import import_timm
 from dfcore.plugins import registry
 from dfcore.testing.demo import Demo, make_demo
 from dfcore.testing.views import made_views

@@ -4,7 +4,7 @@
 
 Real videos are shrunk to 320x240, which takes their own coding history away, and encoded once (x264, crf 23, key frames
 where it likes); or before that with a key frame every 12, every 30 frames, at crf 20 and 28. It prints for each what
-:func:`dfcore.data.media.history.size_rhythm` says: of those encoded once every rhythm is a mistake.
+:func:`dfcore.data.media.coding.history.size_rhythm` says: of those encoded once every rhythm is a mistake.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import av
 import numpy as np
 
-from dfcore.data.media.history import CodingHistory
+from dfcore.data.media.coding.history import CodingHistory
 from dfcore.text import printable
 
 SIZE = 320, 240

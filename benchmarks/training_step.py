@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from dfcore.data.views.finish import move_views
 from dfcore.device import choose_device, choose_precision
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
+from dfcore.models.backbones.vision import import_timm
 from dfcore.models.factory import create
-from dfcore.models.vision import import_timm
 from dfcore.plugins import registry
 from dfcore.specs import VIDEO_VIEWS
 from dfcore.testing.views import made_views

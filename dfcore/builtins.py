@@ -29,7 +29,7 @@ _DEMO = DatasetSpec(
 @hookimpl
 def dfcore_backbones() -> list[ComponentSpec]:
     return [
-        ComponentSpec("timm", "dfcore.models.backbone:TimmBackbone", "any timm model, by its own name"),
+        ComponentSpec("timm", "dfcore.models.backbones.backbone:TimmBackbone", "any timm model, by its own name"),
     ]
 
 

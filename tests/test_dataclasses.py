@@ -14,7 +14,7 @@ CHANGED = {
     "data/datasets/folder.py:_Found",
     "data/faces/tracks.py:_Thread",
     "data/media/frames.py:DecodedFrame",
-    "data/media/history.py:CodingHistory",
+    "data/media/coding/history.py:CodingHistory",
     "data/prepare/survey.py:Survey",
     "data/prepare/watch.py:Footage",
     "data/store/index.py:_Found",

@@ -21,7 +21,7 @@ from documents import DOCUMENTS, ROOT, Block
 from dfcore.cli import cli
 from dfcore.config import TrainConfig, override
 from dfcore.models.factory import create
-from dfcore.models.weights import save_final
+from dfcore.models.files.weights import save_final
 
 ELSEWHERE = {"library", "config", "predict", "evaluate", "verdicts"}
 """Pages whose examples are run by tests of their own."""

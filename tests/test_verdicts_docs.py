@@ -14,7 +14,7 @@ from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
 from dfcore.evaluation.verdicts.ensemble_fit import MemberScores, fit_ensemble
 from dfcore.models.factory import create
-from dfcore.models.weights import describe, save_final
+from dfcore.models.files.weights import describe, save_final
 
 PAGE = documents.ROOT / "docs/verdicts.md"
 

@@ -18,9 +18,9 @@ from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.spread import spread
 from dfcore.data.views import build_views
 from dfcore.errors import DfcoreError
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
+from dfcore.models.backbones.vision import import_timm
 from dfcore.models.cues import CueProjection
-from dfcore.models.vision import import_timm
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["TOKENS", "FeatureJob", "Learned", "Reader", "describe", "extract", "make_backbone", "way"]

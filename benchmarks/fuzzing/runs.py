@@ -83,7 +83,7 @@ def _resumed(out: Path) -> str:
     """Hash of the weights that a resumed run ends with."""
     import tiny_run
 
-    from dfcore.models.weights import read_final
+    from dfcore.models.files.weights import read_final
     from dfcore.training.callbacks import metrics_log
 
     metrics_log.draw = lambda run: None  # drawing takes longer than all else here

@@ -147,7 +147,7 @@ def _weights(folder: Path) -> None:
     import torch
 
     import dfcore
-    from dfcore.models import weights
+    from dfcore.models.files import weights
 
     folder.mkdir()
     data = {"clips_per_video": 2, "clip_frames": 3, "eval_samples": 2}

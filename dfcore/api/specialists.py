@@ -108,7 +108,7 @@ def describe(name: str, *, backbone: str = "") -> SpecialistInfo:
 
 def _model(name: str, backbone: str) -> ModelInfo:
     from dfcore.models import factory
-    from dfcore.models.tuning import choose_trained, count_parameters
+    from dfcore.models.backbones.tuning import choose_trained, count_parameters
 
     model = factory.create(name, backbone=backbone, pretrained=False, seed=0)
     counts: dict[str, int] = {}

@@ -12,7 +12,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.evaluation.probe import VideoFeatures, encode_videos, fit_probe
 from dfcore.evaluation.report import Threshold
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
 from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.prepare import Prepared
 from dfcore.training.inputs.sharing import prepare_together

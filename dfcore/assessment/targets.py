@@ -11,7 +11,7 @@ from typing import Any
 from dfcore.config import code_named
 from dfcore.errors import CheckpointError, UsageError
 from dfcore.inference.models import find_models
-from dfcore.models import weights
+from dfcore.models.files import weights
 
 __all__ = ["Target", "as_trained", "find_targets"]
 
@@ -28,7 +28,7 @@ class Target:
     Attributes:
         label: ``cm_stage1``; with the names of folders before it where several are called so.
         path: the file.
-        meta: its description (:mod:`dfcore.models.weights`).
+        meta: its description (:mod:`dfcore.models.files.weights`).
     """
 
     label: str

@@ -71,7 +71,7 @@ def _machine(out: Path) -> dict[str, Any]:
 
 def _training() -> dict[str, Any]:
     from dfcore.device import choose_device, choose_precision
-    from dfcore.models.vision import import_timm
+    from dfcore.models.backbones.vision import import_timm
 
     import_timm()
     device = choose_device()

@@ -6,7 +6,7 @@ hash::
     format          1
     dfcore_version  of the core that wrote it
     specialist, stage, dataset
-    weights         SHA-256 of the weights (dfcore.models.weights.state_hash): it is of use with these alone
+    weights         SHA-256 of the weights (dfcore.models.files.weights.state_hash): it is of use with these alone
     videos          how many genuine videos it rests on
     mean, sd        of each channel and cell of the cue map over these videos: C lists of 7 lists of 7
     usual           {cue: deviation that 19 of 20 genuine videos stay below}, each against the others

@@ -17,11 +17,11 @@ from torch import nn
 from dfcore.announcement.source import announced_at, place_of
 from dfcore.discovery import distribution_of, left_out
 from dfcore.errors import CheckpointError, ModelError, PluginError, UnknownNameError
-from dfcore.models import weights
-from dfcore.models.device_views import use_channels_last
-from dfcore.models.fitting import another_backbone, check_backbone, model_arguments
+from dfcore.models.backbones.device_views import use_channels_last
+from dfcore.models.files import weights
+from dfcore.models.files.fitting import another_backbone, check_backbone, model_arguments
+from dfcore.models.files.undrawn import TooLarge, Undrawn
 from dfcore.models.specialist import Parts, Specialist
-from dfcore.models.undrawn import TooLarge, Undrawn
 from dfcore.plugin_code import construct
 from dfcore.plugins import OFFICIAL, registry
 from dfcore.specs import SpecialistSpec, resolve
@@ -134,7 +134,7 @@ def load_to_judge(
     path: Path | str, *, device: torch.device | str = "cpu", tried: bool = True
 ) -> tuple[Specialist, dict[str, Any]]:
     """What :func:`load` gives, its backbone in the memory format of training, and the file's description
-    (:mod:`dfcore.models.weights`).
+    (:mod:`dfcore.models.files.weights`).
 
     Args:
         path: the file.

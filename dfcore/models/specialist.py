@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.errors import ModelError, UsageError
-from dfcore.models import weights
+from dfcore.models.backbones.halves import in_halves, pays
+from dfcore.models.files import weights
 from dfcore.models.guard import require_cue_map, run_cue_module
-from dfcore.models.halves import in_halves, pays
 from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.plugin_code import plugin_code
 from dfcore.specs import MAP_SIZE, SpecialistSpec

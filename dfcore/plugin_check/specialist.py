@@ -14,7 +14,7 @@ from dfcore.data.clips import MemoryClip
 from dfcore.data.protocols import Footage
 from dfcore.errors import MediaError, PluginError
 from dfcore.models.attention import CrossAttentionHead
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
 from dfcore.models.classifier import MLPClassifier
 from dfcore.models.factory import cue_module
 from dfcore.models.guard import not_finite_cues, require_cue_map, run_cue_module

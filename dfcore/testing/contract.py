@@ -30,8 +30,8 @@ from dfcore.data.views.augment import augmentation
 from dfcore.discovery import HEAVY
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
+from dfcore.models.files.weights import save_final
 from dfcore.models.findings import finding_of, measured
-from dfcore.models.weights import save_final
 from dfcore.plugins import Registry
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
 from dfcore.testing.constant_inputs import MOST, constant_inputs

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfcore.data.clips import Clip, Planes
 from dfcore.data.media import decode
-from dfcore.data.media.codecs import write_coded
+from dfcore.data.media.coding.codecs import write_coded
 
 __all__ = ["recoded"]
 
@@ -20,7 +20,7 @@ def recoded(clip: Clip, codec: str, coarseness: float = 0.3, *, planes: Planes |
 
     Args:
         clip: whose header (face, place, times) is kept; audio and speech too.
-        codec: one of :data:`dfcore.data.media.codecs.CODECS`.
+        codec: one of :data:`dfcore.data.media.coding.codecs.CODECS`.
         coarseness: 0 for the finest usual quality, 1 for the coarsest.
         planes: other pixels than the clip's, of the same size.
 
@@ -28,7 +28,7 @@ def recoded(clip: Clip, codec: str, coarseness: float = 0.3, *, planes: Planes |
         A clip without evidence.
 
     Raises:
-        UnknownNameError, MediaError: as :func:`dfcore.data.media.codecs.write_coded`.
+        UnknownNameError, MediaError: as :func:`dfcore.data.media.coding.codecs.write_coded`.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "again.mkv")

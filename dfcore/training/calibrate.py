@@ -11,8 +11,8 @@ from dfcore.errors import RunInterrupted, TimeLimitReached
 from dfcore.evaluation.genuine import GenuineStatistics, GenuineVideo
 from dfcore.evaluation.scored import score_videos
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores
-from dfcore.models import weights
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
+from dfcore.models.files import weights
 from dfcore.training.run import Run
 from dfcore.training.runtime.signals import StopSignals
 

@@ -13,7 +13,7 @@ import torch
 
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError, RunExistsError
-from dfcore.models import archives
+from dfcore.models.files import archives
 from dfcore.training.run import Run
 
 __all__ = ["FORMAT", "capture", "kept_rng", "read_last", "restore", "rng_state", "save_last", "set_rng_state"]

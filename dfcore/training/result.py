@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.errors import CheckpointError
-from dfcore.models import weights
+from dfcore.models.files import weights
 from dfcore.results import Result
 from dfcore.runs.folder import RunFolder, read_json, write_json
 from dfcore.runs.ranking import best_epochs

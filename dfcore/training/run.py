@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dfcore.config import TrainConfig
 from dfcore.device import Precision
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
 from dfcore.models.specialist import Specialist
 from dfcore.runs.folder import RunFolder
 from dfcore.runs.lock import RunLock

@@ -9,9 +9,10 @@ from typing import Any
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunError, RunExistsError
 from dfcore.files import exists, require_file
-from dfcore.models import factory, weights
+from dfcore.models import factory
+from dfcore.models.backbones.tuning import choose_trained
+from dfcore.models.files import weights
 from dfcore.models.specialist import Specialist
-from dfcore.models.tuning import choose_trained
 from dfcore.plugins import registry
 from dfcore.runs.folder import RunFolder, read_json
 from dfcore.runs.parents import outdated

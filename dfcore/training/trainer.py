@@ -14,7 +14,7 @@ from dfcore.config import TrainConfig, override
 from dfcore.device import choose_device
 from dfcore.discovery import distribution_of
 from dfcore.errors import DatasetError
-from dfcore.models.tuning import Parameters, count_parameters
+from dfcore.models.backbones.tuning import Parameters, count_parameters
 from dfcore.notebook import in_notebook, links
 from dfcore.plugin_code import construct
 from dfcore.plugins import registry

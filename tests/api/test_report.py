@@ -10,7 +10,7 @@ from parsed_html import ParsedPage
 
 import dfcore
 from dfcore.models.factory import create
-from dfcore.models.weights import save_final
+from dfcore.models.files.weights import save_final
 from dfcore.testing.media import write_broken, write_video
 
 

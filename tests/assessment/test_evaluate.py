@@ -23,7 +23,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.errors import DataError, DatasetError, MediaError, RunExistsError, UnknownNameError, UsageError
 from dfcore.evaluation.metrics.scores import VideoScores
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
-from dfcore.models import weights
+from dfcore.models.files import weights
 
 Evaluate = Callable[..., Any]
 

@@ -17,7 +17,7 @@ from dfcore.evaluation.verdicts.calibration import Calibration
 from dfcore.evaluation.verdicts.ensemble import EnsembleMember, StoredEnsemble
 from dfcore.evaluation.verdicts.fusion import Fusion
 from dfcore.evaluation.verdicts.rules import VerdictRules
-from dfcore.models import weights
+from dfcore.models.files import weights
 
 
 def ensemble(**calibrations: Calibration) -> StoredEnsemble:

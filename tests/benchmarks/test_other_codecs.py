@@ -18,7 +18,7 @@ from cues.real.training import Recipe, made_pairs  # noqa: E402
 from cues.samples import Samples  # noqa: E402
 
 from dfcore.data.clips import Clip  # noqa: E402
-from dfcore.data.media.codecs import CODECS  # noqa: E402
+from dfcore.data.media.coding.codecs import CODECS  # noqa: E402
 from dfcore.plugins import Registry  # noqa: E402
 from dfcore.testing.recoded import recoded  # noqa: E402
 from dfcore.testing.views import made_clip  # noqa: E402

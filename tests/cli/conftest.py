@@ -12,7 +12,7 @@ from dfcore.testing.media import write_broken, write_video
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dfcore.models.factory import create
-    from dfcore.models.weights import save_final
+    from dfcore.models.files.weights import save_final
 
     root = tmp_path_factory.mktemp("runs")
     model = create("rr", backbone="test_efficientnet", pretrained=False, seed=0)

@@ -9,7 +9,7 @@ import pytest
 
 from dfcore.data.clips import Planes
 from dfcore.data.media import probe
-from dfcore.data.media.codecs import CODECS, coded_again, write_coded
+from dfcore.data.media.coding.codecs import CODECS, coded_again, write_coded
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.testing.recoded import recoded
 from dfcore.testing.views import made_clip

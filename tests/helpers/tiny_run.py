@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from dfcore.config import TrainConfig, override
 from dfcore.data.sampler import BalancedSampler
 from dfcore.device import choose_device, choose_precision
+from dfcore.models.files.weights import read_final
 from dfcore.models.protocols import SpecialistOutput
-from dfcore.models.weights import read_final
 from dfcore.runs.folder import RunFolder
 from dfcore.runs.lock import RunLock
 from dfcore.specs import CueSpec, SpecialistSpec

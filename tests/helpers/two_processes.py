@@ -18,8 +18,8 @@ from dfcore.device import choose_precision
 from dfcore.errors import CheckpointError, RunError, RunInterrupted, WriteError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
-from dfcore.models import weights
-from dfcore.models.weights import state_hash
+from dfcore.models.files import weights
+from dfcore.models.files.weights import state_hash
 from dfcore.training.loaders import evaluation_loader
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.runtime.distributed import World

@@ -30,7 +30,7 @@ def save_specialist() -> Callable[..., Path]:
 
     def save(root: Path, name: str = "cm", stage: int = 1, *, seed: int = 0, **meta: Any) -> Path:
         from dfcore.models.factory import create
-        from dfcore.models.weights import save_final
+        from dfcore.models.files.weights import save_final
 
         model = create(name, backbone="test_efficientnet", pretrained=False, seed=seed)
         data = {"detector": "centerface", "clips_per_video": 2, "clip_frames": 8, "people": 1, "eval_samples": 3}

@@ -27,8 +27,8 @@ from dfcore.inference.isolation import IsolatedExtractor, worker_count
 from dfcore.inference.models import Found, find_models, load_models
 from dfcore.inference.predict import Predictor
 from dfcore.inference.verdict import find_judge
-from dfcore.models import weights
 from dfcore.models.factory import create
+from dfcore.models.files import weights
 from dfcore.testing.media import write_broken, write_video
 
 needs_pipes = pytest.mark.skipif(not process.can_isolate(), reason="needs descriptors that a process inherits")

@@ -13,8 +13,9 @@ import torch
 
 from dfcore.errors import CheckpointError, UnknownNameError, WeightsError
 from dfcore.inference.models import Found, load_models
-from dfcore.models import backbone, factory
-from dfcore.models.pretrained import read_file
+from dfcore.models import factory
+from dfcore.models.backbones import backbone
+from dfcore.models.backbones.pretrained import read_file
 
 Save = Callable[..., Path]
 

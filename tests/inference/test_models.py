@@ -65,7 +65,7 @@ def test_a_specialist_judges_with_what_it_was_trained_with(tmp_path: Path, save_
 
 
 def test_demo_data_and_a_validation_without_scores_are_warned_of(tmp_path: Path, save_specialist: Save) -> None:
-    from dfcore.models import weights
+    from dfcore.models.files import weights
 
     path = save_specialist(tmp_path, metrics={"coverage": 0.0})
     content = weights.read_final(path)
@@ -132,7 +132,7 @@ def test_two_stages_of_one_specialist_have_labels_of_their_own(tmp_path: Path, s
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, save_specialist: Save) -> None:
-    from dfcore.models import weights
+    from dfcore.models.files import weights
 
     path = save_specialist(tmp_path)
     content = weights.read_final(path)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import UnknownNameError
-from dfcore.models import factory, weights
+from dfcore.models import factory
+from dfcore.models.files import weights
 from dfcore.models.specialist import Parts, Specialist
 from dfcore.plugins import Registry
 from dfcore.specs import ComponentSpec, CueSpec, SpecialistSpec

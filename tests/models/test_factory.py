@@ -11,7 +11,8 @@ from torch import nn
 
 import dfcore
 from dfcore.errors import CheckpointError, ModelError, PluginError, UnknownNameError, UsageError, WeightsError
-from dfcore.models import factory, weights
+from dfcore.models import factory
+from dfcore.models.files import weights
 from dfcore.specs import ComponentSpec, CueSpec, SpecialistSpec
 
 SPEC = SpecialistSpec(
@@ -167,7 +168,9 @@ def test_saved_and_loaded_it_answers_bit_for_bit(build, views, tmp_path, monkeyp
     model = build(heads=4, dropout=0.1)
     model(views(4))  # moves the batch-norm statistics away from where a new model has them
     save(tmp_path / name, model, {"stage": 1})
-    monkeypatch.setattr("dfcore.models.backbone.pretrained_overlay", lambda *_: pytest.fail("asked for a download"))
+    monkeypatch.setattr(
+        "dfcore.models.backbones.backbone.pretrained_overlay", lambda *_: pytest.fail("asked for a download")
+    )
     loaded = factory.load(str(tmp_path / name), device="cpu")
     assert not loaded.training
     assert same_state(model, loaded)

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from dfcore.errors import CheckpointError
-from dfcore.models import archives, weights
+from dfcore.models.files import archives, weights
 
 
 def refused(path: Path, match: str) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from dfcore.errors import ModelError, PluginError, UsageError
 from dfcore.models import factory
 from dfcore.models.attention import CrossAttentionHead
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
 from dfcore.models.classifier import MLPClassifier
 from dfcore.models.specialist import Parts, Specialist
 from dfcore.specs import CueSpec, EvidenceSpec, SpecialistSpec

@@ -21,7 +21,7 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import RunInterrupted
 from dfcore.evaluation.genuine import GenuineStatistics, genuine_path
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
-from dfcore.models.weights import describe
+from dfcore.models.files.weights import describe
 from dfcore.training.trainer import train
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from dfcore import cli
 from dfcore.errors import WriteError
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.progress import Terminal
 from dfcore.runs.folder import read_json, read_lines
 from dfcore.testing.demo import make_demo

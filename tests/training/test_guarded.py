@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.progress import SILENT, Guarded
 from dfcore.training.callbacks import metrics_log
 from dfcore.training.protocols import BaseCallback

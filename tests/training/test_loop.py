@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from dfcore.errors import TrainingError
+from dfcore.models.files.weights import read_final
 from dfcore.models.protocols import SpecialistOutput
-from dfcore.models.weights import read_final
 from dfcore.runs.folder import read_lines
 from dfcore.training.inputs.data import WholeDataset
 from dfcore.training.loop import apply_gradients, compute_gradients

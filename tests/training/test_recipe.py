@@ -143,6 +143,6 @@ def test_what_contradicts_itself_is_refused_before_anything_is_prepared(
 def test_an_encoder_without_norms_is_refused_before_anything_is_prepared(
     recorded: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dfcore.models.tuning.norm_parameters", lambda module: iter(()))
+    monkeypatch.setattr("dfcore.models.backbones.tuning.norm_parameters", lambda module: iter(()))
     with pytest.raises(ModelError, match=r"model\.tune to all or head"):
         train(recorded)

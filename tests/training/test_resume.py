@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from dfcore.errors import CheckpointError, RunExistsError, RunInterrupted, UsageError
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.runs.folder import read_lines
 from dfcore.training.protocols import BaseCallback
 

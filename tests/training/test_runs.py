@@ -14,7 +14,7 @@ import pytest
 from writers import ELSEWHERE, temporary_of
 
 from dfcore.errors import RunInterrupted, RunLockedError
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.runs.folder import read_json
 from dfcore.runs.lock import RunLock
 from dfcore.runs.prune import Removal, in_use, plan_removals, remove

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
 from dfcore.training import checkpoint, loaders
 from dfcore.training import run as runs
 from dfcore.training.optimiser import make_optimiser

@@ -19,7 +19,8 @@ import dfcore
 from dfcore.cli import cli
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunInterrupted
-from dfcore.models import factory, weights
+from dfcore.models import factory
+from dfcore.models.files import weights
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.trainer import train
 

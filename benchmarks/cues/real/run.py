@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from dfcore.data.composite.kinds import COMPOSITES, kind_shares
 from dfcore.data.media import probe
-from dfcore.data.media.codecs import CODECS
+from dfcore.data.media.coding.codecs import CODECS
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dfcore.data.clips import Planes
 from dfcore.data.composite.generator import Generator, draw_generator
 from dfcore.data.composite.regions import PARTS, Outline, Region, face_region
-from dfcore.data.media.codecs import CODECS, coded_again
+from dfcore.data.media.coding.codecs import CODECS, coded_again
 from dfcore.errors import MediaError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.media.container import audio_stream, log, open_media, origin, video_stream
-from dfcore.data.media.images import is_animated_webp, is_image
+from dfcore.data.media.images.still import is_animated_webp, is_image
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 

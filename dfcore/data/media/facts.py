@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dfcore.data.media.coding.history import CodingHistory
 from dfcore.data.media.container import codec_name, frame_rate, open_media, origin, video_stream
-from dfcore.data.media.history import CodingHistory
-from dfcore.data.media.images import codec_of, is_image
+from dfcore.data.media.images.still import codec_of, is_image
 from dfcore.data.media.stream import packets
 
 __all__ = ["media_facts"]
@@ -43,7 +43,7 @@ def media_facts(path: Path) -> dict[str, Any]:
     ``stated_passes``            H.264 by x264: 2 where its settings say that a pass before planned the sizes, else 1
     ``stated_settings``          likewise the settings themselves
     ``size_rhythm``              H.264: whether predicted frames are larger every so many frames, as an earlier encoding
-                                 with regular key frames may leave it (:mod:`dfcore.data.media.history`)
+                                 with regular key frames may leave it (:mod:`dfcore.data.media.coding.history`)
     ``stated_encoder``, ``stated_time``, ``stated_brand``
                                  the writing program, the time of creation and the MP4 brand, as the file states them
     ``longest_gap``              seconds of the longest step from one frame to the next

@@ -14,12 +14,12 @@ from PIL import Image
 
 from dfcore.data.clips import FrameFormat, Planes
 from dfcore.data.colour import yuv_to_rgb
-from dfcore.data.media import animation, grids, images
-from dfcore.data.media import side_data as side
+from dfcore.data.media.coding import side_data as side
+from dfcore.data.media.coding.unread import find_unread
 from dfcore.data.media.container import DECODER_OPTIONS, Look, codec_name, describe, log, open_media, video_stream
+from dfcore.data.media.images import animation, grids, still
 from dfcore.data.media.planes import luma_of, planes_420
 from dfcore.data.media.stream import Reader, RefusedError, UnevenError, Unread
-from dfcore.data.media.unread import find_unread
 from dfcore.errors import MediaError
 
 __all__ = ["DecodedFrame", "decode"]
@@ -38,7 +38,7 @@ class DecodedFrame:
         pict_type: ``I``, ``P`` or ``B``, ``?`` where the codec does not say.
         y: luma uint8 ``[H, W]``.
         u, v: chroma uint8 ``[ceil(H/2), ceil(W/2)]``; ``[0, 0]`` of a frame whose luma alone was asked for.
-        qp: int8 ``[ceil(H/16), ceil(W/16)]``, or None (see :mod:`dfcore.data.media.side_data`).
+        qp: int8 ``[ceil(H/16), ceil(W/16)]``, or None (see :mod:`dfcore.data.media.coding.side_data`).
         motion: int16 ``[ceil(H/16), ceil(W/16), 2]``, or None (likewise).
         colour_matrix, colour_range, rotation: as in ``MediaInfo``.
     """
@@ -110,13 +110,13 @@ def decode(
         wanted: indices; None for all.
         side_data: whether to give quantisers and motion vectors, where the codec has them; or the indices of the frames
             to give them of. It then decodes with
-            slice threads only (see :data:`dfcore.data.media.side_data.THREADS`): one thread, for most files.
+            slice threads only (see :data:`dfcore.data.media.coding.side_data.THREADS`): one thread, for most files.
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
         motion: whether motion vectors are among the side data.
         luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
             WebP have it all the same.
         pass_unread: do not even decode frames that are not wanted, where no other depends on them
-            (:mod:`dfcore.data.media.unread`). Damage in these is not noticed then, and costs no frame behind it.
+            (:mod:`dfcore.data.media.coding.unread`). Damage in these is not noticed then, and costs no frame behind it.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -130,7 +130,7 @@ def decode(
         if wanted is None or 0 in wanted:
             yield _of_look(0, 0.0, *photo())
         return
-    if images.is_animated_webp(path):
+    if still.is_animated_webp(path):
         for index, time, look, planes in animation.frames(path, wanted):
             yield _of_look(index, time, look, planes)
         return
@@ -182,8 +182,8 @@ class _Told:
 
 def _photo(path: Path) -> Callable[[], tuple[Look, Planes]] | None:
     """What loads the file's only image; None where it is a video to FFmpeg."""
-    if images.is_image(path):
-        return partial(images.load, path)
+    if still.is_image(path):
+        return partial(still.load, path)
     grid = grids.read_grid(path)
     return None if grid is None else partial(grids.load, path, grid)
 

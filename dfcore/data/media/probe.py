@@ -8,7 +8,6 @@ from typing import Any
 
 import av
 
-from dfcore.data.media import animation, grids, images
 from dfcore.data.media.container import (
     DECODER_OPTIONS,
     Look,
@@ -18,6 +17,7 @@ from dfcore.data.media.container import (
     open_media,
     video_stream,
 )
+from dfcore.data.media.images import animation, grids, still
 from dfcore.data.media.stream import packets
 from dfcore.errors import MediaError
 
@@ -71,17 +71,17 @@ def probe(path: Path) -> MediaInfo:
             file, no video stream, nothing that can be decoded.
     """
     path = Path(path)
-    if images.is_image(path):
-        return _info(path, "image", images.look_at(path), 0.0, 1, 0.0, images.codec_of(path), has_audio=False)
+    if still.is_image(path):
+        return _info(path, "image", still.look_at(path), 0.0, 1, 0.0, still.codec_of(path), has_audio=False)
     grid = grids.read_grid(path)
     if grid is not None:
         whole, codec = grids.look_at(path, grid)
         return _info(path, "image", whole, 0.0, 1, 0.0, codec, has_audio=False)
-    if images.is_animated_webp(path):
+    if still.is_animated_webp(path):
         starts, end = animation.frame_starts(path)
-        count, codec = max(1, len(starts)), images.codec_of(path)
+        count, codec = max(1, len(starts)), still.codec_of(path)
         return _info(
-            path, "video", images.look_at(path), count / end if end else 25.0, count, end, codec, has_audio=False
+            path, "video", still.look_at(path), count / end if end else 25.0, count, end, codec, has_audio=False
         )
     with open_media(path) as container:
         stream = video_stream(container, path)

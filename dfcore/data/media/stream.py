@@ -91,7 +91,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What of a stream need not be decoded (:mod:`dfcore.data.media.unread`), and what was not so far.
+    """What of a stream need not be decoded (:mod:`dfcore.data.media.coding.unread`), and what was not so far.
 
     Attributes:
         place: number of the frame of each packet by its time stamp, as all frames are numbered when they are shown.

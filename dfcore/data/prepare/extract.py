@@ -5,7 +5,7 @@ are fixed before decoding begins, and only those frames are ever copied out of t
 
 Several plans are served by one pass. Each gets the clips that it would get alone, to the last bit: its people, windows
 and speech are found from the frames that it would have looked at itself. Damage is the exception: it is noticed in
-frames that are decoded, and those that nobody reads are not (:mod:`dfcore.data.media.unread`).
+frames that are decoded, and those that nobody reads are not (:mod:`dfcore.data.media.coding.unread`).
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.dense import landmarks_of, to_stored
 from dfcore.data.faces.geometry import boxes_to_upright, to_upright
 from dfcore.data.media import SAMPLE_RATE, DecodedFrame, MediaInfo
-from dfcore.data.media.animation import frame_starts
 from dfcore.data.media.container import open_media, origin, video_stream
-from dfcore.data.media.images import is_animated_webp
+from dfcore.data.media.images.animation import frame_starts
+from dfcore.data.media.images.still import is_animated_webp
 from dfcore.data.media.planes import halved
 from dfcore.data.media.stream import packets
 from dfcore.data.protocols import FaceDetector

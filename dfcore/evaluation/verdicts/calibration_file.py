@@ -5,7 +5,7 @@
     format            1
     dfcore_version    of the core that wrote it
     specialist, stage, dataset
-    weights           SHA-256 of the weights (dfcore.models.weights.state_hash): it is of use with these alone
+    weights           SHA-256 of the weights (dfcore.models.files.weights.state_hash): it is of use with these alone
     videos            {"real": n, "fake": m} of the validation videos, those included that it abstained from
     coverage          the share that it judged; null without validation videos
     abstained         {reason: videos}

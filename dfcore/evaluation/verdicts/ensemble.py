@@ -163,7 +163,7 @@ class StoredEnsemble:
         Raises:
             CheckpointError: it names the member, and says what to do.
         """
-        from dfcore.models import weights
+        from dfcore.models.files import weights
 
         for member in self.members:
             if not member.path.is_file():

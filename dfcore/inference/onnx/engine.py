@@ -14,8 +14,8 @@ from dfcore.errors import WriteError
 from dfcore.files import is_file
 from dfcore.inference.onnx.export import export, origin_of
 from dfcore.kaggle import run_folder
-from dfcore.models import weights as weight_files
 from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata
+from dfcore.models.files import weights as weight_files
 from dfcore.plugins import registry
 
 __all__ = ["exported_path", "open_exported"]

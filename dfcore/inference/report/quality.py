@@ -137,7 +137,7 @@ def _validation(stored: CalibrationFile) -> Measured:
 
 def training_of(path: Path) -> Training:
     """How weights were trained; empty where the file is not there or does not say."""
-    from dfcore.models import weights
+    from dfcore.models.files import weights
 
     if not path.is_file():
         return Training()

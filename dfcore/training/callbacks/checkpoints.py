@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfcore.models import weights
+from dfcore.models.files import weights
 from dfcore.models.specialist import Specialist
 from dfcore.runs.ranking import best_epochs
 from dfcore.training.protocols import BaseCallback

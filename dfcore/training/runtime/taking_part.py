@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
 
 __all__ = ["TakingPart", "may_be_left_out"]
 

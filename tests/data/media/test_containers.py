@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore.data.media import container, decode, images, probe
+from dfcore.data.media import container, decode, probe
 from dfcore.data.media.formats import points_elsewhere
 from dfcore.errors import MediaError
 from dfcore.testing.media import write_video
@@ -188,7 +188,7 @@ def test_a_photo_that_is_too_large_is_refused_without_a_library_s_warning(tmp_pa
 def test_a_large_jpeg_is_reduced_while_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for module in (container, images):
+    for module in (container, still):
         monkeypatch.setattr(module, "MAX_PIXELS", 400 * 400)
     path, side = tmp_path / "a.jpg", 900
     image = Image.new("RGB", (side, side), (30, 30, 30))

@@ -219,7 +219,7 @@ def test_weights_that_are_gone_or_other_ones_now_are_refused(
     four: StoredEnsemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = {member.path.name: member.weights for member in four.members}
-    monkeypatch.setattr("dfcore.models.weights.describe", lambda path: {"hash": now[path.name]})
+    monkeypatch.setattr("dfcore.models.files.weights.describe", lambda path: {"hash": now[path.name]})
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "sub" / "ensemble.json"
     path.parent.mkdir()

@@ -16,8 +16,8 @@ from dfcore.inference.models import Found, load_models
 from dfcore.inference.onnx import engine
 from dfcore.inference.onnx.engine import exported_path, open_exported
 from dfcore.inference.onnx.export import origin_of
-from dfcore.models import weights as weight_files
 from dfcore.models.export.session import ExportedSpecialist, open_session
+from dfcore.models.files import weights as weight_files
 
 
 class Session:

@@ -10,9 +10,9 @@ import torch
 
 import dfcore
 from dfcore.inference.onnx.export import origin_of
-from dfcore.models import weights as weight_files
 from dfcore.models.export.convert import TOLERANCE
 from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata
+from dfcore.models.files import weights as weight_files
 from dfcore.testing.views import made_views
 
 ABSTAINS = {"av"}

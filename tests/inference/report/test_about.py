@@ -14,7 +14,7 @@ from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.calibration_file import calibrate_scores, calibration_path
 from dfcore.inference.report.about import About
 from dfcore.inference.report.quality import measured_quality, training_of
-from dfcore.models.weights import describe
+from dfcore.models.files.weights import describe
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_training_is_told_as_the_weights_tell_it(weights: Path, monkeypatch: pyt
     facts = {"videos": {"train": {"real": 720, "fake": 2880}}, "notes": ["Nothing of raw is there."]}
     meta = {**describe(weights), "data": facts}
     with monkeypatch.context() as patched:
-        patched.setattr("dfcore.models.weights.describe", lambda path: meta)
+        patched.setattr("dfcore.models.files.weights.describe", lambda path: meta)
         assert ("Training videos", "720 real, 2880 fake") in training_of(weights).rows
         assert training_of(weights).notes == ("Nothing of raw is there.",)
     rows = dict(training_of(weights).rows)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dfcore.models.weights import read_final, read_zip
+from dfcore.models.files.weights import read_final, read_zip
 from dfcore.runs.folder import read_lines
 from dfcore.runs.ranking import best_epochs, rank_key
 from dfcore.text import duration

@@ -23,7 +23,7 @@ from dfcore.errors import RunError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
 from dfcore.models import factory
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.training.inputs import sharing
 from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.prepare import usable

@@ -16,7 +16,7 @@ from dfcore.device import choose_precision
 from dfcore.errors import DfcoreError, RunError, RunExistsError, RunInterrupted
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
-from dfcore.models.weights import read_final
+from dfcore.models.files.weights import read_final
 from dfcore.training.loaders import evaluation_loader, worker_count
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.runtime.distributed import World

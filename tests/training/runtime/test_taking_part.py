@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from dfcore.models.backbone import TimmBackbone
+from dfcore.models.backbones.backbone import TimmBackbone
 from dfcore.models.factory import create
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.training.runtime.distributed import World

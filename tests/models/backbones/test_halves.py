@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dfcore.models.backbones.halves import in_halves, pays
 from dfcore.models.factory import create
-from dfcore.models.halves import in_halves, pays
 from dfcore.testing.views import made_views
 
 

@@ -16,7 +16,7 @@ from writers import ELSEWHERE, temporary_of
 
 from dfcore import __version__
 from dfcore.errors import CheckpointError, WriteError
-from dfcore.models import archives, weights
+from dfcore.models.files import archives, weights
 
 
 def same(a, b) -> bool:

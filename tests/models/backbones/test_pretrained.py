@@ -14,9 +14,9 @@ import safetensors.torch
 import torch
 
 from dfcore.errors import WeightsError, WriteError
-from dfcore.models import pretrained
-from dfcore.models.backbone import TimmBackbone
-from dfcore.models.vision import import_timm
+from dfcore.models.backbones import pretrained
+from dfcore.models.backbones.backbone import TimmBackbone
+from dfcore.models.backbones.vision import import_timm
 
 NAME = "test_efficientnet"
 

@@ -10,7 +10,7 @@ import torch
 
 from dfcore.config import code_named, convert, keys
 from dfcore.errors import CheckpointError, ConfigError
-from dfcore.models import weights
+from dfcore.models.files import weights
 
 __all__ = ["another_backbone", "check_backbone", "model_arguments"]
 

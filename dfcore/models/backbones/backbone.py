@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from dfcore.disk import is_full, write_error
 from dfcore.errors import ModelError, UnknownNameError, WriteError
-from dfcore.models.pretrained import hub_cache, load_file, no_weights, pretrained_overlay
-from dfcore.models.vision import import_timm
+from dfcore.models.backbones.pretrained import hub_cache, load_file, no_weights, pretrained_overlay
+from dfcore.models.backbones.vision import import_timm
 from dfcore.specs import MAP_SIZE
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "TimmBackbone", "resampling"]

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dfcore.data.media import decode, decode_audio, probe
-from dfcore.data.media.images import is_image
+from dfcore.data.media.images.still import is_image
 from dfcore.testing.media import scene
 
 COLOUR = (200, 60, 30)

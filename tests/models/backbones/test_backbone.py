@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dfcore.errors import ModelError, UnknownNameError
-from dfcore.models.backbone import IMAGENET_MEAN, IMAGENET_STD, TimmBackbone, resampling
+from dfcore.models.backbones.backbone import IMAGENET_MEAN, IMAGENET_STD, TimmBackbone, resampling
 
 
 def faces(size: int, batch: int = 2) -> torch.Tensor:

@@ -37,8 +37,8 @@ from torch import Tensor
 from dfcore.discovery import distribution_of
 from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
-from dfcore.models import archives
-from dfcore.models.archives import FORMAT, META, TENSORS
+from dfcore.models.files import archives
+from dfcore.models.files.archives import FORMAT, META, TENSORS
 from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.models import vision
+from dfcore.models.backbones import vision
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 HEALTHY = """
 import torch
@@ -49,7 +49,7 @@ try:
     import torchvision
 except RuntimeError:
     broken = True
-from dfcore.models.vision import import_timm, mend_torchvision
+from dfcore.models.backbones.vision import import_timm, mend_torchvision
 timm = import_timm()
 assert timm.is_model("efficientnet_b4")
 assert mend_torchvision() is broken
@@ -67,7 +67,7 @@ except RuntimeError as error:
 
 def test_a_healthy_torchvision_is_left_alone(tmp_path):
     code = """
-from dfcore.models import vision
+from dfcore.models.backbones import vision
 assert vision.mend_torchvision() is False
 assert vision._declared is None
 import torchvision, torch
@@ -83,7 +83,7 @@ import torch
 calls = []
 original = torch.library.Library.define
 torch.library.Library.define = lambda self, schema, *a, **k: (calls.append(schema), original(self, schema, *a, **k))[1]
-from dfcore.models.vision import mend_torchvision
+from dfcore.models.backbones.vision import mend_torchvision
 assert mend_torchvision() is True
 assert mend_torchvision() is True
 mended = [schema for schema in calls if schema.startswith("qnms")]
@@ -126,7 +126,7 @@ def test_timm_is_imported_without_pytorchs_compiler_and_compiles_with_it_all_the
     code = """
 import sys
 import torch
-from dfcore.models import vision
+from dfcore.models.backbones import vision
 disable = torch.compiler.disable
 timm = vision.import_timm()
 model = timm.create_model("test_efficientnet", pretrained=False).eval()
@@ -151,7 +151,7 @@ assert next(iterator, "end") == "end"
 def test_what_is_disabled_for_the_compiler_stays_so():
     code = """
 import torch
-from dfcore.models.vision import _disabled_on_demand
+from dfcore.models.backbones.vision import _disabled_on_demand
 looked = []
 @_disabled_on_demand
 def apart(x):
@@ -173,7 +173,7 @@ def test_a_release_that_asks_more_of_the_compiler_is_imported_with_it(tmp_path):
     (folder / "timm").mkdir()
     (folder / "timm" / "__init__.py").write_text("import torchvision\n")
     code = """
-from dfcore.models.vision import import_timm
+from dfcore.models.backbones.vision import import_timm
 import_timm()
 import sys, torchvision
 assert torchvision.counters is sys.modules["torch._dynamo.utils"].counters
@@ -186,7 +186,7 @@ def test_huggingface_hub_is_imported_when_timm_asks_it_for_something_and_its_err
 import os
 import sys
 os.environ["HF_HUB_OFFLINE"] = "1"
-from dfcore.models import vision
+from dfcore.models.backbones import vision
 timm = vision.import_timm()
 from timm.models import _hub
 assert not [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]
@@ -208,7 +208,7 @@ def test_a_timm_that_asks_huggingface_hub_for_other_names_gets_them(tmp_path):
     code = """
 import sys
 import types
-from dfcore.models import vision
+from dfcore.models.backbones import vision
 with vision._hub_on_demand():
     import timm.models._hub as hub
 assert hub.found == "here", hub.found

@@ -10,8 +10,8 @@ from av.codec.context import ThreadType
 from av.sidedata.sidedata import Type
 
 from dfcore.data.media import decode, frames
-from dfcore.data.media import side_data as side
-from dfcore.data.media.side_data import block_motion, qp_map
+from dfcore.data.media.coding import side_data as side
+from dfcore.data.media.coding.side_data import block_motion, qp_map
 from dfcore.testing.media import scene, write_video
 
 CONSTANT = {"qp": "31", "x264-params": "ipratio=1:pbratio=1"}

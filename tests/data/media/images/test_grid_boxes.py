@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from heif_files import write_grid
 
-from dfcore.data.media import decode, grids, probe
-from dfcore.data.media.grids import Grid, read_grid
+from dfcore.data.media import decode, probe
+from dfcore.data.media.images import grids
+from dfcore.data.media.images.grids import Grid, read_grid
 from dfcore.errors import MediaError
 from dfcore.testing.media import scene
 

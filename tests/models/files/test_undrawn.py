@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from dfcore.models.undrawn import TooLarge, Undrawn
+from dfcore.models.files.undrawn import TooLarge, Undrawn
 
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     "convolution": lambda: nn.Conv2d(3, 4, 3),

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dfcore.data.views.finish import move_views
-from dfcore.models.device_views import use_channels_last
+from dfcore.models.backbones.device_views import use_channels_last
 
 CPU = torch.device("cpu")
 

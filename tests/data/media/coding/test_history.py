@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dfcore.data.media.coding.history import size_rhythm, slice_kind, stated_settings
 from dfcore.data.media.facts import media_facts
-from dfcore.data.media.history import size_rhythm, slice_kind, stated_settings
 from dfcore.testing.media import write_video
 
 

@@ -11,8 +11,8 @@ import dfcore
 from dfcore.cli.describe import command
 from dfcore.errors import ModelError
 from dfcore.models import factory
+from dfcore.models.backbones.tuning import Parameters, choose_trained, count_parameters, norm_parameters
 from dfcore.models.specialist import Specialist
-from dfcore.models.tuning import Parameters, choose_trained, count_parameters, norm_parameters
 from dfcore.testing.views import made_views
 
 

@@ -10,10 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from dfcore.data.media import DecodedFrame, decode, frames, stream, unread
+from dfcore.data.media import DecodedFrame, decode, frames, stream
+from dfcore.data.media.coding import unread
+from dfcore.data.media.coding.unread import find_unread
 from dfcore.data.media.container import open_media
 from dfcore.data.media.stream import Unread
-from dfcore.data.media.unread import find_unread
 from dfcore.testing.media import write_broken, write_video
 
 WANTED = {5, 6, 7, 40, 41}

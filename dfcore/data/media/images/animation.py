@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import Planes
-from dfcore.data.media import images
 from dfcore.data.media.container import Look, check_size, log
+from dfcore.data.media.images import still
 from dfcore.data.media.planes import halved
 from dfcore.errors import MediaError
 
@@ -41,7 +41,7 @@ def frame_starts(path: Path) -> tuple[NDArray[np.float64], float]:
 
 
 def frames(path: Path, wanted: Collection[int] | None = None) -> Iterator[tuple[int, float, Look, Planes]]:
-    """Index, time, look and planes of the frames wanted, as :func:`dfcore.data.media.images.load` gives a photo's.
+    """Index, time, look and planes of the frames wanted; as :func:`dfcore.data.media.images.still.load` gives one's.
 
     Raises:
         MediaError: not one frame can be decoded.
@@ -50,9 +50,9 @@ def frames(path: Path, wanted: Collection[int] | None = None) -> Iterator[tuple[
     last = len(starts) - 1 if wanted is None else max(wanted, default=-1)
     came = 0
     try:
-        with images.open_image(path) as image:
+        with still.open_image(path) as image:
             check_size(path, image.width, image.height)
-            look = images.look_of(image)
+            look = still.look_of(image)
             for index in range(min(last + 1, getattr(image, "n_frames", 1), max(len(starts), 1))):
                 image.seek(index)
                 image.load()
@@ -60,9 +60,9 @@ def frames(path: Path, wanted: Collection[int] | None = None) -> Iterator[tuple[
                 if wanted is None or index in wanted:
                     y, u, v = (np.asarray(channel) for channel in image.convert("RGB").convert("YCbCr").split())
                     yield index, float(starts[index]) if len(starts) else 0.0, look, (y.copy(), halved(u), halved(v))
-    except images.PILLOW_ERRORS as error:
+    except still.PILLOW_ERRORS as error:
         if not came:
-            raise images.unreadable(path, error) from error
+            raise still.unreadable(path, error) from error
         log.warning("%s: damaged: only %d of its %d frames can be decoded (%s)", path, came, len(starts), error)
     if not came:
         raise MediaError(f"{path}: it says that it is animated, and holds no frame. Replace the file or leave it out.")

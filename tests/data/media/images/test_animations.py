@@ -9,7 +9,8 @@ import pytest
 from heif_files import write_grid
 from PIL import Image
 
-from dfcore.data.media import decode, decode_audio, grids, probe, yuv_to_rgb
+from dfcore.data.media import decode, decode_audio, probe, yuv_to_rgb
+from dfcore.data.media.images import grids
 from dfcore.data.prepare.speech import frame_times
 from dfcore.errors import MediaError
 from dfcore.testing.media import scene

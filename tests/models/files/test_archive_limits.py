@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from dfcore.errors import CheckpointError
-from dfcore.models import archives
+from dfcore.models.files import archives
 
 
 def members_of(path: Path) -> dict[str, bytes]:

@@ -1,0 +1,1 @@
+"""A specialist's file of weights: looked into, checked, read and written."""
