@@ -17,6 +17,7 @@ from PIL import Image
 
 from dfcore.data.media import container, decode, probe
 from dfcore.data.media.formats import points_elsewhere
+from dfcore.data.media.images import still
 from dfcore.errors import MediaError
 from dfcore.testing.media import write_video
 
