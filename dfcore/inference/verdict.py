@@ -7,6 +7,7 @@ scores: every file is ``uncertain``, and the reason says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,8 @@ class Judge(Protocol):
 
 
 def mean(margins: Mapping[str, float]) -> float:
-    """The plain mean, in order of name: the same sum whatever the order in which scores came."""
-    return sum(margins[name] for name in sorted(margins)) / len(margins)
+    """The plain mean, of the exact sum: neither the order of the scores nor the version of Python changes it."""
+    return math.fsum(margins.values()) / len(margins)
 
 
 @dataclass(frozen=True, slots=True)

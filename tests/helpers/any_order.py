@@ -20,7 +20,7 @@ def list_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("glob", "rglob"):
         real = getattr(Path, name)
 
-        def found(self: Path, pattern: str, real: Any = real) -> Iterator[Path]:
-            return iter(sorted(real(self, pattern), reverse=True))
+        def found(self: Path, pattern: str, real: Any = real, **options: Any) -> Iterator[Path]:
+            return iter(sorted(real(self, pattern, **options), reverse=True))
 
         monkeypatch.setattr(Path, name, found)

@@ -119,6 +119,7 @@ def test_cllr_by_hand() -> None:
     assert figure("cllr", [0, 1], [0, 0], llr=llr) == pytest.approx((np.log2(4 / 3) + 2) / 2)
 
 
+@pytest.mark.slow  # these run where the extra `dev` is installed, with the library that is asked
 def test_cllr_and_its_minimum_agree_with_lir() -> None:
     lir = pytest.importorskip("lir.metrics")
     data = pytest.importorskip("lir.data.models")

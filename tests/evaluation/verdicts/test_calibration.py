@@ -68,6 +68,7 @@ def test_temperature_agrees_with_the_best_of_a_fine_grid() -> None:
     assert found.offset == 0
 
 
+@pytest.mark.slow  # these run where the extra `dev` is installed, with the library that is asked
 def test_isotonic_and_platt_agree_with_lir() -> None:
     isotonic = pytest.importorskip("lir.algorithms.isotonic_regression")
     logistic = pytest.importorskip("lir.algorithms.logistic_regression")

@@ -89,6 +89,7 @@ def test_the_promise_holds_in_each_class_where_scores_differ_between_classes() -
     assert binomial_excess(pooled, draws, 0.05) < 1e-3
 
 
+@pytest.mark.slow  # these run where the extra `dev` is installed, with the library that is asked
 def test_the_threshold_for_fake_agrees_with_mapie() -> None:
     regression = pytest.importorskip("mapie.regression")
     from sklearn.dummy import DummyRegressor
