@@ -21,8 +21,8 @@ from statistics import median
 import av
 import numpy as np
 
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.faces.dense import DenseLandmarks
 from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.extract import extract_clips

@@ -12,8 +12,8 @@ from cues.people import Person
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import SPEECH_RATE
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.speech import mel_spectrum

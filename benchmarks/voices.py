@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import SPEECH_RATE
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.media import probe
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.views.landmarks import openings_of

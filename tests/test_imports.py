@@ -15,24 +15,17 @@ CORE = ROOT / "dfcore"
 LIGHT = (
     "__init__",
     "__main__",
-    "builtins",
     "collector",
     "results",
-    "discovery",
-    "disk",
     "errors",
-    "files",
     "hookspecs",
     "kaggle",
     "notebook",
-    "owner",
-    "plugin_code",
-    "plugins",
-    "progress",
     "specs",
     "text",
     "version",
 )
+LIGHT_FOLDERS = ("announcement", "api", "cli", "config", "console", "filesystem", "plugins")
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
     "light": {"light"},
@@ -128,9 +121,7 @@ def test_plugins_import_the_core_and_themselves_only(path: Path) -> None:
 
 def light_files() -> list[Path]:
     named = [CORE / f"{name}.py" for name in LIGHT]
-    folders = [
-        path for folder in ("announcement", "config", "api", "cli") for path in sorted((CORE / folder).rglob("*.py"))
-    ]
+    folders = [path for folder in LIGHT_FOLDERS for path in sorted((CORE / folder).rglob("*.py"))]
     return [*named, *folders, *sorted(ROOT.glob("plugins/dfs-*/dfs_*/plugin.py"))]
 
 

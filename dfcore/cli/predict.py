@@ -198,7 +198,7 @@ class _Judged:
 
 def _results(predictor: Predictor, files: Files, explain: bool, *, quiet: bool) -> Generator[_Judged, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
-    from dfcore.progress import SILENT, TERMINAL, over
+    from dfcore.console.progress import SILENT, TERMINAL, over
 
     total = len(files.found) + len(files.refused)
     with closing(_judged(predictor, files, explain)) as results:

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from dfcore import cli
+from dfcore.console.progress import Terminal
 from dfcore.errors import WriteError
 from dfcore.models.files.weights import read_final
-from dfcore.progress import Terminal
 from dfcore.runs.folder import read_json, read_lines
 from dfcore.testing.demo import make_demo
 from dfcore.training.callbacks.tensorboard import TensorBoard

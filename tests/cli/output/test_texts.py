@@ -134,7 +134,7 @@ def test_the_files_of_an_evaluation_are_named_by_the_first_process(
     rank: str, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr("dfcore.assessment.tables.report_tables", lambda report: [report["table"]])
+    monkeypatch.setattr("dfcore.assessment.output.tables.report_tables", lambda report: [report["table"]])
     found: Any = SimpleNamespace(report={"table": "A TABLE"}, json="r.json", csv="s.csv", plots=["a\x07.png", "b.png"])
     evaluate._show(found, as_json=False)
     lines = ["A TABLE", "report     r.json", "scores     s.csv", "plot       a\\x07.png", "plot       b.png"]
