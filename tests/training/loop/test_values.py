@@ -258,9 +258,7 @@ def judged(odd: list[int], weight: float = 1.0, *, ours: bool = True) -> Any:
 
 
 def test_a_map_that_is_no_number_while_weights_and_views_are_is_the_plugins_fault() -> None:
-    said = (
-        r"specialist 'toy', toy:Module \(.*test_loop_values.py:\d+\), gave .* at step 6, .*in the cue grid \(3 values\)"
-    )
+    said = r"specialist 'toy', toy:Module \(.*test_values.py:\d+\), gave .* at step 6, .*in the cue grid \(3 values\)"
     with pytest.raises(PluginError, match=said):
         loop._require_finite(judged([0, 3]))
 

@@ -18,7 +18,7 @@ from dfcore.models.files.weights import read_final
 from dfcore.runs.folder import read_lines
 from dfcore.training.protocols import BaseCallback
 
-SCRIPT = Path(__file__).parents[1] / "helpers" / "tiny_run.py"
+SCRIPT = Path(__file__).parents[2] / "helpers" / "tiny_run.py"
 STEPS_PER_EPOCH, EPOCHS = 5, 3
 
 PLACES = {
