@@ -161,8 +161,10 @@ def test_no_file_or_function_is_overlong() -> None:
         assert len(text.splitlines()) <= 350, f"{path} is too long"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or 0) - node.lineno + 1
-                assert length <= 60 or path.parts[-2] in ("cli", "api"), f"{path}: {node.name} has {length} lines"
+                # A command's parameters are its options, one a line; those of the functions behind commands likewise.
+                start = node.body[0].lineno if path.parts[-2] in ("cli", "api") else node.lineno
+                length = (node.end_lineno or 0) - start + 1
+                assert length <= 60, f"{path}: {node.name} has {length} lines"
 
 
 def module_name(path: Path) -> str:
