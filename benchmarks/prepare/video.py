@@ -1,6 +1,6 @@
 """How long preparing a 300-frame 720p video takes, against one bare decode pass of it.
 
-    python benchmarks/prepare_video.py [VIDEO]
+    python benchmarks/prepare/video.py [VIDEO]
 
 Prepared: four clips of eight frames, face tracks included, written to a store. CM's ghost maps (six re-encodings of
 each clip) are timed apart; "landmarks" is preparing with the dense landmarks of every stored frame. The last line is

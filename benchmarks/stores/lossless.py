@@ -1,6 +1,6 @@
 """What lossless codings of a store's frames take, and how long one frame of eight is decoded.
 
-    python benchmarks/lossless.py STORE
+    python benchmarks/stores/lossless.py STORE
 
 STORE is a clip store. Of each of its videos the middle clip's frames are coded in each way, and compared when decoded.
 Processor time of one thread, medians. "Read" is what a sample of one frame waits for: with groups of eight, the frames

@@ -1,12 +1,12 @@
 """Training step, preparing and reading beside DeepfakeBench and SelfBlendedImages, given a checkout of them.
 
-    python benchmarks/peers.py [VIDEOS] --deepfakebench DIR --selfblended DIR [--parts train prepare read] [--wall]
+    python benchmarks/peers/compare.py [VIDEOS] --deepfakebench DIR --selfblended DIR [--parts train prepare read]
 
 VIDEOS is a folder of videos, at any depth; without it made ones are used. The peers' own modules are imported from
-their checkouts, each part in a process of its own (:mod:`peer_worker`), by ``--python`` where their packages live in
+their checkouts, each part in a process of its own (:mod:`peers.worker`), by ``--python`` where their packages live in
 another environment. All sides take turns in one run, and what is printed is the ratio ours / theirs of processor time:
 the geometric mean over the turns, and its 95 % bootstrap interval over turns (over files, where several are prepared).
-What a checkout lacks is said in one line, and that part is left out. ``peers.md`` says what is compared with what.
+What a checkout lacks is said in one line, and that part is left out. ``README.md`` says what is compared with what.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from statistics import median
 from threading import Timer
 from typing import Any
 
-import prepare_ratios
-import read_samples
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import torch
 import training_step
-from peer_files import write_crops, write_frames
+from prepare import ratios
+from stores import reading
 
 from dfcore.config import TrainConfig
 from dfcore.data.store.clip_store import ClipStore
@@ -42,12 +43,13 @@ from dfcore.plugins import registry
 from dfcore.specs import SpecialistSpec
 from dfcore.testing.demo import make_demo
 from dfcore.training.inputs.prepare import clip_plan
+from peers.files import write_crops, write_frames
 
 Side = Callable[[dict[str, Any]], tuple[float, int]]
 """Given a request, seconds of processor time, and of how many units (steps, files, images) they are."""
 Times = dict[tuple[str, int], dict[str, float]]
 """Of a request's name and a turn: seconds of a unit, of processor time (``cpu``) and by the clock (``wall``)."""
-WORKER = Path(__file__).with_name("peer_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 PEERS = {"deepfakebench": "DeepfakeBench", "selfblended": "SelfBlendedImages"}
 OURS = "dfcore"
 
@@ -64,7 +66,7 @@ class Peer:
         kind: a name of :data:`PEERS`.
         part: ``train``, ``prepare`` or ``read``.
         root: the checkout.
-        settings: what :mod:`peer_worker` needs to know.
+        settings: what :mod:`peers.worker` needs to know.
         limit: seconds until an answer must come.
 
     Raises:
@@ -245,18 +247,18 @@ def measure_part(
 
 
 def reads_of_ours(store: ClipStore, spec: SpecialistSpec) -> Side:
-    samples = read_samples.samples_of(store, spec, finish=True)
-    reads = read_samples.READS
-    return lambda _: (sum(read_samples.milliseconds(lambda k: samples[k % len(samples)])) / 1e3, reads)
+    samples = reading.samples_of(store, spec, finish=True)
+    reads = reading.READS
+    return lambda _: (sum(reading.milliseconds(lambda k: samples[k % len(samples)])) / 1e3, reads)
 
 
 def on_files(args: Any, spec: SpecialistSpec, place: Path, settings: dict[str, Any]) -> None:
     """Preparing and reading, of the same files."""
     torch.set_num_threads(1)
     folder = args.videos or make_demo(place / "demo", pairs=(3, 1, 1), frames=32)
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in read_samples.SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in reading.SUFFIXES)
     if not found:
-        raise SystemExit(f"no videos in {folder}: a folder with files {', '.join(read_samples.SUFFIXES)} is needed")
+        raise SystemExit(f"no videos in {folder}: a folder with files {', '.join(reading.SUFFIXES)} is needed")
     if "prepare" in args.parts:
         (place / "videos").mkdir()
         requests = []
@@ -267,11 +269,11 @@ def on_files(args: Any, spec: SpecialistSpec, place: Path, settings: dict[str, A
 
         def prepare(request: dict[str, Any]) -> tuple[float, int]:
             path = Path(request["video"])
-            return prepare_ratios.seconds(lambda: prepare_ratios.prepare(path, [spec], args.codec)), 1
+            return ratios.seconds(lambda: ratios.prepare(path, [spec], args.codec)), 1
 
         measure_part("prepare", prepare, requests, settings, args)
     if "read" in args.parts:
-        store = read_samples.prepared(folder, place, [spec], args.codec)
+        store = reading.prepared(folder, place, [spec], args.codec)
         files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
         settings["crops"] = write_crops(store, place)
         write_frames(store, {video: files[video] for video in store}, place)
@@ -320,7 +322,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "batch": args.batch,
             "frames": args.frames or plan.clips * plan.frames,
             "device": args.device,
-            "reads": read_samples.READS,
+            "reads": reading.READS,
             "crops": 0,
         }
         print(

@@ -1,8 +1,8 @@
 """How AV's learned synchrony grows with minutes of speech.
 
-    python benchmarks/speech_growth.py                              # made speech
-    python benchmarks/speech_growth.py --footage DIR                # a folder of real talking videos
-    python benchmarks/speech_growth.py --footage DIR --first-made   # the same, after learning from made speech
+    python benchmarks/speech/growth.py                              # made speech
+    python benchmarks/speech/growth.py --footage DIR                # a folder of real talking videos
+    python benchmarks/speech/growth.py --footage DIR --first-made   # the same, after learning from made speech
 
 The towers of the cue ``lip_sync`` learn as in training, by the module's own loss on real speech alone: no forgery is
 seen. People are added one after another until there are so many minutes; a quarter of the training people is held out
@@ -26,12 +26,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import numpy as np
 import torch
 from cues.measures import estimate
 from cues.people import Person, demo_people, folder_people
 from cues.trials import people_folds
-from talks import KINDS, SPARSE, Described, Talk, joined, lessons, picked, questions, read_talk
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -40,6 +41,7 @@ from dfcore.errors import DfcoreError, UsageError
 from dfs_av.lip_sync import LipSyncCue, delay_curve, similarities
 from dfs_av.module import CueModule
 from dfs_av.speech_view import LAGS, POINTS, SHAPES
+from speech.talks import KINDS, SPARSE, Described, Talk, joined, lessons, picked, questions, read_talk
 
 BATCH = 16
 _LOOK = 10

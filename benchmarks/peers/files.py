@@ -1,4 +1,4 @@
-"""Files that the peers' datasets read, written from the clips and videos that ours reads (:mod:`peers`)."""
+"""Files that the peers' datasets read, written from the clips and videos that ours reads (:mod:`peers.compare`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import av
 import numpy as np
-import read_samples
 from PIL import Image
+from stores import reading
 
 from dfcore.data.store.clip_store import ClipStore
 
@@ -19,7 +19,7 @@ def write_crops(store: ClipStore, place: Path) -> int:
     """Faces as DeepfakeBench reads them: 256x256 PNG files and its list in JSON; returns how many."""
     (place / "frames" / "000").mkdir(parents=True)
     paths = []
-    for number, png in enumerate(read_samples.Crops(store).files):
+    for number, png in enumerate(reading.Crops(store).files):
         paths.append(f"./frames/000/{number:03d}.png")  # what does not start with a dot it looks for in its own folder
         (place / paths[-1]).write_bytes(png)
     video = {"label": "real", "frames": paths}

@@ -1,11 +1,11 @@
-"""The side of :mod:`peers` that imports a checkout: one part of one peer, in a process of its own.
+"""The side of :mod:`peers.compare` that imports a checkout: one part of one peer, in a process of its own.
 
-    python benchmarks/peer_worker.py (deepfakebench|selfblended) (train|prepare|read) CHECKOUT
+    python benchmarks/peers/worker.py (deepfakebench|selfblended) (train|prepare|read) CHECKOUT
 
 It reads lines of JSON, first the settings, then one line for each measurement, and answers each with a line of JSON:
 ``{"ready": true, "notes": [...]}``, ``{"cpu": seconds, "units": of so many}`` or ``{"failed": "why"}``. It needs
 nothing of dfcore, and Python 3.8, so that the interpreter can be the one of the checkout, with its old packages. None
-of the checkout's code stands here: what is imported and called is named in ``peers.md``.
+of the checkout's code stands here: what is imported and called is named in ``README.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peer_checkout import Unusable, bare_packages, module, versions, why
+from checkout import Unusable, bare_packages, module, versions, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable

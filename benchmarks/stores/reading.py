@@ -1,6 +1,6 @@
 """How fast samples are read from clip stores of both codecs, against decoding 256x256 PNG crops.
 
-    python benchmarks/read_samples.py [FOLDER] [--stores RAW COMPACT] [--workers 2] [--rounds 7]
+    python benchmarks/stores/reading.py [FOLDER] [--stores RAW COMPACT] [--workers 2] [--rounds 7]
 
 FOLDER holds videos, at any depth; without it made ones are used. They are prepared for all installed specialists, raw
 and compact; ``--stores`` takes two stores that were prepared so before. A sample is all that a specialist reads in

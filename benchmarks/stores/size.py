@@ -1,6 +1,6 @@
 """What a clip store takes, a video and by array.
 
-python benchmarks/store_size.py STORE [...]
+python benchmarks/stores/size.py STORE [...]
 dfcore prepare cm --dataset folder --data VIDEOS --store STORE --set data.store_codec=raw    # makes one
 """
 

@@ -1,6 +1,6 @@
 """What several processes gain in preparing, over one.
 
-    python benchmarks/prepare_workers.py FILE_OR_FOLDER [...] [--specialists cm] [--workers 1 2] [--rounds 3]
+    python benchmarks/prepare/workers.py FILE_OR_FOLDER [...] [--specialists cm] [--workers 1 2] [--rounds 3]
 
 Prepares the same files into new stores with each number of worker processes in turn, as `dfcore prepare --workers N`
 does, and prints medians: seconds of wall clock, processor seconds of all processes, how many cores they kept busy, and
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from prepare_ratios import SUFFIXES
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dfcore.config import TrainConfig
 from dfcore.data.prepare.videos import prepare_videos
@@ -32,6 +32,7 @@ from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.plugins import registry
 from dfcore.training.inputs.prepare import clip_plan, needed_evidence
+from prepare.ratios import SUFFIXES
 
 
 def used() -> float:

@@ -1,4 +1,4 @@
-"""What every part of :mod:`peer_worker` needs of a checkout: its modules, and in words why one cannot be imported.
+"""What every part of :mod:`peers.worker` needs of a checkout: its modules, and in words why one cannot be imported.
 
 Python 3.8, and nothing but the standard library, as there.
 """

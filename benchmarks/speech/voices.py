@@ -1,9 +1,9 @@
 """Whether a voice belongs to a mouth, by the opened of dense landmarks: what AV can find without forged footage.
 
-    python benchmarks/voices.py --list LIST.csv                     # folds over people
-    python benchmarks/voices.py --list LIST.csv --test OTHERS.csv   # learnt from all of LIST, asked of OTHERS
-    python benchmarks/voices.py --list LIST.csv --minutes 0.5,1,2   # how it grows with minutes of speech
-    python benchmarks/voices.py --list LIST.csv --write FILE        # keep what all of LIST teach, for dfs-av
+    python benchmarks/speech/voices.py --list LIST.csv                     # folds over people
+    python benchmarks/speech/voices.py --list LIST.csv --test OTHERS.csv   # learnt from all of LIST, asked of OTHERS
+    python benchmarks/speech/voices.py --list LIST.csv --minutes 0.5,1,2   # how it grows with minutes of speech
+    python benchmarks/speech/voices.py --list LIST.csv --write FILE        # keep what all of LIST teach, for dfs-av
 
 A list has the columns ``file`` (absolute, or relative to the list) and ``group`` (the person). It should name talks in
 which the person seen is the one heard; what never pauses (music, a crowd) is left out, unless ``--all`` is given.

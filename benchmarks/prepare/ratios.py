@@ -1,6 +1,6 @@
 """How much processor time preparing takes for each specialist, against one bare decode of the same file.
 
-    python benchmarks/prepare_ratios.py FILE_OR_FOLDER [...] [--specialists cm rr] [--rounds 3] [--codec raw]
+    python benchmarks/prepare/ratios.py FILE_OR_FOLDER [...] [--specialists cm rr] [--rounds 3] [--codec raw]
 
 Preparing is all of it: decoding, faces, evidence, and writing to a store. Decode and specialists are measured in turn,
 in one process, and the least of the rounds is taken. What is paid once a process (imports, the detector's weights) is
