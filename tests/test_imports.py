@@ -150,6 +150,11 @@ def test_import_dfcore_loads_nothing_heavy() -> None:
     assert run("import dfcore") == set()
 
 
+def test_a_plan_is_read_without_numpy() -> None:
+    """``predict`` starts a process by it, and imports numpy meanwhile."""
+    assert run("from dfcore.data.clips.plan import ClipPlan") == set()
+
+
 def test_announcements_load_nothing_heavy() -> None:
     assert run("from dfcore.plugins import Registry", "assert not Registry().load_all()") == set()
 
