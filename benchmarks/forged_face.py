@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Planes
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.datasets.faceforensics import FaceForensics
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.look import find_detector, find_tracks, look_at

@@ -23,7 +23,7 @@ from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.workers.pool import run_tasks
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.extraction import extract

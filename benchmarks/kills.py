@@ -36,7 +36,7 @@ from typing import Any
 
 import torch
 
-from dfcore.owner import TEMPORARY_SUFFIX
+from dfcore.filesystem.owner import TEMPORARY_SUFFIX
 from dfcore.testing.demo import make_demo
 from dfcore.testing.layouts import make_parts
 from dfcore.testing.media import write_broken

@@ -124,7 +124,7 @@ def difference(one: Mapping[str, float | None], other: Mapping[str, float | None
 
 def made_video(folder: Path, length: int = 10) -> Path:
     """A demo person talking for so many seconds, in 720p."""
-    from prepare_video import made_video as of_frames
+    from prepare.video import made_video as of_frames
 
     return of_frames(folder, 25 * length)
 

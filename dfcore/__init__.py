@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.api.specialists import SpecialistInfo, describe, register_dataset, specialists
     from dfcore.assessment.result import Evaluation
     from dfcore.config import TrainConfig
+    from dfcore.console.progress import SILENT, TERMINAL, Progress
     from dfcore.data.records import Scan, VideoRecord
     from dfcore.data.samples import ClipSamples
     from dfcore.data.store.clip_store import ClipStore
@@ -64,7 +65,6 @@ if TYPE_CHECKING:  # what type checkers see; a test compares it with the table b
     from dfcore.models.factory import create, load
     from dfcore.models.protocols import SpecialistOutput
     from dfcore.models.specialist import Specialist
-    from dfcore.progress import SILENT, TERMINAL, Progress
     from dfcore.training.curriculum import train_curriculum
     from dfcore.training.inputs.estimate import Estimate
     from dfcore.training.inputs.prepare import Prepared
@@ -75,15 +75,15 @@ _WHERE = {
     "ClipSamples": "dfcore.data.samples",
     "ClipStore": "dfcore.data.store.clip_store",
     "Prepared": "dfcore.training.inputs.prepare",
-    "Progress": "dfcore.progress",
+    "Progress": "dfcore.console.progress",
     "ReportResult": "dfcore.api.report",
     "RunResult": "dfcore.training.result",
-    "SILENT": "dfcore.progress",
+    "SILENT": "dfcore.console.progress",
     "Scan": "dfcore.data.records",
     "Specialist": "dfcore.models.specialist",
     "SpecialistInfo": "dfcore.api.specialists",
     "SpecialistOutput": "dfcore.models.protocols",
-    "TERMINAL": "dfcore.progress",
+    "TERMINAL": "dfcore.console.progress",
     "TrainConfig": "dfcore.config",
     "VideoRecord": "dfcore.data.records",
     "Ensemble": "dfcore.api.ensemble",

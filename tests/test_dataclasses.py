@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 CHANGED = {
-    "data/clips.py:Clip",
+    "data/clips/clip.py:Clip",
     "data/datasets/dfdc.py:_Found",
     "data/datasets/faceforensics.py:_Found",
     "data/datasets/folder.py:_Found",
@@ -18,13 +18,13 @@ CHANGED = {
     "data/prepare/survey.py:Survey",
     "data/prepare/watch.py:Footage",
     "data/store/index.py:_Found",
-    "testing/demo/skin.py:Surface",
+    "testing/demo/people/skin.py:Surface",
     "testing/demo/video.py:Upload",
     "training/inputs/data.py:TrainingData",
     "training/run.py:Run",
 }
 """Those that are filled or go on while they are used."""
-MORE = {"discovery.py:PluginEntry": {"order"}, "training/inputs/data.py:TrainingData": {"weakref_slot"}}
+MORE = {"plugins/discovery.py:PluginEntry": {"order"}, "training/inputs/data.py:TrainingData": {"weakref_slot"}}
 
 
 def expected(name: str) -> set[str]:

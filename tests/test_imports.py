@@ -15,24 +15,17 @@ CORE = ROOT / "dfcore"
 LIGHT = (
     "__init__",
     "__main__",
-    "builtins",
     "collector",
     "results",
-    "discovery",
-    "disk",
     "errors",
-    "files",
     "hookspecs",
     "kaggle",
     "notebook",
-    "owner",
-    "plugin_code",
-    "plugins",
-    "progress",
     "specs",
     "text",
     "version",
 )
+LIGHT_FOLDERS = ("announcement", "api", "cli", "config", "console", "filesystem", "plugins")
 HEAVY = {"torch", "timm", "torchvision", "numpy", "rich", "av", "onnxruntime", "matplotlib", "sklearn", "PIL", "tqdm"}
 MAY_IMPORT = {
     "light": {"light"},
@@ -128,9 +121,7 @@ def test_plugins_import_the_core_and_themselves_only(path: Path) -> None:
 
 def light_files() -> list[Path]:
     named = [CORE / f"{name}.py" for name in LIGHT]
-    folders = [
-        path for folder in ("announcement", "config", "api", "cli") for path in sorted((CORE / folder).rglob("*.py"))
-    ]
+    folders = [path for folder in LIGHT_FOLDERS for path in sorted((CORE / folder).rglob("*.py"))]
     return [*named, *folders, *sorted(ROOT.glob("plugins/dfs-*/dfs_*/plugin.py"))]
 
 
@@ -159,6 +150,11 @@ def test_import_dfcore_loads_nothing_heavy() -> None:
     assert run("import dfcore") == set()
 
 
+def test_a_plan_is_read_without_numpy() -> None:
+    """``predict`` starts a process by it, and imports numpy meanwhile."""
+    assert run("from dfcore.data.clips.plan import ClipPlan") == set()
+
+
 def test_announcements_load_nothing_heavy() -> None:
     assert run("from dfcore.plugins import Registry", "assert not Registry().load_all()") == set()
 
@@ -170,8 +166,10 @@ def test_no_file_or_function_is_overlong() -> None:
         assert len(text.splitlines()) <= 350, f"{path} is too long"
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or 0) - node.lineno + 1
-                assert length <= 60 or path.parts[-2] in ("cli", "api"), f"{path}: {node.name} has {length} lines"
+                # A command's parameters are its options, one a line; those of the functions behind commands likewise.
+                start = node.body[0].lineno if path.parts[-2] in ("cli", "api") else node.lineno
+                length = (node.end_lineno or 0) - start + 1
+                assert length <= 60, f"{path}: {node.name} has {length} lines"
 
 
 def module_name(path: Path) -> str:

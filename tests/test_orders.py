@@ -10,8 +10,8 @@ import pytest
 from any_order import LETTERS, MIXED
 
 from dfcore.config.sections import NAMING_KEYS, code_named
-from dfcore.discovery import discover, distribution_of, is_plugin
 from dfcore.errors import DataError, UnknownNameError
+from dfcore.plugins.discovery import discover, distribution_of, is_plugin
 from dfcore.version import __version__, package_versions
 
 

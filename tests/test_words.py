@@ -46,7 +46,7 @@ ALLOWED = {
         "benchmarks/spliced_spans.py",
     ),
     "room": ("dfcore/testing/demo/", "tests/testing/", "tests/data/datasets/conftest.py"),  # rendered; names of scenes
-    "picture": ("tests/testing/test_demo_maker.py",),  # PyAV's PictureType
+    "picture": ("tests/testing/demo/test_maker.py",),  # PyAV's PictureType
     "board": ("dfcore/testing/demo/",),  # a board on a rendered wall
     "material": ("dfcore/testing/demo/",),  # of rendered skin
 }
@@ -111,12 +111,12 @@ def test_the_notebook_has_none_either() -> None:
 
 @pytest.mark.parametrize("text", ["pictures_of", "SoundTrack", "a twin", "_twin", "EpochCourse", "no room for it"])
 def test_a_retired_word_is_found_however_it_is_written(text: str) -> None:
-    assert retired(words(text), "dfcore/disk.py")
+    assert retired(words(text), "dfcore/filesystem/writing.py")
 
 
 @pytest.mark.parametrize("text", ["background", "headroom", "keyboard", "discourse", "sounding", "twinkle"])
 def test_other_words_that_hold_it_are_left_alone(text: str) -> None:
-    assert retired(words(text), "dfcore/disk.py") == []
+    assert retired(words(text), "dfcore/filesystem/writing.py") == []
 
 
 def test_the_changelog_says_what_came_in_their_place() -> None:

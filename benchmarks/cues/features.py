@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.spread import spread
 from dfcore.data.views import build_views

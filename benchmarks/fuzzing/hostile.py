@@ -100,7 +100,7 @@ class Doors:
         """Every file through predict, prepare and verify, each alone, the last two as a dataset."""
         import dfcore
         from dfcore.data.checks.verify import verify
-        from dfcore.data.clip_plan import ClipPlan
+        from dfcore.data.clips.plan import ClipPlan
         from dfcore.data.prepare.videos import prepare_videos
         from dfcore.data.records import Scan, VideoRecord
         from dfcore.data.store.clip_store import ClipStore

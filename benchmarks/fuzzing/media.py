@@ -120,7 +120,7 @@ class Media:
             begun = now
 
     def _prepare(self, files: Sequence[Path], every: bool, folder: Path) -> Found:
-        from dfcore.data.clip_plan import ClipPlan
+        from dfcore.data.clips.plan import ClipPlan
         from dfcore.data.prepare.videos import prepare_videos
         from dfcore.data.records import VideoRecord
         from dfcore.data.store.clip_store import ClipStore

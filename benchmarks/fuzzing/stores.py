@@ -21,7 +21,7 @@ VIDEOS = 3
 
 def fill(store: Path, videos: Path) -> Any:
     """Prepare the videos of a folder into a store; the report."""
-    from dfcore.data.clip_plan import ClipPlan
+    from dfcore.data.clips.plan import ClipPlan
     from dfcore.data.prepare.videos import prepare_videos
     from dfcore.data.records import VideoRecord
     from dfcore.data.store.clip_store import ClipStore

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dfcore.assessment.calibrate import Calibrated
+    from dfcore.assessment.fitting.calibrate import Calibrated
 
 __all__ = ["calibrate"]
 
@@ -49,9 +49,9 @@ def calibrate(
         WriteError: the file cannot be written.
     """
     from dfcore.api.validation import validation_config
-    from dfcore.assessment.calibrate import calibrate_target
+    from dfcore.assessment.fitting.calibrate import calibrate_target
+    from dfcore.assessment.fitting.validation import on_machine
     from dfcore.assessment.targets import find_targets
-    from dfcore.assessment.validation import on_machine
     from dfcore.evaluation.verdicts.rules import check_alpha
 
     check_alpha(alpha)  # before hours of scoring

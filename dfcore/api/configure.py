@@ -14,7 +14,7 @@ from dfcore import config
 from dfcore.api.places import dataset_root, locate_data, nothing_attached, store_folder
 from dfcore.config import TrainConfig
 from dfcore.errors import ConfigError, UsageError
-from dfcore.files import exists
+from dfcore.filesystem.paths import exists
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:

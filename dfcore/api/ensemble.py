@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dfcore.config import override
 from dfcore.errors import UsageError
 from dfcore.evaluation.verdicts.ensemble import NAME, StoredEnsemble
-from dfcore.files import real_path
+from dfcore.filesystem.paths import real_path
 
 if TYPE_CHECKING:
     from dfcore.assessment.targets import Target
@@ -66,9 +66,9 @@ class Ensemble(StoredEnsemble):
             ModelError: weights cannot be read.
         """
         from dfcore.api.validation import validation_config
-        from dfcore.assessment.ensemble import fit_targets
+        from dfcore.assessment.fitting.ensemble import fit_targets
+        from dfcore.assessment.fitting.validation import on_machine
         from dfcore.assessment.targets import find_targets
-        from dfcore.assessment.validation import on_machine
         from dfcore.evaluation.verdicts.rules import check_alpha
 
         check_alpha(alpha)  # before hours of scoring

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from dfcore import config
 from dfcore.api.configure import configure
-from dfcore.files import exists
-from dfcore.progress import TERMINAL, Progress
+from dfcore.console.progress import TERMINAL, Progress
+from dfcore.filesystem.paths import exists
 
 if TYPE_CHECKING:
     from dfcore.assessment.result import Evaluation
@@ -77,8 +77,8 @@ def evaluate(
         WriteError: the report cannot be written.
     """
     from dfcore.assessment.assess import assess
-    from dfcore.assessment.fused import find_detectors
     from dfcore.assessment.options import Job, options_of
+    from dfcore.assessment.scores.fused import find_detectors
 
     chosen = options_of(options)
     paths = [Path(path) for path in ([models] if isinstance(models, str | os.PathLike) else models)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dfcore import config
 from dfcore.errors import UsageError
-from dfcore.files import name_trouble
+from dfcore.filesystem.paths import name_trouble
 from dfcore.kaggle import kaggle
 from dfcore.specs import DatasetSpec
 

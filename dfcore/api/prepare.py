@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dfcore.console.progress import TERMINAL, Guarded, Progress
 from dfcore.errors import UsageError
-from dfcore.progress import TERMINAL, Guarded, Progress
 
 if TYPE_CHECKING:
     from dfcore.config import TrainConfig

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfcore.api.configure import configure
 from dfcore.errors import UsageError
-from dfcore.files import exists
+from dfcore.filesystem.paths import exists
 
 if TYPE_CHECKING:
     from dfcore.assessment.targets import Target

@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.assessment.fused import fuse, plain_mean
 from dfcore.assessment.options import Job, Options
-from dfcore.assessment.probing import score_probe
+from dfcore.assessment.output.write import verdict_shares, write_evaluation
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredDetector, prepare_jobs, score_emulated, score_job
-from dfcore.assessment.write import verdict_shares, write_evaluation
+from dfcore.assessment.scores.fused import fuse, plain_mean
+from dfcore.assessment.scores.probing import score_probe
+from dfcore.assessment.scores.scoring import ScoredDetector, prepare_jobs, score_emulated, score_job
+from dfcore.console.progress import TERMINAL, Progress
 from dfcore.device import choose_device
-from dfcore.disk import require_place
 from dfcore.evaluation.report import measure
 from dfcore.evaluation.verdicts.ensemble import StoredEnsemble
+from dfcore.filesystem.writing import require_place
 from dfcore.plugins import registry
-from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.hold import StoreHold
 from dfcore.training.inputs.prepare import store_path
 from dfcore.training.runtime.distributed import World

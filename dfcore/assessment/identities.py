@@ -8,7 +8,7 @@ from typing import Any
 from dfcore.data.records import VideoRecord
 from dfcore.data.splits import find_leaks
 from dfcore.errors import DataError
-from dfcore.files import real_path
+from dfcore.filesystem.paths import real_path
 from dfcore.plugins import registry
 from dfcore.training.inputs.identities import names_of
 

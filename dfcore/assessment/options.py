@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dfcore.assessment.decisions import check_operating_point
 from dfcore.assessment.identities import ALL
+from dfcore.assessment.scores.decisions import check_operating_point
 from dfcore.assessment.targets import Target
 from dfcore.config import TrainConfig
 from dfcore.data.emulation.platforms import find_platform

@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import ``dfcore.cli.<name>`` and give its ``command``."""
-        from dfcore.logs import print_warnings
+        from dfcore.console.logs import print_warnings
 
         if cmd_name not in COMMANDS:
             return None
@@ -148,7 +148,7 @@ def _as_ours(error: OSError) -> DfcoreError:
     """A full disk as our own error, wherever it was met, and what the system says of a path that was named to it; any
     other error is not ours to explain, and raised.
     """
-    from dfcore.disk import is_full, write_error
+    from dfcore.filesystem.writing import is_full, write_error
 
     if is_full(error):
         return write_error(Path(str(error.filename or "a file")), error)

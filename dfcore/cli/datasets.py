@@ -14,7 +14,7 @@ from dfcore.cli.options import PATH
 from dfcore.cli.output.streams import print_json
 from dfcore.cli.output.text import printable, table
 from dfcore.errors import DatasetError, UsageError
-from dfcore.files import exists, is_folder
+from dfcore.filesystem.paths import exists, is_folder
 from dfcore.kaggle import kaggle
 from dfcore.text import count_of
 

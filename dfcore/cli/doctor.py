@@ -13,7 +13,7 @@ import click
 from dfcore.api.places import dataset_root
 from dfcore.cli.output.streams import print_json
 from dfcore.errors import DfcoreError
-from dfcore.files import is_folder
+from dfcore.filesystem.paths import is_folder
 from dfcore.kaggle import free_space, kaggle, run_folder
 from dfcore.text import printable
 from dfcore.version import package_versions
@@ -94,8 +94,8 @@ def _detector() -> dict[str, Any]:
     import numpy as np
 
     from dfcore.config import DataConfig
-    from dfcore.plugin_code import construct
     from dfcore.plugins import registry
+    from dfcore.plugins.calls import construct
 
     name = DataConfig().detector
     detector = construct(f"face detector {name}", registry().component("face_detector", name).factory)

@@ -53,7 +53,7 @@ def fit(
     """
     from dfcore.api.ensemble import Ensemble, default_place
     from dfcore.assessment.targets import find_targets
-    from dfcore.disk import require_place
+    from dfcore.filesystem.writing import require_place
 
     place = Path(out) if out else default_place(find_targets(models))
     require_place(place)  # before all the videos are scored

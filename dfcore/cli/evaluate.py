@@ -10,7 +10,7 @@ import click
 from dfcore.cli.options import PATH, data_options, parse_set
 from dfcore.cli.output.announce import announce_file
 from dfcore.cli.output.streams import print_json
-from dfcore.progress import Terminal
+from dfcore.console.progress import Terminal
 from dfcore.text import printable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def command(
         _compare(compare, as_json)
         return
     from dfcore.api.evaluate import evaluate
-    from dfcore.progress import TERMINAL
+    from dfcore.console.progress import TERMINAL
 
     announce_file(out=out, store=store)
 
@@ -138,7 +138,7 @@ def _runs_folder(out: str | None) -> Path:
 
 
 def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
-    from dfcore.assessment.cross import cross_table
+    from dfcore.assessment.output.cross import cross_table
 
     found = cross_table(sources)
     if as_json:
@@ -146,7 +146,7 @@ def _compare(sources: tuple[Path, ...], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from dfcore.assessment.tables import cross_dataset_table
+    from dfcore.assessment.output.tables import cross_dataset_table
 
     Console(highlight=False).print(cross_dataset_table(found))
 
@@ -161,7 +161,7 @@ def _show(found: Evaluation, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from dfcore.assessment.tables import report_tables
+    from dfcore.assessment.output.tables import report_tables
 
     console = Console(highlight=False)
     for part in report_tables(found.report):

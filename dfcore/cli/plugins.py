@@ -8,7 +8,7 @@ import click
 
 from dfcore.cli.output.streams import print_json
 from dfcore.cli.output.text import table
-from dfcore.discovery import discover
+from dfcore.plugins.discovery import discover
 from dfcore.text import printable
 
 

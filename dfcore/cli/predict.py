@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dfcore.cli.options import PATH, People
-from dfcore.cli.output.streams import for_console
-from dfcore.cli.output.text import printable
+from dfcore.cli.output.verdicts import JsonArray, VerdictTable
 from dfcore.kaggle import run_folder
 
 if TYPE_CHECKING:
@@ -104,16 +103,11 @@ def command(
       130  Ctrl-C, 143 SIGTERM: results so far are written; --resume goes on
     """
     from dfcore.collector import importing
-    from dfcore.errors import UsageError
     from dfcore.inference.ahead.early import EarlyStart
     from dfcore.inference.models import find_models, people_number
     from dfcore.inference.scan import scan_files
-    from dfcore.runs.output_lock import OutputLock
 
-    if resume and not (jsonl or table or html):
-        raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
-    for place in {place for place in (jsonl, table, html) if place is not None}:
-        click.get_current_context().with_resource(OutputLock(place, "predicting"))
+    _lock((jsonl, table, html), resume=resume)
     # Before torch is imported: the first file is decoded while the models are loaded.
     early = click.get_current_context().with_resource(EarlyStart(isolate))
     listed = scan_files(files)
@@ -132,30 +126,36 @@ def command(
     predictor = Predictor(roster, judge, chosen, isolate=isolate, workers=workers, early=early)
     outputs = _outputs(jsonl, table, roster.hashes, resume=resume)
     total = len(listed.found) + len(listed.refused)
-    typed = shlex.join(["dfcore", *sys.argv[1:]])
     report = None
     if html is not None:
         from dfcore.inference.report.write import start_report
 
+        typed = shlex.join(["dfcore", *sys.argv[1:]])
         report = start_report(html, predictor, files, listed, prior=prior, command=typed, resume=resume)
         outputs.append(report)
     explained = html is not None if explain is None else explain
     todo = _without_known(listed, outputs if resume else [])
-    screen: _Array | _Table = _Array() if as_json else _Table(roster.hashes)
-    tally = _Tally()
+    screen: JsonArray | VerdictTable = JsonArray() if as_json else VerdictTable(roster.hashes)
     with screen, report or nullcontext():
         known = total - len(todo.found) - len(todo.refused)
         if known:
             screen.say(f"{known} of {total} files are judged already and left out.")
         with closing(_results(predictor, todo, explained, quiet=not as_json and sys.stdout.isatty())) as results:
-            for one in results:
-                for output in outputs:
-                    if str(one.result.path) not in output.known or not resume:
-                        output.write(one.result, one.explanation if explain or output is report else None)
-                screen.show(one.result, one.explanation if explain else None)
-                tally.add(one.result)
+            tally = _show(results, screen, outputs, report, resume=resume, explain=bool(explain))
         screen.close_with([*_under(predictor, tally), *([f"report: {report.address}"] if report else [])])
     sys.exit(FOUND_FAKE if exit_code and tally.fakes else NOT_JUDGED if tally.none else 0)
+
+
+def _lock(outputs: Iterable[Path | None], *, resume: bool) -> None:
+    """Keep other commands from writing to the same places, until this one ends."""
+    from dfcore.errors import UsageError
+    from dfcore.runs.output_lock import OutputLock
+
+    places = {place for place in outputs if place is not None}
+    if resume and not places:
+        raise UsageError("--resume leaves out what is in --jsonl, --csv or --html: give one of them.")
+    for place in places:
+        click.get_current_context().with_resource(OutputLock(place, "predicting"))
 
 
 class _Tally:
@@ -170,6 +170,29 @@ class _Tally:
         self.none += result.verdict == "none"
         self.passing += result.passing
         self.more_people += (result.people_seen or 0) > len(result.people) > 0
+
+
+def _show(
+    results: Iterable[_Judged],
+    screen: JsonArray | VerdictTable,
+    outputs: Sequence[ResultFile],
+    report: ResultFile | None,
+    *,
+    resume: bool,
+    explain: bool,
+) -> _Tally:
+    """Write and show each file as soon as it is judged.
+
+    An explanation that was made for the report alone is in no other output.
+    """
+    tally = _Tally()
+    for one in results:
+        for output in outputs:
+            if str(one.result.path) not in output.known or not resume:
+                output.write(one.result, one.explanation if explain or output is report else None)
+        screen.show(one.result, one.explanation if explain else None)
+        tally.add(one.result)
+    return tally
 
 
 def _outputs(jsonl: Path | None, table: Path | None, models: dict[str, str], *, resume: bool) -> list[ResultFile]:
@@ -198,7 +221,7 @@ class _Judged:
 
 def _results(predictor: Predictor, files: Files, explain: bool, *, quiet: bool) -> Generator[_Judged, None, None]:
     """The results, with a bar on stderr unless rows on the terminal show how far it is."""
-    from dfcore.progress import SILENT, TERMINAL, over
+    from dfcore.console.progress import SILENT, TERMINAL, over
 
     total = len(files.found) + len(files.refused)
     with closing(_judged(predictor, files, explain)) as results:
@@ -229,97 +252,3 @@ def _under(predictor: Predictor, tally: _Tally) -> list[str]:
         again = f"; {tally.passing} may be judged by another try" if tally.passing else ""
         lines.append(f"{tally.none} of {tally.files} files could not be judged{again}.")
     return lines
-
-
-class _Array:
-    """``--json``: one array on stdout, closed whatever happens; everything else goes to stderr."""
-
-    def __init__(self) -> None:
-        self.first = True
-
-    def __enter__(self) -> _Array:
-        click.echo("[", nl=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        click.echo("\n]")
-
-    def say(self, text: str) -> None:
-        click.echo(printable(text), err=True)
-
-    def show(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
-        from dfcore.inference.explanation import with_explanation
-        from dfcore.inference.output import json_line
-
-        # In one write: a signal comes before or after the whole of it.
-        line = for_console(json_line(with_explanation(result, explanation)))
-        click.echo(("\n " if self.first else ",\n ") + line, nl=False)
-        self.first = False
-
-    def close_with(self, lines: Sequence[str]) -> None:
-        for line in lines:
-            self.say(line)
-
-
-class _Table:
-    """A row for each person as soon as the file is judged, and under it why a specialist abstained."""
-
-    def __init__(self, labels: Sequence[str] | dict[str, str]) -> None:
-        self.labels = list(labels)
-        self.widths = [max(6, len(label)) for label in self.labels]
-
-    def __enter__(self) -> _Table:
-        heads = [label.rjust(width) for label, width in zip(self.labels, self.widths, strict=True)]
-        self.say("  ".join(["verdict".ljust(9), *heads, " score", "prob.".rjust(6), "person".rjust(7), "file"]))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        click.echo(printable(text))
-
-    def show(self, result: FileResult, explanation: FileExplanation | None = None) -> None:
-        lines = rows(result, self.labels, self.widths)
-        if explanation is not None:
-            from dfcore.cli.output.explained import explanation_lines
-
-            lines += explanation_lines(explanation)
-        for line in lines:
-            self.say(line)
-
-    def close_with(self, lines: Sequence[str]) -> None:
-        click.echo("")
-        for line in lines:
-            self.say(line)
-
-
-def rows(result: FileResult, labels: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """The lines of one file: a row for each person, why specialists abstained, what the decoder warned of."""
-    if not result.people:
-        return [f"{'none':9}  {result.path}: {_without_path(result)}", *_notes(result)]
-    lines = []
-    seen = result.people_seen or len(result.people)
-    for person in result.people:
-        cells = [
-            _number(person.specialists[name].score).rjust(width) if name in person.specialists else " " * width
-            for name, width in zip(labels, widths, strict=True)
-        ]
-        mark = "*" if len(result.people) > 1 and person.person == result.person else ""
-        who = f"{person.person + 1}/{seen}{mark}".rjust(7)
-        scores = (_number(person.score), _number(person.probability).rjust(6))
-        lines.append("  ".join([person.verdict.ljust(9), *cells, *(s.rjust(6) for s in scores), who, str(result.path)]))
-        lines += [f"{'':11}{name}: {one.abstained}" for name, one in person.specialists.items() if one.abstained]
-    return [*lines, *_notes(result)]
-
-
-def _without_path(result: FileResult) -> str:
-    return result.reason.removeprefix(f"{result.path}: ")
-
-
-def _notes(result: FileResult) -> list[str]:
-    return [f"{'':11}{note.removeprefix(f'{result.path}: ')}" for note in result.notes]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -12,9 +12,9 @@ from dfcore import config
 from dfcore.cli.output.announce import announce_file
 from dfcore.cli.output.streams import print_json
 from dfcore.cli.output.text import printable, table
-from dfcore.disk import size_text
 from dfcore.errors import UnknownNameError, UsageError
-from dfcore.files import is_folder, what_it_is
+from dfcore.filesystem.paths import is_folder, what_it_is
+from dfcore.filesystem.writing import size_text
 from dfcore.kaggle import free_space, run_folder
 from dfcore.text import count_of
 

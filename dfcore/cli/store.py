@@ -10,9 +10,9 @@ import click
 from dfcore.cli.options import PATH
 from dfcore.cli.output.streams import print_json
 from dfcore.cli.output.text import printable
-from dfcore.disk import size_text
 from dfcore.errors import StoreError
-from dfcore.files import is_folder, what_it_is
+from dfcore.filesystem.paths import is_folder, what_it_is
+from dfcore.filesystem.writing import size_text
 from dfcore.text import count_of
 
 DAMAGED = 4
@@ -37,8 +37,8 @@ def verify_command(store: Path, as_json: bool) -> None:
     dfcore runs                  (lists the stores beside the runs)
     dfcore store verify runs/store/demo-202efaf0
     """
+    from dfcore.console.progress import SILENT, TERMINAL
     from dfcore.data.store.clip_store import ClipStore
-    from dfcore.progress import SILENT, TERMINAL
 
     if not is_folder(store):
         kind = what_it_is(store)

@@ -26,7 +26,7 @@ from typing import Any
 
 from dfcore.config.sections import checked, code_named
 from dfcore.errors import ConfigError, UnknownNameError
-from dfcore.files import is_file, read_regular, real_path, require_file, what_it_is
+from dfcore.filesystem.paths import is_file, read_regular, real_path, require_file, what_it_is
 from dfcore.text import name_bytes
 
 __all__ = ["dataset_root", "file_values", "find_file", "read_file", "redirected", "store_name"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
 from dfcore.errors import ConfigError
-from dfcore.files import name_trouble
+from dfcore.filesystem.paths import name_trouble
 from dfcore.text import parse_duration
 
 __all__ = ["Key", "convert", "key", "key_of"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from dfcore.data.clip_part import part_of
 from dfcore.data.clips import ClipAccess
+from dfcore.data.clips.part import part_of
 from dfcore.data.protocols import ReadsViews
 from dfcore.data.records import VideoRecord
 from dfcore.data.spread import positions, spread
@@ -75,7 +75,7 @@ class ClipSamples(Dataset[dict[str, Any]]):
         seed: of all draws.
         abstain_reason: dotted path of the function that tells it (:class:`dfcore.specs.SpecialistSpec`), or "".
         clip_frames: frames that a clip has in the specialist's own plan: of longer clips, which were stored for another
-            specialist, the middle is read, as if there were no more (:mod:`dfcore.data.clip_part`); 0 reads all.
+            specialist, the middle is read, as if there were no more (:mod:`dfcore.data.clips.part`); 0 reads all.
         finish: False leaves to :func:`dfcore.data.views.finish.finish_views` what a device makes faster for a batch.
 
     Raises:

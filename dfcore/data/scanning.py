@@ -9,7 +9,7 @@ from typing import Any
 from dfcore.announcement.source import line_with, place_of
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import PluginError, nearest
-from dfcore.plugin_code import construct, dotted, plugin_code, wrong_call
+from dfcore.plugins.calls import construct, dotted, plugin_code, wrong_call
 from dfcore.specs import DatasetSpec
 
 __all__ = ["scan_dataset"]

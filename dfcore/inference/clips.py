@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dfcore.data.clip_part import cut_part, without_landmarks
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.part import cut_part, without_landmarks
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare.extracted import Extracted
 from dfcore.specs import EvidenceSpec
 

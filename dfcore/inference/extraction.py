@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.clip_part import cut_part
+from dfcore.data.clips.part import cut_part
 from dfcore.data.media.reasons import is_passing, reason_of
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.data.prepare.extract import extract_for_plans

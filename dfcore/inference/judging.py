@@ -16,14 +16,14 @@ from dfcore.data.clips import Clip, MemoryClip
 from dfcore.data.spread import spread
 from dfcore.data.views import build_views
 from dfcore.data.views.finish import move_views
-from dfcore.discovery import distribution_of
 from dfcore.errors import DataError, DfcoreError
 from dfcore.inference.clips import own_clip
 from dfcore.inference.models import Member
 from dfcore.inference.results import SpecialistScore
 from dfcore.models.guard import not_finite_cues, run_cue_module
 from dfcore.models.specialist import Specialist
-from dfcore.plugin_code import plugin_error
+from dfcore.plugins.calls import plugin_error
+from dfcore.plugins.discovery import distribution_of
 from dfcore.specs import resolve
 
 __all__ = ["BATCH", "Sample", "judge", "probability", "read_batch", "samples_of", "specialists_code"]

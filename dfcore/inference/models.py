@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dfcore.config import code_named
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.errors import CheckpointError, DfcoreError, ModelError, PluginError, UnknownNameError, UsageError
-from dfcore.files import exists, is_file, is_folder, name_trouble, why_unreadable
+from dfcore.filesystem.paths import exists, is_file, is_folder, name_trouble, why_unreadable
 
 if TYPE_CHECKING:
     from dfcore.models.specialist import Specialist
@@ -121,7 +121,7 @@ def find_models(paths: Sequence[Path]) -> tuple[list[Found], list[str]]:
         elif exists(path):
             found[path.resolve()] = Found(path, named=True)
         else:
-            odd = name_trouble(path) or os.path.islink(path)  # noqa: PTH114 - see dfcore.files.is_file
+            odd = name_trouble(path) or os.path.islink(path)  # noqa: PTH114 - see dfcore.filesystem.paths.is_file
             raise CheckpointError(f"{why_unreadable(path) if odd else f'{path} does not exist.'} {_TRAIN_FIRST}")
     return list(found.values()), notes
 

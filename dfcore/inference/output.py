@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dfcore.disk import append, require_target, writing
 from dfcore.errors import UsageError
-from dfcore.files import read_regular
+from dfcore.filesystem.paths import read_regular
+from dfcore.filesystem.writing import append, require_target, writing
 from dfcore.inference.explanation import FileExplanation, with_explanation
 from dfcore.inference.results import VERDICTS, FileResult
 from dfcore.text import parse_json

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dfcore.data.datasets.listing import media_files
 from dfcore.errors import DatasetError
-from dfcore.files import is_folder
+from dfcore.filesystem.paths import is_folder
 
 __all__ = ["Files", "scan_files"]
 

@@ -15,15 +15,15 @@ import torch
 from torch import nn
 
 from dfcore.announcement.source import announced_at, place_of
-from dfcore.discovery import distribution_of, left_out
 from dfcore.errors import CheckpointError, ModelError, PluginError, UnknownNameError
 from dfcore.models.backbones.device_views import use_channels_last
 from dfcore.models.files import weights
 from dfcore.models.files.fitting import another_backbone, check_backbone, model_arguments
 from dfcore.models.files.undrawn import TooLarge, Undrawn
 from dfcore.models.specialist import Parts, Specialist
-from dfcore.plugin_code import construct
 from dfcore.plugins import OFFICIAL, registry
+from dfcore.plugins.calls import construct
+from dfcore.plugins.discovery import distribution_of, left_out
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["create", "cue_module", "load", "load_to_judge"]

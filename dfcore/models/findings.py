@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from dfcore.errors import PluginError
 from dfcore.models.protocols import Views
-from dfcore.plugin_code import plugin_code
+from dfcore.plugins.calls import plugin_code
 from dfcore.specs import SpecialistSpec, resolve
 
 __all__ = ["Finding", "Trace", "finding_of", "measured"]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dfcore.announcement.source import announced_at, place_of
 from dfcore.errors import DfcoreError, PluginError, nearest
-from dfcore.plugin_code import plugin_code, plugin_error
+from dfcore.plugins.calls import plugin_code, plugin_error
 from dfcore.specs import MAP_SIZE, VIEWS, SpecialistSpec
 
 __all__ = ["not_finite_cues", "require_cue_map", "run_cue_module"]

@@ -17,7 +17,7 @@ from dfcore.models.backbones.halves import in_halves, pays
 from dfcore.models.files import weights
 from dfcore.models.guard import require_cue_map, run_cue_module
 from dfcore.models.protocols import SpecialistOutput, Views
-from dfcore.plugin_code import plugin_code
+from dfcore.plugins.calls import plugin_code
 from dfcore.specs import MAP_SIZE, SpecialistSpec
 
 __all__ = ["Parts", "Specialist"]

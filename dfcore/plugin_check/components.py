@@ -12,7 +12,7 @@ from dfcore.announcement.source import place_of
 from dfcore.data.protocols import Face
 from dfcore.errors import PluginError
 from dfcore.plugin_check.problems import Problems
-from dfcore.plugin_code import construct, dotted, plugin_code
+from dfcore.plugins.calls import construct, dotted, plugin_code
 from dfcore.specs import MAP_SIZE, ComponentSpec
 from dfcore.testing.views import clip_footage
 from dfcore.training.features import require_feature_augmentation, require_feature_loss

@@ -9,7 +9,7 @@ from dfcore.data.datasets.listing import list_folder
 from dfcore.data.scanning import scan_dataset
 from dfcore.errors import DatasetError, PluginError
 from dfcore.plugin_check.problems import Problems
-from dfcore.plugin_code import construct, plugin_code, wrong_call
+from dfcore.plugins.calls import construct, plugin_code, wrong_call
 from dfcore.specs import DatasetSpec
 
 __all__ = ["check_dataset", "made_folder"]

@@ -9,8 +9,8 @@ from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from dfcore.discovery import HEAVY, PluginEntry
 from dfcore.plugin_check.problems import Problems
+from dfcore.plugins.discovery import HEAVY, PluginEntry
 
 __all__ = ["check_distribution", "check_import"]
 

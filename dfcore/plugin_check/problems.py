@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dfcore.errors import DfcoreError
-from dfcore.plugin_code import plugin_error
+from dfcore.plugins.calls import plugin_error
 
 __all__ = ["Problems"]
 

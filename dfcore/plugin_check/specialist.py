@@ -20,7 +20,7 @@ from dfcore.models.factory import cue_module
 from dfcore.models.guard import not_finite_cues, require_cue_map, run_cue_module
 from dfcore.models.specialist import Parts, Specialist
 from dfcore.plugin_check.problems import Problems
-from dfcore.plugin_code import construct, plugin_code, wrong_call
+from dfcore.plugins.calls import construct, plugin_code, wrong_call
 from dfcore.specs import SpecialistSpec, resolve
 from dfcore.testing.constant_inputs import MOST, constant_inputs
 from dfcore.testing.views import clip_footage, made_clip, made_views

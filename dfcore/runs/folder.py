@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from dfcore.config import TrainConfig
-from dfcore.disk import replacing, require_target, writing
 from dfcore.errors import CheckpointError, RunExistsError, UsageError
-from dfcore.files import read_regular
-from dfcore.owner import is_left_behind
+from dfcore.filesystem.owner import is_left_behind
+from dfcore.filesystem.paths import read_regular
+from dfcore.filesystem.writing import replacing, require_target, writing
 from dfcore.runs.lock import LOCK
 from dfcore.text import parse_json
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dfcore.errors import RunLockedError
-from dfcore.files import is_folder
-from dfcore.owner import machine
+from dfcore.filesystem.owner import machine
+from dfcore.filesystem.paths import is_folder
 from dfcore.runs.lock import SILENCE, Holder, RunLock, holder_of, lives, read_holder, silence
 
 __all__ = ["StoreHold", "holders_of"]

@@ -3,7 +3,7 @@
 The file ``.lock`` in it says which process that is, on which host, since when and for what; a thread of that process
 touches it every few seconds. A lock is stale, and the next process takes it over, when
 
-- its process is gone, where that can be known: on the same machine (:func:`dfcore.owner.machine`);
+- its process is gone, where that can be known: on the same machine (:func:`dfcore.filesystem.owner.machine`);
 - its last touch is :data:`SILENCE` old, elsewhere: on a network disk a process number of another host means nothing.
   The disk's own clock tells, for two hosts' clocks differ.
 
@@ -24,10 +24,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-from dfcore.disk import require_target, writing
 from dfcore.errors import RunError, RunLockedError, WriteError
-from dfcore.files import exists, read_regular
-from dfcore.owner import is_alive, machine, process_start
+from dfcore.filesystem.owner import is_alive, machine, process_start
+from dfcore.filesystem.paths import exists, read_regular
+from dfcore.filesystem.writing import require_target, writing
 from dfcore.text import parse_json
 
 __all__ = ["BEAT", "LOCK", "SILENCE", "Holder", "RunLock", "holder_of", "lives", "read_holder", "silence", "stop_hint"]
@@ -51,7 +51,7 @@ class Holder:
         host, pid: its process.
         since: when it began, as the host's clock had it (``2026-11-28T09:00:12+0000``).
         purpose: what it does (``training``).
-        machine, started: what tells whether that process still lives; see :mod:`dfcore.owner`.
+        machine, started: what tells whether that process still lives; see :mod:`dfcore.filesystem.owner`.
         token: names this lock and no other.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfcore.errors import RunLockedError
-from dfcore.owner import TEMPORARY_SUFFIX, is_left_behind
+from dfcore.filesystem.owner import TEMPORARY_SUFFIX, is_left_behind
 from dfcore.runs.folder import HOUR, read_lines
 from dfcore.runs.hold import holders_of
 from dfcore.runs.lock import RunLock

@@ -27,12 +27,12 @@ from torch import Tensor, nn
 from dfcore.announcement.fields import dotted_paths
 from dfcore.data.clips import MemoryClip
 from dfcore.data.views.augment import augmentation
-from dfcore.discovery import HEAVY
 from dfcore.errors import MediaError, UnknownNameError
 from dfcore.models.factory import create, load
 from dfcore.models.files.weights import save_final
 from dfcore.models.findings import finding_of, measured
 from dfcore.plugins import Registry
+from dfcore.plugins.discovery import HEAVY
 from dfcore.specs import MAP_SIZE, SpecialistSpec, resolve
 from dfcore.testing.constant_inputs import MOST, constant_inputs
 from dfcore.testing.views import clip_footage, made_clip, made_views

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.protocols import Footage
-from dfcore.testing.demo.person import Person
+from dfcore.testing.demo.people.person import Person
 from dfcore.testing.demo.scene import Take
 
 __all__ = ["Utterance", "made_footage", "made_utterance"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfcore.disk import replacing
 from dfcore.errors import CheckpointError, RunExistsError
+from dfcore.filesystem.writing import replacing
 from dfcore.models.files import archives
 from dfcore.training.run import Run
 

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from dfcore.config import TrainConfig
+from dfcore.console.progress import TERMINAL, Progress
 from dfcore.device import choose_device
 from dfcore.errors import UsageError
 from dfcore.plugins import registry
-from dfcore.progress import TERMINAL, Progress
 from dfcore.runs.folder import RunFolder
 from dfcore.training.inputs.choose import choose_videos
 from dfcore.training.inputs.names import check_names

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from dfcore.announcement.source import place_of
 from dfcore.config import StageConfig
 from dfcore.errors import ConfigError, PluginError
-from dfcore.plugin_code import construct, dotted, plugin_code
 from dfcore.plugins import registry
+from dfcore.plugins.calls import construct, dotted, plugin_code
 
 __all__ = [
     "Alignment",

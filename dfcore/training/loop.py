@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.announcement.source import place_of
+from dfcore.console.progress import over
 from dfcore.data.views.finish import move_views
 from dfcore.errors import PluginError, RunInterrupted, TimeLimitReached, TrainingError
 from dfcore.evaluation.predictions import predict_samples
 from dfcore.evaluation.summary import summarise
 from dfcore.models.guard import not_finite_cues
 from dfcore.models.specialist import Specialist
-from dfcore.progress import over
 from dfcore.training.checkpoint import kept_rng, save_last
 from dfcore.training.features import feature_loss
 from dfcore.training.loaders import evaluation_loader, training_loader

@@ -9,9 +9,9 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from dfcore.announcement.source import place_of
-from dfcore.discovery import is_plugin
 from dfcore.errors import PluginError, nearest
-from dfcore.plugin_code import dotted, plugin_code, wrong_call
+from dfcore.plugins.calls import dotted, plugin_code, wrong_call
+from dfcore.plugins.discovery import is_plugin
 from dfcore.training.run import BaseCallback, Callback, Run
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfcore.config import TrainConfig
 from dfcore.errors import CheckpointError, RunError, RunExistsError
-from dfcore.files import exists, require_file
+from dfcore.filesystem.paths import exists, require_file
 from dfcore.models import factory
 from dfcore.models.backbones.tuning import choose_trained
 from dfcore.models.files import weights

@@ -11,14 +11,14 @@ from typing import Any
 from torch import nn
 
 from dfcore.config import TrainConfig, override
+from dfcore.console.progress import TERMINAL, Progress
 from dfcore.device import choose_device
-from dfcore.discovery import distribution_of
 from dfcore.errors import DatasetError
 from dfcore.models.backbones.tuning import Parameters, count_parameters
 from dfcore.notebook import in_notebook, links
-from dfcore.plugin_code import construct
 from dfcore.plugins import registry
-from dfcore.progress import TERMINAL, Progress
+from dfcore.plugins.calls import construct
+from dfcore.plugins.discovery import distribution_of
 from dfcore.runs.folder import RunFolder, StartMode, require_one_start
 from dfcore.runs.hold import StoreHold
 from dfcore.runs.lock import RunLock

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import dfcore
+from dfcore.console.progress import TERMINAL
 from dfcore.evaluation.verdicts.rules import ALPHA
-from dfcore.progress import TERMINAL
 
 JUDGING = {"models": "runs", "device": "auto", "prior": 0.5, "isolate": True}
 DEFAULTS: dict[str, dict[str, Any]] = {

@@ -62,10 +62,12 @@ def test_members_that_were_trained_on_different_data_need_a_named_dataset(
     second.joinpath("link").symlink_to(first)
     targets = [trained(first), trained(second, label="other")]
     monkeypatch.setattr("dfcore.assessment.targets.find_targets", lambda paths: targets)
-    monkeypatch.setattr("dfcore.assessment.validation.on_machine", lambda config, run: pytest.fail("it was scored"))
+    monkeypatch.setattr(
+        "dfcore.assessment.fitting.validation.on_machine", lambda config, run: pytest.fail("it was scored")
+    )
     with pytest.raises(UsageError, match=r"different datasets \(cm_stage1 on folder, other on folder\)"):
         Ensemble.fit(["a", "b"])
-    monkeypatch.setattr("dfcore.assessment.validation.on_machine", lambda config, run: config)
+    monkeypatch.setattr("dfcore.assessment.fitting.validation.on_machine", lambda config, run: config)
     for root, given in ((second, {"data": first}), (second / "link", {})):  # named; or the same folder by a link
         targets[1] = trained(root, label="other")
         with pytest.raises(AssertionError):  # what stands in for the scoring makes no ensemble

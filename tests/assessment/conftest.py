@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dfcore.data.prepare.videos
-import dfcore.plugins
+import dfcore.plugins.loader
 import dfcore.training.inputs.prepare
 from dfcore.config import TrainConfig, override
 from dfcore.plugins import PluginEntry, registry
@@ -41,7 +41,7 @@ def install(patch: pytest.MonkeyPatch) -> None:
     import toy_plugin
 
     real_prepare = dfcore.data.prepare.videos.prepare_videos
-    patch.setattr(dfcore.plugins, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
+    patch.setattr(dfcore.plugins.loader, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
     patch.setattr(dfcore.data.prepare.videos, "extract_clips", toy_plugin.made_clips)
     patch.setattr(dfcore.data.prepare.videos, "find_detector", lambda name: None)
     patch.setattr(

@@ -16,9 +16,9 @@ import pytest
 import toy_plugin
 from rich.console import Console
 
-from dfcore.assessment import scoring
 from dfcore.assessment.options import Options
-from dfcore.assessment.tables import report_tables
+from dfcore.assessment.output.tables import report_tables
+from dfcore.assessment.scores import scoring
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DataError, DatasetError, MediaError, RunExistsError, UnknownNameError, UsageError
 from dfcore.evaluation.metrics.scores import VideoScores
@@ -230,7 +230,7 @@ def test_a_linear_probe_is_measured_beside_it(evaluate: Evaluate) -> None:
 def test_the_tables_show_every_detector(evaluate: Evaluate) -> None:
     from rich.console import Console
 
-    from dfcore.assessment.tables import report_tables
+    from dfcore.assessment.output.tables import report_tables
 
     report = evaluate().report
     console = Console(width=100, record=True, file=StringIO())

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from dfcore.console.progress import Silent
 from dfcore.evaluation.plots import evaluation as plots
-from dfcore.progress import Silent
 
 Evaluate = Callable[..., Any]
 
@@ -72,7 +72,7 @@ def test_a_matplotlib_that_cannot_be_imported_costs_the_plots_alone(
 @pytest.mark.slow
 @pytest.mark.parametrize("variable", ["MPLBACKEND=of a notebook", "MPLCONFIGDIR=/dev/null/x", "MATPLOTLIBRC=/dev/zero"])
 @pytest.mark.parametrize(
-    "module", ["dfcore.assessment.write", "dfcore.training.trainer", "dfcore.inference.report.write"]
+    "module", ["dfcore.assessment.output.write", "dfcore.training.trainer", "dfcore.inference.report.write"]
 )
 def test_no_command_depends_on_matplotlib_s_variables(tmp_path: Path, variable: str, module: str) -> None:
     """Its import reads them, and raises where one names what is not there."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dfcore.assessment.decisions import may_validate
-from dfcore.assessment.ensemble import judged_before
+from dfcore.assessment.fitting.ensemble import judged_before
 from dfcore.assessment.identities import _listed
 from dfcore.assessment.options import Options, options_of
+from dfcore.assessment.scores.decisions import may_validate
 from dfcore.assessment.targets import Target, _labels, as_trained
 from dfcore.data.records import VideoRecord
 from dfcore.errors import CheckpointError, UnknownNameError, UsageError

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from dfcore.assessment import probing, scoring, validation, write
-from dfcore.assessment.cells import cell, escape
-from dfcore.assessment.cross import cross_table
-from dfcore.assessment.decisions import by_rules, even
+from dfcore.assessment.fitting import validation
 from dfcore.assessment.options import Options
+from dfcore.assessment.output import write
+from dfcore.assessment.output.cells import cell, escape
+from dfcore.assessment.output.cross import cross_table
+from dfcore.assessment.output.write import COLUMNS, scores_table, verdict_shares
 from dfcore.assessment.result import Evaluation
-from dfcore.assessment.scoring import ScoredDetector
-from dfcore.assessment.write import COLUMNS, scores_table, verdict_shares
+from dfcore.assessment.scores import probing, scoring
+from dfcore.assessment.scores.decisions import by_rules, even
+from dfcore.assessment.scores.scoring import ScoredDetector
 from dfcore.config import TrainConfig, override
 from dfcore.data.records import VideoRecord
 from dfcore.evaluation.metrics.intervals import Interval

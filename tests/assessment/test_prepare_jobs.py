@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import dfcore.assessment.scoring as scoring
+import dfcore.assessment.scores.scoring as scoring
 from dfcore.assessment.options import Job, Options
 from dfcore.config import TrainConfig, override
 

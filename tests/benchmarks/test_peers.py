@@ -1,11 +1,11 @@
-"""benchmarks/peers.py, tried on stand-ins: small modules with the entry points of the two checkouts.
+"""benchmarks/peers/compare.py, tried on stand-ins: small modules with the entry points of the two checkouts.
 
 As in a real one, what imports all of DeepfakeBench needs packages that are not there.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import re
 import subprocess
@@ -151,13 +151,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 @pytest.fixture
 def peers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("peers", FOLDER / "peers.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "peers", module)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("peers.compare")
 
 
 def start(peers: ModuleType, kind: str, part: str, root: Path, place: Path, limit: float = 120.0) -> Any:

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from cues.people import Person  # noqa: E402
-from speech_growth import Experiment, main, row, taken  # noqa: E402
-from talks import KINDS, SPARSE, Talk, lessons, make_talk, window  # noqa: E402
+from speech.growth import Experiment, main, row, taken  # noqa: E402
+from speech.talks import KINDS, SPARSE, Talk, lessons, make_talk, window  # noqa: E402
 
 LENGTH = 120
 

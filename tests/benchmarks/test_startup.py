@@ -1,4 +1,4 @@
-"""benchmarks/startup.py and prepare_workers.py, on a small scale: what they run and what they print."""
+"""benchmarks/startup.py and prepare/workers.py, on a small scale: what they run and what they print."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_preparing_is_timed_with_one_process_and_with_two(
     monkeypatch.syspath_prepend(str(FOLDER))
     for number in range(2):
         (tmp_path / f"{number}.mp4").write_bytes(video.read_bytes())
-    benchmark = importlib.import_module("prepare_workers")
+    benchmark = importlib.import_module("prepare.workers")
     monkeypatch.setattr(benchmark, "COUNT", [sys.executable, "-c", ""])
     benchmark.main([str(tmp_path), "--specialists", "rr", "--rounds", "1"])
     said = capsys.readouterr().out.splitlines()

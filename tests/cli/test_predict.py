@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dfcore.cli.predict import command, rows
+from dfcore.cli.output.verdicts import rows
+from dfcore.cli.predict import command
 from dfcore.errors import RunLockedError
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
 from dfcore.runs.output_lock import OutputLock
@@ -160,9 +161,9 @@ def test_a_file_has_a_row_for_each_person_and_says_why_a_specialist_abstained() 
 
 
 def test_names_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    from dfcore.cli.predict import _Table
+    from dfcore.cli.output.verdicts import VerdictTable
 
-    _Table({}).show(FileResult(Path("a\x1b[31m\udce9é.mp4"), "none", reason="no"))
+    VerdictTable({}).show(FileResult(Path("a\x1b[31m\udce9é.mp4"), "none", reason="no"))
     assert capsys.readouterr().out == "none       a\\x1b[31m\\xe9é.mp4: no\n"
 
 

@@ -211,7 +211,7 @@ def test_a_calibration_that_cannot_be_written_is_said_before_the_videos_are_scor
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("dfcore.assessment.calibrate.score_validation", _none_here)
+    monkeypatch.setattr("dfcore.assessment.fitting.calibrate.score_validation", _none_here)
     weights = shutil.copy(places["MODEL"], tmp_path / "rr_stage1_final.pt")
     (tmp_path / "rr_stage1_calibration.json").mkdir()
     code, said = answer("calibrate @ --dataset folder --data DATA --out OUT", str(weights))

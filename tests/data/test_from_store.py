@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.data.clip_plan import LANDMARKS
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import LANDMARKS
 from dfcore.data.records import pseudo_fake_id, pseudo_fake_of
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.protocols import Face
 from dfcore.inference.models import Member, Roster
 from dfcore.inference.predict import Predictor

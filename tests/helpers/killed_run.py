@@ -14,7 +14,7 @@ from typing import Any
 
 import dfcore.training.loop as loop
 import dfcore.training.trainer as trainer
-from dfcore.assessment.scores_file import ScoresFile
+from dfcore.assessment.scores.file import ScoresFile
 from dfcore.cli import main
 from dfcore.data.store.clip_store import ClipStore
 

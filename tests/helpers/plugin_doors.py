@@ -58,7 +58,7 @@ def forward(name: str, folder: Path) -> Any:
 
 def predict(name: str, folder: Path) -> Any:
     """What ``predict`` does with a person's clips."""
-    from dfcore.data.clip_plan import ClipPlan
+    from dfcore.data.clips.plan import ClipPlan
     from dfcore.data.prepare.evidence import run_extractor
     from dfcore.inference.clips import evidence_key
     from dfcore.inference.judging import judge
@@ -120,7 +120,7 @@ def loss(name: str, folder: Path) -> Any:
 
 def version(name: str, folder: Path) -> Any:
     """What saved weights say of the plugin that they need."""
-    from dfcore.discovery import distribution_of
+    from dfcore.plugins.discovery import distribution_of
 
     return " ".join(distribution_of(create(name, folder).spec.module))
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore

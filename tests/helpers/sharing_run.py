@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import toy_plugin
 
 import dfcore.data.prepare.videos
-import dfcore.plugins
+import dfcore.plugins.loader
 import dfcore.training.inputs.sharing as sharing
 from dfcore.config import TrainConfig, override
 from dfcore.errors import DfcoreError, MediaError, StoreError
@@ -150,7 +150,7 @@ def configuration(out: Path, **values: object) -> TrainConfig:
 def main() -> None:
     out = Path(sys.argv[1])
     (out / "data").mkdir(exist_ok=True)
-    dfcore.plugins.discover = lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")]
+    dfcore.plugins.loader.discover = lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")]
     dfcore.data.prepare.videos.extract_clips = clips
     dfcore.data.prepare.videos.find_detector = lambda name: None
     sharing.prepare_videos = lambda *args, **rest: real_prepare(*args, **{**rest, "workers": 1, "progress": False})

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.records import Scan, VideoRecord
 from dfcore.errors import DatasetError, MediaError
 from dfcore.hookspecs import API, hookimpl

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from fake_parts import TwoFaces
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.testing.media import scene, write_video
 
 WIDTH, HEIGHT, FRAMES = 384, 288, 32

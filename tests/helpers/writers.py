@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dfcore.owner import machine
+from dfcore.filesystem.owner import machine
 from dfcore.runs.lock import LOCK, Holder
 
 ELSEWHERE = "00000000"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.workers import process
 from dfcore.inference import isolation
 from dfcore.inference.ahead.early import EarlyStart, expected_jobs

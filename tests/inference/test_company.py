@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from fake_specialists import member, predictor
 
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.inference.models import Member
 from dfcore.inference.people import same_people
 from dfcore.models.factory import create

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.workers import process, serve
 from dfcore.errors import PluginError
 from dfcore.inference.ahead.jobs import Job

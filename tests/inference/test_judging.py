@@ -11,8 +11,8 @@ import pytest
 import torch
 from fake_specialists import SPEC, BrightIsFake, member
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.errors import DataError
 from dfcore.inference import judging
 from dfcore.inference.clips import own_clip

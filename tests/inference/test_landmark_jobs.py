@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dfcore.config import TrainConfig
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.inference.ahead.jobs import Job, join_jobs
 from dfcore.inference.clips import own_clip
 from dfcore.plugins import Registry

@@ -16,7 +16,7 @@ from any_order import LETTERS, MIXED, list_in_any_order
 from fake_specialists import SPEC, BrightIsFake, member, predictor
 from PIL import Image
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.errors import CheckpointError
 from dfcore.inference import course
 from dfcore.inference.ahead.jobs import Job

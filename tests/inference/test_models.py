@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.errors import CheckpointError, ModelError, UsageError
 from dfcore.inference.models import find_models, load_models
 

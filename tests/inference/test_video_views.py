@@ -10,7 +10,7 @@ import torch
 from fake_specialists import SPEC, BrightIsFake, member
 
 from dfcore.assessment.explanations import samples as explained
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import ClipSamples
 from dfcore.data.store.clip_store import ClipStore

@@ -11,7 +11,7 @@ import pytest
 from writers import ELSEWHERE, dead_process
 
 from dfcore.errors import RunLockedError, WriteError
-from dfcore.owner import process_start
+from dfcore.filesystem.owner import process_start
 from dfcore.runs.hold import StoreHold, holders_of
 from dfcore.runs.lock import SILENCE, Holder, RunLock
 from dfcore.runs.prune import in_use, plan_removals, remove

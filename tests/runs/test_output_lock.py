@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dfcore.errors import RunLockedError
-from dfcore.owner import process_start
+from dfcore.filesystem.owner import process_start
 from dfcore.runs.lock import Holder
 from dfcore.runs.output_lock import OutputLock
 

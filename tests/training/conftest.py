@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import dfcore.data.prepare.videos
-import dfcore.plugins
+import dfcore.plugins.loader
 import dfcore.training.inputs.prepare
 from dfcore.config import TrainConfig, override
 from dfcore.plugins import PluginEntry, registry
@@ -64,7 +64,7 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, common: Path, toy_plugin: ModuleType) -> Iterator[TrainConfig]:
     """The configuration of a small run; the plugin and its dataset are installed, so to say."""
     real_prepare = dfcore.data.prepare.videos.prepare_videos
-    monkeypatch.setattr(dfcore.plugins, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
+    monkeypatch.setattr(dfcore.plugins.loader, "discover", lambda: [PluginEntry("toy", "dfs-toy", "1", "toy_plugin")])
     monkeypatch.setattr(dfcore.data.prepare.videos, "extract_clips", toy_plugin.made_clips)
     monkeypatch.setattr(dfcore.data.prepare.videos, "find_detector", lambda name: None)
     monkeypatch.setattr(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import dfcore.assessment.validation
+import dfcore.assessment.fitting.validation
 from dfcore.api.calibrate import calibrate
 from dfcore.api.ensemble import Ensemble
 from dfcore.cli import cli
@@ -42,13 +42,13 @@ def test_calibrating_later_gives_what_training_gave(toy: TrainConfig, capsys: py
 def test_only_validation_videos_are_read(toy: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     final = train(toy).final
     read: list[str] = []
-    score = dfcore.assessment.validation.score_videos
+    score = dfcore.assessment.fitting.validation.score_videos
 
     def watched(model: Any, store: Any, records: Any, **rest: Any) -> Any:
         read.extend(record.split for record in records)
         return score(model, store, records, **rest)
 
-    monkeypatch.setattr(dfcore.assessment.validation, "score_videos", watched)
+    monkeypatch.setattr(dfcore.assessment.fitting.validation, "score_videos", watched)
     calibrate([final])
     assert set(read) == {"val"}
 

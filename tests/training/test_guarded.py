@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from dfcore.console.progress import SILENT, Guarded
 from dfcore.models.files.weights import read_final
-from dfcore.progress import SILENT, Guarded
 from dfcore.training.callbacks import metrics_log
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.runtime.log import Log

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dfcore.data.clip_part import cut_part
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
+from dfcore.data.clips.part import cut_part
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.prepare.extract import extract_for_plans
 from dfcore.data.spread import spread
 from dfcore.data.views import build_views

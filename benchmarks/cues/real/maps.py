@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.colour import yuv_to_rgb
 from dfcore.data.prepare.extract import extract_for_plans
 from dfcore.errors import DfcoreError

@@ -105,7 +105,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     specs = [known.specialist(name) for name in asked or known.specialist_names()]
     specs = [spec for spec in specs if spec.trainable and spec.pseudo_fake and not spec.speech]
     if not specs:
-        raise UsageError("no specialist is left: those that hear are measured by speech_growth, not on real fakes.")
+        raise UsageError("no specialist is left: those that hear are measured by speech/growth.py, not on real fakes.")
     tests = read_listing(args.real_fakes)
     trains = [video for video in tests if video.label == 0]
     if args.footage:

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dfcore.assessment.decisions import Decisions
 from dfcore.assessment.explanations.removal import Removed, remove_cells, remove_cue
 from dfcore.assessment.explanations.samples import Samples, read_samples
 from dfcore.assessment.explanations.tally import Tally
+from dfcore.assessment.scores.decisions import Decisions
+from dfcore.console.progress import Bar
 from dfcore.data.forged.cells import cells_over, forged_cells, forged_maps
 from dfcore.data.records import FAKE, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
@@ -34,7 +35,6 @@ from dfcore.evaluation.scored import ScoredVideo
 from dfcore.evaluation.verdicts.rules import class_key
 from dfcore.inference.explain.effects import hide_face_cells, replace_cues
 from dfcore.models.specialist import Specialist
-from dfcore.progress import Bar
 
 __all__ = ["MOST_VIDEOS", "measure_faithfulness"]
 

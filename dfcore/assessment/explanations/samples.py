@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dfcore.data.clip_part import part_of
 from dfcore.data.clips import ClipAccess
+from dfcore.data.clips.part import part_of
 from dfcore.data.records import VideoRecord
 from dfcore.data.samples import other_clips
 from dfcore.data.spread import spread

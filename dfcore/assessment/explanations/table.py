@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from dfcore.assessment.cells import cell, escape
+from dfcore.assessment.output.cells import cell, escape
 
 __all__ = ["faithfulness_table"]
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dfcore.console.progress import SILENT, TERMINAL, over
 from dfcore.data.checks.scan import Problem, check_copies, check_ids, check_leaks, check_polarity
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo, decode, probe
@@ -22,7 +23,6 @@ from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
 from dfcore.data.workers.serve import announce
 from dfcore.errors import MediaError
-from dfcore.progress import SILENT, TERMINAL, over
 
 __all__ = ["Count", "Localised", "Report", "Unreadable", "verify"]
 

@@ -44,7 +44,7 @@ from dfcore.data.datasets.lists import Row, inside, read_json_table, read_table
 from dfcore.data.datasets.roots import check_root
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
 from dfcore.errors import DatasetError
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
 
 __all__ = ["DFDC", "VAL_PARTS", "part_number"]
 

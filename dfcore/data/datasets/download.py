@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dfcore.disk import require_writable
 from dfcore.errors import DatasetError, UsageError
+from dfcore.filesystem.writing import require_writable
 from dfcore.specs import DatasetSpec
 
 __all__ = ["COMPETITION", "download", "source_of"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from dfcore.data.datasets.listing import Listing, Place, walk
 from dfcore.data.datasets.roots import check_root
 from dfcore.errors import DatasetError, PluginError
-from dfcore.plugin_code import plugin_code
+from dfcore.plugins.calls import plugin_code
 from dfcore.specs import DatasetSpec, resolve
 
 __all__ = ["DEPTH", "Found", "find_datasets"]

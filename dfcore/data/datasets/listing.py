@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfcore.errors import DatasetError
-from dfcore.files import is_folder, why_unreadable
+from dfcore.filesystem.paths import is_folder, why_unreadable
 
 __all__ = [
     "CLIP_STORE",

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dfcore.disk import size_text
 from dfcore.errors import DatasetError
-from dfcore.files import is_file, read_regular
+from dfcore.filesystem.paths import is_file, read_regular
+from dfcore.filesystem.writing import size_text
 from dfcore.text import decode_text, parse_json
 
 __all__ = [

@@ -34,7 +34,7 @@ from dfcore.data.datasets.lists import Row, find_listed, read_table, slashed
 from dfcore.data.datasets.roots import linked_originals
 from dfcore.data.records import FAKE, REAL, SPLITS, Scan, VideoRecord
 from dfcore.errors import DatasetError
-from dfcore.files import is_file, is_folder, what_it_is
+from dfcore.filesystem.paths import is_file, is_folder, what_it_is
 
 __all__ = ["Manifest"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from dfcore.data.datasets.listing import Listing, is_store, list_folder, listed, subfolders
 from dfcore.data.records import VideoRecord
 from dfcore.errors import DatasetError
-from dfcore.files import exists, is_folder, what_it_is
+from dfcore.filesystem.paths import exists, is_folder, what_it_is
 
 __all__ = ["check_root", "child", "find_base", "linked_originals"]
 

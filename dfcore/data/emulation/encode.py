@@ -21,8 +21,8 @@ from dfcore.data.media.encode import filled_frame, write_audio
 from dfcore.data.media.frames import DecodedFrame, decode
 from dfcore.data.media.probe import probe
 from dfcore.data.records import VideoRecord
-from dfcore.disk import is_full, temporary_file, write_error
 from dfcore.errors import MediaError
+from dfcore.filesystem.writing import is_full, temporary_file, write_error
 
 __all__ = ["as_from_platform", "before_emulation", "emulated_file"]
 

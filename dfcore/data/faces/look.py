@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dfcore.data.faces.cuts import Signature, find_cuts, signature
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
 from dfcore.data.protocols import Face, FaceDetector
-from dfcore.plugin_code import construct, plugin_code
+from dfcore.plugins.calls import construct, plugin_code
 from dfcore.specs import resolve
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from dfcore.data.records import FAKE, VideoRecord
 from dfcore.data.store.forged_faces import MASK, ORIGINAL, ClipFinding, ForgedFaces, files_of
 from dfcore.data.store.origin import Origin
 from dfcore.errors import MediaError
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
 
 __all__ = ["find_forged_faces", "forged_by_difference", "forged_by_mask", "tells_forged_face"]
 

@@ -18,7 +18,7 @@ from dfcore.data.media.formats import MAX_ASPECT, MAX_PIXELS, OPEN_OPTIONS, look
 from dfcore.data.media.planes import PLANAR_420
 from dfcore.data.media.reasons import is_passing
 from dfcore.errors import MediaError
-from dfcore.files import is_folder, why_unreadable
+from dfcore.filesystem.paths import is_folder, why_unreadable
 
 __all__ = [
     "DECODER_OPTIONS", "Look", "audio_stream", "check_file", "check_size", "codec_name", "describe", "frame_rate",

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from dfcore.data.clips import Planes
 from dfcore.data.media import SAMPLE_RATE
-from dfcore.disk import is_full, write_error
 from dfcore.errors import MediaError
+from dfcore.filesystem.writing import is_full, write_error
 
 __all__ = ["filled_frame", "write_audio", "write_h264"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dfcore.data.clip_plan import REFERENCE, ClipPlan, reference_spans, side_data_for
+from dfcore.data.clips.plan import REFERENCE, ClipPlan, reference_spans, side_data_for
 from dfcore.data.media import MediaInfo, decode
 from dfcore.data.media.audio import AudioSpans, decode_audio_spans
 from dfcore.data.prepare.choose import Chosen

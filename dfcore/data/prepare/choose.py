@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dfcore.data.clip_plan import ClipPlan, middle
 from dfcore.data.clips import FrameFormat
+from dfcore.data.clips.plan import ClipPlan, middle
 from dfcore.data.faces import MIN_FACE, FaceTrack, clip_window
 from dfcore.data.media import MediaInfo
 from dfcore.data.prepare.speech import SpeechSpan

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clip_part import frame_period
-from dfcore.data.clip_plan import ClipPlan, side_data_for
 from dfcore.data.clips import Clip, ClipHeader, FrameFormat, SourceHeader
+from dfcore.data.clips.part import frame_period
+from dfcore.data.clips.plan import ClipPlan, side_data_for
 from dfcore.data.faces.dense import landmarks_of, to_stored
 from dfcore.data.faces.geometry import points_to_coded, to_upright
 from dfcore.data.media import MediaInfo

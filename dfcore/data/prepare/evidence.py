@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.announcement.source import place_of
-from dfcore.data.clip_part import cut_part
-from dfcore.data.clip_plan import own_part
 from dfcore.data.clips import BLOCK, Clip
+from dfcore.data.clips.part import cut_part
+from dfcore.data.clips.plan import own_part
 from dfcore.errors import PluginError
-from dfcore.plugin_code import plugin_code
+from dfcore.plugins.calls import plugin_code
 from dfcore.specs import EvidenceSpec, resolve
 
 __all__ = ["run_extractor"]

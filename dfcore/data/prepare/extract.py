@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan, reference_spans, side_data_for
 from dfcore.data.clips import Clip, SourceHeader
+from dfcore.data.clips.plan import ClipPlan, reference_spans, side_data_for
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.look import find_detector, find_tracks, frames_to_look_at
 from dfcore.data.faces.window import MIN_WINDOW

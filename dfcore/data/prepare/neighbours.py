@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.forged.faces import tells_forged_face
 from dfcore.data.prepare.survey import Task, can_extract, missing_evidence, survey_records, written_at
 from dfcore.data.records import VideoRecord

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.forged.faces import find_forged_faces
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.forged_faces import ForgedFaces

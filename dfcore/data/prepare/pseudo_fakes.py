@@ -21,10 +21,10 @@ from dfcore.data.faces.look import find_detector
 from dfcore.data.prepare.footage import read_footage, write_footage
 from dfcore.data.protocols import PseudoFake
 from dfcore.data.records import FAKE, REAL, Forgery, VideoRecord, pseudo_fake_id
-from dfcore.discovery import distribution_of
-from dfcore.disk import temporary_file
 from dfcore.errors import UsageError
-from dfcore.plugin_code import construct, plugin_code
+from dfcore.filesystem.writing import temporary_file
+from dfcore.plugins.calls import construct, plugin_code
+from dfcore.plugins.discovery import distribution_of
 from dfcore.specs import SpecialistSpec
 from dfcore.text import name_bytes
 

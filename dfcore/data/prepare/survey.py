@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.forged.faces import tells_forged_face
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
@@ -19,7 +19,7 @@ from dfcore.data.store.format import VIDEO_SUFFIX, evidence_name, stem_of
 from dfcore.data.store.index import Failure, IndexEntry
 from dfcore.data.store.origin import Origin
 from dfcore.errors import DatasetError, StoreError
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
 from dfcore.specs import EvidenceSpec
 
 __all__ = ["Survey", "Task", "can_extract", "missing_evidence", "survey_records", "written_at"]

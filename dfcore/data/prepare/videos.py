@@ -13,8 +13,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.console.progress import SILENT, TERMINAL, Guarded, Progress
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.faces.look import find_detector
 from dfcore.data.forged.faces import find_forged_faces, tells_forged_face
 from dfcore.data.media.reasons import is_passing, reason_of
@@ -35,9 +36,8 @@ from dfcore.data.store.write import write_evidence, write_video
 from dfcore.data.workers.machine import usable_cores
 from dfcore.data.workers.pool import Died, run_tasks
 from dfcore.data.workers.process import can_isolate, seconds_to_read
-from dfcore.disk import is_full, require_writable, write_error
 from dfcore.errors import DfcoreError, MediaError, StoreError, WriteError
-from dfcore.progress import SILENT, TERMINAL, Guarded, Progress
+from dfcore.filesystem.writing import is_full, require_writable, write_error
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, resolve
 

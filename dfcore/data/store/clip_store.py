@@ -14,8 +14,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.console.progress import SILENT, Progress, over
 from dfcore.data.clips import Clip, ClipAccess, MemoryClip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.store.coding import CODECS, COMPACT
 from dfcore.data.store.comparisons import ComparisonLog
 from dfcore.data.store.damage import Damage, DamageLog, StoreCheck, check_video, joined, note_damage
@@ -25,7 +26,6 @@ from dfcore.data.store.index import FailureLog, IndexEntry, Origin, StoreIndex
 from dfcore.data.store.stored import StoredClip, StoredVideo
 from dfcore.data.store.write import remove_evidence, write_evidence, write_video
 from dfcore.errors import StoreError, UnknownNameError
-from dfcore.progress import SILENT, Progress, over
 from dfcore.text import count_of
 
 __all__ = ["ClipAccess", "ClipPlan", "ClipStore", "MemoryClip", "StoredClip", "StoredVideo"]

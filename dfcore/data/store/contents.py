@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import LANDMARKS, kept_for
+from dfcore.data.clips.plan import LANDMARKS, kept_for
 from dfcore.data.forged.people import by_person
 from dfcore.data.labels import labelled_for, with_comparisons
 from dfcore.data.records import VideoRecord, emulation_of, pseudo_fake_of

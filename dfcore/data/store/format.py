@@ -7,7 +7,7 @@ A video ``folder/name`` is one safetensors file ``folder/name.safetensors``: for
 :class:`dfcore.data.clips.Clip`), and of its speech ``i/mouth``, ``i/mouth_present`` (uint8), ``i/speech_audio`` and
 ``i/speech_landmarks``. ``y``, ``u``, ``v`` and ``qp`` have the
 middle frames alone where the plan keeps no others; ``i/sequence`` has all frames, reduced
-(:mod:`dfcore.data.reduced`); beside them lies what some views are made of
+(:mod:`dfcore.data.clips.reduced`); beside them lies what some views are made of
 (:mod:`dfcore.data.views.kept`). Its metadata holds one JSON object, ``dfcore``:
 ``video`` (format, dfcore version, clip plan, the source file's size and time, a stamp of the clips), ``source``
 (:class:`SourceHeader`) and ``clips`` (a :class:`ClipHeader` each), and ``checksums``: a CRC-32 of each array, with its
@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from dfcore.data.store.coding import COMPACT, RAW, code
-from dfcore.disk import sync_folder, write_error
-from dfcore.owner import is_left_behind, temporary_path
+from dfcore.filesystem.owner import is_left_behind, temporary_path
+from dfcore.filesystem.writing import sync_folder, write_error
 from dfcore.text import name_bytes, to_json_line
 
 __all__ = [

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.store.array_file import ArrayFile, damaged
 from dfcore.data.store.format import (
     EVIDENCE_SUFFIX,
@@ -34,7 +34,7 @@ from dfcore.data.store.lines import (
 )
 from dfcore.data.store.origin import Origin
 from dfcore.errors import StoreError
-from dfcore.files import exists, is_file, is_folder, what_it_is
+from dfcore.filesystem.paths import exists, is_file, is_folder, what_it_is
 
 __all__ = [
     "Failure",

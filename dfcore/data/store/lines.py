@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from dfcore.data.store.format import write_bytes
-from dfcore.disk import append, writing
 from dfcore.errors import StoreError
-from dfcore.files import read_regular
+from dfcore.filesystem.paths import read_regular
+from dfcore.filesystem.writing import append, writing
 from dfcore.text import parse_json, to_json, to_json_line
 
 __all__ = [

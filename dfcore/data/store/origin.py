@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
 
 __all__ = ["Origin"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan, own_part
 from dfcore.data.clips import MOUTH_SIDE, Clip, ClipHeader, Planes, SourceHeader, Speech, mean_over_frames
-from dfcore.data.reduced import reduced
+from dfcore.data.clips.plan import ClipPlan, own_part
+from dfcore.data.clips.reduced import reduced
 from dfcore.data.store.array_file import ArrayFile, damaged
 from dfcore.data.store.damage import note_damage
 from dfcore.data.store.format import evidence_name

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
-from dfcore.data.reduced import reduced
+from dfcore.data.clips.plan import ClipPlan
+from dfcore.data.clips.reduced import reduced
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.coding import COMPACT
 from dfcore.data.store.format import (

@@ -10,7 +10,7 @@ tiles           uint8 ``[49, 64, 64]``       native luma, see :mod:`dfcore.data.
 tile_face       float32 ``[49, 4, 4]``       share of each 16x16 block of the tiles that lies in the face's ellipse
 qp              float32 ``[49, 4, 4]``       each block's quantiser, -1 where it is not known
 *evidence*      float32 ``[49, C, 4, 4]``    by its name; for a single frame the mean over the clip's frames
-sequence        uint8 ``[3, 112, 112]``      Y, U, V of the whole window, antialiased (:mod:`dfcore.data.reduced`)
+sequence        uint8 ``[3, 112, 112]``      Y, U, V of the whole window, antialiased (:mod:`dfcore.data.clips.reduced`)
 sequence_mask   float32 ``[1, 112, 112]``    the face's ellipse in it, 0..1
 motion          float32 ``[3, 28, 28]``      the codec's motion on the same square: (x, y) towards the reference frame
                                              in the sequence's pixels, and 1 where the codec tells it, else 0

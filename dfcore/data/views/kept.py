@@ -7,7 +7,7 @@ Of each frame whose planes it keeps:
     them. Views of another size are made of the planes.
 ``context``
     the same of the whole window; in compact stores where a specialist reads it
-    (:attr:`dfcore.data.clip_plan.ClipPlan.context`).
+    (:attr:`dfcore.data.clips.plan.ClipPlan.context`).
 ``parts``
     with dense landmarks, uint8 ``[n, 2, 2, H/16, W/16]``: of the image as it is and of its mirror image, how many
     of the 64 points of each block lie in the inner face, and in its rim.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dfcore.data.clips import BLOCK
-from dfcore.data.reduced import SEQUENCE_SIDE
+from dfcore.data.clips.reduced import SEQUENCE_SIDE
 from dfcore.data.views.augment import Draw
 from dfcore.data.views.common import Parts, whole_window
 from dfcore.data.views.finish import AXES

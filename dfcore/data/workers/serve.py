@@ -22,7 +22,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
-from dfcore.logs import print_warnings
+from dfcore.console.logs import print_warnings
 
 __all__ = [
     "TOO_MUCH_MEMORY",

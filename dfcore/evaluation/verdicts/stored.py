@@ -14,9 +14,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
-from dfcore.files import read_regular, require_file
+from dfcore.filesystem.paths import read_regular, require_file
+from dfcore.filesystem.writing import replacing
 
 __all__ = ["FORMAT", "beside", "numbers", "only", "read_stored", "require_weights", "take", "texts", "write_stored"]
 

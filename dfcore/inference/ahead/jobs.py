@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dfcore.data.clip_plan import REFERENCE, ClipPlan
+from dfcore.data.clips.plan import REFERENCE, ClipPlan
 from dfcore.specs import EvidenceSpec
 
 __all__ = ["Job", "join_jobs"]

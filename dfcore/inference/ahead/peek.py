@@ -12,7 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
 from dfcore.text import parse_json
 
 __all__ = ["peek"]

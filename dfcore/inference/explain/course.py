@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from dfcore.data.clip_plan import REFERENCE
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import REFERENCE
 from dfcore.data.prepare.along import spans_along
 from dfcore.errors import CheckpointError, DataError
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path

@@ -9,9 +9,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from dfcore.disk import require_place
 from dfcore.errors import WriteError
-from dfcore.files import is_file
+from dfcore.filesystem.paths import is_file
+from dfcore.filesystem.writing import require_place
 from dfcore.inference.onnx.export import export, origin_of
 from dfcore.kaggle import run_folder
 from dfcore.models.export.session import ExportedSpecialist, open_session, read_metadata

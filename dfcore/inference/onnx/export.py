@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dfcore.data.views import IMAGENET_MEAN, IMAGENET_STD
-from dfcore.disk import replacing, require_place
 from dfcore.errors import CheckpointError, UsageError
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
-from dfcore.files import exists
+from dfcore.filesystem.paths import exists
+from dfcore.filesystem.writing import replacing, require_place
 from dfcore.inference.models import find_models, refuse_run_state
 from dfcore.inference.onnx.compared import batches_of
 from dfcore.kaggle import run_folder

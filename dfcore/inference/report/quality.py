@@ -17,7 +17,7 @@ from dfcore.errors import CheckpointError, DfcoreError
 from dfcore.evaluation.metrics.intervals import bootstrap
 from dfcore.evaluation.metrics.scores import VideoScores
 from dfcore.evaluation.verdicts.calibration_file import CalibrationFile, calibration_path
-from dfcore.files import read_regular
+from dfcore.filesystem.paths import read_regular
 from dfcore.text import decode_text, parse_json
 
 __all__ = ["Measured", "Training", "measured_quality", "training_of"]

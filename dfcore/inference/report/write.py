@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from dfcore.disk import replacing, require_place, require_target, require_writable
-from dfcore.files import is_folder
+from dfcore.filesystem.paths import is_folder
+from dfcore.filesystem.writing import replacing, require_place, require_target, require_writable
 from dfcore.inference.explanation import FileExplanation
 from dfcore.inference.output import JsonLines, stored_results
 from dfcore.inference.predict import Predictor

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dfcore.disk import is_full, write_error
 from dfcore.errors import ModelError, UnknownNameError, WriteError
+from dfcore.filesystem.writing import is_full, write_error
 from dfcore.models.backbones.pretrained import hub_cache, load_file, no_weights, pretrained_overlay
 from dfcore.models.backbones.vision import import_timm
 from dfcore.specs import MAP_SIZE

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from dfcore.errors import CheckpointError, WeightsError
-from dfcore.files import require_file
+from dfcore.filesystem.paths import require_file
 from dfcore.models.files.archives import is_run_state, look_at_torch_archive, quietly, what_it_calls
 from dfcore.models.files.weights import first, mismatches
 from dfcore.text import name_bytes, what_was_said

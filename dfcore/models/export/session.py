@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dfcore.errors import CheckpointError, UsageError
-from dfcore.files import require_file
+from dfcore.filesystem.paths import require_file
 from dfcore.models.export.convert import OUTPUTS
 from dfcore.models.protocols import SpecialistOutput
 from dfcore.models.specialist import Specialist

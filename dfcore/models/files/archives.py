@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from dfcore.errors import CheckpointError
-from dfcore.files import is_folder, require_file
+from dfcore.filesystem.paths import is_folder, require_file
 from dfcore.text import name_bytes, parse_json, what_was_said
 from dfcore.version import __version__
 

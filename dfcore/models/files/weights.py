@@ -16,7 +16,7 @@ A ``.pt`` is a dictionary of these and ``state_dict``, written by ``torch.save``
 ``model.safetensors`` and ``meta.json``, compressed. Nothing read is ever executed: what is not exactly this, or
 would unpack to more than the file can honestly hold, is refused with :class:`~dfcore.errors.CheckpointError`.
 
-Writing is atomic; see :func:`dfcore.disk.replacing`.
+Writing is atomic; see :func:`dfcore.filesystem.writing.replacing`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dfcore.discovery import distribution_of
-from dfcore.disk import replacing
 from dfcore.errors import CheckpointError
+from dfcore.filesystem.writing import replacing
 from dfcore.models.files import archives
 from dfcore.models.files.archives import FORMAT, META, TENSORS
+from dfcore.plugins.discovery import distribution_of
 from dfcore.specs import SpecialistSpec
 from dfcore.version import __version__
 

@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dfcore.console.progress import TERMINAL
 from dfcore.data.datasets.faceforensics_names import official_pairs
 from dfcore.data.records import SPLITS
 from dfcore.data.workers.machine import usable_cores
-from dfcore.disk import is_full, write_error
 from dfcore.errors import DatasetError, UsageError
-from dfcore.progress import TERMINAL
+from dfcore.filesystem.writing import is_full, write_error
 from dfcore.testing.demo.lock import alone
 from dfcore.testing.demo.video import fake_path, original_path, pair_videos
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.testing.demo.camera import Camera
-from dfcore.testing.demo.head import Head, Light, Pose
-from dfcore.testing.demo.person import Person
+from dfcore.testing.demo.people.head import Head, Light, Pose
+from dfcore.testing.demo.people.person import Person
 from dfcore.testing.demo.setting import background, torso, torso_top
 from dfcore.testing.demo.texture import Array, paint, shifted
 

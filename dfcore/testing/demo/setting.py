@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dfcore.testing.demo.anatomy import Anatomy
-from dfcore.testing.demo.head import Light
+from dfcore.testing.demo.people.anatomy import Anatomy
+from dfcore.testing.demo.people.head import Light
 from dfcore.testing.demo.texture import (
     Array,
     blob,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dfcore.testing.demo.head import Head, HeadImage
-from dfcore.testing.demo.person import Person
+from dfcore.testing.demo.people.head import Head, HeadImage
+from dfcore.testing.demo.people.person import Person
 from dfcore.testing.demo.scene import Take
 from dfcore.testing.demo.texture import Array, planes
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.testing.demo.codec import decode, encode
-from dfcore.testing.demo.person import Person
+from dfcore.testing.demo.people.person import Person
 from dfcore.testing.demo.scene import Take
 from dfcore.testing.demo.swap import Swap
 

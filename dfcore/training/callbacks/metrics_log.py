@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dfcore.disk import append, is_full
+from dfcore.filesystem.writing import append, is_full
 from dfcore.runs.folder import read_lines, write_bytes
 from dfcore.runs.ranking import best_epochs
 from dfcore.text import described, to_json_line

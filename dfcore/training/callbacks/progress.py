@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfcore.progress import Bar
+from dfcore.console.progress import Bar
 from dfcore.text import duration
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run

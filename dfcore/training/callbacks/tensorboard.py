@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from dfcore.disk import append, replacing
 from dfcore.errors import UsageError
+from dfcore.filesystem.writing import append, replacing
 from dfcore.runs.folder import read_lines
 from dfcore.training.protocols import BaseCallback
 from dfcore.training.run import Run

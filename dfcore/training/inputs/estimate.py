@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfcore.config import TrainConfig
+from dfcore.console.progress import TERMINAL, Progress
 from dfcore.data.prepare.videos import prepare_videos, survey
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.disk import temporary_folder
 from dfcore.errors import DatasetError
+from dfcore.filesystem.writing import temporary_folder
 from dfcore.kaggle import free_space
-from dfcore.progress import TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import SpecialistSpec
 from dfcore.text import count_of, name_bytes

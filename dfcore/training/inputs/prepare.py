@@ -9,14 +9,14 @@ from functools import reduce
 from pathlib import Path
 
 from dfcore.config import TrainConfig, store_name
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan, kept_for
+from dfcore.console.progress import TERMINAL, Progress
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan, kept_for
 from dfcore.data.forged.people import by_person, found_people
 from dfcore.data.labels import labelled_for, uses_audio, with_comparisons
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError
-from dfcore.progress import TERMINAL, Progress
 from dfcore.results import Result
 from dfcore.specs import EvidenceSpec, SpecialistSpec
 from dfcore.training.inputs.choose import Chosen, choose_videos

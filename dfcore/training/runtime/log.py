@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from dfcore.disk import append
+from dfcore.console.progress import SILENT, TERMINAL, Bar, Guarded, Progress
 from dfcore.errors import WriteError
-from dfcore.progress import SILENT, TERMINAL, Bar, Guarded, Progress
+from dfcore.filesystem.writing import append
 from dfcore.text import printable
 
 __all__ = ["Log"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from dfcore.config import TrainConfig
+from dfcore.console.progress import TERMINAL, Progress
 from dfcore.device import Precision, choose_device, choose_precision
-from dfcore.progress import TERMINAL, Progress
 from dfcore.text import count_of
 from dfcore.training.runtime.distributed import World
 from dfcore.training.runtime.log import Log

@@ -13,8 +13,9 @@ import torch
 from plain_specialist import CHANNELS, mean_of_speaks, plain
 from two_people import HEIGHT, PLAN, RIGHT, WIDTH, box, write, write_mask
 
-from dfcore.assessment.decisions import Decisions
 from dfcore.assessment.explanations.faithfulness import measure_faithfulness
+from dfcore.assessment.scores.decisions import Decisions
+from dfcore.console.progress import SILENT
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.samples import ClipSamples
@@ -22,7 +23,6 @@ from dfcore.data.store.clip_store import ClipStore
 from dfcore.evaluation.genuine import GenuineStatistics, genuine_path
 from dfcore.evaluation.report import Threshold
 from dfcore.evaluation.scored import ScoredVideo
-from dfcore.progress import SILENT
 
 Measure = Callable[..., dict[str, Any]]
 X0, Y0, X1, Y1 = box(RIGHT)

@@ -74,7 +74,7 @@ def test_an_ensemble_is_saved_where_it_is_asked_for_else_beside_the_runs(
         "dfcore.api.ensemble.default_place",
         lambda found: Path("beside.json") if found == [("found", Path("runs"))] else pytest.fail(str(found)),
     )
-    monkeypatch.setattr("dfcore.disk.require_place", required.append)
+    monkeypatch.setattr("dfcore.filesystem.writing.require_place", required.append)
     monkeypatch.setattr(ensemble, "_lines", lambda found: ["a\x07", "b"] if found is made else [])
     done = run(ensemble.command, "fit", "runs", "--store", "s", *given)
     assert done.stdout.splitlines() == ["a\\x07", "b", place]
@@ -111,10 +111,10 @@ def test_an_evaluation_is_asked_for_as_its_options_say(monkeypatch: pytest.Monke
 def test_evaluations_are_compared_as_a_table_or_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     found = SimpleNamespace(to_dict=lambda: {"rows": []})
     monkeypatch.setattr(
-        "dfcore.assessment.cross.cross_table", lambda sources: found if sources == (Path("e"),) else None
+        "dfcore.assessment.output.cross.cross_table", lambda sources: found if sources == (Path("e"),) else None
     )
     monkeypatch.setattr(
-        "dfcore.assessment.tables.cross_dataset_table", lambda one: "A [1] TABLE" if one is found else ""
+        "dfcore.assessment.output.tables.cross_dataset_table", lambda one: "A [1] TABLE" if one is found else ""
     )
     monkeypatch.setattr("dfcore.api.evaluate.evaluate", lambda *_, **__: pytest.fail("it evaluated"))
     assert run(evaluate.command, "--compare", "e", "--json").stdout == json.dumps({"rows": []}, indent=1) + "\n"
@@ -195,7 +195,7 @@ ODD = SimpleNamespace(file="a\x07.npy", why="its checksum differs")
     ],
 )  # fmt: skip
 def test_a_store_is_verified(opened: Opened, code: int, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dfcore.progress import SILENT, TERMINAL
+    from dfcore.console.progress import SILENT, TERMINAL
 
     Path("s").mkdir()
     monkeypatch.setattr("dfcore.data.store.clip_store.ClipStore", lambda path: opened)
@@ -261,7 +261,7 @@ def test_the_doctor_tries_the_face_detector(monkeypatch: pytest.MonkeyPatch) -> 
         looked.append((image.shape, image.dtype, image.max()))
         return []
 
-    monkeypatch.setattr("dfcore.plugin_code.construct", lambda *_: SimpleNamespace(detect=detect))
+    monkeypatch.setattr("dfcore.plugins.calls.construct", lambda *_: SimpleNamespace(detect=detect))
     assert list(doctor._detector().values()) == ["loads and runs"]
     assert looked == [((96, 96, 3), "uint8", 0)]
 

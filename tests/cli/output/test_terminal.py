@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.assessment.cells import escape
+from dfcore.assessment.output.cells import escape
 from dfcore.cli.output.streams import make_safe, print_json
 from dfcore.testing.media import write_broken
 from dfcore.text import to_json
@@ -66,7 +66,7 @@ def test_json_is_valid_on_a_console_that_lacks_letters(
 
 
 def test_a_logged_warning_is_printable(tmp_path: Path) -> None:
-    script = "import logging; from dfcore.logs import print_warnings; print_warnings(); print_warnings();"
+    script = "import logging; from dfcore.console.logs import print_warnings; print_warnings(); print_warnings();"
     script += "logging.getLogger('dfcore.data.x').warning('%s is odd', 'a\\x1b[31m')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr == "warning: a\\x1b[31m is odd\n"

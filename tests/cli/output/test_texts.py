@@ -14,11 +14,12 @@ from click.testing import CliRunner
 
 from dfcore.api.configure import configure
 from dfcore.api.specialists import ModelInfo, SpecialistInfo
-from dfcore.cli import describe, doctor, ensemble, evaluate, export, plugins, predict, prepare, stages, train
+from dfcore.cli import describe, doctor, ensemble, evaluate, export, plugins, prepare, stages, train
 from dfcore.cli.options import People
 from dfcore.cli.output import announce
 from dfcore.cli.output.explained import INDENT
 from dfcore.cli.output.shown import shown
+from dfcore.cli.output.verdicts import VerdictTable
 from dfcore.config import override
 from dfcore.inference.onnx.export import Exported
 from dfcore.inference.results import FileResult, PersonResult, SpecialistScore
@@ -134,7 +135,7 @@ def test_the_files_of_an_evaluation_are_named_by_the_first_process(
     rank: str, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr("dfcore.assessment.tables.report_tables", lambda report: [report["table"]])
+    monkeypatch.setattr("dfcore.assessment.output.tables.report_tables", lambda report: [report["table"]])
     found: Any = SimpleNamespace(report={"table": "A TABLE"}, json="r.json", csv="s.csv", plots=["a\x07.png", "b.png"])
     evaluate._show(found, as_json=False)
     lines = ["A TABLE", "report     r.json", "scores     s.csv", "plot       a\\x07.png", "plot       b.png"]
@@ -169,7 +170,7 @@ def test_a_person_is_a_number_from_1_or_all(value: str, number: int | str | None
 def test_a_column_is_as_wide_as_its_label_and_six_at_least(capsys: pytest.CaptureFixture[str]) -> None:
     scores = {"cm": SpecialistScore(0.25), "compression": SpecialistScore(0.5)}
     person = PersonResult(0, "fake", 0.7, 1.0, 0.9, 2.0, "", scores, 0, 0.0, (0, 0, 1, 1))
-    with predict._Table(["cm", "compression"]) as table:
+    with VerdictTable(["cm", "compression"]) as table:
         table.show(FileResult(Path("x.mp4"), "fake", people=(person,), person=0, people_seen=1))
     assert capsys.readouterr().out.splitlines() == [
         "verdict        cm  compression   score   prob.   person  file",
@@ -258,7 +259,7 @@ def test_the_space_that_is_told_is_that_of_the_clips_own_disk(
 
 def test_an_explanation_stands_under_the_scores_of_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     """A verdict's column and the gap behind it are as wide as the indent."""
-    with predict._Table(["cm"]):
+    with VerdictTable(["cm"]):
         pass
     assert capsys.readouterr().out.index("    cm") == len(INDENT)
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from dfcore.api.configure import configure
 from dfcore.cli import datasets, doctor, predict, runs
 from dfcore.cli.output import announce
+from dfcore.cli.output.verdicts import JsonArray
 from dfcore.config import override
 from dfcore.data.checks.scan import Problem
 from dfcore.data.checks.shortcuts import Shortcut
@@ -223,7 +224,7 @@ def test_what_stands_under_the_verdicts() -> None:
 
 def test_an_array_is_valid_json_with_none_one_or_two_results(capsys: pytest.CaptureFixture[str]) -> None:
     for count in range(3):
-        with predict._Array() as array:
+        with JsonArray() as array:
             for _ in range(count):
                 array.show(result("fake"))
             array.close_with(["said"])

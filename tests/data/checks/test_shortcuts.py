@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dfcore.console.progress import Bar, Silent
 from dfcore.data.checks import verify
 from dfcore.data.checks.shortcuts import Shortcut, check_shortcuts, shortcuts
 from dfcore.data.media import MediaInfo
 from dfcore.data.records import FAKE, REAL, Scan, VideoRecord
-from dfcore.progress import Bar, Silent
 
 
 def info(path: Path = Path("absent"), **changes: Any) -> MediaInfo:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.builtins import dfcore_datasets
 from dfcore.data.datasets import find
 from dfcore.data.datasets.find import find_datasets
 from dfcore.data.datasets.listing import Listing
 from dfcore.data.protocols import Recognises
 from dfcore.errors import DatasetError
+from dfcore.plugins.builtins import dfcore_datasets
 from dfcore.specs import DatasetSpec, resolve
 
 from .conftest import touch

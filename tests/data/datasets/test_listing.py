@@ -51,7 +51,7 @@ def walked(top: Path) -> tuple[list[str], Reasons]:
 def store(folder: Path) -> Path:
     """A folder that looks like a clip store whose videos lie below ``real`` and ``fake``."""
     touch(folder, "real/a.safetensors", "fake/b.safetensors", "real/a.mp4")
-    from dfcore.data.clip_plan import ClipPlan
+    from dfcore.data.clips.plan import ClipPlan
 
     entry = IndexEntry("real/a", "real/a", 1, 0, "original", "", (8,), (0,), ClipPlan(), Origin())
     (folder / "index.jsonl").write_text(entry.to_line())

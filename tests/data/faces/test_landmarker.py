@@ -12,7 +12,7 @@ from dfcore.data.faces import CenterFace
 from dfcore.data.faces.dense import REGIONS, DenseLandmarks, contour_mask, landmarks_of, mouth_openings
 from dfcore.data.faces.dense.landmarker import WEIGHTS
 from dfcore.errors import DataError
-from dfcore.testing.demo.person import Person
+from dfcore.testing.demo.people.person import Person
 from dfcore.testing.demo.scene import Take
 
 

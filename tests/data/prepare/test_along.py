@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake_parts import FixedFace
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare import along
 from dfcore.data.prepare.along import MOST_CLIPS, extract_along, spans_along
 from dfcore.errors import MediaError, UsageError

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import FrameFormat
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.faces import FaceTrack
 from dfcore.data.prepare.choose import Chosen, _of_one_format, choose
 from dfcore.data.prepare.people import _kept, plan_for_all

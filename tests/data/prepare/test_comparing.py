@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.labels import labelled_for
 from dfcore.data.prepare.comparison import compare_images
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos

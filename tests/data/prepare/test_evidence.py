@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfcore.data.clip_part import cut_part
-from dfcore.data.clip_plan import own_part
 from dfcore.data.clips import Clip
+from dfcore.data.clips.part import cut_part
+from dfcore.data.clips.plan import own_part
 from dfcore.data.prepare.evidence import run_extractor
 from dfcore.specs import EvidenceSpec
 

@@ -8,7 +8,7 @@ import fake_parts
 import numpy as np
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan, clip_spans, middle, reference_spans
+from dfcore.data.clips.plan import ClipPlan, clip_spans, middle, reference_spans
 from dfcore.data.faces.look import find_detector, frames_to_look_at
 from dfcore.data.media import DecodedFrame, decode
 from dfcore.data.prepare.extract import extract_clips

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from preparing import PLAN, run
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare import footage
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.footage import read_footage

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare.videos import PrepareReport, prepare_videos
 from dfcore.data.records import Forgery, VideoRecord
 from dfcore.data.store.clip_store import ClipStore

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfcore.data.clip_part import ClipPart, without_landmarks
-from dfcore.data.clip_plan import LANDMARKS, ClipPlan
 from dfcore.data.clips import Clip, MemoryClip
+from dfcore.data.clips.part import ClipPart, without_landmarks
+from dfcore.data.clips.plan import LANDMARKS, ClipPlan
 from dfcore.data.faces.dense import from_stored
 from dfcore.data.prepare.extract import extract_clips, extract_for_plans
 from dfcore.data.prepare.videos import prepare_videos

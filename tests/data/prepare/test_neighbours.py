@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from preparing import PLAN, Records, ghost, run
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare import neighbours, videos
 from dfcore.data.prepare.survey import Task
 from dfcore.data.records import VideoRecord

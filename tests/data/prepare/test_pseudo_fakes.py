@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.media import probe
 from dfcore.data.prepare.pseudo_fakes import CRFS, forged_file, forged_pairs
 from dfcore.data.prepare.videos import prepare_videos

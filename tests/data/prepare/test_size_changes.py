@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import FrameFormat, MemoryClip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.media import decode
 from dfcore.data.prepare import watch
 from dfcore.data.prepare.extract import extract_clips

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Speech
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.media import DecodedFrame, MediaInfo
 from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.speech import AudioTrack, mouth_squares, small_frame, speech_spans

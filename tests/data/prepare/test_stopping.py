@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from preparing import Records, ghost, run
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.console.progress import TERMINAL
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare import videos
 from dfcore.data.records import VideoRecord
 from dfcore.data.store import format as store_format
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.workers import serve
 from dfcore.errors import WriteError
-from dfcore.progress import TERMINAL
 from dfcore.testing.media import write_broken
 
 # -- several processes -------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_a_run_killed_while_it_writes_goes_on_where_it_was(records: Records, roo
         from pathlib import Path
         sys.path[:0] = [sys.argv[1]]
         from dfcore.data.store import format as store_format
-        from dfcore.data.clip_plan import ClipPlan
+        from dfcore.data.clips.plan import ClipPlan
         from dfcore.data.prepare.videos import prepare_videos
         from dfcore.data.records import VideoRecord
         from dfcore.data.store.clip_store import ClipStore

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, MemoryClip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS, RAW
 from dfcore.data.store.format import parse_evidence_name, stem_of

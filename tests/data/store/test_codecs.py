@@ -10,10 +10,10 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
-from dfcore.data.clip_part import part_of
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, MemoryClip, Speech
-from dfcore.data.reduced import reduced
+from dfcore.data.clips.part import part_of
+from dfcore.data.clips.plan import ClipPlan
+from dfcore.data.clips.reduced import reduced
 from dfcore.data.store import images
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.clip_store import ClipStore

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.array_file import ArrayFile
 from dfcore.data.store.comparisons import Comparison, ComparisonLog

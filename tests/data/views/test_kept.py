@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dfcore.data.clip_part import part_of
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip, ClipAccess, MemoryClip, Speech
+from dfcore.data.clips.part import part_of
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS
 from dfcore.data.views import VIEWS, build_views

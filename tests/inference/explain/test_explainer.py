@@ -14,7 +14,7 @@ from fake_specialists import TwoFaces, member, predictor
 from PIL import Image
 from plain_specialist import CHANNELS, SPEC, calibrated, mean_of_speaks, plain
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.errors import MediaError, UsageError
 from dfcore.evaluation.genuine import GenuineNumber, GenuineStatistics, genuine_path
 from dfcore.inference import course

@@ -13,8 +13,8 @@ import pytest
 import dfcore.data.prepare.videos
 from dfcore.assessment.targets import Target, as_trained
 from dfcore.config import TrainConfig, override
-from dfcore.data.clip_plan import ClipPlan
 from dfcore.data.clips import Clip
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.records import FAKE, REAL, VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.forged_faces import ClipFinding, ForgedFaceLog, ForgedFaces

@@ -9,7 +9,7 @@ import pytest
 
 import dfcore.data.prepare.videos
 from dfcore.config import TrainConfig, override
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.records import Scan, VideoRecord
 from dfcore.errors import DatasetError, MediaError
 from dfcore.training.inputs import choose

@@ -13,7 +13,7 @@ import pytest
 
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
-from dfcore.owner import process_start
+from dfcore.filesystem.owner import process_start
 from dfcore.runs.hold import StoreHold
 from dfcore.runs.lock import Holder
 from dfcore.testing.views import made_clip

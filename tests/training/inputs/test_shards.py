@@ -12,11 +12,11 @@ import dfcore.training.inputs.prepare
 import dfcore.training.runtime.time_limit as time_limit
 from dfcore.api.prepare import estimate_store, prepare
 from dfcore.config import TrainConfig, override
+from dfcore.console.progress import SILENT
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.errors import DatasetError, TimeLimitReached, UsageError
 from dfcore.kaggle import FreeSpace
-from dfcore.progress import SILENT
 from dfcore.training.inputs.estimate import Estimate
 from dfcore.training.inputs.shards import Shard
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.progress import TERMINAL, over
+from dfcore.console.progress import TERMINAL, over
 from dfcore.training.runtime.log import Log
 
 

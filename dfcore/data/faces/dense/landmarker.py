@@ -16,7 +16,7 @@ from dfcore.data.faces.dense.points import POINTS
 from dfcore.data.faces.session import open_session
 from dfcore.data.protocols import FaceDetector, LocatesLandmarks
 from dfcore.errors import DataError, PluginError
-from dfcore.plugin_code import plugin_code
+from dfcore.plugins.calls import plugin_code
 
 __all__ = ["WEIGHTS", "DenseLandmarks", "landmarks_of"]
 

@@ -1,0 +1,1 @@
+"""Measurements: dfcore beside other libraries, each of which needs a checkout."""

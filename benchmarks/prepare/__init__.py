@@ -1,0 +1,1 @@
+"""Measurements: what preparing takes."""

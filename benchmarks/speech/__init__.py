@@ -1,0 +1,1 @@
+"""Measurements: what is learnt of speech, and from how much of it."""

@@ -1,0 +1,1 @@
+"""Measurements: what clip stores take, and how fast they are read."""

@@ -1,0 +1,1 @@
+"""What is learnt from validation videos alone, after training: calibration, ensembles."""

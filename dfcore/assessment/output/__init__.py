@@ -1,0 +1,1 @@
+"""An evaluation as files, and as tables for a terminal."""

@@ -1,0 +1,1 @@
+"""What is said on the terminal while the library works: lines, bars, warnings."""

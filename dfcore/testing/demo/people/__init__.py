@@ -1,0 +1,1 @@
+"""The people who are seen: their features, drawn from a seed, and their heads, rendered."""
