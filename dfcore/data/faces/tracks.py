@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfcore.data.protocols import Face
 from dfcore.errors import MediaError, UsageError
 
-__all__ = ["EXTRAPOLATION", "FaceTrack", "build_tracks", "smooth"]
+__all__ = ["EXTRAPOLATION", "FaceTrack", "build_tracks", "same_person", "smooth"]
 
 EXTRAPOLATION = 5
 """Frames before its first and after its last detection for which a track answers."""
@@ -185,6 +185,11 @@ def _extend(threads: list[_Thread], alive: list[_Thread], frame: int, faces: Seq
             alive[t].frames.append(frame)
             alive[t].faces.append(faces[f])
     threads.extend(_Thread([frame], [face]) for f, face in enumerate(faces) if f not in placed)
+
+
+def same_person(before: Face, now: Face, gap: int) -> bool:
+    """Whether two faces may be one person's, ``gap`` frames apart: by place and size, as tracks are built."""
+    return _has_area(before) and _has_area(now) and _distance(before, now, gap) is not None
 
 
 def _distance(before: Face, now: Face, gap: int) -> float | None:

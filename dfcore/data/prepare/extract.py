@@ -17,6 +17,7 @@ from pathlib import Path
 from dfcore.data.clip_plan import ClipPlan, reference_spans, side_data_for
 from dfcore.data.clips import Clip, SourceHeader
 from dfcore.data.faces import FaceTrack
+from dfcore.data.faces.gaps import Looks, needed_looks
 from dfcore.data.faces.look import find_detector, find_tracks, frames_to_look_at
 from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.media import MediaInfo, probe
@@ -152,15 +153,18 @@ class Work:
 
     plan: ClipPlan
     spans: list[range]
-    looks: set[int]
+    looks: Looks
     speech: dict[int, SpeechSpan]
     speech_looks: set[int]
 
     @classmethod
     def of(cls, plan: ClipPlan, spans: list[range], speech: dict[int, SpeechSpan], fps: float) -> Work:
         """Of some spans and their speech, by the first frame of each."""
-        looks = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
-        more = [span.looks_beside(sorted(looks), fps) for span in speech.values()]
+        frames = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
+        asked = frames if plan.detector_stride is not None else set()
+        heard = set().union(*(range(span.frames[0], span.frames[-1] + 1) for span in speech.values()))
+        looks = Looks.of(spans, frames, asked | heard)
+        more = [span.looks_beside(sorted(looks.always), fps) for span in speech.values()]
         return cls(plan, spans, looks, speech, set().union(*more))
 
 
@@ -170,7 +174,7 @@ class Needs:
 
     kept: set[int]
     heard: set[int]
-    looks: dict[str, set[int]]
+    looks: dict[str, Looks]
 
     @classmethod
     def of(cls, works: Sequence[Work], detectors: Collection[str]) -> Needs:
@@ -179,7 +183,7 @@ class Needs:
             set().union(*(span for work in works for span in work.spans)),
             set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
             {
-                name: set().union(*(work.looks | work.speech_looks for work in works if work.plan.detector == name))
+                name: Looks.union(work.looks.beside(work.speech_looks) for work in works if work.plan.detector == name)
                 for name in detectors
             },
         )
@@ -187,7 +191,7 @@ class Needs:
     @property
     def all(self) -> set[int]:
         """Every frame."""
-        return self.kept.union(self.heard, *self.looks.values())
+        return self.kept.union(self.heard, *(looks.all for looks in self.looks.values()))
 
 
 def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> Work:
@@ -206,7 +210,7 @@ def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> C
         held = {index: seen[index] for index in sorted(frames) if index in seen}
         return find_tracks({index: look.faces for index, look in held.items()}, held, size)
 
-    looks = work.looks | {frame for span in work.spans for frame in footage.changes & set(span)}
+    looks = needed_looks(work.looks, seen).union(*(footage.changes & set(span) for span in work.spans))
     faces = {index: seen[index].faces for index in looks if index in seen}
     chosen = choose(path, info, work.plan, work.spans, footage, faces, tracks(looks))
     if not work.speech:

@@ -11,13 +11,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import BLOCK, FrameFormat
 from dfcore.data.faces import scaled_face, to_coded
+from dfcore.data.faces.gaps import Gap, Looks
 from dfcore.data.faces.look import Look, look_at
 from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
@@ -79,21 +82,22 @@ def watch(
     info: MediaInfo,
     kept: Collection[int],
     heard: Collection[int],
-    looks: Mapping[str, Collection[int]],
+    looks: Mapping[str, Looks],
     detectors: Mapping[str, FaceDetector],
     *,
     side_data: bool,
     motion: bool,
     threads: int = 0,
 ) -> Footage:
-    """Decode once; every frame is looked at once by each detector that asks for it.
+    """Decode once; every frame is looked at once by each detector that asks for it. Frames of gaps between clips wait
+    until it is known whether they have to be.
 
     Args:
         path: the file.
         info: what it holds.
         kept: frames of the clips.
         heard: frames that speech is cut from.
-        looks: the frames that each detector looks at, by its name.
+        looks: the frames that each detector looks at, or may have to, by its name.
         detectors: they themselves.
         side_data: keep the codec's quantisers and motion vectors of the clips' frames.
         motion: the vectors too.
@@ -103,7 +107,7 @@ def watch(
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    seen = set(kept).union(*looks.values())
+    seen = set(kept).union(*(one.all for one in looks.values()))
     wanted, mouths = seen.union(heard), set(heard) - seen
     with looking() as helper:
         watcher = Watcher(info, kept, heard, looks, detectors, helper)
@@ -177,9 +181,9 @@ class Watcher:
         info: what the file holds.
         kept: frames of the clips.
         heard: frames that speech is cut from.
-        looks: the frames that each detector looks at, by its name.
+        looks: the frames that each detector looks at, or may have to, by its name.
         detectors: they themselves.
-        helper: where they run.
+        helper: where they run: one thread.
     """
 
     def __init__(
@@ -187,16 +191,15 @@ class Watcher:
         info: MediaInfo,
         kept: Collection[int],
         heard: Collection[int],
-        looks: Mapping[str, Collection[int]],
+        looks: Mapping[str, Looks],
         detectors: Mapping[str, FaceDetector],
         helper: ThreadPoolExecutor,
     ) -> None:
-        self.info, self.kept, self.heard, self.looks, self.detectors = info, kept, heard, looks, detectors
-        self.helper = helper
+        self.info, self.kept, self.heard, self.helper = info, kept, heard, helper
         self._footage = Footage()
         self._keep, self._changes = _Keep(self._footage, info, kept), _Changes(self._footage)
-        self._found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
-        self._waiting: deque[Future[Look]] = deque()
+        self._looking = {name: _Looking(info, of, detectors[name], helper) for name, of in looks.items()}
+        self._waiting: deque[Future[Any]] = deque()
 
     def take(self, frame: DecodedFrame) -> None:
         """The next frame.
@@ -210,11 +213,8 @@ class Watcher:
         if frame.index in self.heard and frame.rotation == info.rotation:
             footage.small[frame.index] = small_frame(frame, info)
         about = self._changes.about(frame) if frame.index in self.kept else []
-        for name, found in self._found.items():
-            for one in [*about, *([frame] if frame.index in self.looks[name] else [])]:
-                if one.index not in found:
-                    found[one.index] = self.helper.submit(_look, one, self.detectors[name], info)
-                    self._waiting.append(found[one.index])
+        for looking in self._looking.values():
+            self._waiting.extend(looking.take(frame, about))
         del about
         size = frame_bytes(frame)
         del frame
@@ -223,9 +223,65 @@ class Watcher:
 
     def finish(self) -> Footage:
         """What was kept, and where the faces are."""
-        looks = {name: {index: one.result() for index, one in of.items()} for name, of in self._found.items()}
-        self._footage.looks = looks
+        self._footage.looks = {name: looking.finish() for name, looking in self._looking.items()}
         return self._footage
+
+
+class _Looking:
+    """One detector's looks. What it is asked to do it does in turn, in one thread."""
+
+    def __init__(self, info: MediaInfo, looks: Looks, detector: FaceDetector, helper: ThreadPoolExecutor) -> None:
+        self._looks, self._helper = looks, helper
+        self._look = partial(_look, detector=detector, info=info)
+        self._gaps = sorted(looks.gaps, key=lambda gap: gap.after)
+        self._of_gaps = frozenset().union(*(gap.frames for gap in looks.gaps))
+        self._held: dict[int, DecodedFrame] = {}
+        self._found: dict[int, Future[Look]] = {}
+        self._late: dict[int, Look] = {}
+        self._asked: list[Future[None]] = []
+
+    def take(self, frame: DecodedFrame, about: Sequence[DecodedFrame]) -> list[Future[Any]]:
+        """The next frame, and frames to look at in any case; what was asked to be done because of it."""
+        asked: list[Future[Any]] = []
+        for one in [*about, *([frame] if frame.index in self._looks.always else [])]:
+            if one.index not in self._found:
+                self._found[one.index] = self._helper.submit(self._look, one)
+                asked.append(self._found[one.index])
+        if frame.index in self._of_gaps and frame.index not in self._found:
+            if (len(self._held) + 1) * frame_bytes(frame) <= WAITING_BYTES:
+                self._held[frame.index] = frame
+            else:  # too large to wait
+                self._found[frame.index] = self._helper.submit(self._look, frame)
+                asked.append(self._found[frame.index])
+        while self._gaps and self._gaps[0].after <= frame.index:
+            asked.append(self._close(self._gaps.pop(0)))
+        return asked
+
+    def _close(self, gap: Gap) -> Future[Any]:
+        """Have the gap's frames looked at, if it is not clear, once its ends are."""
+        frames = [self._held[index] for index in gap.frames if index in self._held]
+        open_still = {index for one in self._gaps for index in one.frames}
+        for index in gap.frames:
+            if index not in open_still:
+                self._held.pop(index, None)
+        self._asked.append(self._helper.submit(self._look_between, gap, frames))
+        return self._asked[-1]
+
+    def _look_between(self, gap: Gap, frames: list[DecodedFrame]) -> None:
+        ends = {index: self._found[index].result() for index in (gap.before, gap.after) if index in self._found}
+        if gap.is_clear(ends):
+            return
+        for frame in frames:
+            if frame.index not in self._late:
+                self._late[frame.index] = self._look(frame)
+
+    def finish(self) -> dict[int, Look]:
+        """What was seen, by frame."""
+        while self._gaps:  # the file ended before
+            self._close(self._gaps.pop(0))
+        for one in self._asked:
+            one.result()
+        return self._late | {index: one.result() for index, one in self._found.items()}
 
 
 def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
