@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dfcore.data.faces.close import Path
 from dfcore.data.faces.cuts import find_cuts
 from dfcore.data.faces.look import Look
 from dfcore.data.faces.tracks import same_person
@@ -28,6 +29,11 @@ class Gap:
     after: int
     frames: tuple[int, ...]
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The clips' frames on both sides."""
+        return self.before, self.after
+
     def is_clear(self, looks: Mapping[int, Look]) -> bool:
         """Whether its ends show the same single face in the same shot; then nothing between them need be looked at.
 
@@ -39,24 +45,24 @@ class Gap:
             return False
         if find_cuts({self.before: one.signature, self.after: other.signature}):
             return False
-        return same_person(one.faces[0], other.faces[0], self.after - self.before)
+        return same_person(one.faces[0], other.faces[0], 0)  # as near as if it were the next frame
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Frames to look at: ``always``, and those of the ``gaps`` that are not clear."""
+    """Frames to look at: ``always``, those of the ``gaps`` that are not clear, and those at the end of the paths
+    ``close`` to the face that was seen before.
+    """
 
     always: frozenset[int] = frozenset()
     gaps: tuple[Gap, ...] = ()
+    close: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, spans: Sequence[range], frames: Collection[int], always: Collection[int] = ()) -> Looks:
-        """Which of ``frames`` lie in gaps between the spans (in order, and of at least one frame each), but for those
-        that are ``always`` looked at.
-        """
-        free = sorted(set(frames).difference(always))
+    def of(cls, spans: Sequence[range], frames: Collection[int]) -> Looks:
+        """Which of ``frames`` lie in gaps between the spans, which are in order and of at least one frame each."""
         gaps = [
-            Gap(one[-1], other[0], tuple(frame for frame in free if one[-1] < frame < other[0]))
+            Gap(one[-1], other[0], tuple(sorted(frame for frame in frames if one[-1] < frame < other[0])))
             for one, other in pairwise(spans)
         ]
         gaps = [gap for gap in gaps if gap.frames]
@@ -66,19 +72,18 @@ class Looks:
     def union(cls, several: Iterable[Looks]) -> Looks:
         """All that any of several may need."""
         several = list(several)
-        gaps = dict.fromkeys(gap for one in several for gap in one.gaps)
-        return cls(frozenset().union(*(one.always for one in several)), tuple(gaps))
-
-    def beside(self, frames: Collection[int]) -> Looks:
-        """The same and more, which are always looked at."""
-        return Looks(self.always.union(frames), self.gaps)
+        return cls(
+            frozenset[int]().union(*(one.always for one in several)),
+            tuple(dict.fromkeys(gap for one in several for gap in one.gaps)),
+            tuple(dict.fromkeys(path for one in several for path in one.close)),
+        )
 
     @property
     def all(self) -> frozenset[int]:
         """Every frame that may be looked at."""
-        return self.always.union(*(gap.frames for gap in self.gaps))
+        return self.always.union(*(gap.frames for gap in self.gaps), (path[-1] for path in self.close))
 
 
 def needed_looks(wanted: Looks, looks: Mapping[int, Look]) -> set[int]:
-    """The frames that are to be looked at, by what the gaps' ends showed."""
+    """The frames that are to be looked at whole, by what the gaps' ends showed."""
     return set(wanted.always).union(*(gap.frames for gap in wanted.gaps if not gap.is_clear(looks)))

@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import BLOCK, FrameFormat
-from dfcore.data.faces import scaled_face, to_coded
-from dfcore.data.faces.gaps import Gap, Looks
-from dfcore.data.faces.look import Look, look_at
+from dfcore.data.faces.gaps import Looks
+from dfcore.data.faces.looking import WAITING_BYTES, Looking, Seen
 from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
 from dfcore.data.protocols import FaceDetector
@@ -30,8 +28,6 @@ __all__ = ["HELD_BYTES", "Crop", "Footage", "Watcher", "Window", "crop_again", "
 
 WAITING = 8
 """Decoded frames that may wait for the detector."""
-WAITING_BYTES = 96 * 2**20
-"""Bytes that they may take. A larger frame is looked at before the next is decoded."""
 SMALL_BYTES = 8 * 2**20
 """Bytes of a frame that is held until the next has come."""
 HELD_BYTES = 384 * 2**20
@@ -51,8 +47,7 @@ class Footage:
         changes: frames of the clips that were looked at besides, about a change of format: the last before it and the
             first behind it.
         frames: the clips' frames, whole; {} where they are too large to be held.
-        looks: of the frames looked at, by detector; the faces are in pixels of the file's first frame: those of frames
-            of another size are scaled to it, so that a track goes on where a stream changes its size.
+        looks: of the frames looked at, by detector.
         small: the reduced frames that speech is cut from.
     """
 
@@ -60,7 +55,7 @@ class Footage:
     formats: dict[int, FrameFormat] = field(default_factory=dict)
     changes: set[int] = field(default_factory=set)
     frames: dict[int, DecodedFrame] = field(default_factory=dict)
-    looks: dict[str, dict[int, Look]] = field(default_factory=dict)
+    looks: dict[str, Seen] = field(default_factory=dict)
     small: dict[int, SmallFrame] = field(default_factory=dict)
 
 
@@ -198,7 +193,8 @@ class Watcher:
         self.info, self.kept, self.heard, self.helper = info, kept, heard, helper
         self._footage = Footage()
         self._keep, self._changes = _Keep(self._footage, info, kept), _Changes(self._footage)
-        self._looking = {name: _Looking(info, of, detectors[name], helper) for name, of in looks.items()}
+        size = (info.width, info.height)
+        self._looking = {name: Looking(size, of, detectors[name], helper) for name, of in looks.items()}
         self._waiting: deque[Future[Any]] = deque()
 
     def take(self, frame: DecodedFrame) -> None:
@@ -213,11 +209,10 @@ class Watcher:
         if frame.index in self.heard and frame.rotation == info.rotation:
             footage.small[frame.index] = small_frame(frame, info)
         about = self._changes.about(frame) if frame.index in self.kept else []
-        for looking in self._looking.values():
-            self._waiting.extend(looking.take(frame, about))
-        del about
         size = frame_bytes(frame)
-        del frame
+        for looking in self._looking.values():
+            self._waiting.extend(looking.take(frame, size, about))
+        del about, frame
         while len(self._waiting) > min(WAITING, WAITING_BYTES // size):
             self._waiting.popleft().result()
 
@@ -225,73 +220,6 @@ class Watcher:
         """What was kept, and where the faces are."""
         self._footage.looks = {name: looking.finish() for name, looking in self._looking.items()}
         return self._footage
-
-
-class _Looking:
-    """One detector's looks. What it is asked to do it does in turn, in one thread."""
-
-    def __init__(self, info: MediaInfo, looks: Looks, detector: FaceDetector, helper: ThreadPoolExecutor) -> None:
-        self._looks, self._helper = looks, helper
-        self._look = partial(_look, detector=detector, info=info)
-        self._gaps = sorted(looks.gaps, key=lambda gap: gap.after)
-        self._of_gaps = frozenset().union(*(gap.frames for gap in looks.gaps))
-        self._held: dict[int, DecodedFrame] = {}
-        self._found: dict[int, Future[Look]] = {}
-        self._late: dict[int, Look] = {}
-        self._asked: list[Future[None]] = []
-
-    def take(self, frame: DecodedFrame, about: Sequence[DecodedFrame]) -> list[Future[Any]]:
-        """The next frame, and frames to look at in any case; what was asked to be done because of it."""
-        asked: list[Future[Any]] = []
-        for one in [*about, *([frame] if frame.index in self._looks.always else [])]:
-            if one.index not in self._found:
-                self._found[one.index] = self._helper.submit(self._look, one)
-                asked.append(self._found[one.index])
-        if frame.index in self._of_gaps and frame.index not in self._found:
-            if (len(self._held) + 1) * frame_bytes(frame) <= WAITING_BYTES:
-                self._held[frame.index] = frame
-            else:  # too large to wait
-                self._found[frame.index] = self._helper.submit(self._look, frame)
-                asked.append(self._found[frame.index])
-        while self._gaps and self._gaps[0].after <= frame.index:
-            asked.append(self._close(self._gaps.pop(0)))
-        return asked
-
-    def _close(self, gap: Gap) -> Future[Any]:
-        """Have the gap's frames looked at, if it is not clear, once its ends are."""
-        frames = [self._held[index] for index in gap.frames if index in self._held]
-        open_still = {index for one in self._gaps for index in one.frames}
-        for index in gap.frames:
-            if index not in open_still:
-                self._held.pop(index, None)
-        self._asked.append(self._helper.submit(self._look_between, gap, frames))
-        return self._asked[-1]
-
-    def _look_between(self, gap: Gap, frames: list[DecodedFrame]) -> None:
-        ends = {index: self._found[index].result() for index in (gap.before, gap.after) if index in self._found}
-        if gap.is_clear(ends):
-            return
-        for frame in frames:
-            if frame.index not in self._late:
-                self._late[frame.index] = self._look(frame)
-
-    def finish(self) -> dict[int, Look]:
-        """What was seen, by frame."""
-        while self._gaps:  # the file ended before
-            self._close(self._gaps.pop(0))
-        for one in self._asked:
-            one.result()
-        return self._late | {index: one.result() for index, one in self._found.items()}
-
-
-def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
-    """What the frame shows, faces in coded pixels of the file's first frame."""
-    found = look_at(frame, detector)
-    height, width = frame.y.shape
-    coded = [to_coded(face, frame.rotation, found.scale, width, height) for face in found.faces]
-    if (width, height) != (info.width, info.height):
-        coded = [scaled_face(face, info.width / width, info.height / height) for face in coded]
-    return replace(found, faces=coded, scale=1.0)
 
 
 def crop_held(footage: Footage, index: int, window: Window) -> Crop:
