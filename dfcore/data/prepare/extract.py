@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfcore.data.clip_plan import ClipPlan, reference_spans, side_data_for
+from dfcore.data.clip_plan import ClipPlan, middle, reference_spans, side_data_for
 from dfcore.data.clips import Clip, SourceHeader
 from dfcore.data.faces import FaceTrack
 from dfcore.data.faces.close import APART, close_paths
@@ -107,6 +107,7 @@ def extract_for_plans(
         *(path, info, needs.kept, needs.heard, needs.looks, detectors),
         side_data=side_data,
         motion=motion,
+        cut=needs.cut,
         threads=threads,
     )
     check_sizes(path, footage)
@@ -170,9 +171,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The frames that some works need: of clips, of speech, and those that each detector looks at."""
+    """The frames that some works need: of clips' spans and those of them that are cut out, of speech, and those that
+    each detector looks at.
+    """
 
     kept: set[int]
+    cut: set[int]
     heard: set[int]
     looks: dict[str, Looks]
 
@@ -181,6 +185,7 @@ class Needs:
         """The union over the works."""
         return cls(
             set().union(*(span for work in works for span in work.spans)),
+            set().union(*(middle(span, work.plan.frames) for work in works for span in work.spans)),
             set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
             {
                 name: Looks.union(

@@ -46,7 +46,7 @@ class Footage:
         formats: of these and of the frames looked at.
         changes: frames of the clips that were looked at besides, about a change of format: the last before it and the
             first behind it.
-        frames: the clips' frames, whole; {} where they are too large to be held.
+        frames: the clips' frames that are cut out, whole; {} where they are too large to be held.
         looks: of the frames looked at, by detector.
         small: the reduced frames that speech is cut from.
     """
@@ -82,6 +82,7 @@ def watch(
     *,
     side_data: bool,
     motion: bool,
+    cut: Collection[int] | None = None,
     threads: int = 0,
 ) -> Footage:
     """Decode once; every frame is looked at once by each detector that asks for it. Frames of gaps between clips wait
@@ -96,23 +97,41 @@ def watch(
         detectors: they themselves.
         side_data: keep the codec's quantisers and motion vectors of the clips' frames.
         motion: the vectors too.
+        cut: those of the clips' frames that are cut out, if the file is as it says it is: of the others nothing is held
+            that is not looked at; None for all.
         threads: decoding threads; 0 means one per core.
 
     Raises:
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    seen = set(kept).union(*(one.all for one in looks.values()))
-    wanted, mouths = seen.union(heard), set(heard) - seen
-    with looking() as helper:
-        watcher = Watcher(info, kept, heard, looks, detectors, helper)
-        told = set(kept) if side_data else False
-        for frame in decode(
-            path, wanted, side_data=told, motion=motion, luma_alone=mouths, pass_unread=True, threads=threads
-        ):
-            watcher.take(frame)
-            del frame
-        return watcher.finish()
+    looked = frozenset[int]().union(*(one.all for one in looks.values()))
+    wanted, mouths = {*kept, *looked, *heard}, set(heard) - set(kept) - looked
+    bare = frozenset(kept).difference(kept if cut is None else cut, looked, heard)
+    while True:
+        with looking() as helper:
+            watcher = Watcher(info, kept, heard, looks, detectors, helper, bare)
+            frames = decode(
+                path,
+                wanted,
+                side_data=set(kept) - bare if side_data else False,
+                motion=motion,
+                luma_alone=mouths,
+                outlines=bare,
+                pass_unread=True,
+                threads=threads,
+            )
+            try:
+                for frame in frames:
+                    watcher.take(frame)
+                    del frame
+                return watcher.finish()
+            except _ChangedError:
+                bare = frozenset()
+
+
+class _ChangedError(Exception):
+    """The format changes, so that frames of which nothing is held may be looked at or cut out."""
 
 
 @contextmanager
@@ -152,15 +171,17 @@ class _Changes:
 class _Keep:
     """Holds the clips' frames until their windows are known, as far as they fit; else none of them."""
 
-    def __init__(self, footage: Footage, info: MediaInfo, kept: Collection[int]) -> None:
-        self._footage, self._kept, self._bytes = footage, kept, 0
-        self._holds = info.width * info.height * 3 // 2 * len(kept) <= HELD_BYTES
+    def __init__(self, footage: Footage, info: MediaInfo, kept: Collection[int], bare: Collection[int] = ()) -> None:
+        self._footage, self._kept, self._bare, self._bytes = footage, kept, bare, 0
+        self._holds = info.width * info.height * 3 // 2 * len(set(kept).difference(bare)) <= HELD_BYTES
 
     def offer(self, frame: DecodedFrame) -> None:
         """Take a frame in, if it is one of the clips'. Later frames may be larger than the first."""
         if frame.index not in self._kept:
             return
         self._footage.times[frame.index] = frame.time
+        if frame.index in self._bare:
+            return
         self._bytes += frame_bytes(frame)
         if self._holds and self._bytes <= HELD_BYTES:
             self._footage.frames[frame.index] = frame
@@ -179,6 +200,7 @@ class Watcher:
         looks: the frames that each detector looks at, or may have to, by its name.
         detectors: they themselves.
         helper: where they run: one thread.
+        bare: frames of which nothing is held.
     """
 
     def __init__(
@@ -189,10 +211,11 @@ class Watcher:
         looks: Mapping[str, Looks],
         detectors: Mapping[str, FaceDetector],
         helper: ThreadPoolExecutor,
+        bare: Collection[int] = (),
     ) -> None:
-        self.info, self.kept, self.heard, self.helper = info, kept, heard, helper
+        self.info, self.kept, self.heard, self.bare = info, kept, heard, bare
         self._footage = Footage()
-        self._keep, self._changes = _Keep(self._footage, info, kept), _Changes(self._footage)
+        self._keep, self._changes = _Keep(self._footage, info, kept, bare), _Changes(self._footage)
         size = (info.width, info.height)
         self._looking = {name: Looking(size, of, detectors[name], helper) for name, of in looks.items()}
         self._waiting: deque[Future[Any]] = deque()
@@ -202,6 +225,7 @@ class Watcher:
 
         Raises:
             PluginError: a detector raised something, on this frame or an earlier one.
+        _ChangedError: the format changes, and of some frames nothing is held.
         """
         footage, info = self._footage, self.info
         footage.formats[frame.index] = frame.format
@@ -209,6 +233,8 @@ class Watcher:
         if frame.index in self.heard and frame.rotation == info.rotation:
             footage.small[frame.index] = small_frame(frame, info)
         about = self._changes.about(frame) if frame.index in self.kept else []
+        if about and self.bare:
+            raise _ChangedError
         size = frame_bytes(frame)
         for looking in self._looking.values():
             self._waiting.extend(looking.take(frame, size, about))
