@@ -67,7 +67,9 @@ def to_json(values: Any, indent: int | None = None, *, strict: bool = False) -> 
             raise
         values = _finite(values)
         text = json.dumps(values, ensure_ascii=False, **how)
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # surrogates
         text = json.dumps(values, **how)
     return text
 

@@ -128,9 +128,11 @@ class ClipHeader:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary that ``json`` takes; a format only where there is one."""
-        found = asdict(self)
+        found = {f.name: getattr(self, f.name) for f in fields(self)}  # asdict copies every number of its tuples
         if self.format is None:
             del found["format"]
+        else:
+            found["format"] = asdict(self.format)
         return found
 
     @classmethod

@@ -31,7 +31,7 @@ REFERENCE = 16
 """Frames over which faces are tracked and a window is laid, for clips of up to as many."""
 GEOMETRY = 2
 """Raised when clips come to lie elsewhere, so that stored ones are not taken for those of now."""
-LANDMARKS = 2
+LANDMARKS = 3
 """Version of the dense landmarks; raised when they come out otherwise, so that stored ones are made again."""
 SMALL_VIEWS = frozenset(
     {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from dfcore.data.faces.close import faces_close
 from dfcore.data.faces.cuts import Signature, find_cuts, signature
 from dfcore.data.faces.tracks import FaceTrack, build_tracks
 from dfcore.data.protocols import Face, FaceDetector
@@ -88,8 +89,14 @@ def frames_to_look_at(spans: Sequence[range], stride: int | None, fps: float) ->
     return ends | between
 
 
-def look_at(frame: DecodedFrame, detector: FaceDetector) -> Look:
+def look_at(frame: DecodedFrame, detector: FaceDetector, near: Sequence[float] | None = None) -> Look:
     """Look for faces in a frame, at growing sizes until one shows some.
+
+    Args:
+        frame: the frame.
+        detector: finds faces.
+        near: the box of the one face that was seen shortly before, in pixels of the upright frame: where that is still
+            there, only its part of the image is looked at (:mod:`dfcore.data.faces.close`).
 
     Raises:
         PluginError: the detector raises something: it is at fault, not the file.
@@ -97,7 +104,8 @@ def look_at(frame: DecodedFrame, detector: FaceDetector) -> Look:
     for side in LOOK_SIDES:
         image, scale = frame.rgb(side)
         with plugin_code("the face detector", type(detector)):
-            faces = detector.detect(image)
+            faces = [] if near is None else faces_close(image, [place * scale for place in near], detector.detect)
+            faces, near = faces or detector.detect(image), None
         if faces or max(frame.y.shape) <= side:
             break
     return Look(faces, scale, signature(image))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dfcore.data.protocols import Face
 from dfcore.errors import MediaError, UsageError
 
-__all__ = ["EXTRAPOLATION", "FaceTrack", "build_tracks", "smooth"]
+__all__ = ["EXTRAPOLATION", "FaceTrack", "build_tracks", "same_person", "smooth"]
 
 EXTRAPOLATION = 5
 """Frames before its first and after its last detection for which a track answers."""
@@ -66,8 +66,23 @@ class FaceTrack:
         wanted = np.asarray(frames, dtype=np.int64)
         if not self._reaches(wanted):
             return False
-        between = wanted[(wanted > self.frames[0]) & (wanted < self.frames[-1]) & ~np.isin(wanted, self.frames)]
-        return bool(self.trusted[np.searchsorted(self.frames, between) - 1].all())
+        return bool(self._trusts(wanted).all())
+
+    def covered(self, frames: Sequence[int]) -> NDArray[np.bool_]:
+        """Of each of ``frames`` whether the track :meth:`covers` it alone, bool ``[n]``."""
+        wanted = np.asarray(frames, dtype=np.int64)
+        first, last = self.frames[0] - self.before, self.frames[-1] + self.after
+        return np.asarray((wanted >= first) & (wanted <= last) & self._trusts(wanted))
+
+    def _trusts(self, wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """False of what lies between two detections that are not ``trusted``."""
+        after = np.searchsorted(self.frames, wanted)
+        inside = (after > 0) & (after < len(self.frames))
+        seen = inside & (self.frames[np.minimum(after, len(self.frames) - 1)] == wanted)
+        found = np.ones(len(wanted), np.bool_)
+        between = inside & ~seen
+        found[between] = self.trusted[after[between] - 1]
+        return found
 
     def at(self, frames: Sequence[int]) -> tuple[Floats, Floats]:
         """Boxes ``[n, 4]`` and landmarks ``[n, 5, 2]`` at ``frames``: linear between detections, held at the ends.
@@ -185,6 +200,11 @@ def _extend(threads: list[_Thread], alive: list[_Thread], frame: int, faces: Seq
             alive[t].frames.append(frame)
             alive[t].faces.append(faces[f])
     threads.extend(_Thread([frame], [face]) for f, face in enumerate(faces) if f not in placed)
+
+
+def same_person(before: Face, now: Face, gap: int) -> bool:
+    """Whether two faces may be one person's, ``gap`` frames apart: by place and size, as tracks are built."""
+    return _has_area(before) and _has_area(now) and _distance(before, now, gap) is not None
 
 
 def _distance(before: Face, now: Face, gap: int) -> float | None:

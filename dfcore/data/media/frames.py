@@ -96,6 +96,7 @@ def decode(
     side_data: bool | Collection[int] = True,
     motion: bool = True,
     luma_alone: Collection[int] = (),
+    outlines: Collection[int] = (),
     pass_unread: bool = False,
     threads: int = 0,
 ) -> Iterator[DecodedFrame]:
@@ -115,6 +116,8 @@ def decode(
         motion: whether motion vectors are among the side data.
         luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
             WebP have it all the same.
+        outlines: indices of frames of which nothing is read but time, type and format: their planes have the right
+            shapes and no content (0, and they take no memory), and they have no side data; likewise.
         pass_unread: do not even decode frames that are not wanted, where no other depends on them
             (:mod:`dfcore.data.media.coding.unread`). Damage in these is not noticed then, and costs no frame behind it.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
@@ -138,7 +141,7 @@ def decode(
     given = -1
     while True:
         try:
-            for frame in _one_pass(path, wanted, side_data, motion, luma_alone, unread, threads):
+            for frame in _one_pass(path, wanted, side_data, motion, luma_alone, outlines, unread, threads):
                 if frame.index > given:
                     given = frame.index
                     yield frame
@@ -156,6 +159,7 @@ def _one_pass(
     side_data: bool | Collection[int],
     motion: bool,
     luma_alone: Collection[int],
+    outlines: Collection[int],
     unread: Unread | None,
     threads: int,
 ) -> Iterator[DecodedFrame]:
@@ -169,7 +173,7 @@ def _one_pass(
         stream.codec_context.options = {**DECODER_OPTIONS, **(side.EXPORT[motion] if exporting else {})}
         reader = Reader(container, stream, path, one_thread=exporting or threads == 1, unread=unread)
         told = _Told(wanted if side_data is True else (side_data or ()), motion) if exporting else _Told(())
-        yield from _wanted_frames(reader, path, wanted, told, luma_alone)
+        yield from _wanted_frames(reader, path, wanted, told, luma_alone, outlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +198,20 @@ def _wanted_frames(
     wanted: Collection[int] | None,
     told: _Told,
     luma_alone: Collection[int],
+    outlines: Collection[int],
 ) -> Iterator[DecodedFrame]:
     chosen = None if wanted is None else frozenset(wanted)
     last = None if chosen is None else max(chosen)
-    grey = frozenset(luma_alone)
+    grey, bare = frozenset(luma_alone), frozenset(outlines)
     looks = _Looks(path)
 
     def made(index: int, time: float, frame: Any) -> tuple[int, DecodedFrame | None]:
         look = looks.of(index, frame)
-        kept = chosen is None or index in chosen
-        return index, _materialised(frame, index, time, look, told, index in grey) if kept else None
+        if chosen is not None and index not in chosen:
+            return index, None
+        if index in bare:
+            return index, _outline(frame, index, time, look)
+        return index, _materialised(frame, index, time, look, told, index in grey)
 
     for index, frame in reader.read(made):
         if frame is not None:
@@ -234,6 +242,14 @@ def _materialised(frame: Any, index: int, time: float, look: Look, told: _Told, 
     else:
         y, u, v = planes_420(frame, look.colour_matrix)
     return DecodedFrame(index, time, kind, y, u, v, qp, motion, look.colour_matrix, look.colour_range, look.rotation)
+
+
+def _outline(frame: Any, index: int, time: float, look: Look) -> DecodedFrame:
+    y = np.broadcast_to(np.uint8(0), (frame.height, frame.width))
+    half = np.broadcast_to(np.uint8(0), (-(-frame.height // 2), -(-frame.width // 2)))
+    kind = _PICT_TYPES.get(int(frame.pict_type), "?")
+    matrix, colours, rotation = look.colour_matrix, look.colour_range, look.rotation
+    return DecodedFrame(index, time, kind, y, half, half, None, None, matrix, colours, rotation)
 
 
 class _Looks:

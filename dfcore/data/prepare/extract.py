@@ -10,14 +10,16 @@ frames that are decoded, and those that nobody reads are not (:mod:`dfcore.data.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dfcore.data.clips import Clip, SourceHeader
-from dfcore.data.clips.plan import ClipPlan, reference_spans, side_data_for
+from dfcore.data.clips.plan import ClipPlan, middle, reference_spans, side_data_for
 from dfcore.data.faces import FaceTrack
-from dfcore.data.faces.look import find_detector, find_tracks, frames_to_look_at
+from dfcore.data.faces.close import APART, close_paths
+from dfcore.data.faces.gaps import Looks, needed_looks
+from dfcore.data.faces.look import Look, find_detector, find_tracks, frames_to_look_at
 from dfcore.data.faces.window import MIN_WINDOW
 from dfcore.data.media import MediaInfo, probe
 from dfcore.data.prepare.choose import Chosen, choose
@@ -105,6 +107,7 @@ def extract_for_plans(
         *(path, info, needs.kept, needs.heard, needs.looks, detectors),
         side_data=side_data,
         motion=motion,
+        cut=needs.cut,
         threads=threads,
     )
     check_sizes(path, footage)
@@ -146,40 +149,48 @@ def check_sizes(path: Path, footage: Footage) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a plan asks of a file: its reference spans, the frames that it looks at for faces, and those that it looks
-    at besides, to place the mouths.
+    """What a plan asks of a file: its reference spans, what it looks at for faces, and what besides to place the
+    mouths.
     """
 
     plan: ClipPlan
     spans: list[range]
-    looks: set[int]
+    looks: Looks
     speech: dict[int, SpeechSpan]
-    speech_looks: set[int]
+    speech_looks: Looks
 
     @classmethod
     def of(cls, plan: ClipPlan, spans: list[range], speech: dict[int, SpeechSpan], fps: float) -> Work:
         """Of some spans and their speech, by the first frame of each."""
-        looks = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
-        more = [span.looks_beside(sorted(looks), fps) for span in speech.values()]
-        return cls(plan, spans, looks, speech, set().union(*more))
+        frames = frames_to_look_at(spans, plan.detector_stride, fps) if spans else set()
+        looks = Looks.of(spans, frames) if plan.detector_stride is None else Looks(frozenset(frames))
+        more = set().union(*(span.looks_beside(sorted(looks.always), fps) for span in speech.values()))
+        paths, alone = close_paths(looks.always, more, APART * fps)
+        return cls(plan, spans, looks, speech, Looks(frozenset(alone), close=tuple(paths)))
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The frames that some works need: of clips, of speech, and those that each detector looks at."""
+    """The frames that some works need: of clips' spans and those of them that are cut out, of speech, and those that
+    each detector looks at.
+    """
 
     kept: set[int]
+    cut: set[int]
     heard: set[int]
-    looks: dict[str, set[int]]
+    looks: dict[str, Looks]
 
     @classmethod
     def of(cls, works: Sequence[Work], detectors: Collection[str]) -> Needs:
         """The union over the works."""
         return cls(
             set().union(*(span for work in works for span in work.spans)),
+            set().union(*(middle(span, work.plan.frames) for work in works for span in work.spans)),
             set().union(*(map(int, span.frames) for work in works for span in work.speech.values())),
             {
-                name: set().union(*(work.looks | work.speech_looks for work in works if work.plan.detector == name))
+                name: Looks.union(
+                    looks for work in works if work.plan.detector == name for looks in (work.looks, work.speech_looks)
+                )
                 for name in detectors
             },
         )
@@ -187,7 +198,7 @@ class Needs:
     @property
     def all(self) -> set[int]:
         """Every frame."""
-        return self.kept.union(self.heard, *self.looks.values())
+        return self.kept.union(self.heard, *(looks.all for looks in self.looks.values()))
 
 
 def _work(path: Path, info: MediaInfo, plan: ClipPlan) -> Work:
@@ -202,17 +213,18 @@ def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> C
     seen = footage.looks[work.plan.detector]
     size = (info.width, info.height)
 
-    def tracks(frames: set[int]) -> list[FaceTrack]:
-        held = {index: seen[index] for index in sorted(frames) if index in seen}
-        return find_tracks({index: look.faces for index, look in held.items()}, held, size)
+    def tracks(looks: Mapping[int, Look]) -> list[FaceTrack]:
+        return find_tracks({index: look.faces for index, look in looks.items()}, looks, size)
 
-    looks = work.looks | {frame for span in work.spans for frame in footage.changes & set(span)}
-    faces = {index: seen[index].faces for index in looks if index in seen}
+    wanted = needed_looks(work.looks, seen).union(*(footage.changes & set(span) for span in work.spans))
+    looks = {index: seen[index] for index in sorted(wanted) if index in seen}
+    faces = {index: look.faces for index, look in looks.items()}
     chosen = choose(path, info, work.plan, work.spans, footage, faces, tracks(looks))
     if not work.speech:
         return chosen
-    fine = tracks(looks | work.speech_looks)
-    return chosen.with_speech(info, work.speech, fine)
+    more = {index: seen[index] for index in work.speech_looks.always if index in seen}
+    more |= {path[-1]: seen.close[path] for path in work.speech_looks.close if path in seen.close}
+    return chosen.with_speech(info, work.speech, tracks(more | looks))
 
 
 def source_of(path: Path, info: MediaInfo, record: VideoRecord | None) -> SourceHeader:

@@ -194,8 +194,7 @@ def cut_speech(
     times = np.array([frames[int(index)].time for index in indices])
     nearest = _nearest(times, span.times)
     chosen = indices[nearest]
-    covered = {int(index): track.covers([int(index)]) for index in indices}
-    present = np.array([covered[int(index)] for index in chosen]) & (np.abs(times[nearest] - span.times) <= NEAR)
+    present = track.covered(chosen.tolist()) & (np.abs(times[nearest] - span.times) <= NEAR)
     if not present.any():
         return None
     held = np.flatnonzero(present)
@@ -253,8 +252,11 @@ def _crop(frame: SmallFrame, square: Floats) -> NDArray[np.uint8]:
     x, y, side = square * frame.scale
     height, width = frame.luma.shape
     x0, y0, x1, y1 = int(np.floor(x)) - 2, int(np.floor(y)) - 2, int(np.ceil(x + side)) + 2, int(np.ceil(y + side)) + 2
-    rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
-    part = Image.fromarray(frame.luma[np.ix_(rows, columns)])
+    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+        part = Image.fromarray(np.ascontiguousarray(frame.luma[y0:y1, x0:x1]))
+    else:
+        rows, columns = np.arange(y0, y1).clip(0, height - 1), np.arange(x0, x1).clip(0, width - 1)
+        part = Image.fromarray(frame.luma[np.ix_(rows, columns)])
     box = (x - x0, y - y0, x - x0 + side, y - y0 + side)
     return np.asarray(part.resize((MOUTH_SIDE, MOUTH_SIDE), Image.Resampling.BILINEAR, box=box))
 

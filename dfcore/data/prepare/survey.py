@@ -22,7 +22,10 @@ from dfcore.errors import DatasetError, StoreError
 from dfcore.filesystem.paths import is_file
 from dfcore.specs import EvidenceSpec
 
-__all__ = ["Survey", "Task", "can_extract", "missing_evidence", "survey_records", "written_at"]
+__all__ = ["Survey", "Task", "can_extract", "in_working_order", "missing_evidence", "survey_records", "written_at"]
+
+_SORTED = 8
+"""So many of the last tasks for each worker are sorted by size."""
 
 log = logging.getLogger("dfcore.data.prepare.survey")
 
@@ -104,6 +107,18 @@ def survey_records(
             task = Task(store.root, record, wanted, tuple(evidence), None, origin, 0, store.codec, compare)
             found.tasks.append(replace(task, written=written_at(store.root, record.id)))
     return found
+
+
+def in_working_order(tasks: Sequence[Task], workers: int) -> list[Task]:
+    """The tasks as they are given to so many workers: in their order, but the last ones by falling size of their files.
+
+    So no worker begins with a large file when the others have nothing left to do. Not all are sorted: the largest would
+    be in memory together.
+    """
+    if workers < 2:
+        return list(tasks)
+    first = max(0, len(tasks) - _SORTED * workers)
+    return [*tasks[:first], *sorted(tasks[first:], key=lambda task: task.origin.size, reverse=True)]
 
 
 def written_at(root: Path, video: str) -> int:

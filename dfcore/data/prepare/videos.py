@@ -25,7 +25,7 @@ from dfcore.data.prepare.extract import extract_clips
 from dfcore.data.prepare.neighbours import as_it_is_now, lost_to_others
 from dfcore.data.prepare.people import keep_forged, plan_for_all
 from dfcore.data.prepare.pseudo_fakes import forged_file
-from dfcore.data.prepare.survey import Survey, Task, missing_evidence, survey_records
+from dfcore.data.prepare.survey import Survey, Task, in_working_order, missing_evidence, survey_records
 from dfcore.data.records import VideoRecord
 from dfcore.data.store.clip_store import ClipStore, StoredVideo
 from dfcore.data.store.comparisons import Comparison
@@ -218,7 +218,8 @@ def _run(tasks: Sequence[Task], workers: int, cores: int, isolate: bool) -> Iter
         return
     later: list[Task] = []
     threads = max(1, cores // workers)  # workers with a thread for each core would only wait for each other
-    for task, outcome in run_tasks(_work, [replace(task, threads=threads) for task in tasks], workers, _seconds):
+    given = [replace(task, threads=threads) for task in in_working_order(tasks, workers)]
+    for task, outcome in run_tasks(_work, given, workers, _seconds):
         if isinstance(outcome, Died) or outcome.again:
             # Memory may have run out because of the others. Alone at the end it has a fair chance.
             later.append(replace(task, threads=cores))

@@ -10,15 +10,16 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dfcore.data.clips import BLOCK, FrameFormat
-from dfcore.data.faces import scaled_face, to_coded
-from dfcore.data.faces.look import Look, look_at
+from dfcore.data.faces.gaps import Looks
+from dfcore.data.faces.looking import WAITING_BYTES, Looking, Seen
 from dfcore.data.media import DecodedFrame, MediaInfo, decode
 from dfcore.data.prepare.speech import SmallFrame, small_frame
 from dfcore.data.protocols import FaceDetector
@@ -27,8 +28,6 @@ __all__ = ["HELD_BYTES", "Crop", "Footage", "Watcher", "Window", "crop_again", "
 
 WAITING = 8
 """Decoded frames that may wait for the detector."""
-WAITING_BYTES = 96 * 2**20
-"""Bytes that they may take. A larger frame is looked at before the next is decoded."""
 SMALL_BYTES = 8 * 2**20
 """Bytes of a frame that is held until the next has come."""
 HELD_BYTES = 384 * 2**20
@@ -47,9 +46,8 @@ class Footage:
         formats: of these and of the frames looked at.
         changes: frames of the clips that were looked at besides, about a change of format: the last before it and the
             first behind it.
-        frames: the clips' frames, whole; {} where they are too large to be held.
-        looks: of the frames looked at, by detector; the faces are in pixels of the file's first frame: those of frames
-            of another size are scaled to it, so that a track goes on where a stream changes its size.
+        frames: the clips' frames that are cut out, whole; {} where they are too large to be held.
+        looks: of the frames looked at, by detector.
         small: the reduced frames that speech is cut from.
     """
 
@@ -57,7 +55,7 @@ class Footage:
     formats: dict[int, FrameFormat] = field(default_factory=dict)
     changes: set[int] = field(default_factory=set)
     frames: dict[int, DecodedFrame] = field(default_factory=dict)
-    looks: dict[str, dict[int, Look]] = field(default_factory=dict)
+    looks: dict[str, Seen] = field(default_factory=dict)
     small: dict[int, SmallFrame] = field(default_factory=dict)
 
 
@@ -79,41 +77,61 @@ def watch(
     info: MediaInfo,
     kept: Collection[int],
     heard: Collection[int],
-    looks: Mapping[str, Collection[int]],
+    looks: Mapping[str, Looks],
     detectors: Mapping[str, FaceDetector],
     *,
     side_data: bool,
     motion: bool,
+    cut: Collection[int] | None = None,
     threads: int = 0,
 ) -> Footage:
-    """Decode once; every frame is looked at once by each detector that asks for it.
+    """Decode once; every frame is looked at once by each detector that asks for it. Frames of gaps between clips wait
+    until it is known whether they have to be.
 
     Args:
         path: the file.
         info: what it holds.
         kept: frames of the clips.
         heard: frames that speech is cut from.
-        looks: the frames that each detector looks at, by its name.
+        looks: the frames that each detector looks at, or may have to, by its name.
         detectors: they themselves.
         side_data: keep the codec's quantisers and motion vectors of the clips' frames.
         motion: the vectors too.
+        cut: those of the clips' frames that are cut out, if the file is as it says it is: of the others nothing is held
+            that is not looked at; None for all.
         threads: decoding threads; 0 means one per core.
 
     Raises:
         MediaError: not one frame can be decoded.
         PluginError: a detector raised something.
     """
-    seen = set(kept).union(*looks.values())
-    wanted, mouths = seen.union(heard), set(heard) - seen
-    with looking() as helper:
-        watcher = Watcher(info, kept, heard, looks, detectors, helper)
-        told = set(kept) if side_data else False
-        for frame in decode(
-            path, wanted, side_data=told, motion=motion, luma_alone=mouths, pass_unread=True, threads=threads
-        ):
-            watcher.take(frame)
-            del frame
-        return watcher.finish()
+    looked = frozenset[int]().union(*(one.all for one in looks.values()))
+    wanted, mouths = {*kept, *looked, *heard}, set(heard) - set(kept) - looked
+    bare = frozenset(kept).difference(kept if cut is None else cut, looked, heard)
+    while True:
+        with looking() as helper:
+            watcher = Watcher(info, kept, heard, looks, detectors, helper, bare)
+            frames = decode(
+                path,
+                wanted,
+                side_data=set(kept) - bare if side_data else False,
+                motion=motion,
+                luma_alone=mouths,
+                outlines=bare,
+                pass_unread=True,
+                threads=threads,
+            )
+            try:
+                for frame in frames:
+                    watcher.take(frame)
+                    del frame
+                return watcher.finish()
+            except _ChangedError:
+                bare = frozenset()
+
+
+class _ChangedError(Exception):
+    """The format changes, so that frames of which nothing is held may be looked at or cut out."""
 
 
 @contextmanager
@@ -153,15 +171,17 @@ class _Changes:
 class _Keep:
     """Holds the clips' frames until their windows are known, as far as they fit; else none of them."""
 
-    def __init__(self, footage: Footage, info: MediaInfo, kept: Collection[int]) -> None:
-        self._footage, self._kept, self._bytes = footage, kept, 0
-        self._holds = info.width * info.height * 3 // 2 * len(kept) <= HELD_BYTES
+    def __init__(self, footage: Footage, info: MediaInfo, kept: Collection[int], bare: Collection[int] = ()) -> None:
+        self._footage, self._kept, self._bare, self._bytes = footage, kept, bare, 0
+        self._holds = info.width * info.height * 3 // 2 * len(set(kept).difference(bare)) <= HELD_BYTES
 
     def offer(self, frame: DecodedFrame) -> None:
         """Take a frame in, if it is one of the clips'. Later frames may be larger than the first."""
         if frame.index not in self._kept:
             return
         self._footage.times[frame.index] = frame.time
+        if frame.index in self._bare:
+            return
         self._bytes += frame_bytes(frame)
         if self._holds and self._bytes <= HELD_BYTES:
             self._footage.frames[frame.index] = frame
@@ -177,9 +197,10 @@ class Watcher:
         info: what the file holds.
         kept: frames of the clips.
         heard: frames that speech is cut from.
-        looks: the frames that each detector looks at, by its name.
+        looks: the frames that each detector looks at, or may have to, by its name.
         detectors: they themselves.
-        helper: where they run.
+        helper: where they run: one thread.
+        bare: frames of which nothing is held.
     """
 
     def __init__(
@@ -187,22 +208,24 @@ class Watcher:
         info: MediaInfo,
         kept: Collection[int],
         heard: Collection[int],
-        looks: Mapping[str, Collection[int]],
+        looks: Mapping[str, Looks],
         detectors: Mapping[str, FaceDetector],
         helper: ThreadPoolExecutor,
+        bare: Collection[int] = (),
     ) -> None:
-        self.info, self.kept, self.heard, self.looks, self.detectors = info, kept, heard, looks, detectors
-        self.helper = helper
+        self.info, self.kept, self.heard, self.bare = info, kept, heard, bare
         self._footage = Footage()
-        self._keep, self._changes = _Keep(self._footage, info, kept), _Changes(self._footage)
-        self._found: dict[str, dict[int, Future[Look]]] = {name: {} for name in looks}
-        self._waiting: deque[Future[Look]] = deque()
+        self._keep, self._changes = _Keep(self._footage, info, kept, bare), _Changes(self._footage)
+        size = (info.width, info.height)
+        self._looking = {name: Looking(size, of, detectors[name], helper) for name, of in looks.items()}
+        self._waiting: deque[Future[Any]] = deque()
 
     def take(self, frame: DecodedFrame) -> None:
         """The next frame.
 
         Raises:
             PluginError: a detector raised something, on this frame or an earlier one.
+        _ChangedError: the format changes, and of some frames nothing is held.
         """
         footage, info = self._footage, self.info
         footage.formats[frame.index] = frame.format
@@ -210,32 +233,19 @@ class Watcher:
         if frame.index in self.heard and frame.rotation == info.rotation:
             footage.small[frame.index] = small_frame(frame, info)
         about = self._changes.about(frame) if frame.index in self.kept else []
-        for name, found in self._found.items():
-            for one in [*about, *([frame] if frame.index in self.looks[name] else [])]:
-                if one.index not in found:
-                    found[one.index] = self.helper.submit(_look, one, self.detectors[name], info)
-                    self._waiting.append(found[one.index])
-        del about
+        if about and self.bare:
+            raise _ChangedError
         size = frame_bytes(frame)
-        del frame
+        for looking in self._looking.values():
+            self._waiting.extend(looking.take(frame, size, about))
+        del about, frame
         while len(self._waiting) > min(WAITING, WAITING_BYTES // size):
             self._waiting.popleft().result()
 
     def finish(self) -> Footage:
         """What was kept, and where the faces are."""
-        looks = {name: {index: one.result() for index, one in of.items()} for name, of in self._found.items()}
-        self._footage.looks = looks
+        self._footage.looks = {name: looking.finish() for name, looking in self._looking.items()}
         return self._footage
-
-
-def _look(frame: DecodedFrame, detector: FaceDetector, info: MediaInfo) -> Look:
-    """What the frame shows, faces in coded pixels of the file's first frame."""
-    found = look_at(frame, detector)
-    height, width = frame.y.shape
-    coded = [to_coded(face, frame.rotation, found.scale, width, height) for face in found.faces]
-    if (width, height) != (info.width, info.height):
-        coded = [scaled_face(face, info.width / width, info.height / height) for face in coded]
-    return replace(found, faces=coded, scale=1.0)
 
 
 def crop_held(footage: Footage, index: int, window: Window) -> Crop:

@@ -109,6 +109,24 @@ def test_only_wanted_frames_are_materialised_and_decoding_stops_after_the_last(f
     assert [frame.y.tobytes() for frame in got] == [everything[i][0] for i in (2, 5, 7)]
 
 
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "gray"])
+def test_outlines_say_all_of_a_frame_but_its_content(tmp_path, pix_fmt):
+    path = write_video(tmp_path / "v.mp4", width=98, height=62, frames=6, pix_fmt=pix_fmt)
+    whole, some = list(decode(path)), list(decode(path, range(6), outlines={1, 4}))
+    for frame, one in zip(whole, some, strict=True):
+        assert (one.index, one.time, one.pict_type, one.format) == (
+            frame.index,
+            frame.time,
+            frame.pict_type,
+            frame.format,
+        )
+        assert [part.shape for part in (one.y, one.u, one.v)] == [part.shape for part in (frame.y, frame.u, frame.v)]
+        bare = frame.index in (1, 4)
+        assert np.array_equal(one.y, 0 * frame.y if bare else frame.y)
+        assert (one.qp is None) == bare
+        assert (set(one.y.strides) == {0}) == bare  # one byte stands for all of them
+
+
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le"])
 def test_luma_alone_is_the_same_luma(tmp_path, pix_fmt):
     path = write_video(tmp_path / "a.mp4", width=64, height=48, frames=6, pix_fmt=pix_fmt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +56,24 @@ def test_every_part_is_cut_at_its_own_size(tmp_path: Path) -> None:
         assert np.allclose(clip.header.boxes, expected, atol=3)
         assert clip.speech is not None
     assert large[0].header.format == FrameFormat(384, 288, "tv", "bt601", 0)
+
+
+@pytest.mark.parametrize(("parts", "passes"), [([(192, 144, 17), (384, 288, 23)], 2), ([(192, 144, 40)], 1)])
+def test_where_the_size_changes_all_frames_of_the_spans_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int, int]], passes: int
+) -> None:
+    path = in_parts(tmp_path / "a.h264", *parts)
+    bare: list[set[int]] = []
+
+    def watched(*given: Any, **how: Any) -> Any:
+        bare.append(set(how["outlines"]))
+        return decode(*given, **how)
+
+    monkeypatch.setattr(watch, "decode", watched)
+    monkeypatch.setattr("dfcore.data.prepare.cut.crop_again", None)  # nothing is decoded for lack of what was held
+    plan = ClipPlan(clips=1, frames=4, detector="fake_parts:FixedFace")
+    assert len(extract_clips(path, plan)) == 1
+    assert bare == [{13, 14, 15, 16, 17, 22, 23, 24, 25, 26}, set()][:passes]
 
 
 def test_a_clip_knows_its_own_size_in_memory_and_in_the_store(tmp_path: Path) -> None:

@@ -40,6 +40,17 @@ def test_the_clips_frames_are_held_if_all_of_them_fit(
     assert footage.times == {0: 0.0, 1: 0.04, 2: 0.08}  # known of all the clips', and of no other
 
 
+def test_of_frames_that_are_not_cut_out_only_the_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "HELD_BYTES", 2 * BYTES)
+    info: Any = SimpleNamespace(width=32, height=32)
+    footage = Footage()
+    keep = watch._Keep(footage, info, {0, 1, 2}, {1})
+    for index in range(3):
+        keep.offer(frame(index))
+    assert list(footage.frames) == [0, 2]
+    assert list(footage.times) == [0, 1, 2]
+
+
 def test_frames_that_turn_out_larger_than_the_first_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     info: Any = SimpleNamespace(width=32, height=32)
     for fitting, held in ((6, [0, 1, 2]), (5, [])):
