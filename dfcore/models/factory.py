@@ -133,8 +133,11 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
 def load_to_judge(
     path: Path | str, *, device: torch.device | str = "cpu", tried: bool = True
 ) -> tuple[Specialist, dict[str, Any]]:
-    """What :func:`load` gives, its backbone in the memory format of training, and the file's description
-    (:mod:`dfcore.models.files.weights`).
+    """What :func:`load` gives, made to judge fast, and the file's description (:mod:`dfcore.models.files.weights`).
+
+    Its backbone has the memory format of training, and its batch norms in its convolutions
+    (:mod:`dfcore.models.backbones.folding`); so it can neither be trained nor saved. Whatever makes thresholds and
+    whatever applies them loads specialists here: their scores are the same.
 
     Args:
         path: the file.
@@ -164,7 +167,10 @@ def _loaded(
     if to_judge:
         use_channels_last(model, torch.device(device), keep=False)
     model.load_state_dict(state)
-    return model.to(device).eval(), meta
+    model.eval()
+    if to_judge:
+        model.fold_norms()
+    return model.to(device), meta
 
 
 def _built(path: Path, state: Mapping[str, torch.Tensor], meta: dict[str, Any], tried: bool) -> Specialist:
