@@ -114,8 +114,8 @@ class Specialist(nn.Module):
         """
         if mode and self.only_judges:
             raise ModelError(
-                f"specialist {self.spec.name!r} was loaded to judge: batch norms of its backbone have become part of its "
-                "convolutions. To train it, load it with dfcore.load."
+                f"specialist {self.spec.name!r} was loaded to judge: batch norms of its backbone have become part of "
+                "its convolutions. To train it, load it with dfcore.load."
             )
         super().train(mode)
         if self.frozen_backbone:

@@ -30,7 +30,7 @@ LARGEST = 2.0**15
 """Of a folded weight or bias: half precision, in which a GPU may compute, ends at twice that."""
 _CONVOLUTIONS = {("torch.nn.modules.conv", "Conv2d"), ("timm.layers.conv2d_same", "Conv2dSame")}
 _NORMS = {("torch.nn.modules.batchnorm", "BatchNorm2d"), ("timm.layers.norm_act", "BatchNormAct2d")}
-"""By their names, as timm may not be imported yet. What derives from them is none of them: it may standardise its weights."""
+"""By their names: timm may not be imported yet. A class derived from one is not one: it may standardise its weights."""
 
 
 class FoldedNorm(nn.Module):
