@@ -164,6 +164,9 @@ def test_loaded_to_judge_a_specialist_has_no_norms_and_says_the_same(saved: Path
     whole, judge = dfcore.load(saved), load_to_judge(saved)[0]
     assert norms(whole) > 5
     assert norms(judge.backbone) == 0
+    apart, state = load_to_judge(saved, fold=False)[0], whole.state_dict()
+    assert state.keys() == apart.state_dict().keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in apart.state_dict().items())
     views = made_views(whole.spec, 3, image_size=whole.image_size)
     torch.testing.assert_close(judge(views).logits, whole(views).logits, rtol=1e-4, atol=1e-5)
     assert torch.equal(judge(views).logits, load_to_judge(saved)[0](views).logits)
