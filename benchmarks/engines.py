@@ -26,6 +26,7 @@ from dfcore.inference.onnx.engine import open_exported
 from dfcore.models.factory import create, load_to_judge
 from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.testing.views import made_views
+from dfcore.training.runtime.memory import keep_freed_memory
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--export", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     print(f"dfcore {dfcore.__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads", flush=True)
     with nullcontext(str(options.keep)) if options.keep else tempfile.TemporaryDirectory() as folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
