@@ -1,10 +1,12 @@
-"""What a batch costs a specialist in PyTorch and, exported, in ONNX Runtime, as `dfcore predict` runs them on a CPU.
+"""What a batch costs a specialist in PyTorch and, exported, in ONNX Runtime, as `dfcore predict` runs them on a CPU;
+and in PyTorch with the backbone's batch norms apart from its convolutions.
 
     OMP_NUM_THREADS=1 python benchmarks/engines.py cm tm [--backbone efficientnet_b4] [--batch 8] [--rounds 7]
 
-Each starts at random; its file of weights is written, exported as `dfcore.export` does, and loaded both ways.
-The two judge the same views in turn, after one batch each that is not counted; medians of processor seconds are
-compared (`--clock wall` for seconds of the clock). `--keep DIR` keeps the files, and takes those that are there.
+Each starts at random; its file of weights is written, exported as `dfcore.export` does, and loaded in these ways.
+All judge the same views in turn, after one batch each that is not counted; medians of processor seconds are
+compared (`--clock wall` for seconds of the clock), the least of each in brackets. `--keep DIR` keeps the files, and
+takes those that are there; `--no-export` leaves ONNX Runtime out.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ import torch
 import dfcore
 from dfcore.inference.onnx.engine import open_exported
 from dfcore.models.factory import create, load_to_judge
+from dfcore.models.protocols import SpecialistOutput, Views
 from dfcore.testing.views import made_views
+from dfcore.training.runtime.memory import keep_freed_memory
 
 CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 
@@ -33,24 +37,33 @@ def compare(name: str, folder: Path, options: argparse.Namespace) -> str:
     if not weights.exists():
         create(name, backbone=options.backbone, pretrained=False, seed=0).save(weights)
     clock: Callable[[], float] = CLOCKS[options.clock]
-    began = clock()
-    exported, _, note = open_exported(weights)
-    took = f"exported in {clock() - began:.0f} s" if "now" in note else "exported before"
-    model, _ = load_to_judge(weights)
+    model = load_to_judge(weights)[0]
+    judges: dict[str, Callable[[Views], SpecialistOutput]] = {"PyTorch": model}
+    judges["norms apart"] = load_to_judge(weights, fold=False)[0]
+    said = ""
+    if options.export:
+        began = clock()
+        exported, _, note = open_exported(weights)
+        judges["ONNX Runtime"] = exported
+        said = f"  (exported in {clock() - began:.0f} s)" if "now" in note else "  (exported before)"
     views = made_views(model.spec, options.batch, image_size=model.image_size)
-    spent: dict[str, list[float]] = {"torch": [], "onnx": []}
+    spent: dict[str, list[float]] = {which: [] for which in judges}
     with torch.inference_mode():
-        apart = (model(views).logits - exported(views).logits).abs().max()
+        logits = {which: judge(views).logits for which, judge in judges.items()}
         for _ in range(options.rounds):
-            for which, judge in (("torch", model), ("onnx", exported)):
+            for which, judge in judges.items():
                 began = clock()
                 judge(views)
                 spent[which].append(clock() - began)
-    ours, theirs = median(spent["torch"]), median(spent["onnx"])
-    return (
-        f"{name}  {options.backbone}  batch {options.batch}  PyTorch {ours:.3f} s  ONNX Runtime {theirs:.3f} s  "
-        f"ratio {ours / theirs:.2f}  logits differ by {apart:.1g}  ({took})"
-    )
+    ours = median(spent["PyTorch"])
+    cells = [f"{name}  {options.backbone}  batch {options.batch}  PyTorch {ours:.3f} ({min(spent['PyTorch']):.3f}) s"]
+    for which in list(judges)[1:]:
+        theirs, off = median(spent[which]), (logits[which] - logits["PyTorch"]).abs().max()
+        cells.append(
+            f"{which} {theirs:.3f} ({min(spent[which]):.3f}) s, PyTorch / that {ours / theirs:.2f}, logits differ by "
+            f"{off:.1g}"
+        )
+    return "  ".join(cells) + said
 
 
 def main() -> None:
@@ -62,7 +75,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="cpu")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--export", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     print(f"dfcore {dfcore.__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads", flush=True)
     with nullcontext(str(options.keep)) if options.keep else tempfile.TemporaryDirectory() as folder:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -119,8 +119,11 @@ def command(
         from dfcore.device import choose_device
         from dfcore.inference.predict import Predictor, engine_device, find_and_load
         from dfcore.inference.verdict import find_judge
+        from dfcore.training.runtime.memory import keep_freed_memory
 
         chosen = str(choose_device(engine_device(engine, device)))
+        if chosen == "cpu":
+            keep_freed_memory()  # of each batch, for the next one
         roster = find_and_load(given, chosen, people=people, samples=samples, detector=detector, engine=engine)
     judge = find_judge(roster.members, ensemble, prior=prior)
     predictor = Predictor(roster, judge, chosen, isolate=isolate, workers=workers, early=early)

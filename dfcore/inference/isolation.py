@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class IsolatedExtractor:
         try:
             self._start_early(paths[0])
             for number, path in enumerate(paths):
-                waiting.append(helpers.submit(extracted, path, None if number else self._slots[0]))
+                waiting.append(_begun(helpers, extracted, path, None if number else self._slots[0]))
                 if len(waiting) > self.workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -117,6 +117,19 @@ class IsolatedExtractor:
             first.worker, given = self._early.take(Task(self.jobs, path))
             first.given = Task(self.jobs, path, None, self._threads) if given else None
             self._early = None
+
+
+def _begun(helpers: ThreadPoolExecutor, work: Callable[..., Extraction], *given: Any) -> Future[Extraction]:
+    """``work`` in another thread; at once where none can be started (the main one has ended, the caller's has not)."""
+    try:
+        return helpers.submit(work, *given)
+    except RuntimeError:
+        done: Future[Extraction] = Future()
+        try:
+            done.set_result(work(*given))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 class _Slot:

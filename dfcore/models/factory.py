@@ -131,24 +131,28 @@ def load(path: Path | str, *, device: torch.device | str = "cpu") -> Specialist:
 
 
 def load_to_judge(
-    path: Path | str, *, device: torch.device | str = "cpu", tried: bool = True
+    path: Path | str, *, device: torch.device | str = "cpu", tried: bool = True, fold: bool = True
 ) -> tuple[Specialist, dict[str, Any]]:
-    """What :func:`load` gives, its backbone in the memory format of training, and the file's description
-    (:mod:`dfcore.models.files.weights`).
+    """What :func:`load` gives, made to judge fast, and the file's description (:mod:`dfcore.models.files.weights`).
+
+    Its backbone has the memory format of training, and its batch norms in its convolutions
+    (:mod:`dfcore.models.backbones.folding`); so it can be neither trained nor saved. Whatever makes thresholds and
+    whatever applies them loads specialists here: their scores are the same.
 
     Args:
         path: the file.
         device: where it is put.
         tried: run a timm backbone once. Without, it is known when the first faces come whether it takes them.
+        fold: have the batch norms in the convolutions. Without, it can be trained and saved; for comparisons.
 
     Raises:
         CheckpointError, UnknownNameError: as :func:`load`.
     """
-    return _loaded(Path(path), torch.device(device), to_judge=True, tried=tried)
+    return _loaded(Path(path), torch.device(device), to_judge=True, tried=tried, fold=fold)
 
 
 def _loaded(
-    path: Path, device: torch.device | str, *, to_judge: bool = False, tried: bool = True
+    path: Path, device: torch.device | str, *, to_judge: bool = False, tried: bool = True, fold: bool = False
 ) -> tuple[Specialist, dict[str, Any]]:
     """The specialist and the description, from one reading; parameters are given no start before."""
     state, meta = weights.read(path, mapped=True, check=False)  # copied below
@@ -164,7 +168,10 @@ def _loaded(
     if to_judge:
         use_channels_last(model, torch.device(device), keep=False)
     model.load_state_dict(state)
-    return model.to(device).eval(), meta
+    model.eval()
+    if fold:
+        model.fold_norms()
+    return model.to(device), meta
 
 
 def _built(path: Path, state: Mapping[str, torch.Tensor], meta: dict[str, Any], tried: bool) -> Specialist:

@@ -43,7 +43,9 @@ class Backbone(Protocol):
 
     One that lets the user choose the face's size takes ``image_size=int`` too; it is given only when the user asks.
     Where two threads may call it at once it says so with ``concurrent = True``; on a CPU it then judges the halves of a
-    batch at the same time.
+    batch at the same time. Where a part of it takes one tensor, and nothing else reads that part's layers, it may name
+    the part with ``foldable = "model"`` (``""`` is all of it): loaded to judge, that then has its batch norms in its
+    convolutions (:mod:`dfcore.models.backbones.folding`).
     """
 
     num_features: int

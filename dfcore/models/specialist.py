@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.errors import ModelError, UsageError
+from dfcore.models.backbones.folding import fold_norms
 from dfcore.models.backbones.halves import in_halves, pays
 from dfcore.models.files import weights
 from dfcore.models.guard import require_cue_map, run_cue_module
@@ -71,6 +72,7 @@ class Specialist(nn.Module):
         self.cue_norm = nn.LayerNorm(spec.features)
         self.cue_head = nn.Linear(spec.features, 2)
         self.normalize_features = bool(self.model_config.get("normalize_features", False))
+        self.only_judges = False
         # Of training: set by it, and in no file.
         self.frozen_backbone = False
         self.feature_augmentations: tuple[Callable[[Tensor, Tensor], Tensor], ...] = ()
@@ -106,7 +108,15 @@ class Specialist(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As :meth:`torch.nn.Module.train`; a backbone of which nothing is trained stays as it judges: its batch norms
         keep their statistics, and nothing is dropped.
+
+        Raises:
+            ModelError: it can only judge.
         """
+        if mode and self.only_judges:
+            raise ModelError(
+                f"specialist {self.spec.name!r} was loaded to judge: batch norms of its backbone have become part of "
+                "its convolutions. To train it, load it with dfcore.load."
+            )
         super().train(mode)
         if self.frozen_backbone:
             self.backbone.eval()
@@ -197,6 +207,19 @@ class Specialist(nn.Module):
         if path.suffix not in writers:
             raise UsageError(f"{path}: a specialist is saved as .pt or .zip. Give the file one of these endings.")
         writers[path.suffix](path, self, {})
+
+    def fold_norms(self) -> int:
+        """Make the backbone's batch norms part of its convolutions, where it says in which part that may be.
+
+        Scores change by rounding alone. Afterwards the specialist cannot be trained or saved.
+
+        Returns:
+            How many were.
+        """
+        part = getattr(self.backbone, "foldable", None)
+        folded = 0 if part is None else fold_norms(self.backbone.get_submodule(part))
+        self.only_judges = self.only_judges or folded > 0
+        return folded
 
     def half(self) -> Self:
         """Refused, as are :meth:`bfloat16` and :meth:`double`.

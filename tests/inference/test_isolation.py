@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from dfcore.errors import PluginError
 from dfcore.inference.ahead.jobs import Job
 from dfcore.inference.clips import Extraction
 from dfcore.inference.extraction import extract
-from dfcore.inference.isolation import IsolatedExtractor
+from dfcore.inference.isolation import IsolatedExtractor, _Slot
 from dfcore.specs import EvidenceSpec
 from dfcore.testing.media import write_broken, write_video
 
@@ -102,6 +103,23 @@ def test_nothing_is_left_behind_when_the_caller_stops(of_width: Callable[[int], 
         assert worker is not None
     with pytest.raises(ProcessLookupError):
         os.kill(worker.process.pid, 0)
+
+
+def test_files_are_extracted_in_a_thread_that_outlives_the_main_one(
+    of_width: Callable[[int], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    good, bad = of_width(192), write_broken(tmp_path / "bad.mp4", "noise")
+    with IsolatedExtractor(JOBS, workers=2) as extractor:
+        first, second, third = extractor.extract_all([good, bad, good])
+    assert same(first, third)
+    assert not second.jobs
+    monkeypatch.setattr(_Slot, "extract", lambda *_: 1 / 0)
+    with IsolatedExtractor(JOBS) as extractor, pytest.raises(ZeroDivisionError):
+        list(extractor.extract_all([good]))
 
 
 def test_limits_grow_with_the_file(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ def test_loaded_to_judge_it_answers_bit_for_bit_whether_its_backbone_was_tried_o
     model = build().eval()
     weights.save_final(tmp_path / "fake_stage1_final.pt", model, {"stage": 1})
     found = [factory.load_to_judge(tmp_path / "fake_stage1_final.pt", tried=tried)[0] for tried in (True, False)]
-    assert all(same_state(model, one) for one in found)
+    assert same_state(*found)
+    assert same_state(model.cue_module, found[0].cue_module)
     strides = [one.weight.stride() for one in found[1].backbone.modules() if isinstance(one, torch.nn.Conv2d)]
     assert any(stride[1] == 1 and stride[3] > 1 for stride in strides)  # channels last
     with torch.no_grad():

@@ -58,6 +58,8 @@ class TimmBackbone(nn.Module):
 
     concurrent = True
     """That two threads may call :meth:`forward` at once."""
+    foldable = "model"
+    """Which part takes one tensor, and may have its batch norms in its convolutions where it only judges."""
     scale: Tensor
     shift: Tensor
     rows: Tensor | None

@@ -35,11 +35,11 @@ def pays(network: nn.Module, batch: Tensor) -> bool:
         and not network.training
         and not torch.is_autocast_enabled("cpu")
         and not (torch._C._len_torch_function_stack() or torch._C._len_torch_dispatch_stack())
-        and not _has_hooks(network)
+        and not has_hooks(network)
     )
 
 
-def _has_hooks(network: nn.Module) -> bool:
+def has_hooks(network: nn.Module) -> bool:
     return bool(modules._global_forward_hooks or modules._global_forward_pre_hooks) or any(
         one._forward_hooks or one._forward_pre_hooks for one in network.modules()
     )

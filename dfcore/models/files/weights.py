@@ -34,7 +34,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from dfcore.errors import CheckpointError
+from dfcore.errors import CheckpointError, ModelError
 from dfcore.filesystem.writing import replacing
 from dfcore.models.files import archives
 from dfcore.models.files.archives import FORMAT, META, TENSORS
@@ -76,6 +76,7 @@ def save_final(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
 
     Raises:
         WriteError: it cannot be written; what was there before is untouched.
+        ModelError: the specialist was loaded to judge.
         CheckpointError: what was written does not read back.
         TypeError: ``meta`` holds something other than plain values.
     """
@@ -111,6 +112,7 @@ def save_zip(path: Path, model: Saved, meta: Mapping[str, Any]) -> None:
 
     Raises:
         WriteError: it cannot be written; what was there before is untouched.
+        ModelError: the specialist was loaded to judge.
         CheckpointError: what was written does not read back.
         TypeError: ``meta`` holds something other than plain values.
     """
@@ -221,6 +223,11 @@ def _is_finite(tensor: Tensor) -> bool:
 
 
 def _content(model: Saved, meta: Mapping[str, Any]) -> tuple[State, Meta]:
+    if getattr(model, "only_judges", False):
+        raise ModelError(
+            f"specialist {model.spec.name!r} was loaded to judge: batch norms of its backbone have become part of its "
+            "convolutions, and no file of weights has it so. Copy its own file, or load that with dfcore.load."
+        )
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     own = {
         "format": FORMAT,

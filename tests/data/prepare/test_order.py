@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dfcore.data.clip_plan import ClipPlan
+from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.prepare import survey, videos
 from dfcore.data.prepare.survey import Task, in_working_order
 from dfcore.data.records import VideoRecord

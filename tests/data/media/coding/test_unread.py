@@ -157,10 +157,11 @@ def test_the_first_frame_is_decoded_even_if_it_is_said_that_nothing_need_be(
 
 
 class Refusing:
-    """A stream whose decoder refuses its last packet."""
+    """A stream whose decoder refuses a packet; ``late`` is whether that packet's frame comes with the next one's."""
 
-    def __init__(self, stream: Any, count: int) -> None:
-        self._stream, self._left = stream, count
+    def __init__(self, stream: Any, count: int, late: bool) -> None:
+        self._stream, self._left, self._late = stream, count, late
+        self._held: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -168,30 +169,35 @@ class Refusing:
     def decode(self, packet: Any) -> Any:
         self._left -= packet is not None and bool(packet.size)
         if packet is not None and self._left == 0:
+            self._held = self._stream.decode(packet) if self._late else []
             raise av.error.InvalidDataError(1, "made")
-        return self._stream.decode(packet)
+        held, self._held = self._held, []
+        return [*held, *self._stream.decode(packet)]
 
 
-def test_a_refused_packet_makes_all_be_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_video(tmp_path / "a.mp4", **SIZE, options={"bf": "0"})
-    wanted = {5, 47}
+@pytest.mark.parametrize(("refused", "late"), [(47, False), (25, True)], ids=["its frame is lost", "its frame comes"])
+def test_a_refused_packet_makes_all_be_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int, late: bool
+) -> None:
+    path = write_video(tmp_path / "a.mp4", **SIZE, options={"bf": "0", "x264-params": "keyint=20"})
+    wanted = {5, 30, 47}
     whole = list(decode(path, wanted))
-    spared = Unread({512 * number: number for number in range(48)}, frozenset({512 * 20}))
+    spared = Unread({512 * number: number for number in range(48)}, frozenset({512 * 19}))
     with open_media(path) as container:
         assert [one.pts for one in container.demux(video=0) if one.size] == list(spared.place)
     began = frames.Reader.__init__
 
     def begin(self: frames.Reader, container: Any, real: Any, *given: Any, **how: Any) -> None:
         refusing = how.get("unread") is not None
-        began(self, container, Refusing(real, 47) if refusing else real, *given, **how)
+        began(self, container, Refusing(real, refused, late) if refusing else real, *given, **how)
 
     packets = stream.packets
     monkeypatch.setattr(stream, "packets", lambda a, b, path: packets(a, getattr(b, "_stream", b), path))
     monkeypatch.setattr(frames.Reader, "__init__", begin)
     monkeypatch.setattr(frames, "find_unread", lambda *_: spared)
-    found = list(decode(path, wanted, pass_unread=True))
-    assert [frame.index for frame in found] == [5, 47]
-    assert same(whole[1:], found[1:])
+    found = list(decode(path, wanted, pass_unread=True, threads=1))
+    assert [frame.index for frame in found] == [5, 30, 47]
+    assert same(whole[-1:], found[-1:])
 
 
 class Corrupt:
