@@ -43,9 +43,11 @@ def calibrate_run(run: Run, signals: StopSignals) -> str:
     if not isinstance(data, ClipSamples):
         return "none: the validation samples are not those of stored videos"
     run.world.share_state(run.model)
-    # As a file of weights is loaded to judge: in another memory format the last bits may differ.
+    # As a file of weights is loaded to judge: otherwise the last bits may differ.
     model = cast("Specialist", run.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]
     use_channels_last(model, run.device)
+    model.eval()
+    model.fold_norms()  # nothing trains or saves it any more
     genuine: dict[str, GenuineVideo] = {}
     videos = score_videos(
         model,

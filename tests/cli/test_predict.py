@@ -193,3 +193,19 @@ def test_the_second_command_that_writes_to_a_place_is_refused_before_it_judges(
     assert str(done.exception).startswith(f"{place} is in use by process ")
     assert "verdict" not in done.output
     assert not place.exists()
+
+
+@pytest.mark.parametrize(("device", "kept"), [("cpu", [True]), ("meta", [])])
+def test_on_a_cpu_memory_that_a_batch_frees_is_kept_for_the_next(
+    runs: Path, files: Path, monkeypatch: pytest.MonkeyPatch, device: str, kept: list[bool]
+) -> None:
+    from dfcore import device as devices
+    from dfcore.inference.predict import Predictor
+    from dfcore.training.runtime import memory
+
+    said: list[bool] = []
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: said.append(True))
+    monkeypatch.setattr(devices, "choose_device", lambda _: device)
+    monkeypatch.setattr(Predictor, "results", lambda *_: (one for one in ()))
+    assert run(files / "a.mp4", *options(runs)).exit_code == 0
+    assert said == kept

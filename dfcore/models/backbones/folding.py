@@ -184,15 +184,20 @@ def _fold(convolution: Any, norm: Any) -> bool:
     if weight.dtype != torch.float32 or weight.shape[0] != norm.num_features:
         return False
     with torch.no_grad():
-        scale = torch.rsqrt(norm.running_var.double() + norm.eps)
-        shift = -norm.running_mean.double()
-        shift = shift if convolution.bias is None else shift + convolution.bias.double()
-        scale = scale if norm.weight is None else scale * norm.weight.double()
-        shift = shift * scale if norm.bias is None else shift * scale + norm.bias.double()
+        scale = torch.rsqrt(_exact(norm.running_var) + norm.eps)
+        shift = -_exact(norm.running_mean)
+        shift = shift if convolution.bias is None else shift + _exact(convolution.bias)
+        scale = scale if norm.weight is None else scale * _exact(norm.weight)
+        shift = shift * scale if norm.bias is None else shift * scale + _exact(norm.bias)
         least, most = (float(value) for value in weight.aminmax())
         widest = max(-least, most) * float(scale.abs().max())
         if not (widest <= LARGEST and float(shift.abs().max()) <= LARGEST):  # nor where one is no number
             return False
-        weight.mul_(scale.float().view(-1, 1, 1, 1))
-        convolution.bias = nn.Parameter(shift.float(), requires_grad=weight.requires_grad)
+        weight.mul_(scale.float().to(weight.device).view(-1, 1, 1, 1))
+        convolution.bias = nn.Parameter(shift.float().to(weight.device), requires_grad=weight.requires_grad)
     return True
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """In float64, on the CPU: the same from whatever device, and not all of them have it."""
+    return tensor.detach().cpu().double()
