@@ -103,19 +103,17 @@ def decode(
     """The frames of a video, or the one of an image, in one forward pass without seeking.
 
     Frames are numbered in presentation order. Those not wanted are decoded but neither converted nor copied, and
-    decoding stops after the last wanted one. Fewer may come when the file is damaged or shorter than it says: then a
-    warning is logged.
+    decoding stops after the last wanted one. Of a damaged file fewer may come: then a warning is logged.
 
     Args:
         path: the file.
         wanted: indices; None for all.
         side_data: whether to give quantisers and motion vectors, where the codec has them; or the indices of the frames
-            to give them of. It then decodes with slice threads only (:data:`dfcore.data.media.coding.side_data.THREADS`).
+            to give them of. Then it decodes with slice threads only (``THREADS`` of ``media.coding.side_data``).
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
         motion: whether motion vectors are among the side data.
         luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
-            WebP have it all the same. Their luma may be the decoder's own memory, not to be written to: it is held as
-            long as the luma is.
+            WebP have it all the same. Their luma may be the decoder's own memory: not to be written to, or held long.
         outlines: likewise of frames of which nothing is read but time, type and format: their planes have the right
             shapes and no content (they take no memory), and there is no side data.
         pass_unread: do not even decode frames that are not wanted, where no other depends on them
