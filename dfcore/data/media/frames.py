@@ -102,22 +102,20 @@ def decode(
 ) -> Iterator[DecodedFrame]:
     """The frames of a video, or the one of an image, in one forward pass without seeking.
 
-    Frames are numbered as the decoder gives them, which is presentation order. Those not wanted are decoded
-    but neither converted nor copied, and decoding stops after the last wanted one. Fewer frames may come
-    than were wanted when the file is damaged or shorter than it says: then a warning is logged.
+    Frames are numbered in presentation order. Those not wanted are decoded but neither converted nor copied, and
+    decoding stops after the last wanted one. Of a damaged file fewer may come: then a warning is logged.
 
     Args:
         path: the file.
         wanted: indices; None for all.
         side_data: whether to give quantisers and motion vectors, where the codec has them; or the indices of the frames
-            to give them of. It then decodes with
-            slice threads only (see :data:`dfcore.data.media.coding.side_data.THREADS`): one thread, for most files.
+            to give them of. Then it decodes with slice threads only (``THREADS`` of ``media.coding.side_data``).
             Without, frame threads are used too, with which FFmpeg may fail to report damage in the last frame.
         motion: whether motion vectors are among the side data.
         luma_alone: indices of frames whose chroma is not read, so that it need not be converted; photos and animated
-            WebP have it all the same.
-        outlines: indices of frames of which nothing is read but time, type and format: their planes have the right
-            shapes and no content (0, and they take no memory), and they have no side data; likewise.
+            WebP have it all the same. Their luma may be the decoder's own memory: not to be written to, or held long.
+        outlines: likewise of frames of which nothing is read but time, type and format: their planes have the right
+            shapes and no content (they take no memory), and there is no side data.
         pass_unread: do not even decode frames that are not wanted, where no other depends on them
             (:mod:`dfcore.data.media.coding.unread`). Damage in these is not noticed then, and costs no frame behind it.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).

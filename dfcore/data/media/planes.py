@@ -37,14 +37,17 @@ def planes_420(frame: Any, matrix: str) -> Planes:
         shape = -(-y.shape[0] // 2), -(-y.shape[1] // 2)
         return y, np.full(shape, 128, np.uint8), np.full(shape, 128, np.uint8)
     factor = next(f for layout, f in _TO_420.items() if layout in name)
-    u, v = (_reduced(_samples(plane, bits), factor) for plane in frame.planes[1:3])
+    u, v = (_reduced(_samples(plane, bits, copy=factor == (1, 1)), factor) for plane in frame.planes[1:3])
     return y, u, v
 
 
 def luma_of(frame: Any, matrix: str) -> NDArray[np.uint8]:
-    """The first of :func:`planes_420` alone, which costs nothing of the others."""
+    """The first of :func:`planes_420` alone, which costs nothing of the others.
+
+    It is no copy where there is nothing to convert: as long as it is held, so is the decoder's frame.
+    """
     frame, _ = _as_planes(frame, matrix)
-    return _samples(frame.planes[0], frame.format.components[0].bits)
+    return _samples(frame.planes[0], frame.format.components[0].bits, copy=False)
 
 
 def _as_planes(frame: Any, matrix: str) -> tuple[Any, str]:
@@ -71,15 +74,18 @@ def halved(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return found
 
 
-def _samples(plane: Any, bits: int) -> NDArray[np.uint8]:
-    """A copy of a plane's visible samples, rounded to 8 bits."""
+def _samples(plane: Any, bits: int, *, copy: bool = True) -> NDArray[np.uint8]:
+    """A plane's visible samples, rounded to 8 bits."""
     size = 1 if bits <= 8 else 2
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
     if plane.line_size < 0:  # stored bottom line first
         rows = rows[::-1]
     rows = rows[:, : plane.width * size]
     if size == 1:
-        return rows.copy()
+        if copy:
+            return rows.copy()
+        rows.flags.writeable = False  # other frames may be predicted from it
+        return rows
     deep = np.ascontiguousarray(rows).view("<u2").astype(np.uint32)
     return np.minimum((deep + (1 << (bits - 9))) >> (bits - 8), 255).astype(np.uint8)
 

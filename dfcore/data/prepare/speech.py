@@ -160,8 +160,9 @@ def small_frame(frame: DecodedFrame, info: MediaInfo) -> SmallFrame:
     luma, scale = frame.y, 1.0
     while max(luma.shape) > KEPT_SIDE:  # means of 2x2 pixels: a filter of free size took a third of AV's preparing
         luma, scale = halved(luma), scale / 2
-    turned = np.ascontiguousarray(np.rot90(luma, -(frame.rotation // 90)))
-    return SmallFrame(frame.time, turned.copy() if turned is frame.y else turned, scale * width / info.width)
+    turned = np.rot90(luma, -(frame.rotation // 90))
+    # What is kept must not hold the whole frame, which may be the decoder's own.
+    return SmallFrame(frame.time, np.array(turned, order="C"), scale * width / info.width)
 
 
 def cut_speech(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dfcore.collector import importing
 from dfcore.data.clips import Clip
 from dfcore.data.clips.plan import ClipPlan
 from dfcore.data.clips.reduced import reduced
@@ -27,6 +30,7 @@ from dfcore.data.store.format import (
     write_arrays,
 )
 from dfcore.data.store.index import IndexEntry, Origin
+from dfcore.data.workers.serve import in_worker
 from dfcore.errors import StoreError
 from dfcore.version import __version__
 
@@ -108,10 +112,16 @@ def _arrays(clip: Clip, plan: ClipPlan, codec: str) -> dict[str, NDArray]:
     if clip.speech is not None:
         found["mouth"], found["mouth_present"] = clip.speech.mouth, clip.speech.present.astype(np.uint8)
         found["speech_audio"], found["speech_landmarks"] = clip.speech.audio, clip.speech.landmarks
-    from dfcore.data.views.kept import kept_views  # imports torch, which nothing else here needs
-
-    found |= kept_views(clip, part, context=plan.context or codec != COMPACT)
+    found |= _kept_views()(clip, part, context=plan.context or codec != COMPACT)
     return {name: values for name, values in found.items() if values is not None}
+
+
+@cache
+def _kept_views() -> Callable[..., dict[str, NDArray]]:
+    """:func:`dfcore.data.views.kept.kept_views`, which imports torch: nothing else here needs it."""
+    with importing() if in_worker() else nullcontext():  # a caller's own process keeps its collector as it is
+        from dfcore.data.views.kept import kept_views
+    return kept_views
 
 
 def write_evidence(

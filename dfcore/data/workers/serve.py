@@ -22,6 +22,7 @@ from pathlib import Path
 from types import GeneratorType
 from typing import Any
 
+from dfcore.collector import importing
 from dfcore.console.logs import print_warnings
 
 __all__ = [
@@ -142,7 +143,8 @@ def main(descriptor: int) -> None:
     print_warnings()
     warnings.simplefilter("ignore")  # a library's remarks on a file's metadata; what matters is logged or raised
     pipe = Connection(descriptor)
-    function = pipe.recv()  # imports what it needs, before memory is measured
+    with importing():
+        function = pipe.recv()  # imports what it needs, before memory is measured
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     try:
         send_large(pipe, ("ready", None))

@@ -135,6 +135,7 @@ def test_luma_alone_is_the_same_luma(tmp_path, pix_fmt):
         assert np.array_equal(one.y, other.y)
         assert np.array_equal(one.qp, other.qp)
         assert (other.u.size == other.v.size == 0) if other.index in (1, 4) else np.array_equal(one.u, other.u)
+        assert other.y.flags.writeable == (other.index not in (1, 4) or pix_fmt.endswith("10le"))  # the decoder's own
 
 
 def test_nothing_wanted_gives_nothing(files):

@@ -248,7 +248,11 @@ def test_a_large_frame_is_halved_by_means_until_it_is_no_longer_than_the_limit()
     assert (small.luma.shape, small.scale) == ((30, 500), 0.25)
     blocks = y.astype(np.float64).reshape(30, 4, 500, 4).mean(axis=(1, 3))
     assert np.abs(small.luma - blocks).max() <= 1.01  # rounded twice
-    assert small_frame(replace(frame, y=y[:, :960]), replace(info, width=960)).scale == 1.0
+    narrow = np.ascontiguousarray(y[:, :960])
+    kept = small_frame(replace(frame, y=narrow), replace(info, width=960))
+    assert kept.scale == 1.0
+    assert np.array_equal(kept.luma, narrow)
+    assert not np.shares_memory(kept.luma, narrow)  # the decoder's own memory must not be held
 
 
 def test_audio_before_the_beginning_is_silence() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from safetensors import safe_open
 
 from dfcore.data.clips import Clip, ClipAccess, MemoryClip
 from dfcore.data.clips.plan import ClipPlan
+from dfcore.data.store import write
 from dfcore.data.store.clip_store import ClipStore
 from dfcore.data.store.coding import CODECS, RAW
 from dfcore.data.store.format import parse_evidence_name, stem_of
 from dfcore.data.store.index import Origin
+from dfcore.data.views.kept import kept_views
 from dfcore.errors import StoreError
 
 MakeClip = Callable[..., Clip]
@@ -282,3 +285,20 @@ def test_the_index_is_settled_where_its_lines_are_in_the_order_of_the_ids(tmp_pa
     assert ClipStore(store.root).index.settled
     (store.root / "index.jsonl").write_text("\n".join(lines[::-1]) + "\n")
     assert not ClipStore(store.root).index.settled
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_what_is_kept_of_views_is_imported_without_collecting_in_workers_alone(
+    monkeypatch: pytest.MonkeyPatch, worker: bool
+) -> None:
+    entered: list[bool] = []
+
+    @contextmanager
+    def importing() -> Iterator[None]:
+        entered.append(True)
+        yield
+
+    monkeypatch.setattr(write, "in_worker", lambda: worker)
+    monkeypatch.setattr(write, "importing", importing)
+    assert write._kept_views.__wrapped__() is kept_views
+    assert bool(entered) == worker

@@ -40,6 +40,11 @@ def test_every_task_has_its_outcome() -> None:
     assert list(run_tasks(fake_parts.square, [], 2)) == []
 
 
+def test_a_worker_does_not_collect_what_its_function_imported() -> None:
+    ((_, frozen),) = run_tasks(fake_parts.frozen, [0], 1)
+    assert frozen > 10_000
+
+
 @pytest.mark.parametrize(("tasks", "workers", "processes"), [(5, 1, 1), (7, 3, 3), (2, 4, 2)])
 def test_as_many_workers_as_are_asked_for_and_no_more_than_tasks(
     started: list[Worker], tasks: int, workers: int, processes: int
