@@ -117,7 +117,7 @@ def decode(
         outlines: likewise of frames of which nothing is read but time, type and format: their planes have the right
             shapes and no content (they take no memory), and there is no side data.
         pass_unread: do not even decode frames that are not wanted, where no other depends on them
-            (:mod:`dfcore.data.media.coding.unread`). Damage in these is not noticed then, and costs no frame behind it.
+            (:mod:`dfcore.data.media.coding.unread`). Damage in these goes unnoticed, and costs no frame behind it.
         threads: decoding threads; 0 leaves it to FFmpeg (one for each core).
 
     Raises:
@@ -132,8 +132,7 @@ def decode(
             yield _of_look(0, 0.0, *photo())
         return
     if still.is_animated_webp(path):
-        for index, time, look, planes in animation.frames(path, wanted):
-            yield _of_look(index, time, look, planes)
+        yield from (_of_look(*frame) for frame in animation.frames(path, wanted))
         return
     unread = find_unread(path, wanted) if pass_unread and wanted is not None else None
     given = -1
