@@ -143,6 +143,19 @@ def test_a_scale_that_half_precision_does_not_hold_stays_apart(variance: float) 
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_in_half_precision_it_is_as_near_to_the_whole_as_before(dtype: torch.dtype) -> None:
+    model = lived(TimmBackbone("test_efficientnet", pretrained=False))
+    faces = torch.randn(4, 3, model.image_size, model.image_size, generator=torch.Generator().manual_seed(1))
+    expected, errors = model(faces), []
+    for _ in range(2):
+        with torch.autocast("cpu", dtype=dtype):
+            errors.append(float((model(faces).float() - expected).abs().mean()))
+        fold_norms(model.model)
+    assert 0 < errors[1] < 1.5 * errors[0]
+
+
+@torch.no_grad()
 def test_a_folded_network_can_be_copied_and_pickled() -> None:
     network = TimmBackbone("test_efficientnet", pretrained=False).eval()
     fold_norms(network.model)
