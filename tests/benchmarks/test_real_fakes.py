@@ -23,7 +23,7 @@ from cues.real.clips import background_only  # noqa: E402
 from cues.real.figures import figures, standardised  # noqa: E402
 from cues.real.listing import LIST, Video, grouped, read_listing  # noqa: E402
 from cues.real.maps import chosen_pairs  # noqa: E402
-from cues.real.report import codec_rows  # noqa: E402
+from cues.real.report import _cells, codec_rows, results  # noqa: E402
 from cues.real.training import recipes, window_footage  # noqa: E402
 
 from dfcore.data.prepare.footage import write_footage  # noqa: E402
@@ -116,6 +116,20 @@ def test_what_was_not_judged_counts_nowhere_and_a_choice_is_of_fakes_alone() -> 
     margins = np.array([[0.0, 1.0, 0.5, np.nan, 0.2, 3.0]])
     told = figures(margins, videos(3), [False, True, False, True, False, False])
     assert (told.fakes, told.genuine, told.pairs) == (1, 3, 1)
+
+
+def test_couples_of_one_compression_are_told_apart_from_all() -> None:
+    """Two couples at c40, one of which is ranked right, and one at c23; nothing is known of the last three videos."""
+    labels, words = (0, 0, 1, 0, 1, 0, 0, 1), ("c40", "c40", "c40", "c23", "c23", "", "", "")
+    found = grouped([Video(Path(f"{n}.mp4"), label, (f"p{n}",), None, "", words[n]) for n, label in enumerate(labels)])
+    margins = np.array([[5.0, 3.5, 4.0, 2.0, 3.0, 0.0, 1.0, 9.0]])
+    told = figures(margins, found)
+    assert told.auc is not None
+    assert told.auc.value == pytest.approx((4 + 3 + 5) / 15)
+    assert told.alike == pytest.approx((1 + 1) / 3)
+    row = results({"cm": margins}, found)["tables"]["all"]["cm"]
+    assert (row["alike"], _cells("cm", row)[2]) == (0.6667, ".67")
+    assert figures(np.array([[0.0, 1.0]]), videos(1)).alike is None
 
 
 def test_margins_of_other_codecs_are_told_in_the_spread_of_genuine_videos() -> None:

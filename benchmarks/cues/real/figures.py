@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures import DRAWS, Estimate, estimate
+from ..measures import DRAWS, Estimate, auc, estimate
 from .listing import Video
 
 __all__ = ["Figures", "figures", "standardised"]
@@ -23,6 +23,8 @@ class Figures:
     Attributes:
         fakes, genuine, pairs: how many videos were scored, and how many fakes with their original.
         auc: over all couples of a fake and a genuine video; its interval by drawing people.
+        alike: over those couples alone that the list gives the same compression, mean over seeds: where a collection's
+            fakes are more strongly compressed than its genuine videos, ``auc`` counts that too. None without a couple.
         shift: mean margin of the fakes over their originals', in standard deviations of genuine videos; with interval.
         ranked: pairs whose fake has the higher margin (half where equal), mean over seeds.
     """
@@ -31,6 +33,7 @@ class Figures:
     genuine: int
     pairs: int
     auc: Estimate | None
+    alike: float | None
     shift: tuple[float, float, float] | None
     ranked: float
 
@@ -65,14 +68,28 @@ def figures(margins: Floats, videos: Sequence[Video], chosen: Sequence[bool] | N
     fakes, genuine = int((used & (label == 1)).sum()), int((used & (label == 0)).sum())
     groups = sorted({video.group for video in videos})
     person = np.array([groups.index(video.group) for video in videos])
-    auc = estimate(margins[:, used], label[used], person[used]) if fakes and genuine > 1 else None
+    found = estimate(margins[:, used], label[used], person[used]) if fakes and genuine > 1 else None
+    coded = np.array([video.compression for video in videos])
+    alike = _alike(margins[:, used], label[used], coded[used])
     if not pairs:
-        return Figures(fakes, genuine, 0, auc, None, 0.0)
+        return Figures(fakes, genuine, 0, found, alike, None, 0.0)
     fake, real = np.array(pairs).T
     scaled = standardised(margins, videos)
     gap = scaled[:, fake] - scaled[:, real]
     ranked = float(((gap > 0) + 0.5 * (gap == 0)).sum(axis=1).mean())
-    return Figures(fakes, genuine, len(pairs), auc, _shift(gap.mean(axis=0), person[fake]), ranked)
+    return Figures(fakes, genuine, len(pairs), found, alike, _shift(gap.mean(axis=0), person[fake]), ranked)
+
+
+def _alike(margins: Floats, label: NDArray[np.int64], compression: NDArray[np.str_]) -> float | None:
+    """AUC over couples of one named compression, of margins ``[S, V]``."""
+    won, count = 0.0, 0
+    for name in sorted(set(compression.tolist()) - {""}):
+        here = compression == name
+        couples = int((here & (label == 1)).sum()) * int((here & (label == 0)).sum())
+        if couples:
+            won += couples * float(np.mean([auc(row[here], label[here]) for row in margins]))
+            count += couples
+    return won / count if count else None
 
 
 def _shift(gap: Floats, person: NDArray[np.int64]) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from .listing import Video
 
 __all__ = ["codec_rows", "results", "show_real", "write_real"]
 
-HEAD = ("arm", "unpaired AUC", "shift in genuine sd", "pairs ranked right", "fakes", "genuine")
+HEAD = ("arm", "unpaired AUC", "of one compression", "shift in genuine sd", "pairs ranked right", "fakes", "genuine")
 
 
 def results(margins: Mapping[str, NDArray[np.float64]], videos: Sequence[Video]) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def _json(found: Figures) -> dict[str, Any]:
     shift = None if found.shift is None else [None if np.isnan(value) else round(value, 3) for value in found.shift]
     return {
         "auc": found.auc.to_json() if found.auc else None,
+        "alike": None if found.alike is None else round(found.alike, 4),
         "shift": shift,
         "ranked": round(found.ranked, 2),
         "pairs": found.pairs,
@@ -91,11 +92,12 @@ def _cells(arm: str, row: Mapping[str, Any]) -> list[str]:
         if auc["low"] is not None and auc["high"] is not None:  # unknown where all fakes are of one person
             told += f" [{auc['low']:.2f}, {auc['high']:.2f}]"
         told = told.replace("0.", ".")
+    alike = "-" if row["alike"] is None else f"{row['alike']:.2f}".replace("0.", ".")
     moved = "-"
     if shift:
         moved = f"{shift[0]:+.2f}" + ("" if shift[1] is None else f" [{shift[1]:+.2f}, {shift[2]:+.2f}]")
     ranked = f"{row['ranked']:.1f} of {row['pairs']}" if row["pairs"] else "-"
-    return [arm, told, moved, ranked, str(row["fakes"]), str(row["genuine"])]
+    return [arm, told, alike, moved, ranked, str(row["fakes"]), str(row["genuine"])]
 
 
 def show_real(found: Mapping[str, Any], console: Console) -> None:
