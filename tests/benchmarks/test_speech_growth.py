@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,14 @@ from speech.growth import Experiment, main, row, taken  # noqa: E402
 from speech.talks import KINDS, SPARSE, Talk, lessons, make_talk, window  # noqa: E402
 
 LENGTH = 120
+
+
+@pytest.fixture(autouse=True)
+def threads_of_before() -> Iterator[None]:
+    """The command sets as many as it has workers, and sums of floats depend on them."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def talk(seed: int) -> Talk:
