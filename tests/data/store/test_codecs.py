@@ -248,3 +248,19 @@ def test_a_packet_that_claims_to_hold_far_more_is_not_unpacked(
     monkeypatch.setattr(images._decoders, "unpack", None)  # who unpacks it fails
     with pytest.raises(ValueError, match="the packet claims 10000000"):
         large.decode(stored)
+
+
+@pytest.mark.parametrize(("kind", "differences"), [("mosaic", False), ("values", True)])
+@pytest.mark.parametrize("count", [3, 60])
+def test_how_a_group_is_coded_is_found_from_its_middle(kind: str, differences: bool, count: int) -> None:
+    noise = np.random.default_rng(0)
+    ramp = np.arange(64)[:, None] * 2 + np.arange(64)
+    if kind == "mosaic":  # smooth in space, and all new each time
+        images = [ramp + noise.integers(0, 60) + noise.integers(0, 3, (64, 64)) for _ in range(count)]
+    else:  # rough in space, and changing evenly
+        still = noise.integers(0, 100, (64, 64))
+        images = [still + index for index in range(count)]
+    values = np.array(images).astype(np.uint8)
+    stored, how = code(values, group=True)
+    assert (how.kind, how.shape, how.differences) == (kind, (count, 64, 64), differences)
+    assert np.array_equal(how.decode(stored), values)
