@@ -90,7 +90,11 @@ class Face:
 
 @runtime_checkable
 class FaceDetector(Protocol):
-    """Finds faces in one upright image. Called with no arguments to construct, cheap to pickle by name."""
+    """Finds faces in one upright image. Called with no arguments to construct, cheap to pickle by name.
+
+    What it finds must depend on the image alone: frames are given once or again, not each and not always in order, and
+    the part of one about a face that was seen a moment before in place of the whole (:mod:`dfcore.data.faces.close`).
+    """
 
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         """Faces in ``image``, RGB uint8 ``[H, W, 3]`` of any size, most certain first; [] when there is none."""

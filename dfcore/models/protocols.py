@@ -45,7 +45,8 @@ class Backbone(Protocol):
     Where two threads may call it at once it says so with ``concurrent = True``; on a CPU it then judges the halves of a
     batch at the same time. Where a part of it takes one tensor, and nothing else reads that part's layers, it may name
     the part with ``foldable = "model"`` (``""`` is all of it): loaded to judge, that then has its batch norms in its
-    convolutions (:mod:`dfcore.models.backbones.folding`).
+    convolutions (:mod:`dfcore.models.backbones.folding`). A class derived from one that says so, with a ``forward`` of
+    its own, must say it anew.
     """
 
     num_features: int

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dfcore.errors import ModelError, UsageError
-from dfcore.models.backbones.folding import fold_norms
+from dfcore.models.backbones.folding import fold_norms, foldable_part
 from dfcore.models.backbones.halves import in_halves, pays
 from dfcore.models.files import weights
 from dfcore.models.guard import require_cue_map, run_cue_module
@@ -215,9 +215,12 @@ class Specialist(nn.Module):
 
         Returns:
             How many were.
+
+        Raises:
+            PluginError: the backbone has no such part.
         """
-        part = getattr(self.backbone, "foldable", None)
-        folded = 0 if part is None else fold_norms(self.backbone.get_submodule(part))
+        part = foldable_part(self.backbone)
+        folded = 0 if part is None else fold_norms(part)
         self.only_judges = self.only_judges or folded > 0
         return folded
 

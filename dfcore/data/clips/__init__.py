@@ -51,3 +51,6 @@ if not TYPE_CHECKING:  # a type checker would take any name for good
         found = getattr(import_module("dfcore.data.clips.clip"), name)
         globals()[name] = found
         return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

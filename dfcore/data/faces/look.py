@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -112,7 +112,10 @@ def look_at(frame: DecodedFrame, detector: FaceDetector, near: Sequence[float] |
 
 
 def find_tracks(
-    faces: Mapping[int, Sequence[Face]], looks: Mapping[int, Look], frame_size: tuple[int, int]
+    faces: Mapping[int, Sequence[Face]],
+    looks: Mapping[int, Look],
+    frame_size: tuple[int, int],
+    clear: Collection[tuple[int, int]] = (),
 ) -> list[FaceTrack]:
     """The tracks of the people in a video, the most prominent first; none goes across a cut.
 
@@ -120,6 +123,7 @@ def find_tracks(
         faces: of each frame that was looked at, in the pixels that the tracks are to have.
         looks: of the same frames.
         frame_size: width and height of the frames, in these pixels.
+        clear: see :func:`dfcore.data.faces.tracks.build_tracks`.
     """
     cuts = find_cuts({index: look.signature for index, look in looks.items()})
-    return build_tracks(faces, frame_size=frame_size, cuts=cuts)
+    return build_tracks(faces, frame_size=frame_size, cuts=cuts, clear=clear)

@@ -58,16 +58,17 @@ class Looking:
         self._late: dict[int, Look] = {}
         self._close: dict[Path, Look] = {}
         self._asked: list[Future[None]] = []
+        self._over: list[tuple[Future[None], int]] = []
 
     def take(self, frame: DecodedFrame, size: int, about: Sequence[DecodedFrame]) -> list[Future[Any]]:
         """The next frame, of ``size`` bytes, and frames to look at besides; what was asked to be done."""
         asked: list[Future[Any]] = []
         index = frame.index
         wanted = index in self._looks.always
-        if index in self._of_gaps and not wanted and (len(self._held) + 1) * size <= WAITING_BYTES:
-            self._held[index] = frame
-        elif index in self._of_gaps:
-            wanted = True
+        if index in self._of_gaps and not wanted:
+            wanted = (self._waiting() + 1) * size > WAITING_BYTES
+            if not wanted:
+                self._held[index] = frame
         for one in [*about, *([frame] if wanted else [])]:
             if one.index not in self._found:
                 self._found[one.index] = self._helper.submit(self._look, one)
@@ -89,7 +90,13 @@ class Looking:
         for frame in frames:
             if frame.index not in still:
                 del self._held[frame.index]
-        return self._then(self._look_between, gap, frames)
+        self._over.append((self._then(self._look_between, gap, frames), len(frames)))
+        return self._over[-1][0]
+
+    def _waiting(self) -> int:
+        """How many frames are held, by gaps that are over and whose turn has not come, too."""
+        self._over = [(asked, count) for asked, count in self._over if not asked.done()]
+        return len(self._held) + sum(count for _, count in self._over)
 
     def finish(self) -> Seen:
         """What was seen."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -117,6 +118,7 @@ def build_tracks(
     *,
     frame_size: tuple[int, int],
     cuts: Collection[int] = (),
+    clear: Collection[tuple[int, int]] = (),
     smoothing: float = SMOOTHING,
 ) -> list[FaceTrack]:
     """Join the faces found at a subset of a video's frames into one track per person, most prominent first.
@@ -131,6 +133,8 @@ def build_tracks(
         frame_size: width and height of the frames, in the faces' pixels; smoothed boxes are kept inside.
         cuts: frames that begin a new shot, where known (:func:`dfcore.data.faces.cuts.find_cuts`); no track goes
             across one.
+        clear: the ends of gaps between which nobody need be looked for (:mod:`dfcore.data.faces.gaps`): a track
+            seen at the one goes on at the other, and elsewhere nobody may be absent for longer because of them.
         smoothing: see :func:`smooth`.
 
     Returns:
@@ -139,12 +143,13 @@ def build_tracks(
     looked = sorted(detections)
     if not looked:
         return []
-    steps = np.diff(looked)
-    max_gap = max(MIN_GAP, 2 * int(steps.max())) if len(steps) else MIN_GAP
+    steps = (b - a for a, b in pairwise(looked) if not any(start <= a and b <= stop for start, stop in clear))
+    max_gap = max(MIN_GAP, 2 * max(steps, default=0))
     shots = dict(zip(looked, np.searchsorted(sorted(cuts), looked, side="right").tolist(), strict=True))
     threads: list[_Thread] = []
-    for frame in looked:
-        alive = [t for t in threads if frame - t.frames[-1] <= max_gap and shots[t.frames[-1]] == shots[frame]]
+    for before, frame in pairwise([looked[0], *looked]):
+        near = [t for t in threads if t.frames[-1] == before or frame - t.frames[-1] <= max_gap]
+        alive = [t for t in near if shots[t.frames[-1]] == shots[frame]]
         _extend(threads, alive, frame, [face for face in detections[frame] if _has_area(face)])
     if max((len(t.frames) for t in threads), default=0) >= 3:
         threads = [t for t in threads if len(t.frames) > 1]

@@ -212,9 +212,10 @@ def choose_clips(path: Path, info: MediaInfo, work: Work, footage: Footage) -> C
     """The clips to cut for a plan. What it looks at for speech alone places mouths, and changes nothing else."""
     seen = footage.looks[work.plan.detector]
     size = (info.width, info.height)
+    clear = [gap.ends for gap in work.looks.gaps if gap.is_clear(seen)]
 
     def tracks(looks: Mapping[int, Look]) -> list[FaceTrack]:
-        return find_tracks({index: look.faces for index, look in looks.items()}, looks, size)
+        return find_tracks({index: look.faces for index, look in looks.items()}, looks, size, clear)
 
     wanted = needed_looks(work.looks, seen).union(*(footage.changes & set(span) for span in work.spans))
     looks = {index: seen[index] for index in sorted(wanted) if index in seen}

@@ -264,7 +264,8 @@ def crop_again(
 ) -> dict[tuple[int, Window], Crop]:
     """The windows of frames, by index, cropped as they are decoded in a second pass."""
     crops: dict[tuple[int, Window], Crop] = {}
-    for frame in decode(path, set(windows), side_data=side_data, motion=motion, threads=threads):
+    # With pass_unread as in the first pass: else damage that went unnoticed there costs frames here.
+    for frame in decode(path, set(windows), side_data=side_data, motion=motion, pass_unread=True, threads=threads):
         for window in windows[frame.index]:
             crops[frame.index, window] = _crop(frame, window, copy=True)
         del frame  # before the next one is decoded

@@ -6,7 +6,8 @@ What such a norm reads and writes, the whole of a layer's map, is saved.
 
 Which convolution feeds which norm, and nothing else, no list of modules tells. So the network is run once with a value
 that has a type and nothing more (:class:`_Value`), and its convolutions and norms note what they are given. A network
-that needs to know a size or a number, reads a convolution's weights itself, or has hooks, is left as it is.
+that needs to know a size or a number, reads the weights of a convolution or norm itself, gives something else than
+tensors, or has hooks, is left as it is.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dfcore.errors import PluginError
 from dfcore.models.backbones.halves import has_hooks
+from dfcore.plugins.calls import dotted
 
-__all__ = ["FoldedNorm", "fold_norms"]
+__all__ = ["FoldedNorm", "fold_norms", "foldable_part"]
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +91,32 @@ def _values(given: Any) -> Iterator[_Value]:
             yield from _values(one)
 
 
+def foldable_part(backbone: nn.Module) -> nn.Module | None:
+    """The part of a backbone that it names ``foldable``; None where it names none.
+
+    What a class says of itself holds no more where a class derived from it has a ``forward`` of its own: that may call
+    the part's layers one by one.
+
+    Raises:
+        PluginError: it has no such part.
+    """
+    name = getattr(backbone, "foldable", None)
+    if name is None:
+        return None
+    for kind in () if "foldable" in vars(backbone) else type(backbone).__mro__:
+        if "foldable" in vars(kind):
+            break
+        if "forward" in vars(kind):
+            return None
+    try:
+        return backbone.get_submodule(name)
+    except AttributeError as error:
+        raise PluginError(
+            f"backbone {dotted(type(backbone))} says foldable = {name!r}, and has no such part. Name an attribute that "
+            "is a module, or leave `foldable` out."
+        ) from error
+
+
 def fold_norms(network: nn.Module) -> int:
     """Make the batch norms of a network part of the convolutions before them, where nothing else sees what is between.
 
@@ -133,18 +162,21 @@ def _pairs(network: nn.Module) -> list[tuple[nn.Module, nn.Module]]:
         seen.append((one, given))
         return _Value.make()
 
-    with _replaced(convolutions, convolve), _replaced(norms, normalise):
+    with _as_before(network), _replaced(convolutions, convolve), _replaced(norms, normalise):
         try:
             with torch.inference_mode():
-                _use(network(_Value.make()))
+                found = network(_Value.make())
+            if not _is_plain(found):
+                raise _Unknown(f"it gives a {type(found).__name__}")
+            _use(found)
         except Exception as error:  # foreign code that got a value of which it knows nothing
             _log.debug("the batch norms of %s stay apart: %s: %s", type(network).__name__, type(error).__name__, error)
             return []
     by_value = {id(value): (one, value) for one, value in origins}
-    found = [(*by_value[id(value)], norm) for norm, value in seen if id(value) in by_value]
+    joined = [(*by_value[id(value)], norm) for norm, value in seen if id(value) in by_value]
     return [
         (convolution, norm)
-        for convolution, value, norm in found
+        for convolution, value, norm in joined
         if value.users == 1 and calls[convolution] == calls[norm] == 1
     ]
 
@@ -154,18 +186,38 @@ def _use(given: Any) -> None:
         value.users += 1
 
 
+def _is_plain(given: Any) -> bool:
+    """Whether :func:`_values` finds all values in it."""
+    if isinstance(given, dict):
+        return all(map(_is_plain, given.values()))
+    return all(map(_is_plain, given)) if isinstance(given, (list, tuple)) else isinstance(given, Tensor)
+
+
+@contextmanager
+def _as_before(network: nn.Module) -> Iterator[None]:
+    """What modules keep inside is not there afterwards: a value without numbers would stand for the real one."""
+    kept = [held for one in network.modules() for held in (vars(one), one._buffers, one._parameters, one._modules)]
+    before = [(held, dict(held)) for held in kept]
+    try:
+        yield
+    finally:
+        for held, values in before:
+            held.clear()
+            held.update(values)
+
+
 @contextmanager
 def _replaced(modules: list[nn.Module], forward: Callable[[nn.Module, Any], _Value]) -> Iterator[None]:
-    """Inside, the modules compute ``forward``, and have no parameters that others could read."""
-    before = [(one, one._parameters) for one in modules]
+    """Inside, the modules compute ``forward``, and have no parameters and statistics that others could read."""
+    before = [(one, one._parameters, one._buffers) for one in modules]
     try:
-        for one, _ in before:
-            vars(one)["_parameters"] = {}
+        for one, *_ in before:
+            vars(one).update(_parameters={}, _buffers={})
             vars(one)["forward"] = lambda given, one=one: forward(one, given)
         yield
     finally:
-        for one, parameters in before:
-            vars(one)["_parameters"] = parameters
+        for one, parameters, buffers in before:
+            vars(one).update(_parameters=parameters, _buffers=buffers)
             vars(one).pop("forward", None)
 
 
@@ -193,7 +245,8 @@ def _fold(convolution: Any, norm: Any) -> bool:
         widest = max(-least, most) * float(scale.abs().max())
         if not (widest <= LARGEST and float(shift.abs().max()) <= LARGEST):  # nor where one is no number
             return False
-        weight.mul_(scale.float().to(weight.device).view(-1, 1, 1, 1))
+        scaled = weight.clone().mul_(scale.float().to(weight.device).view(-1, 1, 1, 1))  # others may share the weight
+        convolution.weight = nn.Parameter(scaled, requires_grad=weight.requires_grad)
         convolution.bias = nn.Parameter(shift.float().to(weight.device), requires_grad=weight.requires_grad)
     return True
 

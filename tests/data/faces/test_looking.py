@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -83,6 +84,23 @@ def test_frames_too_large_to_wait_are_looked_at_at_once(
 ) -> None:
     monkeypatch.setattr(looking, "WAITING_BYTES", BYTES)  # one may wait
     assert sorted(looked(helper, GAPS, Notes(), range(10))) == [2, 6, 8, 9]
+
+
+def test_frames_wait_that_a_slow_detector_has_not_come_to(
+    helper: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "WAITING_BYTES", 2 * BYTES)
+    gaps = (Gap(0, 3, (1, 2)), Gap(4, 7, (5, 6)))
+    one, goes_on = Looking((WIDTH, HEIGHT), Looks(frozenset({0, 3, 4, 7}), gaps), Notes(lambda _: 0), helper), Event()
+    helper.submit(goes_on.wait)
+    for index in range(6):
+        one.take(frame(index), BYTES, ())
+    assert not one._held  # the two of the first gap wait as before
+    goes_on.set()
+    helper.submit(int).result()
+    one.take(frame(6), BYTES, ())
+    assert sorted(one._held) == [6]
+    assert sorted(one.finish()) == list(range(7))
 
 
 def test_no_frame_is_held_once_its_gap_is_over(helper: ThreadPoolExecutor) -> None:

@@ -67,6 +67,16 @@ def test_wide_steps_between_the_frames_looked_at_are_no_absence():
     assert track.covers([25, 433])
 
 
+def test_where_nobody_need_be_looked_for_the_track_goes_on_and_nobody_else_may_be_absent_for_longer():
+    detections = {f: [face(100, 100)] for f in (0, 5, 300, 305)} | {f: [] for f in range(310, 400, 5)}
+    detections |= {f: [face(140, 100)] for f in (400, 405)}  # within a side of where the first one was
+    tracks = build_tracks(detections, frame_size=FRAME, clear=[(5, 300)])
+    assert sorted(track.frames.tolist() for track in tracks) == [[0, 5, 300, 305], [400, 405]]
+    detections[100] = [face(100, 100)]  # looked at for another reason
+    (track, _) = sorted(build_tracks(detections, frame_size=FRAME, clear=[(5, 300)]), key=lambda t: t.frames[0])
+    assert track.frames.tolist() == [0, 5, 100, 300, 305]
+
+
 def test_a_jump_far_away_begins_another_track():
     detections = {f: [face(100, 100) if f < 10 else face(400, 200)] for f in range(20)}
     assert [t.frames.tolist() for t in build_tracks(detections, frame_size=FRAME)] == [

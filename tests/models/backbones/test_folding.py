@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dfcore
-from dfcore.errors import ModelError
+from dfcore.errors import ModelError, PluginError
 from dfcore.models.backbones.backbone import TimmBackbone
 from dfcore.models.backbones.folding import fold_norms
 from dfcore.models.factory import create, load_to_judge
@@ -143,6 +144,71 @@ def test_a_scale_that_half_precision_does_not_hold_stays_apart(variance: float) 
 
 
 @torch.no_grad()
+def test_another_convolution_with_the_same_weights_keeps_them() -> None:
+    network = Block(lambda block, x: block.norm(block.convolution(x)) + block.other(x))
+    network.other = nn.Conv2d(3, 3, 3, padding=1)
+    network.other.weight = network.convolution.weight
+    lived(network)
+    x = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    expected = network(x)
+    assert fold_norms(network) == 1
+    torch.testing.assert_close(network(x), expected)
+
+
+@dataclass
+class Maps:
+    """What some networks return in place of a tensor."""
+
+    before: Tensor
+    after: Tensor
+
+
+def as_maps(block: Any, x: Tensor) -> Any:
+    between = block.convolution(x)
+    return Maps(between, block.norm(between))
+
+
+def by_statistics(block: Any, x: Tensor) -> Tensor:
+    return block.norm(block.convolution(x)) - block.norm.running_mean.mean()
+
+
+@torch.no_grad()
+def test_where_the_network_gives_what_cannot_be_looked_through_nothing_is_folded() -> None:
+    network = lived(Block(as_maps))
+    assert fold_norms(network) == 0
+    assert isinstance(network(torch.zeros(1, 3, 8, 8)), Maps)
+
+
+@torch.no_grad()
+def test_a_network_that_reads_a_norms_statistics_itself_stays_as_it_is() -> None:
+    network = Block(by_statistics)
+    network.norm = nn.BatchNorm2d(3, affine=False)
+    lived(network)
+    x = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    expected = network(x)
+    assert fold_norms(network) == 0
+    assert torch.equal(network(x), expected)
+
+
+def kept_between_calls(block: Any, x: Tensor) -> Tensor:
+    if block.grid is None:
+        block.grid = torch.zeros_like(x)
+        block.calls = block.calls + 1
+    return block.norm(block.convolution(x + block.grid))
+
+
+@torch.no_grad()
+def test_what_a_network_keeps_from_its_first_call_is_not_of_the_one_that_looks_it_through() -> None:
+    network = lived(Block(kept_between_calls))
+    network.register_buffer("grid", None, persistent=False)
+    network.calls = 0
+    assert fold_norms(network) == 1
+    assert network.grid is None
+    assert network.calls == 0
+    assert type(network(torch.zeros(1, 3, 8, 8))) is Tensor
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_in_half_precision_it_is_as_near_to_the_whole_as_before(dtype: torch.dtype) -> None:
     model = lived(TimmBackbone("test_efficientnet", pretrained=False))
@@ -204,3 +270,30 @@ def test_a_backbone_says_in_which_part_its_norms_may_be_folded(saved: Path) -> N
         if part is not None:
             model.backbone.foldable = part
         assert (model.fold_norms() == 1) == folded == model.only_judges
+
+
+class OwnForward(TimmBackbone):
+    """A backbone that calls its network's layers itself."""
+
+    def forward(self, face: Tensor) -> Tensor:
+        return super().forward(face) + self.model.conv_stem(face).mean()
+
+
+class SaysSo(OwnForward):
+    foldable = "model"
+
+
+@pytest.mark.parametrize(("kind", "folded"), [(OwnForward, False), (SaysSo, True)])
+def test_a_class_with_a_forward_of_its_own_must_say_it_anew(
+    saved: Path, kind: type[TimmBackbone], folded: bool
+) -> None:
+    model = dfcore.load(saved)
+    model.backbone = kind("test_efficientnet", pretrained=False).eval()
+    assert (model.fold_norms() > 0) == folded
+
+
+def test_a_part_that_the_backbone_does_not_have_is_the_plugins_fault(saved: Path) -> None:
+    model = dfcore.load(saved)
+    model.backbone.foldable = "trunk"
+    with pytest.raises(PluginError, match=r"foldable = 'trunk'.*no such part"):
+        model.fold_norms()
