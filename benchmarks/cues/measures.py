@@ -56,10 +56,9 @@ def estimate(scores: Floats, label: Ints, person: Ints, *, seed: int = 0) -> Est
         wins = fake.T @ _wins(row[label == 1], row[label == 0]) @ real
         own.append(wins.sum() / count.sum())
         won_inside, won_between = _drawn(wins, weight)
-        rest = np.divide(won_between, between, out=np.full(DRAWS, np.nan), where=between > 0)
-        drawn.append(within * won_inside / inside + (1 - within) * rest)
+        drawn.append(_share(within, won_inside, inside) + _share(1 - within, won_between, between))
     draws = np.mean(drawn, axis=0)
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    low, high = _middle(draws)
     spread = float(np.std(own, ddof=1)) if len(own) > 1 else float("nan")
     return Estimate(float(np.mean(own)), float(low), float(high), spread, draws)
 
@@ -67,8 +66,19 @@ def estimate(scores: Floats, label: Ints, person: Ints, *, seed: int = 0) -> Est
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """``one - other``, of estimates over the same people (the same draws)."""
     draws = one.draws - other.draws
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
+    low, high = _middle(draws)
     return Estimate(one.value - other.value, float(low), float(high), float("nan"), draws)
+
+
+def _share(weight: float, won: Floats, couples: Floats) -> Floats:
+    """What couples of one kind add to each draw; NaN for draws without any, unless the figure has none either."""
+    missing = np.full(DRAWS, np.nan if weight else 0.0)
+    return weight * np.divide(won, couples, out=missing, where=couples > 0)
+
+
+def _middle(draws: Floats) -> Floats:
+    """The middle 95 % of the draws that have a figure; NaN where none has."""
+    return np.nanpercentile(draws, [2.5, 97.5]) if np.isfinite(draws).any() else np.full(2, np.nan)
 
 
 def _wins(fake: Floats, real: Floats) -> Floats:

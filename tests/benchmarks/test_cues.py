@@ -77,6 +77,13 @@ def test_a_small_difference_within_every_pair_lies_in_its_own_interval() -> None
     assert found.low <= found.value <= found.high
 
 
+def test_people_of_whom_there_are_fakes_alone_or_genuine_videos_alone_have_an_interval_too() -> None:
+    score, label = np.arange(16.0), np.tile([0, 1], 8)
+    found = estimate(score[None], label, np.arange(16))
+    assert found.value == pytest.approx((8 * 9 / 2) / 64)
+    assert 0 < found.low < found.value < found.high < 1
+
+
 def test_a_difference_is_taken_over_the_same_people() -> None:
     one = estimate(*binormal(20, 1.0))
     same = difference(one, estimate(*binormal(20, 1.0)))
