@@ -12,21 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from documents import SMALL
 
 from dfcore.testing.demo import make_demo
 from dfcore.testing.layouts import as_celebdf, as_dfdc
 
 NOTEBOOK = json.loads((Path(__file__).parents[2] / "examples/kaggle.ipynb").read_text(encoding="utf-8"))
-SMALL = """
-[set]
-"model.backbone" = "test_efficientnet"
-"model.pretrained" = false
-"stage.epochs" = 1
-"data.samples_per_video" = 1
-"data.eval_samples" = 1
-"data.clips_per_video" = 1
-"data.workers" = 0
-"""
 
 
 def test_it_is_a_clean_notebook() -> None:
